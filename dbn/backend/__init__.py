@@ -1,0 +1,1 @@
+"""The array library in use, random numbers, and the flat parameter buffer."""

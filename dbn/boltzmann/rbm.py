@@ -1,0 +1,181 @@
+"""The restricted Boltzmann machine: two layers of units and one weight matrix."""
+
+import numpy as np
+
+from ..backend.array import matmul_into, mean_terms, namespace, row_mean
+from ..backend.parameters import Parameters
+from .units import get_units
+
+
+class RBM:
+    """Restricted Boltzmann machine over any two types of units.
+
+    The energy, in nats, of visible units v and hidden units h is
+
+        E(v, h) = base_v(v) + base_h(h) - v.b - h.c - v W h.
+
+    `W` has shape (n_visible, n_hidden), so a trained machine becomes a dense layer by
+    plain copy. All parameters are views of one flat buffer, ``params.flat``. See
+    Smolensky (1986); Hinton (2002), "Training products of experts by minimizing
+    contrastive divergence".
+
+    Parameters
+    ----------
+    n_visible, n_hidden : int
+        Numbers of units.
+    visible, hidden : {"bernoulli", "gaussian"} or Units, default="bernoulli"
+        Types of units.
+    dtype : dtype, default=float64
+        Of the parameters, which start at zero: see `initialize`.
+
+    Attributes
+    ----------
+    params : Parameters
+        With the parts ``"W"`` (n_visible, n_hidden), ``"b"`` (n_visible,) and ``"c"``
+        (n_hidden,), also available as `W`, `b` and `c`.
+
+    Raises
+    ------
+    ValueError
+        If a unit type is not known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn import RBM
+    >>> rbm = RBM(4, 2)
+    >>> rbm.free_energy(np.zeros((1, 4)))  # -2 log 2: two free hidden units
+    array([-1.38629436])
+    """
+
+    def __init__(
+        self,
+        n_visible,
+        n_hidden,
+        *,
+        visible="bernoulli",
+        hidden="bernoulli",
+        dtype=np.float64,
+    ):
+        self.visible = get_units(visible)
+        self.hidden = get_units(hidden)
+        self.params = Parameters(
+            {"W": (n_visible, n_hidden), "b": (n_visible,), "c": (n_hidden,)},
+            dtype=dtype,
+        )
+
+    W = property(lambda self: self.params["W"], doc="Weights (n_visible, n_hidden).")
+    b = property(lambda self: self.params["b"], doc="Visible biases (n_visible,).")
+    c = property(lambda self: self.params["c"], doc="Hidden biases (n_hidden,).")
+
+    def __repr__(self):
+        n_visible, n_hidden = self.params.shapes["W"]
+        return (
+            f"RBM({n_visible}, {n_hidden}, visible={self.visible!r}, "
+            f"hidden={self.hidden!r})"
+        )
+
+    def initialize(self, rng, visible_mean=None, n_rows=1, scale=0.01):
+        """Set the starting point of training; return self.
+
+        Weights are N(0, scale^2), hidden biases 0, and the visible biases give the
+        visible units the mean of the data (Hinton 2010, section 8).
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        visible_mean : array of shape (n_visible,), optional
+            Mean of the training rows. Default: visible biases 0.
+        n_rows : int, default=1
+            Number of rows behind `visible_mean`.
+        scale : float, default=0.01
+            Standard deviation of the weights.
+        """
+        xp = namespace(self.W)
+        W = scale * rng.standard_normal(self.params.shapes["W"])
+        self.W[...] = xp.asarray(W, dtype=self.W.dtype)
+        self.c[...] = 0.0
+        self.b[...] = 0.0
+        if visible_mean is not None:
+            self.b[...] = self.visible.input_for_mean(visible_mean, n_rows)
+        return self
+
+    def hidden_input(self, v):
+        """Total input of the hidden units, shape (n_rows, n_hidden)."""
+        x = v @ self.W
+        x += self.c
+        return x
+
+    def visible_input(self, h):
+        """Total input of the visible units, shape (n_rows, n_visible)."""
+        x = h @ self.W.T
+        x += self.b
+        return x
+
+    def mean_hidden(self, v):
+        """Mean of the hidden units given visible rows `v`."""
+        return self.hidden.mean(self.hidden_input(v))
+
+    def mean_visible(self, h):
+        """Mean of the visible units given hidden rows `h`."""
+        return self.visible.mean(self.visible_input(h))
+
+    def sample_hidden(self, v, rng):
+        """Draw the hidden units given visible rows `v`."""
+        return self.hidden.sample(self.hidden_input(v), rng)
+
+    def sample_visible(self, h, rng):
+        """Draw the visible units given hidden rows `h`."""
+        return self.visible.sample(self.visible_input(h), rng)
+
+    def gibbs(self, v, rng, steps=1):
+        """Run `steps` steps v -> h -> v of block Gibbs sampling from rows `v`."""
+        for _ in range(steps):
+            v = self.sample_visible(self.sample_hidden(v, rng), rng)
+        return v
+
+    def energy(self, v, h):
+        """Energy of each pair of rows, in nats, shape (n_rows,)."""
+        xp = namespace(v, h)
+        return (
+            self.visible.base_energy(v)
+            + self.hidden.base_energy(h)
+            - v @ self.b
+            - xp.sum(self.hidden_input(v) * h, axis=1)
+        )
+
+    def free_energy(self, v):
+        """-log sum_h exp(-E(v, h)) of each row, in nats, shape (n_rows,)."""
+        return (
+            self.visible.base_energy(v)
+            - v @ self.b
+            - self.hidden.cgf(self.hidden_input(v))
+        )
+
+    def gradient(
+        self, v_pos, h_pos, v_neg, h_neg, out, weight_pos=None, weight_neg=None
+    ):
+        """Estimate the gradient of the mean negative log-likelihood, in nats.
+
+        With exact expectations in both phases it is that gradient: <v h> under the
+        model minus <v h> under the data, and likewise for the biases (Hinton 2002,
+        equation 5). Each phase is divided by its own number of rows, or its own sum of
+        weights.
+
+        Parameters
+        ----------
+        v_pos, v_neg : array of shape (n_rows of the phase, n_visible)
+        h_pos, h_neg : array of shape (n_rows of the phase, n_hidden)
+            Means or samples of the hidden units that belong to the visible rows.
+        out : Parameters
+            Receives the gradient.
+        weight_pos, weight_neg : array of shape (n_rows of the phase,), optional
+            Weights of the rows. Default: all equal.
+        """
+        xp = namespace(v_pos)
+        # Both phases in one product, signs and divisors on the (smaller) hidden side.
+        h = xp.concat([-mean_terms(h_pos, weight_pos), mean_terms(h_neg, weight_neg)])
+        v = xp.concat([v_pos, v_neg])
+        matmul_into(v.T, h, out["W"])
+        out["c"][...] = xp.sum(h, axis=0)
+        out["b"][...] = row_mean(v_neg, weight_neg) - row_mean(v_pos, weight_pos)

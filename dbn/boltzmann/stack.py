@@ -1,0 +1,55 @@
+"""The deep belief network: a stack of restricted Boltzmann machines."""
+
+from ..backend.array import map_batches
+
+
+class DBN:
+    """Stack of RBMs, each over the hidden units of the one below.
+
+    As a generative model the top machine is undirected and everything below it a
+    directed net; trained greedily, layer by layer, it is the deep belief network of
+    Hinton, Osindero and Teh (2006), "A fast learning algorithm for deep belief nets".
+
+    Parameters
+    ----------
+    rbms : list of RBM
+        From the data upwards.
+
+    Raises
+    ------
+    ValueError
+        If the list is empty or two neighbours do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn import DBN, RBM
+    >>> DBN([RBM(6, 4), RBM(4, 2)]).transform(np.zeros((3, 6))).shape
+    (3, 2)
+    """
+
+    def __init__(self, rbms):
+        self.rbms = list(rbms)
+        if not self.rbms:
+            raise ValueError("A DBN needs at least one RBM; the list is empty.")
+        for i, (below, above) in enumerate(zip(self.rbms, self.rbms[1:], strict=False)):
+            n_below, n_above = below.W.shape[1], above.W.shape[0]
+            same_units = repr(below.hidden) == repr(above.visible)
+            if n_below != n_above or not same_units:
+                raise ValueError(
+                    f"RBM {i} has {n_below} hidden units of type {below.hidden!r}, but "
+                    f"RBM {i + 1} has {n_above} visible units of type "
+                    f"{above.visible!r}. Give neighbours the same number and type."
+                )
+
+    def __repr__(self):
+        return f"DBN({self.rbms!r})"
+
+    def transform(self, X):
+        """Mean-field up-pass: means of the top hidden units, (n_rows, n_hidden)."""
+        return map_batches(self._up, X)
+
+    def _up(self, v):
+        for rbm in self.rbms:
+            v = rbm.mean_hidden(v)
+        return v

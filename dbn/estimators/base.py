@@ -1,0 +1,125 @@
+"""What the four estimators share: input, preprocessing, nested parameters."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
+
+from ..boltzmann import Gaussian, get_units
+
+# What to pass so that nested parameters exist.
+_PART_EXAMPLES = {
+    "rbm": "rbm=RBMTransformer()",
+    "sampler": "sampler=CD()",
+    "optimizer": "optimizer=SGD() or optimizer=Adam()",
+    "init": "init=VarianceScaling()",
+}
+
+
+class DBNEstimator(CallbackSupportMixin, BaseEstimator):
+    """Base of all estimators: rows in, in the range of the visible units."""
+
+    def set_params(self, **params):
+        """Set parameters of this estimator and, as ``part__name``, of its parts.
+
+        Parameters
+        ----------
+        **params : dict
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If a name is not known, or a nested name addresses a part that was given as
+            a string or None and so has no parameters of its own.
+        """
+        own = self.get_params(deep=False)
+        for key in params:
+            name, _, nested = key.partition("__")
+            part = params.get(name, own.get(name))
+            if nested and name in own and not hasattr(part, "set_params"):
+                example = _PART_EXAMPLES.get(name, "an object")
+                raise ValueError(
+                    f"{key!r} needs an object as {name}; {name} is {part!r}. Pass "
+                    f"{example} first, then set {key}."
+                )
+        return super().set_params(**params)
+
+    def _check_rows(self, X, sample_weight, y="no_validation", **options):
+        """Validate the input of fit; drop rows of weight zero.
+
+        Returns X, y and the weights, or None where all rows count alike.
+        """
+        dtypes = {"dtype": [np.float64, np.float32]}
+        X = validate_data(self, X, y, **dtypes, **options)
+        if isinstance(X, tuple):
+            X, y = X
+        if sample_weight is None:
+            return X, y, None
+        weight = _check_sample_weight(
+            sample_weight, X, dtype=X.dtype, ensure_non_negative=True
+        )
+        used = weight > 0
+        if not used.any():
+            raise ValueError(
+                "All sample weights are zero; give at least one row a positive weight."
+            )
+        y = y if isinstance(y, str | None) else y[used]
+        return X[used], y, weight[used]
+
+    def _fit_visible(self, X, weight, visible):
+        """Choose the visible units; return X in their range."""
+        if isinstance(visible, str) and visible == "auto":
+            binary = X.min() >= 0.0 and X.max() <= 1.0
+            visible = "bernoulli" if binary else "gaussian"
+        self.visible_ = get_units(visible)
+        self.mean_ = self.scale_ = None
+        if isinstance(self.visible_, Gaussian):
+            scaler = StandardScaler().fit(X, sample_weight=weight)
+            self.mean_ = scaler.mean_.astype(X.dtype)
+            self.scale_ = scaler.scale_.astype(X.dtype)
+        self.visible_.check(X)
+        return self._encode(X)
+
+    def _encode(self, X):
+        """X as the visible units see it: standardised when they are Gaussian."""
+        return X if self.mean_ is None else (X - self.mean_) / self.scale_
+
+    def _fold(self, W, c):
+        """The first layer's weights and biases for X as the user has it."""
+        if self.mean_ is None:
+            return W, c
+        W = W / self.scale_[:, None]
+        return W, c - self.mean_ @ W
+
+    def _rows(self, X):
+        """Validate the input of transform or predict; return it encoded."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return self._encode(X)
+
+
+def check_layer_sizes(sizes):
+    """Return `hidden_layer_sizes` as a list of positive ints.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer, or a size is not a positive integer.
+    """
+    sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
+    if not sizes or not all(isinstance(n, Integral) and n > 0 for n in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes must be one or more positive integers; it is {sizes}."
+        )
+    return [int(n) for n in sizes]

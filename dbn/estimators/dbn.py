@@ -1,0 +1,176 @@
+"""A deep belief network as a scikit-learn transformer."""
+
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.callback import with_callbacks
+
+from ..backend.random import make_rng
+from ..boltzmann import get_units
+from ..training import pretrain
+from ..training.callbacks import fit_task
+from .base import DBNEstimator, check_layer_sizes
+from .rbm import RBMTransformer
+
+
+def layer_prototypes(rbm, n_layers):
+    """One validated prototype per layer.
+
+    Parameters
+    ----------
+    rbm : RBMTransformer, list of RBMTransformer or None
+    n_layers : int
+
+    Raises
+    ------
+    TypeError
+        If a prototype is not an RBMTransformer.
+    ValueError
+        If a list has not one prototype per layer, or a prototype's parameter is
+        invalid.
+    """
+    prototypes = list(rbm) if isinstance(rbm, list | tuple) else [rbm] * n_layers
+    if len(prototypes) != n_layers:
+        raise ValueError(
+            f"rbm is a list of {len(prototypes)} prototypes for {n_layers} hidden "
+            "layers; give one per layer, or a single prototype for all."
+        )
+    prototypes = [RBMTransformer() if p is None else p for p in prototypes]
+    for prototype in prototypes:
+        if not isinstance(prototype, RBMTransformer):
+            raise TypeError(
+                f"rbm must be an RBMTransformer or a list of them; got {prototype!r}."
+            )
+        prototype._validate_params()
+    return prototypes
+
+
+def layer_options(prototypes):
+    """The `layer_options` of `dbn.training.pretrain` for a list of prototypes."""
+    return [{"hidden": get_units(p.hidden), **p.training_options()} for p in prototypes]
+
+
+class DBNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstimator):
+    """Deep belief network: a stack of RBMs trained layer by layer, without labels.
+
+    `transform` gives the mean activities of the top hidden units. See Hinton, Osindero
+    and Teh (2006), "A fast learning algorithm for deep belief nets".
+
+    Parameters
+    ----------
+    hidden_layer_sizes : sequence of int, default=(256,)
+        Numbers of hidden units, from the data upwards.
+    rbm : RBMTransformer, list of RBMTransformer or None, default=None
+        Prototype of every layer, or one per layer. `n_components` comes from
+        `hidden_layer_sizes`; a prototype's `random_state` and `verbose`, and above the
+        first layer its `visible`, are not used. None is ``RBMTransformer()``.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the initial weights, shuffles and samples.
+    verbose : int, default=0
+        1 shows a tqdm bar for each layer.
+
+    Attributes
+    ----------
+    dbn_ : DBN
+        The trained stack, over standardised rows when `visible_` is Gaussian.
+    visible_ : Units
+        The units of the data that were used.
+    mean_, scale_ : ndarray of shape (n_features,) or None
+        Standardisation of X; None for Bernoulli units.
+    history_ : list of dict
+        Phase, layer, epoch and ``"reconstruction_error"`` of every epoch.
+    n_iter_ : list of int
+        Epochs that were run, for each layer.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+
+    Raises
+    ------
+    ValueError
+        In `fit`, for values outside [0, 1] with Bernoulli units, or sizes and
+        prototypes that do not fit.
+    FloatingPointError
+        In `fit`, when training diverges.
+
+    See Also
+    --------
+    DBNClassifier : Fine-tunes such a stack on labels.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from dbn import DBNTransformer
+    >>> X = load_digits().data / 16
+    >>> dbn = DBNTransformer(hidden_layer_sizes=(64, 32), random_state=0).fit(X)
+    >>> dbn.transform(X).shape
+    (1797, 32)
+    """
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": ["array-like", int],
+        "rbm": [RBMTransformer, list, tuple, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self, hidden_layer_sizes=(256,), *, rbm=None, random_state=None, verbose=0
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.rbm = rbm
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Train the stack on the rows of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+            Not used, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; rows of weight zero are left out.
+
+        Returns
+        -------
+        self : object
+        """
+        rows, _, weight = self._check_rows(X, sample_weight)
+        rng = make_rng(self.random_state)
+        sizes = check_layer_sizes(self.hidden_layer_sizes)
+        prototypes = layer_prototypes(self.rbm, len(sizes))
+        rows = self._fit_visible(rows, weight, prototypes[0].visible)
+        self.history_ = []
+        with fit_task(self, len(sizes), X, y, sample_weight) as task:
+            self.dbn_ = pretrain(
+                rows,
+                sizes,
+                rng=rng,
+                visible=self.visible_,
+                layer_options=layer_options(prototypes),
+                sample_weight=weight,
+                task=task,
+                history=self.history_,
+            )
+            layers = [entry["layer"] for entry in self.history_]
+            self.n_iter_ = [layers.count(i) for i in range(len(sizes))]
+        return self
+
+    def transform(self, X):
+        """Mean activities of the top hidden units.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, hidden_layer_sizes[-1])
+        """
+        rows = self._rows(X)
+        return self.dbn_.transform(rows)
+
+    @property
+    def _n_features_out(self):
+        return self.dbn_.rbms[-1].W.shape[1]

@@ -1,0 +1,222 @@
+"""One restricted Boltzmann machine as a scikit-learn transformer."""
+
+import copy
+from numbers import Integral, Real
+
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.callback import with_callbacks
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from ..backend.array import map_batches
+from ..backend.random import make_rng
+from ..boltzmann import RBM, Sampler, Units, get_units
+from ..boltzmann.samplers import SAMPLERS
+from ..boltzmann.units import UNITS
+from ..training import Optimizer, train_rbm
+from ..training.callbacks import fit_task
+from ..training.optimizers import OPTIMIZERS
+from .base import DBNEstimator
+
+
+class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstimator):
+    """Restricted Boltzmann machine: features from unlabelled rows.
+
+    `transform` gives the mean activities of the hidden units. Defaults are those of
+    Hinton (2010), "A practical guide to training restricted Boltzmann machines".
+
+    Parameters
+    ----------
+    n_components : int, default=256
+        Number of hidden units.
+    visible : {"auto", "bernoulli", "gaussian"} or Units, default="auto"
+        Units of the data. "auto" takes Bernoulli when all of X lies in [0, 1], and
+        Gaussian otherwise. For Gaussian units X is standardised inside.
+    hidden : {"bernoulli", "gaussian"} or Units, default="bernoulli"
+        Type of the hidden units.
+    sampler : {"cd"} or Sampler, default="cd"
+        Negative phase: contrastive divergence with one step.
+    optimizer : {"sgd", "adam"}, Optimizer or None, default=None
+        None is SGD with learning rate 0.1 (0.001 with Gaussian units), momentum 0.5
+        for five epochs and then 0.9.
+    weight_decay : float, default=2e-4
+        lambda of lambda / 2 ||W||^2, added to the mean loss; biases are free.
+    batch_size : int, default=100
+        Rows per update; the last batch of an epoch may be shorter.
+    max_iter : int, default=10
+        Number of epochs.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the initial weights, shuffles and samples.
+    verbose : int, default=0
+        1 shows a tqdm bar.
+
+    Attributes
+    ----------
+    rbm_ : RBM
+        The trained machine, over standardised rows when `visible_` is Gaussian.
+    components_ : ndarray of shape (n_components, n_features)
+        Weights, transposed, for X as given (standardisation folded in).
+    intercept_hidden_ : ndarray of shape (n_components,)
+        Hidden biases, likewise.
+    intercept_visible_ : ndarray of shape (n_features,)
+        Visible biases; for Gaussian units in the units of X.
+    visible_ : Units
+        The visible units that were used.
+    mean_, scale_ : ndarray of shape (n_features,) or None
+        Standardisation of X; None for Bernoulli units.
+    history_ : list of dict
+        Phase, layer, epoch and ``"reconstruction_error"`` (squared error per visible
+        unit) of every epoch.
+    n_iter_ : int
+        Epochs that were run.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+
+    Raises
+    ------
+    ValueError
+        In `fit`, for values outside [0, 1] with Bernoulli units.
+    FloatingPointError
+        In `fit`, when training diverges.
+
+    See Also
+    --------
+    DBNTransformer : A stack of these machines.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from dbn import RBMTransformer
+    >>> X = load_digits().data / 16
+    >>> rbm = RBMTransformer(n_components=64, random_state=0).fit(X)
+    >>> rbm.transform(X).shape
+    (1797, 64)
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "visible": [StrOptions({"auto", *UNITS}), Units],
+        "hidden": [StrOptions({*UNITS}), Units],
+        "sampler": [StrOptions({*SAMPLERS}), Sampler],
+        "optimizer": [StrOptions({*OPTIMIZERS}), Optimizer, None],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_components=256,
+        *,
+        visible="auto",
+        hidden="bernoulli",
+        sampler="cd",
+        optimizer=None,
+        weight_decay=2e-4,
+        batch_size=100,
+        max_iter=10,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.visible = visible
+        self.hidden = hidden
+        self.sampler = sampler
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def training_options(self):
+        """Keyword arguments for `dbn.training.train_rbm`.
+
+        Examples
+        --------
+        >>> from dbn import RBMTransformer
+        >>> RBMTransformer(max_iter=3).training_options()["max_iter"]
+        3
+        """
+        names = ("sampler", "optimizer", "weight_decay", "batch_size", "max_iter")
+        return {name: getattr(self, name) for name in names}
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Train the machine on the rows of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+            Not used, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; rows of weight zero are left out.
+
+        Returns
+        -------
+        self : object
+        """
+        rows, _, weight = self._check_rows(X, sample_weight)
+        rng = make_rng(self.random_state)
+        rows = self._fit_visible(rows, weight, self.visible)
+        self.rbm_ = RBM(
+            rows.shape[1],
+            self.n_components,
+            visible=self.visible_,
+            hidden=get_units(self.hidden),
+            dtype=rows.dtype,
+        )
+        self.history_ = []
+
+        def snapshot():
+            return {"rbm_": copy.deepcopy(self.rbm_)}
+
+        with fit_task(self, self.max_iter, X, y, sample_weight, snapshot) as task:
+            train_rbm(
+                self.rbm_,
+                rows,
+                rng=rng,
+                sample_weight=weight,
+                task=task,
+                history=self.history_,
+                **self.training_options(),
+            )
+            self.n_iter_ = len(self.history_)
+        return self
+
+    def transform(self, X):
+        """Mean activities of the hidden units.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+        """
+        rows = self._rows(X)
+        return map_batches(self.rbm_.mean_hidden, rows)
+
+    @property
+    def components_(self):
+        """Weights of shape (n_components, n_features) for X as given."""
+        return self._fold(self.rbm_.W, self.rbm_.c)[0].T
+
+    @property
+    def intercept_hidden_(self):
+        """Hidden biases of shape (n_components,) for X as given."""
+        return self._fold(self.rbm_.W, self.rbm_.c)[1]
+
+    @property
+    def intercept_visible_(self):
+        """Visible biases of shape (n_features,), in the units of X."""
+        b = self.rbm_.b
+        return b if self.mean_ is None else self.mean_ + self.scale_ * b
+
+    @property
+    def _n_features_out(self):
+        return self.rbm_.W.shape[1]

@@ -1,0 +1,100 @@
+"""Losses: what the top of a network is trained on.
+
+A loss is a (weighted) mean over rows of a function of the network's output `z`, so its
+gradient with respect to `z` does not grow with the size of the batch.
+"""
+
+from abc import abstractmethod
+
+from ..backend.array import log_softmax, mean_terms, namespace, row_mean
+from ..backend.parts import Part, get_part
+
+
+class Loss(Part):
+    """Interface of all losses; `z` and `y` have shape (n_rows, n_outputs)."""
+
+    @abstractmethod
+    def row_values(self, z, y):
+        """Loss of each row, in nats, shape (n_rows,)."""
+
+    @abstractmethod
+    def predict(self, z):
+        """What the network's output stands for: probabilities, or values."""
+
+    def value(self, z, y, weight=None):
+        """Mean loss over the rows, in nats.
+
+        Parameters
+        ----------
+        z, y : array of shape (n_rows, n_outputs)
+        weight : array of shape (n_rows,), optional
+            Weights of the rows. Default: all equal.
+        """
+        return row_mean(self.row_values(z, y), weight)
+
+    def gradient(self, z, y, weight=None):
+        """Gradient of `value` with respect to `z`.
+
+        Both losses here belong to the canonical link of an exponential family, where
+        it is (prediction - target) / n_rows.
+        """
+        return mean_terms(self.predict(z) - y, weight)
+
+
+class SoftmaxCrossEntropy(Loss):
+    """Cross-entropy of softmax probabilities; `y` holds one-hot rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.feedforward import SoftmaxCrossEntropy
+    >>> SoftmaxCrossEntropy().predict(np.zeros((1, 4)))
+    array([[0.25, 0.25, 0.25, 0.25]])
+    """
+
+    def row_values(self, z, y):
+        return -namespace(z).sum(y * log_softmax(z), axis=1)
+
+    def predict(self, z):
+        return namespace(z).exp(log_softmax(z))
+
+
+class SquaredError(Loss):
+    """Half the squared error, summed over the outputs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.feedforward import SquaredError
+    >>> float(SquaredError().value(np.array([[3.0]]), np.array([[1.0]])))
+    2.0
+    """
+
+    def row_values(self, z, y):
+        return 0.5 * namespace(z).sum((z - y) ** 2, axis=1)
+
+    def predict(self, z):
+        return z
+
+
+LOSSES = {"cross_entropy": SoftmaxCrossEntropy, "squared_error": SquaredError}
+
+
+def get_loss(loss):
+    """Return `loss` itself, or the loss that the string names.
+
+    Parameters
+    ----------
+    loss : {"cross_entropy", "squared_error"} or Loss
+
+    Raises
+    ------
+    ValueError
+        If `loss` is neither.
+
+    Examples
+    --------
+    >>> get_loss("squared_error")
+    SquaredError()
+    """
+    return get_part(loss, Loss, LOSSES, "loss")

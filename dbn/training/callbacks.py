@@ -1,0 +1,144 @@
+"""Progress: the tree of work reported to scikit-learn's callbacks, and tqdm bars."""
+
+from contextlib import contextmanager
+
+from sklearn.callback import ProgressBar
+from tqdm.auto import tqdm
+
+from .loop import Task
+
+
+class FitTask(Task):
+    """A task that calls the hooks of the callbacks set on an estimator.
+
+    Parameters
+    ----------
+    estimator : estimator with callback support
+    context : sklearn.callback.CallbackContext
+    data : dict
+        ``X``, ``y`` and ``metadata`` of the user's call, passed to every hook.
+    attributes : callable, optional
+        Makes the fitted attributes from which a hook can build a `fitted_estimator`;
+        called only when a hook asks. Default: hooks get no estimator.
+    """
+
+    def __init__(self, estimator, context, data, attributes=None):
+        self.estimator = estimator
+        self.context = context
+        self.data = data
+        self.attributes = attributes
+
+    @contextmanager
+    def subtask(self, name, n_subtasks=0, attributes=None):
+        context = self.context.subcontext(task_name=name, max_subtasks=n_subtasks)
+        task = FitTask(
+            self.estimator, context, self.data, attributes or self.attributes
+        )
+        with task.running():
+            yield task
+
+    @contextmanager
+    def running(self):
+        """Call the begin hooks, then, unless the work raises, the end hooks."""
+        self.context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+        yield self
+        self.stop = self.context.call_on_fit_task_end(
+            estimator=self.estimator,
+            reconstruction_attributes=self.attributes,
+            **self.data,
+        )
+
+
+@contextmanager
+def fit_task(estimator, n_subtasks, X, y=None, sample_weight=None, attributes=None):
+    """Root task of one `fit`, with tqdm bars where `verbose` asks for them.
+
+    Parameters
+    ----------
+    estimator : estimator with callback support
+        Its `fit` must be decorated with `sklearn.callback.with_callbacks`.
+    n_subtasks : int
+    X, y, sample_weight : array-like
+        As the user gave them.
+    attributes : callable, optional
+        See `FitTask`; for the subtasks. When this task ends the estimator is complete.
+    """
+    callbacks = estimator.__dict__.get("_skl_callbacks")
+    bars = (ProgressBar, TqdmBars)
+    lend = estimator.verbose and not any(isinstance(c, bars) for c in callbacks or ())
+    if lend:
+        estimator._skl_callbacks = [*(callbacks or ()), TqdmBars()]
+    try:
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        data = {"X": X, "y": y, "metadata": metadata}
+        context = estimator._init_callback_context(max_subtasks=n_subtasks)
+        with FitTask(estimator, context, data, attributes).running() as task:
+            yield task
+            task.attributes = dict  # the estimator is complete as it stands
+    finally:
+        if lend and callbacks is None:
+            del estimator._skl_callbacks
+        elif lend:
+            estimator._skl_callbacks = callbacks
+
+
+class TqdmBars:
+    """Callback that shows one tqdm bar for each run of epochs, with its metrics.
+
+    Estimators use it for ``verbose=1``; it can be set on any of them, or on a
+    meta-estimator, with `set_callbacks`.
+
+    Parameters
+    ----------
+    max_propagation_depth : int or None, default=1
+        Levels of nested estimators that show bars; None for all.
+
+    Examples
+    --------
+    >>> from dbn import RBMTransformer
+    >>> from dbn.training.callbacks import TqdmBars
+    >>> rbm = RBMTransformer().set_callbacks(TqdmBars())
+    """
+
+    def __init__(self, max_propagation_depth=1):
+        self.max_propagation_depth = max_propagation_depth
+        self._bars = {}
+
+    def setup(self, estimator, context):
+        """Nothing to prepare: a bar appears with the first epoch."""
+
+    def on_fit_task_begin(self, estimator, context):
+        """Open the bar of a run of epochs when its first epoch begins."""
+        parent = context.parent
+        if context.task_name == "epoch" and id(parent) not in self._bars:
+            name = f"{context.estimator_name} {_label(parent)}"
+            self._bars[id(parent)] = tqdm(
+                total=parent.max_subtasks, desc=name, unit="epoch"
+            )
+
+    def on_fit_task_end(self, estimator, context):
+        """Advance the bar after an epoch; close it after the run."""
+        if context.task_name == "epoch":
+            bar = self._bars[id(context.parent)]
+            metrics = estimator.history_[-1].items()
+            shown = {k: v for k, v in metrics if isinstance(v, float)}
+            bar.set_postfix(shown, refresh=False)
+            bar.update()
+        elif id(context) in self._bars:
+            self._bars.pop(id(context)).close()
+
+    def teardown(self, estimator, context):
+        """Close what an interrupted fit left open."""
+        for bar in self._bars.values():
+            bar.close()
+        self._bars.clear()
+
+    def __getstate__(self):
+        return {"max_propagation_depth": self.max_propagation_depth, "_bars": {}}
+
+
+def _label(context):
+    """What a run of epochs is called: 'layer 0', 'finetune'."""
+    if context.task_name == "layer":
+        return f"layer {context.task_id}"
+    return context.task_name
