@@ -37,6 +37,6 @@ def get_part(part, kind, table, parameter):
     if isinstance(part, str) and part in table:
         return table[part]()
     raise ValueError(
-        f"{parameter}={part!r} is not known. Use one of {sorted(table)} or an object of "
-        f"a class derived from {kind.__name__}."
+        f"{parameter}={part!r} is not known. Use one of {sorted(table)} or an object "
+        f"of a class derived from {kind.__name__}."
     )

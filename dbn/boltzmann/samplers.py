@@ -75,11 +75,11 @@ class CD(Sampler):
         x = x_pos
         for _ in range(self.k):
             h = rbm.hidden.sample(x, rng)
-            v = (
-                rbm.sample_visible(h, rng)
-                if self.sample_visible
-                else rbm.mean_visible(h)
-            )
+            x_visible = rbm.visible_input(h)
+            if self.sample_visible:
+                v = rbm.visible.sample(x_visible, rng)
+            else:
+                v = rbm.visible.mean(x_visible)
             x = rbm.hidden_input(v)
         return v, rbm.hidden.mean(x), state
 

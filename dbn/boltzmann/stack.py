@@ -1,5 +1,7 @@
 """The deep belief network: a stack of restricted Boltzmann machines."""
 
+from itertools import pairwise
+
 from ..backend.array import map_batches
 
 
@@ -32,7 +34,7 @@ class DBN:
         self.rbms = list(rbms)
         if not self.rbms:
             raise ValueError("A DBN needs at least one RBM; the list is empty.")
-        for i, (below, above) in enumerate(zip(self.rbms, self.rbms[1:], strict=False)):
+        for i, (below, above) in enumerate(pairwise(self.rbms)):
             n_below, n_above = below.W.shape[1], above.W.shape[0]
             same_units = repr(below.hidden) == repr(above.visible)
             if n_below != n_above or not same_units:

@@ -138,8 +138,8 @@ class DBNPredictor(DBNEstimator):
         asked = check_layer_sizes(self.hidden_layer_sizes)
         if asked not in (sizes, list(_DEFAULT_SIZES)):
             raise ValueError(
-                f"hidden_layer_sizes is {asked}, but the DBN in init has {sizes}. Leave "
-                "hidden_layer_sizes at its default, or give the same sizes."
+                f"hidden_layer_sizes is {asked}, but the DBN in init has {sizes}. "
+                "Leave hidden_layer_sizes at its default, or give the same sizes."
             )
         if rows.shape[1] != shapes[0][0]:
             raise ValueError(

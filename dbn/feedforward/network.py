@@ -1,5 +1,7 @@
 """The feed-forward net: layers, one loss, one flat parameter buffer."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from ..backend.array import map_batches
@@ -59,7 +61,7 @@ class Network:
         self.activation = get_activation(activation)
         self.loss = get_loss(loss)
         self.layers = [Dense(sizes[0], sizes[1])]
-        for n_in, n_out in zip(sizes[1:], sizes[2:], strict=False):
+        for n_in, n_out in pairwise(sizes[1:]):
             self.layers += [self.activation, Dense(n_in, n_out)]
         self.params = Parameters(
             {
