@@ -63,10 +63,15 @@ class Network:
         self.layers = [Dense(sizes[0], sizes[1])]
         for n_in, n_out in pairwise(sizes[1:]):
             self.layers += [self.activation, Dense(n_in, n_out)]
+        # For each layer, its own names of its parameters and theirs in the buffer.
+        self._names = [
+            {name: f"{name}{i // 2}" for name in layer.shapes()}
+            for i, layer in enumerate(self.layers)
+        ]
         self.params = Parameters(
             {
-                f"{name}{i // 2}": shape
-                for i, layer in enumerate(self.layers)
+                names[name]: shape
+                for layer, names in zip(self.layers, self._names, strict=True)
                 for name, shape in layer.shapes().items()
             },
             dtype=dtype,
@@ -85,8 +90,7 @@ class Network:
     def _views(self, params):
         """Each layer's own parameters, by the layer's names for them."""
         return [
-            {name: params[f"{name}{i // 2}"] for name in layer.shapes()}
-            for i, layer in enumerate(self.layers)
+            {name: params[key] for name, key in names.items()} for names in self._names
         ]
 
     def activations(self, X):

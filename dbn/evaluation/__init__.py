@@ -1,0 +1,18 @@
+"""Evaluation: data sets, statistics, the comparison of initializers, pictures."""
+
+from .benchmark import compare_initializers
+from .comparison import Comparison
+from .datasets import Dataset, load_dataset
+from .displays import ComparisonDisplay
+from .statistics import PairedDifference, holm, paired_difference
+
+__all__ = [
+    "Comparison",
+    "ComparisonDisplay",
+    "Dataset",
+    "PairedDifference",
+    "compare_initializers",
+    "holm",
+    "load_dataset",
+    "paired_difference",
+]
