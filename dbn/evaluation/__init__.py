@@ -4,6 +4,7 @@ from .benchmark import compare_initializers
 from .comparison import Comparison
 from .datasets import Dataset, load_dataset
 from .displays import ComparisonDisplay
+from .provenance import provenance
 from .statistics import PairedDifference, holm, paired_difference
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "holm",
     "load_dataset",
     "paired_difference",
+    "provenance",
 ]

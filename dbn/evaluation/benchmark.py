@@ -1,25 +1,22 @@
 """Does pretraining help? One comparison of initializers, with equal chances for all."""
 
 import math
-import platform
 import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import joblib
 import numpy as np
-import scipy
-import sklearn
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.preprocessing import MinMaxScaler
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from .. import __version__
 from ..estimators import DBNClassifier, DBNTransformer, RBMTransformer
 from ..training import Adam
 from .comparison import Comparison, chosen
+from .provenance import provenance
 
 INITS = (
     ("dbn", "logistic"),
@@ -159,6 +156,8 @@ def compare_initializers(
         "n_classes": len(np.unique(y)),
         "fixed_test_split": fixed,
         **protocol.describe(),
+        **provenance(),
+        "blas_threads": 1,
     }
     return Comparison(settings, tuned + tested)
 
@@ -248,14 +247,6 @@ class _Protocol:
             "n_updates": self.n_updates,
             "pretrain_updates": self.pretrain_updates,
             "batch_size": self.batch_size,
-            "blas_threads": 1,
-            "versions": {
-                "dbn": __version__,
-                "python": platform.python_version(),
-                "numpy": np.__version__,
-                "scipy": scipy.__version__,
-                "scikit-learn": sklearn.__version__,
-            },
         }
 
     def pretraining(self, splits):

@@ -1,8 +1,10 @@
 """The one epoch loop, for RBMs and networks alike."""
 
-from contextlib import contextmanager
+import math
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ..backend.array import count_not_finite
 
@@ -44,6 +46,18 @@ def add_weight_decay(params, grad, weight_decay):
                 grad[name][...] += weight_decay * params[name]
 
 
+def _blas_threads(params, batch_size):
+    """Context of one BLAS thread where the products are too small to share.
+
+    Below about 4 million multiply-adds a second thread gains little, and on a busy
+    machine it was seen to cost a factor of 8, waiting for its partner.
+    """
+    largest = max(math.prod(shape) for shape in params.shapes.values())
+    if largest * batch_size < 2**22:
+        return threadpool_limits(1, user_api="blas")
+    return nullcontext()
+
+
 def run_epochs(
     step, params, state, n_rows, *, batch_size, max_iter, rng, task, record, diverged
 ):
@@ -74,22 +88,29 @@ def run_epochs(
     FloatingPointError
         If a parameter is not finite after an epoch.
     """
-    for epoch, _ in task.steps(range(max_iter), "epoch"):
-        state["epoch"] = epoch
-        order = rng.permutation(n_rows)
-        total = None
-        # Overflow shows as a divergence, reported once and in words below.
-        with np.errstate(over="ignore", invalid="ignore"):
-            for start in range(0, n_rows, batch_size):
-                rows = order[start : start + batch_size]
-                loss = step(rows)
-                if loss is not None:
-                    total = loss * len(rows) + (0.0 if total is None else total)
-        n_bad = count_not_finite(params.flat)
-        if n_bad:
-            seen = (
-                f"{n_bad} of {params.flat.shape[0]} parameters are not finite after "
-                f"epoch {epoch}"
-            )
-            raise FloatingPointError(diverged.format(seen))
-        record(epoch, None if total is None else float(total) / n_rows)
+    with _blas_threads(params, batch_size):
+        for epoch, _ in task.steps(range(max_iter), "epoch"):
+            state["epoch"] = epoch
+            loss = _run_epoch(step, n_rows, batch_size, rng)
+            n_bad = count_not_finite(params.flat)
+            if n_bad:
+                seen = (
+                    f"{n_bad} of {params.flat.shape[0]} parameters are not finite "
+                    f"after epoch {epoch}"
+                )
+                raise FloatingPointError(diverged.format(seen))
+            record(epoch, loss)
+
+
+def _run_epoch(step, n_rows, batch_size, rng):
+    """One pass over the rows in a new order; the mean loss, or None."""
+    order = rng.permutation(n_rows)
+    total = None
+    # Overflow shows as a divergence, which is reported once and in words.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, n_rows, batch_size):
+            rows = order[start : start + batch_size]
+            loss = step(rows)
+            if loss is not None:
+                total = loss * len(rows) + (0.0 if total is None else total)
+    return None if total is None else float(total) / n_rows
