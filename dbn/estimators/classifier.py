@@ -88,10 +88,14 @@ class DBNClassifier(ClassifierMixin, DBNPredictor):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from dbn import DBNClassifier
+    >>> from dbn import DBNClassifier, RBMTransformer
     >>> X, y = load_digits(return_X_y=True)
-    >>> clf = DBNClassifier(hidden_layer_sizes=(64, 64), max_iter=20, random_state=0)
-    >>> clf.fit(X[:1000] / 16, y[:1000]).score(X[1000:] / 16, y[1000:]) > 0.85
+    >>> rbm = RBMTransformer(batch_size=20, max_iter=20)  # few rows: small batches
+    >>> clf = DBNClassifier((64, 64), rbm=rbm, batch_size=20, max_iter=20)
+    >>> clf.set_params(random_state=0).fit(X[:1000] / 16, y[:1000])
+    DBNClassifier(batch_size=20, hidden_layer_sizes=(64, 64), max_iter=20,
+                  random_state=0, rbm=RBMTransformer(batch_size=20, max_iter=20))
+    >>> clf.score(X[1000:] / 16, y[1000:]) > 0.9
     True
     """
 

@@ -148,14 +148,16 @@ def read_idx(path):
                     f"{magic!r}. Download it again."
                 )
             header = file.read(4 * magic[3])
-            shape = np.frombuffer(header, ">u4").tolist()
+            shape = [
+                int.from_bytes(header[i : i + 4]) for i in range(0, len(header), 4)
+            ]
             size = math.prod(shape)
             data = file.read(min(size, 2**31) + 1)
     except (gzip.BadGzipFile, EOFError) as error:
         raise ValueError(
             f"{path} is not a complete gzip file ({error}). Download it again."
         ) from error
-    if len(shape) != magic[3] or len(data) != size:
+    if len(header) != 4 * magic[3] or len(data) != size:
         raise ValueError(
             f"{path} should hold {size} bytes for shape {tuple(shape)}, but holds "
             f"{'more' if len(data) > size else len(data)}. Download it again."
@@ -172,7 +174,7 @@ def _fetch(name):
 
 def _read_npz(path):
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {name: file[name] for name in _IDX_FILES if name in file}
     except Exception as error:
         # numpy raises half a dozen types here, from zipfile.BadZipFile to EOFError.

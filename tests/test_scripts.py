@@ -1,0 +1,98 @@
+"""Every script runs on a toy configuration, and says clearly what it cannot use."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.evaluation.test_datasets import idx_bytes
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(script, *args):
+    command = [sys.executable, "-W", "error", str(ROOT / "scripts" / script), *args]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def toy(tmp_path, *args):
+    return run(
+        "benchmark.py",
+        *["--output", str(tmp_path / "out"), "--hidden-layer-sizes", "8", "6,6"],
+        *["--labels", "20", "--seeds", "2", "--learning-rates", "0.01"],
+        *["--updates", "5", "--pretrain-updates", "5", "--jobs", "1", *args],
+    )
+
+
+def test_benchmark(tmp_path):
+    done = toy(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Verdict on digits: of the 2 settings" in done.stdout
+    assert "comparison: 100%" in done.stderr
+    content = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert {"command", "seeds", "versions", "commit", "seconds", "blas_threads"} <= set(
+        content["settings"]
+    )
+    assert content["settings"]["command"].startswith("python scripts/benchmark.py")
+    assert (tmp_path / "out" / "comparison.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_benchmark_on_the_users_own_csv(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{a:.3f},{b:.3f},{'big' if a > b else 'small'}"
+        for a, b in rng.normal(size=(60, 2))
+    ]
+    path = tmp_path / "mine.csv"
+    path.write_text("a,b,size\n" + "\n".join(rows))
+    done = toy(tmp_path, "--dataset", str(path), "--inits", "dbn", "he_normal:relu")
+    assert done.returncode == 0, done.stderr
+    assert "Verdict on mine" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--dataset", "nothing.csv"], "benchmark: There is no file nothing.csv"),
+        (["--labels", "100000"], "benchmark: A label budget of 100000"),
+        (
+            ["--data-home", "nowhere", "--dataset", "mnist"],
+            "benchmark: There is no train",
+        ),
+    ],
+)
+def test_benchmark_ends_with_one_line(tmp_path, args, message):
+    done = toy(tmp_path, *args)
+    assert done.returncode == 1
+    assert done.stderr.startswith(message) and done.stderr.count("\n") == 1
+
+
+def test_speed(tmp_path):
+    record = tmp_path / "speed.json"
+    shape = ["--rows", "200", "--visible", "20", "--hidden", "10", "--repeats", "1"]
+    done = run("speed.py", *shape, "--output", str(record))
+    assert done.returncode == 0, done.stderr
+    assert "of its time" in done.stdout
+    assert json.loads(record.read_text())["dbn_to_sklearn"] > 0
+
+
+def test_mnist(tmp_path):
+    rng = np.random.default_rng(0)
+    for stem, n in (("train", 40), ("t10k", 10)):
+        images = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        (tmp_path / f"{stem}-images-idx3-ubyte").write_bytes(idx_bytes(images))
+        labels = np.arange(n, dtype=np.uint8) % 10
+        (tmp_path / f"{stem}-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
+    record = tmp_path / "mnist.json"
+    done = run(
+        "mnist.py",
+        *["--data-home", str(tmp_path), "--hidden-layer-sizes", "5", "4"],
+        *["--pretrain-epochs", "1", "--epochs", "1", "--seeds", "0", "1"],
+        *["--output", str(record)],
+    )
+    assert done.returncode == 0, done.stderr
+    runs = json.loads(record.read_text())["runs"]
+    assert [r["seed"] for r in runs] == [0, 1]
