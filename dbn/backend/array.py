@@ -48,6 +48,8 @@ def matmul_into(a, b, out):
 def sigmoid(x):
     """Logistic function 1 / (1 + exp(-x)), safe for any finite x.
 
+    Accurate to the precision of 1: far down the lower tail it returns 0.
+
     Written with tanh, which never overflows and is vectorised for float32: 5 times
     faster than `scipy.special.expit` on a 100 x 784 float32 array.
 
@@ -147,4 +149,6 @@ def map_batches(function, X, batch_size=4096):
     if X.shape[0] <= batch_size:
         return function(X)
     starts = range(0, X.shape[0], batch_size)
-    return namespace(X).concat([function(X[i : i + batch_size]) for i in starts])
+    stops = [min(i + batch_size, X.shape[0]) for i in starts]
+    parts = zip(starts, stops, strict=True)
+    return namespace(X).concat([function(X[i:j, ...]) for i, j in parts])

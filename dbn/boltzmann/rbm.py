@@ -75,7 +75,7 @@ class RBM:
             f"hidden={self.hidden!r})"
         )
 
-    def initialize(self, rng, visible_mean=None, n_rows=1, scale=0.01):
+    def initialize(self, rng, visible_mean=None, scale=0.01):
         """Set the starting point of training; return self.
 
         Weights are N(0, scale^2), hidden biases 0, and the visible biases give the
@@ -86,8 +86,6 @@ class RBM:
         rng : numpy.random.Generator
         visible_mean : array of shape (n_visible,), optional
             Mean of the training rows. Default: visible biases 0.
-        n_rows : int, default=1
-            Number of rows behind `visible_mean`.
         scale : float, default=0.01
             Standard deviation of the weights.
         """
@@ -97,7 +95,7 @@ class RBM:
         self.c[...] = 0.0
         self.b[...] = 0.0
         if visible_mean is not None:
-            self.b[...] = self.visible.input_for_mean(visible_mean, n_rows)
+            self.b[...] = self.visible.input_for_mean(visible_mean)
         return self
 
     def hidden_input(self, v):

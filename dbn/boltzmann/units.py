@@ -46,8 +46,8 @@ class Units(Part):
         """Energy of the states `u` at total input zero, in nats, summed over units."""
 
     @abstractmethod
-    def input_for_mean(self, mean, n_rows):
-        """Total input at which the units have the `mean` measured on `n_rows` rows."""
+    def input_for_mean(self, mean):
+        """Total input at which the units have this `mean`, or are close to it."""
 
     @abstractmethod
     def check(self, X):
@@ -84,11 +84,11 @@ class Bernoulli(Units):
     def base_energy(self, u):
         return 0.0 * namespace(u).sum(u, axis=1)
 
-    def input_for_mean(self, mean, n_rows):
-        # log(p / (1 - p)), Hinton (2010) section 8.1, with half a count added to each
-        # side: a pixel that is always off would start at minus infinity.
+    def input_for_mean(self, mean):
+        # log(p / (1 - p)), Hinton (2010) section 8.1; a pixel that is always off would
+        # start at minus infinity.
         xp = namespace(mean)
-        p = (mean * n_rows + 0.5) / (n_rows + 1.0)
+        p = xp.clip(mean, 0.001, 0.999)
         return xp.log(p) - xp.log1p(-p)
 
     def check(self, X):
@@ -131,7 +131,7 @@ class Gaussian(Units):
     def base_energy(self, u):
         return namespace(u).sum(0.5 * u**2, axis=1)
 
-    def input_for_mean(self, mean, n_rows):
+    def input_for_mean(self, mean):
         return mean
 
     def check(self, X):

@@ -1,6 +1,7 @@
 """The feed-forward net: layers, one loss, one flat parameter buffer."""
 
 from itertools import pairwise
+from numbers import Integral
 
 import numpy as np
 
@@ -52,11 +53,11 @@ class Network:
         loss="cross_entropy",
         dtype=np.float64,
     ):
-        sizes = [int(size) for size in layer_sizes]
-        if len(sizes) < 2:
+        sizes = list(layer_sizes)
+        if len(sizes) < 2 or not all(isinstance(n, Integral) and n > 0 for n in sizes):
             raise ValueError(
-                f"A network needs sizes of its inputs and outputs; layer_sizes is "
-                f"{sizes}."
+                "A network needs positive sizes of its inputs, hidden layers and "
+                f"outputs, at least two; layer_sizes is {sizes}."
             )
         self.activation = get_activation(activation)
         self.loss = get_loss(loss)

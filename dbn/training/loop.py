@@ -99,7 +99,8 @@ def run_epochs(
                     f"after epoch {epoch}"
                 )
                 raise FloatingPointError(diverged.format(seen))
-            record(epoch, loss)
+            with np.errstate(over="ignore", invalid="ignore"):
+                record(epoch, loss)
 
 
 def _run_epoch(step, n_rows, batch_size, rng):

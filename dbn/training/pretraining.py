@@ -56,7 +56,7 @@ def train_rbm(
         Where progress is reported; default: nowhere.
     history : list, optional
         Receives a dict per epoch: ``"reconstruction_error"`` is the squared error per
-        visible unit of a mean-field pass down and up, over at most 1000 evenly spaced
+        visible unit of a mean-field pass up and down, over 100 to 1000 evenly spaced
         rows. It can fall while the model gets worse (Hinton 2010, section 5).
     layer : int, default=0
         Position in a stack, for `history` and errors.
@@ -78,16 +78,14 @@ def train_rbm(
     >>> bool(energies[0] < energies[1])  # the pattern seen is the likelier one
     True
     """
-    n_rows, history = X.shape[0], [] if history is None else history
-    rbm.initialize(rng, row_mean(X, sample_weight), n_rows)
-    optimizer = (
-        default_optimizer(rbm) if optimizer is None else get_optimizer(optimizer)
-    )
+    rbm.initialize(rng, row_mean(X, sample_weight))
+    optimizer = get_optimizer(optimizer or default_optimizer(rbm))
     sampler = get_sampler(sampler)
     params, grad = rbm.params, rbm.params.zeros_like()
     state = optimizer.init(params.flat)
     chains = sampler.start(rbm, X, rng)
-    monitored = X[:: max(1, n_rows // min(1000, max(1, n_rows // 20)))]
+    history = [] if history is None else history
+    monitored = _monitored_rows(X)
 
     def step(rows):
         nonlocal chains
@@ -100,21 +98,16 @@ def train_rbm(
         optimizer.step(params.flat, grad.flat, state)
 
     def record(epoch, loss):
+        entry = {"phase": "pretrain", "layer": layer, "epoch": epoch}
         error = (rbm.mean_visible(rbm.mean_hidden(monitored)) - monitored) ** 2
-        history.append(
-            {
-                "phase": "pretrain",
-                "layer": layer,
-                "epoch": epoch,
-                "reconstruction_error": float(namespace(error).mean(error)),
-            }
-        )
+        entry["reconstruction_error"] = float(namespace(error).mean(error))
+        history.append(entry)
 
     run_epochs(
         step,
         params,
         state,
-        n_rows,
+        X.shape[0],
         batch_size=batch_size,
         max_iter=max_iter,
         rng=rng,
@@ -124,6 +117,13 @@ def train_rbm(
         f"{optimizer.learning_rate}).",
     )
     return rbm
+
+
+def _monitored_rows(X):
+    """Evenly spaced rows: enough for a mean, and few beside the work of an epoch."""
+    n_rows = X.shape[0]
+    n_monitored = min(1000, max(100, n_rows // 20))
+    return X[:: -(-n_rows // n_monitored), ...]
 
 
 def pretrain(
@@ -265,7 +265,6 @@ class Pretrained(Initializer):
         self.dbn = dbn
 
     def fill(self, network, X, rng):
-        VarianceScaling().fill(network, X, rng)
         hidden = network.dense[:-1]
         sizes = [tuple(W.shape) for W, _ in hidden]
         found = [tuple(rbm.W.shape) for rbm in self.dbn.rbms]
@@ -274,10 +273,12 @@ class Pretrained(Initializer):
                 f"The DBN's weights have shapes {found}, the network's hidden layers "
                 f"{sizes}. Use the same hidden_layer_sizes for both."
             )
+        for rbm in self.dbn.rbms:
+            check_startable(rbm.hidden, network.activation)
+        VarianceScaling().fill(network, X, rng)
+        a = _RESCALE[type(network.activation)]
         below = 1.0  # the data; a pretrained layer gives a * h - (a - 1) instead of h
         for (W, c), rbm in zip(hidden, self.dbn.rbms, strict=True):
-            check_startable(rbm.hidden, network.activation)
-            a = _RESCALE[type(network.activation)]
             shift = (below - 1.0) / below * namespace(W).sum(rbm.W, axis=0)
             W[...] = rbm.W / (a * below)
             c[...] = (rbm.c + shift) / a

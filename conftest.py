@@ -1,0 +1,21 @@
+"""Settings of the whole suite: one BLAS thread, fixed examples, no display."""
+
+import os
+
+import pytest
+from hypothesis import settings
+from threadpoolctl import threadpool_limits
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+settings.register_profile(
+    "dbn", deadline=None, derandomize=True, database=None, max_examples=25
+)
+settings.load_profile("dbn")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_blas_thread():
+    # The environment variables would come too late: NumPy is imported already.
+    with threadpool_limits(1):
+        yield

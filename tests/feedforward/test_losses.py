@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import scipy.special
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_allclose
+from sklearn.metrics import log_loss, mean_squared_error
+
+from dbn.feedforward import SoftmaxCrossEntropy, SquaredError
+from tests.helpers import numerical_gradient, read_only
+
+SHAPE = (4, 3)
+LOSSES = [SoftmaxCrossEntropy(), SquaredError()]
+each_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
+one_hot = st.lists(st.integers(0, 2), min_size=4, max_size=4).map(
+    lambda i: np.eye(3)[i]
+)
+outputs = arrays(np.float64, SHAPE, elements=st.floats(-20.0, 20.0))
+weights = st.none() | arrays(np.float64, 4, elements=st.floats(0.1, 5.0))
+
+
+@given(z=outputs, y=one_hot, weight=weights)
+def test_cross_entropy_is_sklearns_log_loss(z, y, weight):
+    value = SoftmaxCrossEntropy().value(*read_only(z, y), weight)
+    p, labels = scipy.special.softmax(z, axis=1), y.argmax(axis=1)
+    expected = log_loss(labels, p, sample_weight=weight, labels=[0, 1, 2])
+    # log_loss clips probabilities at eps and so has this absolute error.
+    assert_allclose(value, expected, rtol=1e-6, atol=1e-7)
+
+
+@given(z=outputs, y=outputs, weight=weights)
+def test_squared_error_is_half_the_sum_of_squares(z, y, weight):
+    value = SquaredError().value(*read_only(z, y), weight)
+    mean_of_outputs = mean_squared_error(y, z, sample_weight=weight)
+    assert_allclose(value, 0.5 * SHAPE[1] * mean_of_outputs, rtol=1e-12, atol=1e-300)
+
+
+@each_loss
+@given(z=outputs, y=one_hot, weight=weights)
+def test_gradient_is_that_of_value(loss, z, y, weight):
+    gradient = loss.gradient(*read_only(z, y), weight)
+    expected = numerical_gradient(lambda: loss.value(z, y, weight), z, step=1e-5)
+    assert_allclose(gradient, expected, rtol=1e-6, atol=1e-8)
+
+
+@each_loss
+@given(z=outputs, y=one_hot, weight=weights)
+def test_gradient_vanishes_where_the_prediction_is_the_target(loss, z, y, weight):
+    assert_allclose(loss.gradient(z, loss.predict(z), weight), 0.0, atol=1e-15)
+
+
+@each_loss
+def test_value_is_the_weighted_mean_of_the_rows(loss):
+    rng = np.random.default_rng(0)
+    z, y, weight = rng.standard_normal(SHAPE), np.eye(3)[[0, 2, 1, 0]], rng.random(4)
+    rows = loss.row_values(z, y)
+    assert rows.shape == (4,)
+    assert_allclose(loss.value(z, y), rows.mean(), rtol=1e-14)
+    assert_allclose(loss.value(z, y, weight), np.average(rows, weights=weight))
+
+
+@given(z=outputs)
+def test_softmax_predicts_probabilities(z):
+    p = SoftmaxCrossEntropy().predict(read_only(z))
+    assert_allclose(p, scipy.special.softmax(z, axis=1), rtol=1e-12)
+    assert_allclose(p.sum(axis=1), 1.0, rtol=1e-14)
+
+
+def test_cross_entropy_is_finite_for_a_confident_mistake():
+    z, y = np.array([[1e4, 0.0]]), np.array([[0.0, 1.0]])
+    assert SoftmaxCrossEntropy().value(z, y) == 1e4
+
+
+@each_loss
+def test_float32_is_kept(loss):
+    z = np.ones(SHAPE, np.float32)
+    y, weight = np.zeros(SHAPE, np.float32), np.ones(4, np.float32)
+    for w in (None, weight):
+        assert loss.value(z, y, w).dtype == np.float32
+        assert loss.gradient(z, y, w).dtype == np.float32
+    assert loss.predict(z).dtype == np.float32
