@@ -7,6 +7,8 @@ from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Lets scikit-learn check array-API input; read when scipy is imported.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 settings.register_profile(
     "dbn", deadline=None, derandomize=True, database=None, max_examples=25

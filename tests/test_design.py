@@ -8,7 +8,6 @@ import inspect
 import re
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Rooms from the bottom up; in each, files from left to right. A file imports rooms
 # above its own in this list (never its sibling, see below) and files to its left.
 ROOMS = {
-    "backend": ["array", "random", "parameters", "parts"],
+    "backend": ["parts", "array", "random", "parameters"],
     "boltzmann": ["units", "rbm", "samplers", "likelihood", "stack"],
     "feedforward": ["layers", "losses", "network", "initializers"],
     "training": [
@@ -44,10 +43,10 @@ ROOMS = {
         "files",
     ],
     "evaluation": [
-        "provenance",
         "datasets",
         "statistics",
         "diagnostics",
+        "provenance",
         "comparison",
         "benchmark",
         "displays",
@@ -259,12 +258,22 @@ def test_the_version_is_the_one_in_the_metadata():
     assert importlib.metadata.version(name) == dbn.__version__
 
 
-def test_the_map_in_the_readme_names_every_room_and_file():
+def readme_map():
+    """Files of each folder in the README's map, in the order given there."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    _, _, rest = readme.partition("## Map of the package")
-    section = re.split(r"^## ", rest, flags=re.M)[0]
-    needed = Counter(path.name for path in modules())
-    needed.update({f"dbn/{path.parent.name}/": 1 for path in modules()})
-    found = {name: len(re.findall(rf"\b{re.escape(name)}", section)) for name in needed}
-    missing = {name: n for name, n in needed.items() if found[name] < n}
-    assert not missing
+    section = readme.partition("## Map of the package")[2].split("\n## ")[0]
+    parts = re.split(r"^([\w/]+/) ", section, flags=re.M)[1:]
+    blocks = zip(parts[::2], parts[1::2], strict=True)
+    return {folder: re.findall(r"\b\w+\.py\b", text) for folder, text in blocks}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_map_in_the_readme_is_the_house(room):
+    exist = [name for name in ROOMS[room] if (PACKAGE / room / f"{name}.py").exists()]
+    assert readme_map()[f"dbn/{room}/"] == [f"{name}.py" for name in exist]
+
+
+def test_all_folders_and_files_in_the_readmes_map_exist():
+    for folder, files in readme_map().items():
+        assert (ROOT / folder).is_dir()
+        assert [name for name in files if not (ROOT / folder / name).exists()] == []

@@ -13,6 +13,9 @@ from sklearn.base import BaseEstimator
 class Part(BaseEstimator, ABC):
     """Base of every exchangeable part."""
 
+    def validate(self):
+        """Raise a ValueError if a hyper-parameter is not accepted."""
+
 
 def get_part(part, kind, table, parameter):
     """Return `part` itself when it is a `kind`, or a new part that the string names.
@@ -30,9 +33,10 @@ def get_part(part, kind, table, parameter):
     Raises
     ------
     ValueError
-        If `part` is neither.
+        If `part` is neither, or has a hyper-parameter that is not accepted.
     """
     if isinstance(part, kind):
+        part.validate()
         return part
     if isinstance(part, str) and part in table:
         return table[part]()

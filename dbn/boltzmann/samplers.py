@@ -15,7 +15,7 @@ class Sampler(Part):
 
     @abstractmethod
     def start(self, rbm, X, rng):
-        """Check the specification and return the initial state."""
+        """Return the initial state."""
 
     @abstractmethod
     def negative(self, rbm, v_pos, x_pos, state, rng):
@@ -66,9 +66,11 @@ class CD(Sampler):
         self.k = k
         self.sample_visible = sample_visible
 
-    def start(self, rbm, X, rng):
+    def validate(self):
         if not isinstance(self.k, Integral) or self.k < 1:
             raise ValueError(f"CD needs an integer k of at least 1; k is {self.k!r}.")
+
+    def start(self, rbm, X, rng):
         return None
 
     def negative(self, rbm, v_pos, x_pos, state, rng):

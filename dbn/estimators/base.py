@@ -70,10 +70,6 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             sample_weight, X, dtype=X.dtype, ensure_non_negative=True
         )
         used = weight > 0
-        if not used.any():
-            raise ValueError(
-                "All sample weights are zero; give at least one row a positive weight."
-            )
         y = y if isinstance(y, str | None) else y[used]
         return X[used], y, weight[used]
 
@@ -117,9 +113,9 @@ def check_layer_sizes(sizes):
     ValueError
         If there is no layer, or a size is not a positive integer.
     """
-    sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
-    if not sizes or not all(isinstance(n, Integral) and n > 0 for n in sizes):
+    found = [sizes] if isinstance(sizes, Integral) else list(sizes)
+    if not found or not all(isinstance(n, Integral) and n > 0 for n in found):
         raise ValueError(
             f"hidden_layer_sizes must be one or more positive integers; it is {sizes}."
         )
-    return [int(n) for n in sizes]
+    return [int(n) for n in found]

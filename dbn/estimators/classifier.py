@@ -123,8 +123,8 @@ class DBNClassifier(ClassifierMixin, DBNPredictor):
         self.classes_ = encoder.classes_
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y has 1 class ({self.classes_[0]!r}); a classifier needs at least 2. "
-                "Check the labels, or that sample_weight leaves rows of both classes."
+                f"y has 1 class ({self.classes_.tolist()[0]!r}); a classifier needs at "
+                "least 2. Check the labels, or that sample_weight leaves rows of both."
             )
         one_hot = np.eye(len(self.classes_), dtype=rows.dtype)
         targets = one_hot[encoder.transform(labels)]

@@ -1,5 +1,7 @@
 """A deep belief network as a scikit-learn transformer."""
 
+from numbers import Integral
+
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.callback import with_callbacks
 
@@ -39,7 +41,7 @@ def layer_prototypes(rbm, n_layers):
             raise TypeError(
                 f"rbm must be an RBMTransformer or a list of them; got {prototype!r}."
             )
-        prototype._validate_params()
+        prototype.validate()
     return prototypes
 
 
@@ -105,7 +107,7 @@ class DBNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
     """
 
     _parameter_constraints: dict = {
-        "hidden_layer_sizes": ["array-like", int],
+        "hidden_layer_sizes": ["array-like", Integral],
         "rbm": [RBMTransformer, list, tuple, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],

@@ -19,7 +19,7 @@ from ..feedforward.initializers import INITIALIZERS
 from ..feedforward.layers import ACTIVATIONS
 from ..training import Optimizer, Pretrained, finetune, pretrain
 from ..training.callbacks import fit_task
-from ..training.optimizers import OPTIMIZERS
+from ..training.optimizers import OPTIMIZERS, get_optimizer
 from ..training.pretraining import check_startable
 from .base import DBNEstimator, check_layer_sizes
 from .dbn import DBNTransformer, layer_options, layer_prototypes
@@ -32,7 +32,7 @@ class DBNPredictor(DBNEstimator):
     """Base of `DBNClassifier` and `DBNRegressor`."""
 
     _parameter_constraints: dict = {
-        "hidden_layer_sizes": ["array-like", int],
+        "hidden_layer_sizes": ["array-like", Integral],
         "init": [StrOptions({"dbn", *INITIALIZERS}), Initializer, FrozenEstimator],
         "rbm": [RBMTransformer, list, tuple, None],
         "activation": [StrOptions({*ACTIVATIONS}), Activation],
@@ -75,7 +75,8 @@ class DBNPredictor(DBNEstimator):
         `X`, `y` and `data` (the weights) are the user's own, for the callbacks; `rows`,
         `targets` and `weight` are what is trained on.
         """
-        rng = make_rng(self.random_state)
+        # Streams of their own: every `init` meets the same shuffles.
+        rng, starting_rng, pretraining_rng = make_rng(self.random_state).spawn(3)
         rows, sizes, prototypes = self._prepare(rows, weight)
         self.network_ = Network(
             [rows.shape[1], *sizes, targets.shape[1]],
@@ -85,7 +86,13 @@ class DBNPredictor(DBNEstimator):
         )
         self.history_ = []
         with fit_task(self, 1 if prototypes is None else 2, X, y, data) as task:
-            self._initialize(rows, weight, sizes, prototypes, rng, task)
+            if prototypes is not None:
+                self._pretrain(rows, weight, sizes, prototypes, pretraining_rng, task)
+            if prototypes is not None or isinstance(self.init, FrozenEstimator):
+                start = Pretrained(self.dbn_)
+            else:
+                start = get_initializer(self.init)
+            start.fill(self.network_, rows, starting_rng)
             with task.subtask("finetune", self.max_iter, self._snapshot) as finetuning:
                 finetune(
                     self.network_,
@@ -109,6 +116,8 @@ class DBNPredictor(DBNEstimator):
 
         The prototypes are None unless ``init="dbn"``.
         """
+        self.__dict__.pop("dbn_", None)  # of an earlier fit
+        get_optimizer(self.optimizer)  # fails now, not after pretraining
         if isinstance(self.init, FrozenEstimator):
             return self._prepare_frozen(rows)
         sizes = check_layer_sizes(self.hidden_layer_sizes)
@@ -146,33 +155,41 @@ class DBNPredictor(DBNEstimator):
                 f"X has {rows.shape[1]} features, but the DBN in init was fitted on "
                 f"{shapes[0][0]}. Use the same features for both."
             )
-        for name in ("visible_", "mean_", "scale_"):
-            setattr(self, name, getattr(transformer, name))
+        mine, its = (
+            list(getattr(estimator, "feature_names_in_", []))
+            for estimator in (self, transformer)
+        )
+        if mine and its and mine != its:
+            raise ValueError(
+                f"X has the feature names {mine}, but the DBN in init was fitted on "
+                f"{its}. Use the same features in the same order."
+            )
+        self.visible_ = transformer.visible_
+        for name in ("mean_", "scale_"):
+            value = getattr(transformer, name)
+            value = value if value is None else value.astype(rows.dtype)
+            setattr(self, name, value)
         self.visible_.check(rows)
-        return self._encode(rows).astype(rows.dtype, copy=False), sizes, None
+        return self._encode(rows), sizes, None
 
-    def _initialize(self, rows, weight, sizes, prototypes, rng, task):
-        """Fill the net: pretrain a DBN first where `init` asks for it."""
-        if prototypes is not None:
-            with task.subtask("pretrain", len(sizes)) as pretraining:
-                self.dbn_ = pretrain(
-                    rows,
-                    sizes,
-                    rng=rng,
-                    visible=self.visible_,
-                    layer_options=layer_options(prototypes),
-                    sample_weight=weight,
-                    task=pretraining,
-                    history=self.history_,
-                )
-        if prototypes is not None or isinstance(self.init, FrozenEstimator):
-            start = Pretrained(self.dbn_)
-        else:
-            start = get_initializer(self.init)
-        start.fill(self.network_, rows, rng)
+    def _pretrain(self, rows, weight, sizes, prototypes, rng, task):
+        with task.subtask("pretrain", len(sizes)) as pretraining:
+            self.dbn_ = pretrain(
+                rows,
+                sizes,
+                rng=rng,
+                visible=self.visible_,
+                layer_options=layer_options(prototypes),
+                sample_weight=weight,
+                task=pretraining,
+                history=self.history_,
+            )
 
     def _snapshot(self):
-        return {"network_": copy.deepcopy(self.network_)}
+        return {
+            "network_": copy.deepcopy(self.network_),
+            "history_": list(self.history_),
+        }
 
     def _folded(self):
         """The (W, c) of each dense layer, for X as the user has it."""

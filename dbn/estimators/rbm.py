@@ -9,12 +9,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..backend.array import map_batches
 from ..backend.random import make_rng
-from ..boltzmann import RBM, Sampler, Units, get_units
+from ..boltzmann import RBM, Sampler, Units, get_sampler, get_units
 from ..boltzmann.samplers import SAMPLERS
 from ..boltzmann.units import UNITS
 from ..training import Optimizer, train_rbm
 from ..training.callbacks import fit_task
-from ..training.optimizers import OPTIMIZERS
+from ..training.optimizers import OPTIMIZERS, get_optimizer
 from .base import DBNEstimator
 
 
@@ -142,6 +142,19 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
         names = ("sampler", "optimizer", "weight_decay", "batch_size", "max_iter")
         return {name: getattr(self, name) for name in names}
 
+    def validate(self):
+        """Raise a ValueError if a parameter, or one of a part, is not accepted.
+
+        Examples
+        --------
+        >>> from dbn import RBMTransformer
+        >>> RBMTransformer().validate()
+        """
+        self._validate_params()
+        get_sampler(self.sampler)
+        if self.optimizer is not None:
+            get_optimizer(self.optimizer)
+
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
@@ -172,7 +185,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
         self.history_ = []
 
         def snapshot():
-            return {"rbm_": copy.deepcopy(self.rbm_)}
+            return {
+                "rbm_": copy.deepcopy(self.rbm_),
+                "history_": list(self.history_),
+            }
 
         with fit_task(self, self.max_iter, X, y, sample_weight, snapshot) as task:
             train_rbm(

@@ -113,7 +113,8 @@ class DBNRegressor(RegressorMixin, DBNPredictor):
         self._one_output = values.ndim == 1
         values = values.reshape(len(values), -1)
         scaler = StandardScaler().fit(values, sample_weight=weight)
-        self.y_mean_, self.y_scale_ = scaler.mean_, scaler.scale_
+        self.y_mean_ = scaler.mean_.astype(rows.dtype)
+        self.y_scale_ = scaler.scale_.astype(rows.dtype)
         targets = scaler.transform(values).astype(rows.dtype)
         return self._fit(X, y, rows, targets, weight, "squared_error", sample_weight)
 

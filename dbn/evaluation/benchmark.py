@@ -126,16 +126,11 @@ def compare_initializers(
         batch_size=batch_size,
     )
     fixed = X_test is not None
-    n_test = len(X_test) if fixed else int(np.ceil(test_size * len(y)))
-    protocol.check(len(y) if fixed else len(y) - n_test, len(np.unique(y)))
-    splits = []
-    for seed in protocol.seeds:
-        parts = X, np.asarray(X_test, dtype=np.float32), y, np.asarray(y_test)
-        if not fixed:
-            parts = train_test_split(
-                X, y, test_size=n_test, stratify=y, random_state=seed
-            )
-        splits.append(_split(*parts, protocol.budgets, seed))
+    n_test = len(X_test) if fixed else math.ceil(test_size * len(y))
+    n_train, n_classes = len(y) - (0 if fixed else n_test), len(np.unique(y))
+    protocol.check(n_train, n_classes)
+    test = (np.asarray(X_test, dtype=np.float32), np.asarray(y_test)) if fixed else None
+    splits = [_split(X, y, test, n_test, protocol.budgets, s) for s in protocol.seeds]
 
     bar = tqdm(total=protocol.n_tasks(), desc="comparison", disable=not verbose)
     with bar, joblib.Parallel(n_jobs=n_jobs, return_as="generator") as parallel:
@@ -150,10 +145,10 @@ def compare_initializers(
         tested = list(run(protocol.testing(splits, pretrained, chosen(tuned))))
     settings = {
         "dataset": name,
-        "n_train": len(splits[0].X),
+        "n_train": n_train,
         "n_test": n_test,
         "n_features": X.shape[1],
-        "n_classes": len(np.unique(y)),
+        "n_classes": n_classes,
         "fixed_test_split": fixed,
         **protocol.describe(),
         **provenance(),
@@ -176,8 +171,14 @@ class _Split(NamedTuple):
     test: tuple  # (X, y)
 
 
-def _split(X, X_test, y, y_test, budgets, seed):
-    """Scale to [0, 1] by the training rows where needed; draw the labelled rows."""
+def _split(X, y, test, n_test, budgets, seed):
+    """Hold out test rows, scale to [0, 1] where needed, draw the labelled rows."""
+    if test is None:
+        X, X_test, y, y_test = train_test_split(
+            X, y, test_size=n_test, stratify=y, random_state=seed
+        )
+    else:
+        X_test, y_test = test
     if min(X.min(), X_test.min()) < 0.0 or max(X.max(), X_test.max()) > 1.0:
         scaler = MinMaxScaler(clip=True).fit(X)
         X, X_test = scaler.transform(X), scaler.transform(X_test)

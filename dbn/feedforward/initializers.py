@@ -68,7 +68,7 @@ class VarianceScaling(_RandomWeights):
     Raises
     ------
     ValueError
-        In `fill`, if a parameter is not accepted.
+        When training starts, if a parameter is not accepted.
 
     Examples
     --------
@@ -84,15 +84,12 @@ class VarianceScaling(_RandomWeights):
         self.mode = mode
         self.distribution = distribution
 
-    def draw(self, shape, rng):
-        fan_in, fan_out = shape
-        fans = {
-            "fan_in": fan_in,
-            "fan_out": fan_out,
-            "fan_avg": (fan_in + fan_out) / 2,
-        }
-        if self.mode not in fans:
-            raise ValueError(f"mode={self.mode!r} is not known. Use one of {[*fans]}.")
+    def validate(self):
+        if self.mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise ValueError(
+                f"mode={self.mode!r} is not known. Use 'fan_in', 'fan_out' or "
+                "'fan_avg'."
+            )
         if self.distribution not in ("uniform", "normal"):
             raise ValueError(
                 f"distribution={self.distribution!r} is not known. Use 'uniform' or "
@@ -102,7 +99,11 @@ class VarianceScaling(_RandomWeights):
             raise ValueError(
                 f"scale must be positive and finite; it is {self.scale!r}."
             )
-        std = math.sqrt(self.scale / fans[self.mode])
+
+    def draw(self, shape, rng):
+        fan_in, fan_out = shape
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
+        std = math.sqrt(self.scale / n[self.mode])
         if self.distribution == "normal":
             return std * rng.standard_normal(shape)
         return math.sqrt(3.0) * std * rng.uniform(-1.0, 1.0, shape)
@@ -119,7 +120,7 @@ class Normal(_RandomWeights):
     Raises
     ------
     ValueError
-        In `fill`, if `sigma` is negative or not finite.
+        When training starts, if `sigma` is negative or not finite.
 
     Examples
     --------
@@ -132,11 +133,13 @@ class Normal(_RandomWeights):
     def __init__(self, sigma=0.01):
         self.sigma = sigma
 
-    def draw(self, shape, rng):
+    def validate(self):
         if not (isinstance(self.sigma, Real) and 0 <= self.sigma < math.inf):
             raise ValueError(
                 f"sigma must be finite and not negative; it is {self.sigma!r}."
             )
+
+    def draw(self, shape, rng):
         return self.sigma * rng.standard_normal(shape)
 
 

@@ -1,7 +1,7 @@
 """Supervised training of a network by back-propagation."""
 
 from ..backend.array import take_rows
-from .loop import Task, add_weight_decay, run_epochs
+from .loop import Task, run_epochs
 from .optimizers import get_optimizer
 
 
@@ -57,32 +57,25 @@ def finetune(
     >>> net.predict(X).argmax(axis=1)
     array([0, 1])
     """
-    optimizer = get_optimizer(optimizer)
-    params, grad = network.params, network.params.zeros_like()
-    state = optimizer.init(params.flat)
-    history = [] if history is None else history
 
-    def step(rows):
+    def gradient(rows, grad):
         weight = None if sample_weight is None else take_rows(sample_weight, rows)
-        loss = network.gradient(take_rows(X, rows), take_rows(y, rows), grad, weight)
-        add_weight_decay(params, grad, weight_decay)
-        optimizer.step(params.flat, grad.flat, state)
-        return loss
-
-    def record(epoch, loss):
-        history.append({"phase": "finetune", "epoch": epoch, "loss": loss})
+        return network.gradient(take_rows(X, rows), take_rows(y, rows), grad, weight)
 
     run_epochs(
-        step,
-        params,
-        state,
+        gradient,
+        network.params,
         X.shape[0],
+        optimizer=get_optimizer(optimizer),
+        weight_decay=weight_decay,
         batch_size=batch_size,
         max_iter=max_iter,
         rng=rng,
         task=task or Task(),
-        record=record,
-        diverged="Fine-tuning diverged: {}. Lower the optimizer's learning_rate (now "
-        f"{optimizer.learning_rate}).",
+        history=[] if history is None else history,
+        entry={"phase": "finetune"},
+        measure=lambda loss: {"loss": loss},
+        name="Fine-tuning",
+        owner="optimizer",
     )
     return network

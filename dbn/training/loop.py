@@ -59,59 +59,88 @@ def _blas_threads(params, batch_size):
 
 
 def run_epochs(
-    step, params, state, n_rows, *, batch_size, max_iter, rng, task, record, diverged
+    gradient,
+    params,
+    n_rows,
+    *,
+    optimizer,
+    weight_decay,
+    batch_size,
+    max_iter,
+    rng,
+    task,
+    history,
+    entry,
+    measure,
+    name,
+    owner,
 ):
     """Run epochs of shuffled minibatches.
 
     Parameters
     ----------
-    step : callable
-        ``step(rows)`` makes one update from the training rows at the given indices and
-        returns the batch's mean loss, or None.
+    gradient : callable
+        ``gradient(rows, grad)`` fills the Parameters `grad` with the gradient of the
+        mean loss over the training rows at the given indices; it returns that loss, or
+        None.
     params : Parameters
-        What is trained; checked for divergence after each epoch.
-    state : dict
-        Of the optimizer; its ``"epoch"`` is advanced.
+        What is trained.
     n_rows, batch_size, max_iter : int
         The last batch of an epoch may be short.
+    optimizer : Optimizer
+    weight_decay : float
     rng : numpy.random.Generator
         For the shuffles.
     task : Task
-    record : callable
-        ``record(epoch, loss)`` is called after each epoch, with the mean loss over its
-        rows, or None.
-    diverged : str
-        Beginning and advice of the error, with ``{}`` for what was seen.
+    history : list
+        Receives a dict per epoch.
+    entry : dict
+        What every entry of the history begins with: phase and layer.
+    measure : callable
+        ``measure(loss)`` makes the metrics of an epoch from its mean loss, or None.
+    name, owner : str
+        What is trained and whose learning rate it has, for the error: "Layer 0", "RBM".
 
     Raises
     ------
     FloatingPointError
-        If a parameter is not finite after an epoch.
+        If a parameter or a metric is not finite after an epoch.
     """
+    advice = f"Lower the {owner}'s learning_rate (now {optimizer.learning_rate})."
+    grad, state = params.zeros_like(), optimizer.init(params.flat)
+
+    def step(rows):
+        loss = gradient(rows, grad)
+        add_weight_decay(params, grad, weight_decay)
+        optimizer.step(params.flat, grad.flat, state)
+        return loss
+
     with _blas_threads(params, batch_size):
         for epoch, _ in task.steps(range(max_iter), "epoch"):
             state["epoch"] = epoch
-            loss = _run_epoch(step, n_rows, batch_size, rng)
-            n_bad = count_not_finite(params.flat)
-            if n_bad:
-                seen = (
-                    f"{n_bad} of {params.flat.shape[0]} parameters are not finite "
-                    f"after epoch {epoch}"
-                )
-                raise FloatingPointError(diverged.format(seen))
+            # Overflow shows as a divergence, which is reported once and in words.
             with np.errstate(over="ignore", invalid="ignore"):
-                record(epoch, loss)
+                metrics = measure(_run_epoch(step, n_rows, batch_size, rng))
+            _check_finite(params, metrics, f"{name} diverged", epoch, advice)
+            history.append({**entry, "epoch": epoch, **metrics})
 
 
 def _run_epoch(step, n_rows, batch_size, rng):
     """One pass over the rows in a new order; the mean loss, or None."""
     order = rng.permutation(n_rows)
     total = None
-    # Overflow shows as a divergence, which is reported once and in words.
-    with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, n_rows, batch_size):
-            rows = order[start : start + batch_size]
-            loss = step(rows)
-            if loss is not None:
-                total = loss * len(rows) + (0.0 if total is None else total)
+    for start in range(0, n_rows, batch_size):
+        rows = order[start : start + batch_size]
+        loss = step(rows)
+        if loss is not None:
+            total = loss * len(rows) + (0.0 if total is None else total)
     return None if total is None else float(total) / n_rows
+
+
+def _check_finite(params, metrics, happened, epoch, advice):
+    n_bad = count_not_finite(params.flat)
+    seen = [f"the {key} is {v}" for key, v in metrics.items() if not math.isfinite(v)]
+    if n_bad:
+        seen = [f"{n_bad} of {params.flat.shape[0]} parameters are not finite"]
+    if seen:
+        raise FloatingPointError(f"{happened}: {seen[0]} after epoch {epoch}. {advice}")

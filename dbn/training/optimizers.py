@@ -32,26 +32,41 @@ def scheduled(value, epoch):
     return [v for start, v in value if start <= epoch][-1]
 
 
-def _check(name, value, low, high, closed_low=False):
-    """Raise a ValueError unless `value` is a number or schedule within the range."""
-    pairs = ((0, value),) if isinstance(value, Real) else value
-    try:
-        starts = [start for start, _ in pairs]
-        values = [float(v) for _, v in pairs]
-        good = starts[0] == 0 and starts == sorted(starts)
-    except (TypeError, ValueError, IndexError):
-        good = False
-    if not good:
+def check_number(part, name, low, high, *, closed=False, schedule=False):
+    """Raise a ValueError unless a hyper-parameter lies in an interval.
+
+    Parameters
+    ----------
+    part : Part
+    name : str
+        Of the hyper-parameter.
+    low, high : float
+        Ends of the interval.
+    closed : bool, default=False
+        Whether `low` itself is accepted.
+    schedule : bool, default=False
+        Whether a schedule is accepted.
+    """
+    value = getattr(part, name)
+    values, kind = [value], "a number"
+    if schedule and not isinstance(value, Real):
+        kind = "a number or a schedule ((0, value), (epoch, value), ...)"
+        try:
+            starts = [start for start, _ in value]
+            values = [v for _, v in value]
+            if starts[0] != 0 or starts != sorted(starts):
+                values = [None]
+        except (TypeError, ValueError, IndexError):
+            values = [None]
+    if not all(
+        isinstance(v, Real) and (low < v < high or (closed and v == low))
+        for v in values
+    ):
+        bracket = "[" if closed else "("
         raise ValueError(
-            f"{name} must be a number or a schedule ((0, value), (epoch, value), ...); "
-            f"it is {value!r}."
+            f"{type(part).__name__}: {name} must be {kind} in {bracket}{low:g}, "
+            f"{high:g}); it is {value!r}."
         )
-    for v in values:
-        if not (low < v < high or (closed_low and v == low)):
-            bracket = "[" if closed_low else "("
-            raise ValueError(
-                f"{name} must lie in {bracket}{low}, {high}); it is {value!r}."
-            )
 
 
 class Optimizer(Part):
@@ -63,7 +78,7 @@ class Optimizer(Part):
 
     @abstractmethod
     def init(self, theta):
-        """Check the hyper-parameters; return the state for parameters `theta`."""
+        """Return the state with which to train parameters `theta`."""
 
     @abstractmethod
     def step(self, theta, grad, state):
@@ -89,8 +104,8 @@ class SGD(Optimizer):
     Raises
     ------
     ValueError
-        In `init`, for a learning rate that is not positive or a momentum outside
-        [0, 1).
+        When training starts, for a learning rate that is not positive or a momentum
+        outside [0, 1).
 
     Examples
     --------
@@ -104,9 +119,11 @@ class SGD(Optimizer):
         self.learning_rate = learning_rate
         self.momentum = momentum
 
+    def validate(self):
+        check_number(self, "learning_rate", 0, math.inf, schedule=True)
+        check_number(self, "momentum", 0, 1, closed=True, schedule=True)
+
     def init(self, theta):
-        _check("learning_rate", self.learning_rate, 0.0, math.inf)
-        _check("momentum", self.momentum, 0.0, 1.0, closed_low=True)
         return {"epoch": 0, "velocity": namespace(theta).zeros_like(theta)}
 
     def step(self, theta, grad, state):
@@ -132,8 +149,8 @@ class Adam(Optimizer):
     Raises
     ------
     ValueError
-        In `init`, for a learning rate or epsilon that is not positive or a decay rate
-        outside [0, 1).
+        When training starts, for a learning rate or epsilon that is not positive or a
+        decay rate outside [0, 1).
 
     Examples
     --------
@@ -149,11 +166,13 @@ class Adam(Optimizer):
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def init(self, theta):
-        _check("learning_rate", self.learning_rate, 0.0, math.inf)
-        _check("epsilon", self.epsilon, 0.0, math.inf)
+    def validate(self):
+        check_number(self, "learning_rate", 0, math.inf, schedule=True)
+        check_number(self, "epsilon", 0, math.inf)
         for name in ("beta_1", "beta_2"):
-            _check(name, getattr(self, name), 0.0, 1.0, closed_low=True)
+            check_number(self, name, 0, 1, closed=True)
+
+    def init(self, theta):
         zeros = namespace(theta).zeros_like
         return {"epoch": 0, "t": 0, "m": zeros(theta), "v": zeros(theta)}
 

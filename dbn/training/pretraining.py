@@ -3,7 +3,7 @@
 from ..backend.array import map_batches, namespace, row_mean, take_rows
 from ..boltzmann import DBN, RBM, Bernoulli, get_sampler
 from ..feedforward import Initializer, Logistic, Tanh, VarianceScaling
-from .loop import Task, add_weight_decay, run_epochs
+from .loop import Task, run_epochs
 from .optimizers import SGD, get_optimizer
 
 
@@ -78,43 +78,39 @@ def train_rbm(
     >>> bool(energies[0] < energies[1])  # the pattern seen is the likelier one
     True
     """
-    rbm.initialize(rng, row_mean(X, sample_weight))
     optimizer = get_optimizer(optimizer or default_optimizer(rbm))
     sampler = get_sampler(sampler)
-    params, grad = rbm.params, rbm.params.zeros_like()
-    state = optimizer.init(params.flat)
+    rbm.initialize(rng, row_mean(X, sample_weight))
     chains = sampler.start(rbm, X, rng)
-    history = [] if history is None else history
     monitored = _monitored_rows(X)
 
-    def step(rows):
+    def gradient(rows, grad):
         nonlocal chains
         v = take_rows(X, rows)
         weight = None if sample_weight is None else take_rows(sample_weight, rows)
         x = rbm.hidden_input(v)
         v_neg, h_neg, chains = sampler.negative(rbm, v, x, chains, rng)
         rbm.gradient(v, rbm.hidden.mean(x), v_neg, h_neg, grad, weight, weight)
-        add_weight_decay(params, grad, weight_decay)
-        optimizer.step(params.flat, grad.flat, state)
 
-    def record(epoch, loss):
-        entry = {"phase": "pretrain", "layer": layer, "epoch": epoch}
+    def measure(loss):
         error = (rbm.mean_visible(rbm.mean_hidden(monitored)) - monitored) ** 2
-        entry["reconstruction_error"] = float(namespace(error).mean(error))
-        history.append(entry)
+        return {"reconstruction_error": float(namespace(error).mean(error))}
 
     run_epochs(
-        step,
-        params,
-        state,
+        gradient,
+        rbm.params,
         X.shape[0],
+        optimizer=optimizer,
+        weight_decay=weight_decay,
         batch_size=batch_size,
         max_iter=max_iter,
         rng=rng,
         task=task or Task(),
-        record=record,
-        diverged=f"Layer {layer} diverged: {{}}. Lower the RBM's learning_rate (now "
-        f"{optimizer.learning_rate}).",
+        history=[] if history is None else history,
+        entry={"phase": "pretrain", "layer": layer},
+        measure=measure,
+        name=f"Layer {layer}",
+        owner="RBM",
     )
     return rbm
 

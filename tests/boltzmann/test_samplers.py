@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from dbn import RBM
 from dbn.backend.array import sigmoid
 from dbn.backend.random import bernoulli, make_rng
-from dbn.boltzmann import CD, Bernoulli
+from dbn.boltzmann import CD, Bernoulli, get_sampler
 from tests.helpers import Enumerated, binary_states, largest_mean_z, randomize
 
 N = 100_000  # chains
@@ -168,7 +168,7 @@ def test_float32_is_kept(sample_visible):
 def test_k_must_be_a_positive_integer(k):
     message = f"CD needs an integer k of at least 1; k is {k!r}."
     with pytest.raises(ValueError) as error:
-        CD(k=k).start(tiny(), X_TRAIN, make_rng(0))
+        get_sampler(CD(k=k))
     assert str(error.value) == message
 
 

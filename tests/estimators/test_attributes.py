@@ -60,10 +60,11 @@ def test_components_reproduce_transform(data, hidden):
 
 
 def test_visible_biases_are_in_the_units_of_the_data():
-    # Biases of zero in standardised units are the mean.
     fitted = small(RBMTransformer).fit(REAL)
-    fitted.rbm_.b[...] = 0.0
-    assert_allclose(fitted.intercept_visible_, REAL.mean(axis=0))
+    for standardised in (0.0, 1.0):
+        fitted.rbm_.b[...] = standardised
+        expected = REAL.mean(axis=0) + standardised * REAL.std(axis=0)
+        assert_allclose(fitted.intercept_visible_, expected)
     bernoulli = small(RBMTransformer).fit(X)
     assert_array_equal(bernoulli.intercept_visible_, bernoulli.rbm_.b)
 

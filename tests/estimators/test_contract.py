@@ -93,6 +93,19 @@ def test_clone_keeps_every_parameter_and_copies_the_parts(cls):
             assert getattr(cloned, name) is not CHANGED[name]
 
 
+OWN = [(cls, name) for cls in ALL for name in inspect.signature(cls).parameters]
+
+
+@pytest.mark.parametrize(("cls", "name"), [p for p in OWN if p[1] != "verbose"])
+def test_every_parameter_does_something(cls, name):
+    plain = output(small(cls).fit(X, Y), X)
+    value = {"hidden": "gaussian", "init": "zeros"}.get(name, CHANGED[name])
+    if name == "max_iter":
+        value = 9
+    changed = output(small(cls, **{name: value}).fit(X, Y), X)
+    assert changed.shape != plain.shape or np.abs(changed - plain).max() > 1e-7
+
+
 def test_nested_parameters_are_read_and_set():
     clf = DBNClassifier(rbm=RBMTransformer(sampler=CD()), optimizer=Adam())
     clf.set_params(rbm__sampler__k=4, optimizer__learning_rate=0.5)

@@ -140,7 +140,7 @@ def test_a_seed_means_the_same_start_in_both_precisions():
     [
         (
             VarianceScaling(mode="fan_sum"),
-            "mode='fan_sum' is not known. Use one of ['fan_in', 'fan_out', 'fan_avg'].",
+            "mode='fan_sum' is not known. Use 'fan_in', 'fan_out' or 'fan_avg'.",
         ),
         (
             VarianceScaling(distribution="cauchy"),
@@ -156,7 +156,7 @@ def test_a_seed_means_the_same_start_in_both_precisions():
         (Normal(None), "sigma must be finite and not negative; it is None."),
     ],
 )
-def test_wrong_parameters_are_refused_in_fill(initializer, message):
+def test_wrong_parameters_are_refused(initializer, message):
     with pytest.raises(ValueError) as error:
-        filled(initializer)
+        get_initializer(initializer)
     assert str(error.value) == message

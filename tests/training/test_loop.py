@@ -4,8 +4,22 @@ from numpy.testing import assert_allclose, assert_array_equal
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from dbn.backend.parameters import Parameters
+from dbn.training import Optimizer
 from dbn.training.loop import Task, add_weight_decay, run_epochs
 from tests.helpers import RecordedTask
+
+
+class Still(Optimizer):
+    """Moves nothing; shares its state with the test."""
+
+    learning_rate = 7
+
+    def init(self, theta):
+        self.state = {}
+        return self.state
+
+    def step(self, theta, grad, state):
+        return state
 
 
 class Run:
@@ -13,22 +27,40 @@ class Run:
 
     def __init__(self, step=lambda run, rows: None, task=None, max_iter=3, seed=0):
         self.params = Parameters({"W": (2,)})
-        self.batches, self.state, self.records = [], {}, []
-        self.rng = np.random.default_rng(seed)
+        self.batches, self.losses, self.history = [], [], []
+        self.rng, self.optimizer = np.random.default_rng(seed), Still()
 
-        def recorded_step(rows):
-            self.batches.append((self.state["epoch"], rows))
+        def gradient(rows, grad):
+            self.batches.append((self.epoch, rows))
             return step(self, rows)
 
-        self.arguments = (recorded_step, self.params, self.state, 10)
+        def measure(loss):
+            self.losses.append(loss)
+            return {}
+
+        self.arguments = (gradient, self.params, 10)
         self.options = {
+            "optimizer": self.optimizer,
+            "weight_decay": 0.0,
             "batch_size": 4,
             "max_iter": max_iter,
             "rng": self.rng,
             "task": task or Task(),
-            "record": lambda epoch, loss: self.records.append((epoch, loss)),
-            "diverged": "It diverged: {}. Lower the learning rate (now 7).",
+            "history": self.history,
+            "entry": {"phase": "test"},
+            "measure": measure,
+            "name": "It",
+            "owner": "test",
         }
+
+    @property
+    def epoch(self):
+        return self.optimizer.state["epoch"]
+
+    @property
+    def records(self):
+        epochs = [entry["epoch"] for entry in self.history]
+        return list(zip(epochs, self.losses, strict=False))
 
     def start(self):
         run_epochs(*self.arguments, **self.options)
@@ -85,7 +117,7 @@ def test_a_task_that_asks_to_stop_ends_the_epochs():
 def test_metrics_are_recorded_before_the_epochs_task_ends():
     task, seen = RecordedTask(), []
     run = Run(task=task)
-    run.options["record"] = lambda epoch, loss: seen.append(list(task.log))
+    run.options["measure"] = lambda loss: seen.append(list(task.log)) or {}
     run.start()
     assert seen == [[], ["epoch 0"], ["epoch 0", "epoch 1"]]
 
@@ -93,7 +125,7 @@ def test_metrics_are_recorded_before_the_epochs_task_ends():
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_divergence_is_an_error_that_says_where_and_what_to_do(bad):
     def step(run, rows):
-        if run.state["epoch"] == 1:
+        if run.epoch == 1:
             run.params.flat[0] = bad
 
     run = Run(step)
@@ -101,9 +133,17 @@ def test_divergence_is_an_error_that_says_where_and_what_to_do(bad):
         run.start()
     assert str(error.value) == (
         "It diverged: 1 of 2 parameters are not finite after epoch 1. Lower the "
-        "learning rate (now 7)."
+        "test's learning_rate (now 7)."
     )
     assert [epoch for epoch, _ in run.records] == [0]
+
+
+def test_a_metric_that_is_not_finite_is_divergence_too():
+    run = Run()
+    run.options["measure"] = lambda loss: {"loss": float("inf")}
+    with pytest.raises(FloatingPointError, match="the loss is inf after epoch 0"):
+        run.start()
+    assert run.history == []
 
 
 def test_overflow_on_the_way_to_divergence_is_reported_once():

@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dbn.training import SGD, Adam
-from dbn.training.optimizers import scheduled
+from dbn.training.optimizers import get_optimizer, scheduled
 
 START = np.array([1.0, -2.0, 0.5])
 GRADIENTS = np.random.default_rng(0).standard_normal((12, 3))
@@ -140,8 +140,8 @@ def test_a_value_holds_from_its_epoch_on(epoch, value):
     ids=repr,
 )
 def test_values_out_of_range_are_refused(optimizer):
-    with pytest.raises(ValueError, match=r"must lie in [\[(]0.0, (1.0|inf)\); it is"):
-        optimizer.init(START)
+    with pytest.raises(ValueError, match=r"a number.* in [\[(]0, (1|inf)\); it is"):
+        optimizer.validate()
 
 
 @pytest.mark.parametrize(
@@ -151,14 +151,14 @@ def test_values_out_of_range_are_refused(optimizer):
 )
 def test_malformed_schedules_are_refused(schedule):
     with pytest.raises(ValueError) as error:
-        SGD(momentum=schedule).init(START)
+        SGD(momentum=schedule).validate()
     assert str(error.value) == (
-        "momentum must be a number or a schedule ((0, value), (epoch, value), ...); it "
-        f"is {schedule!r}."
+        "SGD: momentum must be a number or a schedule ((0, value), (epoch, value), "
+        f"...) in [0, 1); it is {schedule!r}."
     )
 
 
 def test_the_error_names_the_parameter_and_its_value():
     with pytest.raises(ValueError) as error:
-        SGD(momentum=1.5).init(START)
-    assert str(error.value) == "momentum must lie in [0.0, 1.0); it is 1.5."
+        get_optimizer(SGD(momentum=1.5))
+    assert str(error.value) == "SGD: momentum must be a number in [0, 1); it is 1.5."

@@ -205,7 +205,7 @@ def test_overflow_is_reported_as_divergence_not_as_a_numpy_warning():
         ({"sampler": CD(k=0)}, "k is 0"),
         ({"sampler": "pcd"}, "sampler='pcd' is not known"),
         ({"optimizer": "lion"}, "optimizer='lion' is not known"),
-        ({"optimizer": SGD(-1.0)}, "learning_rate must lie in"),
+        ({"optimizer": SGD(-1.0)}, "learning_rate must be a number in"),
     ],
 )
 def test_wrong_parts_are_refused(options, message):
