@@ -51,7 +51,7 @@ def parse_args(argv):
         help="networks, each as sizes with commas",
     )
     add("--labels", nargs="+", type=int, default=[100, 1000], help="label budgets")
-    add("--seeds", type=int, default=5, help="number of seeds")
+    add("--seeds", type=int, default=8, help="number of seeds")
     add("--learning-rates", nargs="+", type=float, default=[0.001, 0.003, 0.01])
     add("--updates", type=int, default=1000, help="updates of fine-tuning")
     add("--pretrain-updates", type=int, default=3000, help="updates of each RBM")

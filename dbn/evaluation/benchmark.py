@@ -39,7 +39,7 @@ def compare_initializers(
     inits=INITS,
     hidden_layer_sizes=((128, 128), (128, 128, 128, 128)),
     label_budgets=(100, 1000),
-    n_seeds=5,
+    n_seeds=8,
     learning_rates=(0.001, 0.003, 0.01),
     n_updates=1000,
     pretrain_updates=3000,
@@ -74,7 +74,7 @@ def compare_initializers(
         Networks.
     label_budgets : sequence of int
         Numbers of labelled training rows.
-    n_seeds : int, default=5
+    n_seeds : int, default=8
         Seeds 0, 1, ...; at least 2.
     learning_rates : sequence of float
         The grid, the same for all.
