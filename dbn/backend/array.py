@@ -92,34 +92,22 @@ def log_softmax(z):
     return z - xp.log(xp.sum(xp.exp(z), axis=1, keepdims=True))
 
 
-def row_mean(rows, weight=None):
-    """Mean over the rows, or their mean with the given weights.
+def mean_weights(rows, weight=None):
+    """Weights that sum to 1, one per row: ``mean_weights(rows) @ rows`` is the mean.
 
     Examples
     --------
     >>> import numpy as np
-    >>> row_mean(np.array([[1.0, 0.0], [4.0, 3.0]]), np.array([2.0, 1.0]))
-    array([2., 1.])
+    >>> rows = np.array([[1.0, 0.0], [4.0, 3.0]])
+    >>> mean_weights(rows) @ rows
+    array([2.5, 1.5])
+    >>> mean_weights(rows, np.array([3.0, 1.0]))
+    array([0.75, 0.25])
     """
     xp = namespace(rows)
     if weight is None:
-        return xp.mean(rows, axis=0)
-    return (weight / xp.sum(weight)) @ rows
-
-
-def mean_terms(rows, weight=None):
-    """Rows scaled such that their sum is `row_mean`; shape (n_rows, n).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> mean_terms(np.array([[1.0], [3.0]]))
-    array([[0.5],
-           [1.5]])
-    """
-    if weight is None:
-        return rows * (1.0 / rows.shape[0])
-    return rows * (weight / namespace(weight).sum(weight))[:, None]
+        return xp.full(rows.shape[0], 1.0 / rows.shape[0], dtype=rows.dtype)
+    return weight / xp.sum(weight)
 
 
 def count_not_finite(x):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..backend.array import matmul_into, mean_terms, namespace, row_mean
+from ..backend.array import matmul_into, mean_weights, namespace
 from ..backend.parameters import Parameters
 from .units import get_units
 
@@ -170,10 +170,14 @@ class RBM:
         weight_pos, weight_neg : array of shape (n_rows of the phase,), optional
             Weights of the rows. Default: all equal.
         """
+        # Both phases in one product; signs and divisors on the (smaller) hidden side.
         xp = namespace(v_pos)
-        # Both phases in one product, signs and divisors on the (smaller) hidden side.
-        h = xp.concat([-mean_terms(h_pos, weight_pos), mean_terms(h_neg, weight_neg)])
+        pos = mean_weights(h_pos, weight_pos)
+        neg = mean_weights(h_neg, weight_neg)
+        w = xp.concat([-pos, neg])
         v = xp.concat([v_pos, v_neg])
+        h = xp.concat([h_pos, h_neg])
+        h *= w[:, None]
         matmul_into(v.T, h, out["W"])
         out["c"][...] = xp.sum(h, axis=0)
-        out["b"][...] = row_mean(v_neg, weight_neg) - row_mean(v_pos, weight_pos)
+        out["b"][...] = w @ v

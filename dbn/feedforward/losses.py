@@ -6,7 +6,7 @@ gradient with respect to `z` does not grow with the size of the batch.
 
 from abc import abstractmethod
 
-from ..backend.array import log_softmax, mean_terms, namespace, row_mean
+from ..backend.array import log_softmax, mean_weights, namespace
 from ..backend.parts import Part, get_part
 
 
@@ -30,7 +30,7 @@ class Loss(Part):
         weight : array of shape (n_rows,), optional
             Weights of the rows. Default: all equal.
         """
-        return row_mean(self.row_values(z, y), weight)
+        return mean_weights(z, weight) @ self.row_values(z, y)
 
     def gradient(self, z, y, weight=None):
         """Gradient of `value` with respect to `z`.
@@ -38,7 +38,7 @@ class Loss(Part):
         Both losses here belong to the canonical link of an exponential family, where
         it is (prediction - target) / n_rows.
         """
-        return mean_terms(self.predict(z) - y, weight)
+        return (self.predict(z) - y) * mean_weights(z, weight)[:, None]
 
 
 class SoftmaxCrossEntropy(Loss):

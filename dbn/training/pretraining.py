@@ -1,6 +1,6 @@
 """Unsupervised training of RBMs and stacks of them, and what starts a net from one."""
 
-from ..backend.array import map_batches, namespace, row_mean, take_rows
+from ..backend.array import map_batches, mean_weights, namespace, take_rows
 from ..boltzmann import DBN, RBM, Bernoulli, get_sampler
 from ..feedforward import Initializer, Logistic, Tanh, VarianceScaling
 from .loop import Task, run_epochs
@@ -80,7 +80,7 @@ def train_rbm(
     """
     optimizer = get_optimizer(optimizer or default_optimizer(rbm))
     sampler = get_sampler(sampler)
-    rbm.initialize(rng, row_mean(X, sample_weight))
+    rbm.initialize(rng, mean_weights(X, sample_weight) @ X)
     chains = sampler.start(rbm, X, rng)
     monitored = _monitored_rows(X)
 
