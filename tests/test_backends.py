@@ -245,7 +245,7 @@ def test_20_updates_of_an_rbm_written_out(library, visible, optimizer):
         for update in range(20):
             v = library.asarray(rows(10, seed=update))
             x = rbm.hidden_input(v)
-            v_neg, h_neg, _ = sampler.negative(rbm, v, x, None, rng)
+            v_neg, h_neg, _ = sampler.negative(rbm, v, x, {"epoch": 0}, rng)
             rbm.gradient(v, rbm.hidden.mean(x), v_neg, h_neg, grad)
             optimizer.step(rbm.params.flat, grad.flat, state)
         return [rbm.params.flat]

@@ -6,6 +6,7 @@ need numerical care, and the one product that writes into a given buffer.
 """
 
 import numpy as np
+from scipy import special
 from sklearn.externals.array_api_compat import array_namespace
 
 
@@ -90,6 +91,37 @@ def log_softmax(z):
     xp = namespace(z)
     z = z - xp.max(z, axis=1, keepdims=True)
     return z - xp.log(xp.sum(xp.exp(z), axis=1, keepdims=True))
+
+
+def _on_host(function, x):
+    """Apply a function of `scipy.special`, through NumPy where x is something else."""
+    if isinstance(x, np.ndarray):
+        return function(x)
+    return namespace(x).asarray(function(np.asarray(x)), dtype=x.dtype)
+
+
+def log_ndtr(x):
+    """Logarithm of the normal distribution function, exact in both tails.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log_ndtr(np.array([-10.0, 0.0])).round(2)
+    array([-53.23,  -0.69])
+    """
+    return _on_host(special.log_ndtr, x)
+
+
+def ndtri_exp(y):
+    """Inverse of `log_ndtr`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ndtri_exp(log_ndtr(np.array([-40.0, 2.0]))).round(2)
+    array([-40.,   2.])
+    """
+    return _on_host(special.ndtri_exp, y)
 
 
 def mean_weights(rows, weight=None):

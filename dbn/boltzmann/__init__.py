@@ -3,7 +3,7 @@
 from .rbm import RBM
 from .samplers import CD, Sampler, get_sampler
 from .stack import DBN
-from .units import Bernoulli, Gaussian, Units, get_units
+from .units import Bernoulli, Gaussian, ReLU, Softmax, Units, get_units
 
 __all__ = [
     "CD",
@@ -11,7 +11,9 @@ __all__ = [
     "RBM",
     "Bernoulli",
     "Gaussian",
+    "ReLU",
     "Sampler",
+    "Softmax",
     "Units",
     "get_sampler",
     "get_units",

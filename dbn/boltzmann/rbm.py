@@ -1,10 +1,12 @@
 """The restricted Boltzmann machine: two layers of units and one weight matrix."""
 
+import warnings
+
 import numpy as np
 
 from ..backend.array import matmul_into, mean_weights, namespace
 from ..backend.parameters import Parameters
-from .units import get_units
+from .units import Gaussian, ReLU, get_units
 
 
 class RBM:
@@ -23,8 +25,8 @@ class RBM:
     ----------
     n_visible, n_hidden : int
         Numbers of units.
-    visible, hidden : {"bernoulli", "gaussian"} or Units, default="bernoulli"
-        Types of units.
+    visible, hidden : str or Units, default="bernoulli"
+        Types of units: "bernoulli", "gaussian", "relu", or an object.
     dtype : dtype, default=float64
         Of the parameters, which start at zero: see `initialize`.
 
@@ -32,12 +34,14 @@ class RBM:
     ----------
     params : Parameters
         With the parts ``"W"`` (n_visible, n_hidden), ``"b"`` (n_visible,) and ``"c"``
-        (n_hidden,), also available as `W`, `b` and `c`.
+        (n_hidden,), also available as `W`, `b` and `c`; and one for each parameter
+        that the visible units add, such as ``"visible_log_variance"``.
 
     Raises
     ------
     ValueError
-        If a unit type is not known.
+        If a unit type is not known, does not fit the number of units, or the hidden
+        units have parameters of their own.
 
     Examples
     --------
@@ -59,14 +63,25 @@ class RBM:
     ):
         self.visible = get_units(visible)
         self.hidden = get_units(hidden)
-        self.params = Parameters(
-            {"W": (n_visible, n_hidden), "b": (n_visible,), "c": (n_hidden,)},
-            dtype=dtype,
-        )
+        shapes = {"W": (n_visible, n_hidden), "b": (n_visible,), "c": (n_hidden,)}
+        extra = self.visible.init(n_visible)
+        if self.hidden.init(n_hidden):
+            raise ValueError(
+                f"hidden={self.hidden!r} learns a variance, which for hidden units is "
+                "the same as a scale of the weights. Use Gaussian()."
+            )
+        self._extra = {name: f"visible_{name}" for name in extra}
+        shapes |= {self._extra[name]: shape for name, shape in extra.items()}
+        self.params = Parameters(shapes, dtype=dtype)
 
     W = property(lambda self: self.params["W"], doc="Weights (n_visible, n_hidden).")
     b = property(lambda self: self.params["b"], doc="Visible biases (n_visible,).")
     c = property(lambda self: self.params["c"], doc="Hidden biases (n_hidden,).")
+
+    @property
+    def p_visible(self):
+        """The visible units' extra parameters, by their own names."""
+        return {name: self.params[key] for name, key in self._extra.items()}
 
     def __repr__(self):
         n_visible, n_hidden = self.params.shapes["W"]
@@ -94,8 +109,11 @@ class RBM:
         self.W[...] = xp.asarray(W, dtype=self.W.dtype)
         self.c[...] = 0.0
         self.b[...] = 0.0
+        for key in self._extra.values():
+            self.params[key][...] = 0.0
         if visible_mean is not None:
-            self.b[...] = self.visible.input_for_mean(visible_mean)
+            mean = self.visible.input_for_mean(visible_mean, self.p_visible)
+            self.b[...] = mean
         return self
 
     def hidden_input(self, v):
@@ -116,7 +134,7 @@ class RBM:
 
     def mean_visible(self, h):
         """Mean of the visible units given hidden rows `h`."""
-        return self.visible.mean(self.visible_input(h))
+        return self.visible.mean(self.visible_input(h), self.p_visible)
 
     def sample_hidden(self, v, rng):
         """Draw the hidden units given visible rows `v`."""
@@ -124,7 +142,7 @@ class RBM:
 
     def sample_visible(self, h, rng):
         """Draw the visible units given hidden rows `h`."""
-        return self.visible.sample(self.visible_input(h), rng)
+        return self.visible.sample(self.visible_input(h), rng, self.p_visible)
 
     def gibbs(self, v, rng, steps=1):
         """Run `steps` steps v -> h -> v of block Gibbs sampling from rows `v`."""
@@ -136,7 +154,7 @@ class RBM:
         """Energy of each pair of rows, in nats, shape (n_rows,)."""
         xp = namespace(v, h)
         return (
-            self.visible.base_energy(v)
+            self.visible.base_energy(v, self.p_visible)
             + self.hidden.base_energy(h)
             - v @ self.b
             - xp.sum(self.hidden_input(v) * h, axis=1)
@@ -145,10 +163,43 @@ class RBM:
     def free_energy(self, v):
         """-log sum_h exp(-E(v, h)) of each row, in nats, shape (n_rows,)."""
         return (
-            self.visible.base_energy(v)
+            self.visible.base_energy(v, self.p_visible)
             - v @ self.b
             - self.hidden.cgf(self.hidden_input(v))
         )
+
+    def check_proper(self):
+        """Raise a ValueError if the energy has no lower bound, so no law exists.
+
+        Gaussian with Gaussian units needs the spectral norm of diag(s_v) W below 1;
+        Gaussian with rectified units, which only grow, gets a warning above it.
+
+        Raises
+        ------
+        ValueError
+            If a Gaussian-Gaussian machine is improper.
+        """
+        linear = (Gaussian, ReLU)
+        kinds = self.visible, self.hidden
+        if not all(isinstance(units, linear) for units in kinds):
+            return
+        xp = namespace(self.W)
+        zero = xp.zeros((1, self.W.shape[0]), dtype=self.W.dtype)
+        scale = xp.sqrt(self.visible.variance(zero, self.p_visible))[0, :, None]
+        if not isinstance(self.visible, Gaussian):
+            scale = xp.ones_like(scale)
+        norm = float(xp.linalg.matrix_norm(scale * self.W, ord=2))
+        if norm < 1.0:
+            return
+        message = (
+            f"The energy of a {self.visible!r}-{self.hidden!r} machine is bounded only "
+            "while the spectral norm of its (scaled) weights is below 1; it is "
+            f"{norm:.3g}. Lower the learning rate, raise weight_decay, or use "
+            "Bernoulli units on one side."
+        )
+        if all(isinstance(units, Gaussian) for units in kinds):
+            raise ValueError(message)
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
 
     def gradient(
         self, v_pos, h_pos, v_neg, h_neg, out, weight_pos=None, weight_neg=None
@@ -163,6 +214,7 @@ class RBM:
         Parameters
         ----------
         v_pos, v_neg : array of shape (n_rows of the phase, n_visible)
+            Samples; means will do where the visible units learn no variance.
         h_pos, h_neg : array of shape (n_rows of the phase, n_hidden)
             Means or samples of the hidden units that belong to the visible rows.
         out : Parameters
@@ -181,3 +233,5 @@ class RBM:
         matmul_into(v.T, h, out["W"])
         out["c"][...] = xp.sum(h, axis=0)
         out["b"][...] = w @ v
+        for name, slope in self.visible.base_energy_grad(v, self.p_visible).items():
+            out[self._extra[name]][...] = -(w @ slope)

@@ -1,17 +1,22 @@
 """The negative phase: where the model's own statistics come from."""
 
+import math
 from abc import abstractmethod
 from numbers import Integral
 
-from ..backend.parts import Part, get_part
+from ..backend.parts import Part, check_number, get_part, scheduled
 
 
 class Sampler(Part):
     """Interface: `start` once per training, `negative` once per batch.
 
-    A sampler is a specification; what it remembers between batches is its state, which
-    it returns and gets back.
+    A sampler is a specification; what it remembers between batches is its state, a dict
+    that belongs to one training, which it returns and gets back. The state's entry
+    ``"epoch"``, from which schedules are read, is advanced by the training loop.
     """
+
+    # Whether each negative row belongs to a positive row and shares its weight.
+    paired = False
 
     @abstractmethod
     def start(self, rbm, X, rng):
@@ -28,7 +33,7 @@ class Sampler(Part):
             Rows of the positive phase.
         x_pos : array of shape (n_rows, n_hidden)
             Total input of the hidden units at `v_pos`.
-        state : object
+        state : dict
             What `start` or the last call returned.
         rng : numpy.random.Generator
 
@@ -36,7 +41,7 @@ class Sampler(Part):
         -------
         v_neg, h_neg : arrays
             Visible rows and the means of their hidden units.
-        state : object
+        state : dict
         """
 
 
@@ -48,11 +53,12 @@ class CD(Sampler):
 
     Parameters
     ----------
-    k : int, default=1
+    k : int or schedule, default=1
         Number of Gibbs steps.
     sample_visible : bool, default=False
         Whether reconstructed visible units are sampled (better for a density model) or
-        replaced by their means (less noise, the usual choice for features).
+        replaced by their means (less noise, the usual choice for features). Units that
+        learn their variance are always sampled.
 
     Examples
     --------
@@ -62,26 +68,25 @@ class CD(Sampler):
     5
     """
 
+    paired = True
+
     def __init__(self, k=1, *, sample_visible=False):
         self.k = k
         self.sample_visible = sample_visible
 
     def validate(self):
-        if not isinstance(self.k, Integral) or self.k < 1:
-            raise ValueError(f"CD needs an integer k of at least 1; k is {self.k!r}.")
+        check_number(self, "k", 1, math.inf, closed=True, schedule=True, kind=Integral)
 
     def start(self, rbm, X, rng):
-        return None
+        return {"epoch": 0}
 
     def negative(self, rbm, v_pos, x_pos, state, rng):
         x = x_pos
-        for _ in range(self.k):
+        for _ in range(scheduled(self.k, state["epoch"])):
             h = rbm.hidden.sample(x, rng)
-            x_visible = rbm.visible_input(h)
-            if self.sample_visible:
-                v = rbm.visible.sample(x_visible, rng)
-            else:
-                v = rbm.visible.mean(x_visible)
+            # A learned variance needs samples: means vary too little.
+            sample = self.sample_visible or rbm.p_visible
+            v = rbm.sample_visible(h, rng) if sample else rbm.mean_visible(h)
             x = rbm.hidden_input(v)
         return v, rbm.hidden.mean(x), state
 

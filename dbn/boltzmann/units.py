@@ -13,40 +13,60 @@ harmoniums with an application to information retrieval".
 
 import math
 from abc import abstractmethod
+from numbers import Integral
 
-from ..backend.array import namespace, sigmoid, softplus
+from ..backend.array import (
+    log_ndtr,
+    log_softmax,
+    namespace,
+    ndtri_exp,
+    sigmoid,
+    softplus,
+)
 from ..backend.parts import Part, get_part
-from ..backend.random import bernoulli, normal
+from ..backend.random import bernoulli, normal, uniform
 
 
 class Units(Part):
     """Interface of all unit types; arrays have shape (n_rows, n_units).
 
-    `base_energy` and `cgf` sum over the units and return shape (n_rows,).
+    `p` holds the extra parameters that `init` names, as views in the RBM's buffer; most
+    types have none. `base_energy` and `cgf` sum over the units: shape (n_rows,).
     """
 
+    # Whether mean and sample belong to a law with a normaliser, which likelihoods need.
+    normalised = True
+
+    def init(self, n):
+        """Shapes of the extra parameters of `n` units, by name; all start at zero."""
+        return {}
+
     @abstractmethod
-    def mean(self, x):
+    def mean(self, x, p=None):
         """Mean of the units at total input `x`."""
 
     @abstractmethod
-    def variance(self, x):
+    def variance(self, x, p=None):
         """Variance of the units at total input `x`."""
 
     @abstractmethod
-    def sample(self, x, rng):
+    def sample(self, x, rng, p=None):
         """Draw the units at total input `x`."""
 
     @abstractmethod
-    def cgf(self, x):
+    def cgf(self, x, p=None):
         """Cumulant generating function, in nats, summed over the units."""
 
     @abstractmethod
-    def base_energy(self, u):
+    def base_energy(self, u, p=None):
         """Energy of the states `u` at total input zero, in nats, summed over units."""
 
+    def base_energy_grad(self, u, p=None):
+        """Derivatives of each unit's base energy by its extra parameters, by name."""
+        return {}
+
     @abstractmethod
-    def input_for_mean(self, mean):
+    def input_for_mean(self, mean, p=None):
         """Total input at which the units have this `mean`, or are close to it."""
 
     @abstractmethod
@@ -68,28 +88,28 @@ class Bernoulli(Units):
     array([[0.5, 0.5]])
     """
 
-    def mean(self, x):
+    def mean(self, x, p=None):
         return sigmoid(x)
 
-    def variance(self, x):
-        p = sigmoid(x)
-        return p * (1.0 - p)
+    def variance(self, x, p=None):
+        mean = sigmoid(x)
+        return mean * (1.0 - mean)
 
-    def sample(self, x, rng):
+    def sample(self, x, rng, p=None):
         return bernoulli(rng, sigmoid(x))
 
-    def cgf(self, x):
+    def cgf(self, x, p=None):
         return namespace(x).sum(softplus(x), axis=1)
 
-    def base_energy(self, u):
+    def base_energy(self, u, p=None):
         return 0.0 * namespace(u).sum(u, axis=1)
 
-    def input_for_mean(self, mean):
+    def input_for_mean(self, mean, p=None):
         # log(p / (1 - p)), Hinton (2010) section 8.1; a pixel that is always off would
         # start at minus infinity.
         xp = namespace(mean)
-        p = xp.clip(mean, 0.001, 0.999)
-        return xp.log(p) - xp.log1p(-p)
+        mean = xp.clip(mean, 0.001, 0.999)
+        return xp.log(mean) - xp.log1p(-mean)
 
     def check(self, X):
         xp = namespace(X)
@@ -103,10 +123,18 @@ class Bernoulli(Units):
 
 
 class Gaussian(Units):
-    """Real-valued units with variance 1: standardise the data.
+    """Real-valued units: mean s^2 x, variance s^2.
 
-    Mean x, cgf(x) = sum (x^2 + log 2 pi) / 2, base energy u^2 / 2. See Hinton (2010),
-    section 13.2.
+    cgf(x) = sum (s^2 x^2 + log 2 pi s^2) / 2, base energy u^2 / (2 s^2). With fixed
+    variance s = 1: standardise the data. See Hinton (2010), section 13.2; for the
+    variance as a parameter, in logarithms so that it stays positive, Cho, Ilin and
+    Raiko (2011), "Improved learning of Gaussian-Bernoulli RBMs".
+
+    Parameters
+    ----------
+    learn_variance : bool, default=False
+        Whether log s^2 of each unit is learned (from 0). For visible units only: the
+        variance of hidden units is the same as a scale of the weights.
 
     Examples
     --------
@@ -116,29 +144,227 @@ class Gaussian(Units):
     array([[-3.,  2.]])
     """
 
-    def mean(self, x):
-        return x
+    def __init__(self, learn_variance=False):
+        self.learn_variance = learn_variance
 
-    def variance(self, x):
-        return namespace(x).ones_like(x)
+    def init(self, n):
+        return {"log_variance": (n,)} if self.learn_variance else {}
 
-    def sample(self, x, rng):
-        return x + normal(rng, x.shape, x)
+    def _variance(self, x, p):
+        xp = namespace(x)
+        return (
+            xp.exp(p["log_variance"]) if self.learn_variance else xp.ones_like(x[:1, :])
+        )
 
-    def cgf(self, x):
-        return namespace(x).sum(0.5 * x**2 + 0.5 * math.log(2.0 * math.pi), axis=1)
+    def mean(self, x, p=None):
+        return self._variance(x, p) * x if self.learn_variance else x
 
-    def base_energy(self, u):
-        return namespace(u).sum(0.5 * u**2, axis=1)
+    def variance(self, x, p=None):
+        return self._variance(x, p) * namespace(x).ones_like(x)
 
-    def input_for_mean(self, mean):
-        return mean
+    def sample(self, x, rng, p=None):
+        noise = normal(rng, x.shape, x)
+        if self.learn_variance:
+            noise *= namespace(x).exp(0.5 * p["log_variance"])
+        return self.mean(x, p) + noise
+
+    def cgf(self, x, p=None):
+        xp = namespace(x)
+        s2 = self._variance(x, p)
+        terms = 0.5 * s2 * x**2 + 0.5 * xp.log(s2) + 0.5 * math.log(2.0 * math.pi)
+        return xp.sum(terms, axis=1)
+
+    def base_energy(self, u, p=None):
+        return namespace(u).sum(0.5 * u**2 / self._variance(u, p), axis=1)
+
+    def base_energy_grad(self, u, p=None):
+        if not self.learn_variance:
+            return {}
+        return {"log_variance": -0.5 * u**2 / self._variance(u, p)}
+
+    def input_for_mean(self, mean, p=None):
+        return mean / namespace(mean).exp(p["log_variance"]) if p else mean
 
     def check(self, X):
         """Every finite value is a possible state."""
 
 
-UNITS = {"bernoulli": Bernoulli, "gaussian": Gaussian}
+class ReLU(Units):
+    """Rectified units with values u >= 0: a Gaussian of variance 1, cut off at zero.
+
+    Mean x + r(x) with r(x) = phi(x) / Phi(x), cgf(x) = sum (x^2 / 2 + log Phi(x)
+    + log(2 pi) / 2), base energy u^2 / 2. With `noisy`, the sampler max(0, x + n
+    sqrt(sigmoid x)) of Nair and Hinton (2010), "Rectified linear units improve
+    restricted Boltzmann machines", whose mean is close to log(1 + exp x).
+
+    Parameters
+    ----------
+    noisy : bool, default=False
+        Whether to use that sampler. It has no normalised law, so a machine with it has
+        no likelihood.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.boltzmann import ReLU
+    >>> ReLU().mean(np.array([[-2.0, 0.0, 5.0]])).round(3)
+    array([[0.373, 0.798, 5.   ]])
+    """
+
+    def __init__(self, noisy=False):
+        self.noisy = noisy
+
+    @property
+    def normalised(self):
+        return not self.noisy
+
+    def _ratio(self, x):
+        """phi(x) / Phi(x), also where both underflow."""
+        log_phi = -0.5 * x**2 - 0.5 * math.log(2.0 * math.pi)
+        return namespace(x).exp(log_phi - log_ndtr(x))
+
+    def mean(self, x, p=None):
+        if self.noisy:
+            return softplus(x)
+        return namespace(x).clip(x + self._ratio(x), 0.0, None)
+
+    def variance(self, x, p=None):
+        if self.noisy:
+            return sigmoid(x)
+        ratio = self._ratio(x)
+        # Far below zero the difference is lost to rounding; the limit is 1 / x^2.
+        return namespace(x).clip(1.0 - ratio * (x + ratio), 0.0, 1.0)
+
+    def sample(self, x, rng, p=None):
+        xp = namespace(x)
+        if self.noisy:
+            noise = xp.sqrt(sigmoid(x)) * normal(rng, x.shape, x)
+            return xp.clip(x + noise, 0.0, None)
+        # P(u > t) = Phi(x - t) / Phi(x), inverted at 1 - uniform, which is never 0.
+        log_tail = xp.log1p(-uniform(rng, x.shape, x)) + log_ndtr(x)
+        return xp.clip(x - ndtri_exp(log_tail), 0.0, None)
+
+    def cgf(self, x, p=None):
+        self._refuse_noisy()
+        terms = 0.5 * x**2 + log_ndtr(x) + 0.5 * math.log(2.0 * math.pi)
+        return namespace(x).sum(terms, axis=1)
+
+    def base_energy(self, u, p=None):
+        self._refuse_noisy()
+        return namespace(u).sum(0.5 * u**2, axis=1)
+
+    def _refuse_noisy(self):
+        if self.noisy:
+            raise ValueError(
+                "ReLU(noisy=True) has no normalised law, so energies and likelihoods "
+                "do not exist. Use ReLU()."
+            )
+
+    def input_for_mean(self, mean, p=None):
+        # The inverse of softplus, within 0.35 of the exact mean everywhere.
+        xp = namespace(mean)
+        mean = xp.clip(mean, 0.001, None)
+        return mean + xp.log(-xp.expm1(-mean))
+
+    def check(self, X):
+        low = float(namespace(X).min(X))
+        if not low >= 0.0:
+            raise ValueError(
+                f"ReLU visible units need values of at least 0; X has minimum {low:g}. "
+                "Shift X, or use visible='gaussian'."
+            )
+
+
+class Softmax(Units):
+    """Categorical units: groups of `n_states` columns, of which one is 1.
+
+    Rows of probabilities count as such. Mean softmax(x) in each group, cgf(x) = sum of
+    logsumexp over the groups, base energy 0; only differences within a group are
+    identified. See Hinton (2010), section 13.1.
+
+    Parameters
+    ----------
+    n_states : int
+        Columns of each group; the number of columns is a multiple of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.boltzmann import Softmax
+    >>> Softmax(2).mean(np.zeros((1, 4)))
+    array([[0.5, 0.5, 0.5, 0.5]])
+    """
+
+    def __init__(self, n_states):
+        self.n_states = n_states
+
+    def validate(self):
+        if not isinstance(self.n_states, Integral) or self.n_states < 2:
+            raise ValueError(
+                f"Softmax needs an integer n_states of at least 2; it is "
+                f"{self.n_states!r}."
+            )
+
+    def init(self, n):
+        if n % self.n_states:
+            raise ValueError(
+                f"Softmax({self.n_states}) needs a multiple of {self.n_states} "
+                f"columns; there are {n}."
+            )
+        return {}
+
+    def _groups(self, x):
+        """The same numbers as rows of one group each."""
+        return namespace(x).reshape(x, (-1, self.n_states))
+
+    def mean(self, x, p=None):
+        xp = namespace(x)
+        return xp.reshape(xp.exp(log_softmax(self._groups(x))), x.shape)
+
+    def variance(self, x, p=None):
+        mean = self.mean(x)
+        return mean * (1.0 - mean)
+
+    def sample(self, x, rng, p=None):
+        # The state at which the cumulative probability passes a uniform draw.
+        xp = namespace(x)
+        groups = self._groups(x)
+        below = xp.cumulative_sum(xp.exp(log_softmax(groups)), axis=1)[:, :-1]
+        draw = uniform(rng, (groups.shape[0], 1), x)
+        state = xp.count_nonzero(below <= draw, axis=1)
+        chosen = xp.arange(self.n_states)[None, :] == state[:, None]
+        return xp.reshape(xp.asarray(chosen, dtype=x.dtype), x.shape)
+
+    def cgf(self, x, p=None):
+        xp = namespace(x)
+        groups = self._groups(x)
+        # logsumexp(x) = x_1 - log_softmax(x)_1
+        lse = groups[:, 0] - log_softmax(groups)[:, 0]
+        return xp.sum(xp.reshape(lse, (x.shape[0], -1)), axis=1)
+
+    def base_energy(self, u, p=None):
+        return 0.0 * namespace(u).sum(u, axis=1)
+
+    def input_for_mean(self, mean, p=None):
+        xp = namespace(mean)
+        return xp.log(xp.clip(mean, 0.001, 0.999))
+
+    def check(self, X):
+        self.init(X.shape[1])
+        xp = namespace(X)
+        sums = xp.sum(self._groups(X), axis=1)
+        bad = (xp.abs(sums - 1.0) > 1e-3) | (xp.min(self._groups(X), axis=1) < 0.0)
+        n_bad = int(xp.count_nonzero(bad))
+        if n_bad:
+            raise ValueError(
+                f"Softmax({self.n_states}) visible units need groups of "
+                f"{self.n_states} columns that are one-hot, or probabilities; "
+                f"{n_bad} of {bad.shape[0]} groups in X do not add up to 1. Encode "
+                "categories with OneHotEncoder, all with the same number of states."
+            )
+
+
+UNITS = {"bernoulli": Bernoulli, "gaussian": Gaussian, "relu": ReLU}
 
 
 def get_units(units):
@@ -146,7 +372,7 @@ def get_units(units):
 
     Parameters
     ----------
-    units : {"bernoulli", "gaussian"} or Units
+    units : {"bernoulli", "gaussian", "relu"} or Units
 
     Raises
     ------

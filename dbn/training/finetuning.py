@@ -58,7 +58,7 @@ def finetune(
     array([0, 1])
     """
 
-    def gradient(rows, grad):
+    def gradient(rows, grad, epoch):
         weight = None if sample_weight is None else take_rows(sample_weight, rows)
         return network.gradient(take_rows(X, rows), take_rows(y, rows), grad, weight)
 

@@ -80,9 +80,9 @@ def run_epochs(
     Parameters
     ----------
     gradient : callable
-        ``gradient(rows, grad)`` fills the Parameters `grad` with the gradient of the
-        mean loss over the training rows at the given indices; it returns that loss, or
-        None.
+        ``gradient(rows, grad, epoch)`` fills the Parameters `grad` with the gradient
+        of the mean loss over the training rows at the given indices; it returns that
+        loss, or None.
     params : Parameters
         What is trained.
     n_rows, batch_size, max_iter : int
@@ -110,7 +110,7 @@ def run_epochs(
     grad, state = params.zeros_like(), optimizer.init(params.flat)
 
     def step(rows):
-        loss = gradient(rows, grad)
+        loss = gradient(rows, grad, state["epoch"])
         add_weight_decay(params, grad, weight_decay)
         optimizer.step(params.flat, grad.flat, state)
         return loss

@@ -1,72 +1,10 @@
-"""Optimizers: one vector operation on the flat parameter buffer per step.
-
-A hyper-parameter may follow a schedule: a tuple of ``(epoch, value)`` pairs, each value
-holding from its epoch on (epochs count from 0).
-"""
+"""Optimizers: one vector operation on the flat parameter buffer per step."""
 
 import math
 from abc import abstractmethod
-from numbers import Real
 
 from ..backend.array import namespace
-from ..backend.parts import Part, get_part
-
-
-def scheduled(value, epoch):
-    """Value of a number or schedule at an epoch.
-
-    Parameters
-    ----------
-    value : float or tuple of (int, float)
-        A constant, or ``((epoch, value), ...)`` in ascending order from epoch 0.
-    epoch : int
-
-    Examples
-    --------
-    >>> momentum = ((0, 0.5), (5, 0.9))
-    >>> scheduled(momentum, 4), scheduled(momentum, 5), scheduled(0.9, 0)
-    (0.5, 0.9, 0.9)
-    """
-    if isinstance(value, Real):
-        return value
-    return [v for start, v in value if start <= epoch][-1]
-
-
-def check_number(part, name, low, high, *, closed=False, schedule=False):
-    """Raise a ValueError unless a hyper-parameter lies in an interval.
-
-    Parameters
-    ----------
-    part : Part
-    name : str
-        Of the hyper-parameter.
-    low, high : float
-        Ends of the interval.
-    closed : bool, default=False
-        Whether `low` itself is accepted.
-    schedule : bool, default=False
-        Whether a schedule is accepted.
-    """
-    value = getattr(part, name)
-    values, kind = [value], "a number"
-    if schedule and not isinstance(value, Real):
-        kind = "a number or a schedule ((0, value), (epoch, value), ...)"
-        try:
-            starts = [start for start, _ in value]
-            values = [v for _, v in value]
-            if starts[0] != 0 or starts != sorted(starts):
-                values = [None]
-        except (TypeError, ValueError, IndexError):
-            values = [None]
-    if not all(
-        isinstance(v, Real) and (low < v < high or (closed and v == low))
-        for v in values
-    ):
-        bracket = "[" if closed else "("
-        raise ValueError(
-            f"{type(part).__name__}: {name} must be {kind} in {bracket}{low:g}, "
-            f"{high:g}); it is {value!r}."
-        )
+from ..backend.parts import Part, check_number, get_part, scheduled
 
 
 class Optimizer(Part):

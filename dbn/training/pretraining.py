@@ -1,7 +1,7 @@
 """Unsupervised training of RBMs and stacks of them, and what starts a net from one."""
 
 from ..backend.array import map_batches, mean_weights, namespace, take_rows
-from ..boltzmann import DBN, RBM, Bernoulli, get_sampler
+from ..boltzmann import DBN, RBM, Bernoulli, Softmax, get_sampler
 from ..feedforward import Initializer, Logistic, Tanh, VarianceScaling
 from .loop import Task, run_epochs
 from .optimizers import SGD, get_optimizer
@@ -13,7 +13,7 @@ def default_optimizer(rbm):
     Momentum 0.5 for five epochs and then 0.9 (section 9); learning rate 0.1, or 0.001
     where a unit has no upper bound (section 13.2).
     """
-    bounded = isinstance(rbm.visible, Bernoulli) and isinstance(rbm.hidden, Bernoulli)
+    bounded = all(isinstance(u, Bernoulli | Softmax) for u in (rbm.visible, rbm.hidden))
     return SGD(0.1 if bounded else 0.001, momentum=((0, 0.5), (5, 0.9)))
 
 
@@ -84,13 +84,15 @@ def train_rbm(
     chains = sampler.start(rbm, X, rng)
     monitored = _monitored_rows(X)
 
-    def gradient(rows, grad):
+    def gradient(rows, grad, epoch):
         nonlocal chains
+        chains["epoch"] = epoch
         v = take_rows(X, rows)
         weight = None if sample_weight is None else take_rows(sample_weight, rows)
         x = rbm.hidden_input(v)
         v_neg, h_neg, chains = sampler.negative(rbm, v, x, chains, rng)
-        rbm.gradient(v, rbm.hidden.mean(x), v_neg, h_neg, grad, weight, weight)
+        neg_weight = weight if sampler.paired else None
+        rbm.gradient(v, rbm.hidden.mean(x), v_neg, h_neg, grad, weight, neg_weight)
 
     def measure(loss):
         error = (rbm.mean_visible(rbm.mean_hidden(monitored)) - monitored) ** 2

@@ -302,7 +302,8 @@ def test_a_prototype_is_validated_although_it_is_never_fitted(cls):
 @pytest.mark.parametrize("k", [0, -1, 1.5, "1", None])
 def test_cd_with_a_bad_number_of_steps(k):
     text = message(small(RBMTransformer, sampler=CD(k=k)).fit, X)
-    assert text == f"CD needs an integer k of at least 1; k is {k!r}."
+    assert text.startswith("CD: k must be an integer")
+    assert text.endswith(f"in [1, inf); it is {k!r}.")
 
 
 BAD_OPTIMIZERS = [

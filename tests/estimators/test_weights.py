@@ -16,8 +16,10 @@ WEIGHT = np.random.default_rng(1).integers(0, 4, size=len(X))
 class MeanField(Sampler):
     """One noise-free step of contrastive divergence."""
 
+    paired = True
+
     def start(self, rbm, X, rng):
-        return None
+        return {}
 
     def negative(self, rbm, v_pos, x_pos, state, rng):
         v = rbm.mean_visible(rbm.hidden.mean(x_pos))

@@ -30,7 +30,7 @@ class Run:
         self.batches, self.losses, self.history = [], [], []
         self.rng, self.optimizer = np.random.default_rng(seed), Still()
 
-        def gradient(rows, grad):
+        def gradient(rows, grad, epoch):
             self.batches.append((self.epoch, rows))
             return step(self, rows)
 
