@@ -17,8 +17,10 @@ PLAIN = SGD(0.1, momentum=0.0)
 class MeanField(Sampler):
     """A negative phase without noise, so that updates can be worked out by hand."""
 
+    paired = True
+
     def start(self, rbm, X, rng):
-        return None
+        return {}
 
     def negative(self, rbm, v_pos, x_pos, state, rng):
         v = rbm.mean_visible(rbm.hidden.mean(x_pos))
@@ -202,7 +204,7 @@ def test_overflow_is_reported_as_divergence_not_as_a_numpy_warning():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sampler": CD(k=0)}, "k is 0"),
+        ({"sampler": CD(k=0)}, "k must be an integer"),
         ({"sampler": "pcd"}, "sampler='pcd' is not known"),
         ({"optimizer": "lion"}, "optimizer='lion' is not known"),
         ({"optimizer": SGD(-1.0)}, "learning_rate must be a number in"),
