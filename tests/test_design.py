@@ -28,6 +28,7 @@ ROOMS = {
         "optimizers",
         "loop",
         "finetuning",
+        "contrastive",
         "pretraining",
         "checkpoint",
         "callbacks",

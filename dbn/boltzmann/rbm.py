@@ -202,7 +202,15 @@ class RBM:
         warnings.warn(message, RuntimeWarning, stacklevel=2)
 
     def gradient(
-        self, v_pos, h_pos, v_neg, h_neg, out, weight_pos=None, weight_neg=None
+        self,
+        v_pos,
+        h_pos,
+        v_neg,
+        h_neg,
+        out,
+        weight_pos=None,
+        weight_neg=None,
+        offsets=None,
     ):
         """Estimate the gradient of the mean negative log-likelihood, in nats.
 
@@ -210,6 +218,11 @@ class RBM:
         model minus <v h> under the data, and likewise for the biases (Hinton 2002,
         equation 5). Each phase is divided by its own number of rows, or its own sum of
         weights.
+
+        With `offsets` it is the centered gradient of Melchior, Fischer and Wiskott
+        (2016), "How to center deep Boltzmann machines", equations 12 to 14: another
+        direction of descent for the same model, which does not depend on whether a
+        unit is mostly on or mostly off.
 
         Parameters
         ----------
@@ -221,6 +234,8 @@ class RBM:
             Receives the gradient.
         weight_pos, weight_neg : array of shape (n_rows of the phase,), optional
             Weights of the rows. Default: all equal.
+        offsets : tuple of arrays of shape (n_visible,) and (n_hidden,), optional
+            Mean activities that are subtracted from the units. Default: none.
         """
         # Both phases in one product; signs and divisors on the (smaller) hidden side.
         xp = namespace(v_pos)
@@ -229,9 +244,15 @@ class RBM:
         w = xp.concat([-pos, neg])
         v = xp.concat([v_pos, v_neg])
         h = xp.concat([h_pos, h_neg])
-        h *= w[:, None]
-        matmul_into(v.T, h, out["W"])
-        out["c"][...] = xp.sum(h, axis=0)
         out["b"][...] = w @ v
+        out["c"][...] = w @ h
         for name, slope in self.visible.base_energy_grad(v, self.p_visible).items():
             out[self._extra[name]][...] = -(w @ slope)
+        if offsets is not None:
+            v -= offsets[0]
+            h -= offsets[1]
+        h *= w[:, None]
+        matmul_into(v.T, h, out["W"])
+        if offsets is not None:
+            out["b"][...] -= out["W"] @ offsets[1]
+            out["c"][...] -= offsets[0] @ out["W"]

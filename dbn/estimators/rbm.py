@@ -12,8 +12,9 @@ from ..backend.random import make_rng
 from ..boltzmann import RBM, Sampler, Units, get_sampler, get_units
 from ..boltzmann.samplers import SAMPLERS
 from ..boltzmann.units import UNITS
-from ..training import Optimizer, train_rbm
+from ..training import Optimizer, Sparsity, train_rbm
 from ..training.callbacks import fit_task
+from ..training.contrastive import get_sparsity
 from ..training.optimizers import OPTIMIZERS, get_optimizer
 from .base import DBNEstimator
 
@@ -38,8 +39,14 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
     optimizer : {"sgd", "adam"}, Optimizer or None, default=None
         None is SGD with learning rate 0.1 (0.001 with Gaussian units), momentum 0.5
         for five epochs and then 0.9.
-    weight_decay : float, default=2e-4
-        lambda of lambda / 2 ||W||^2, added to the mean loss; biases are free.
+    centering : bool, default=False
+        Whether to follow the centered gradient (Melchior, Fischer and Wiskott 2016):
+        the same model by another path, which density models need.
+    weight_decay, l1 : float, default=2e-4 and 0
+        lambda of lambda / 2 ||W||^2 and of lambda sum |W|, added to the mean loss;
+        biases are free.
+    sparsity : float, Sparsity or None, default=None
+        Mean activity that hidden units are drawn to; see `dbn.training.Sparsity`.
     batch_size : int, default=100
         Rows per update; the last batch of an epoch may be shorter.
     max_iter : int, default=10
@@ -98,6 +105,9 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
         "hidden": [StrOptions({*UNITS}), Units],
         "sampler": [StrOptions({*SAMPLERS}), Sampler],
         "optimizer": [StrOptions({*OPTIMIZERS}), Optimizer, None],
+        "centering": ["boolean"],
+        "l1": [Interval(Real, 0, None, closed="left")],
+        "sparsity": [Interval(Real, 0, 1, closed="neither"), Sparsity, None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -113,7 +123,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
         hidden="bernoulli",
         sampler="cd",
         optimizer=None,
+        centering=False,
         weight_decay=2e-4,
+        l1=0.0,
+        sparsity=None,
         batch_size=100,
         max_iter=10,
         random_state=None,
@@ -124,7 +137,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
         self.hidden = hidden
         self.sampler = sampler
         self.optimizer = optimizer
+        self.centering = centering
         self.weight_decay = weight_decay
+        self.l1 = l1
+        self.sparsity = sparsity
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.random_state = random_state
@@ -139,8 +155,16 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
         >>> RBMTransformer(max_iter=3).training_options()["max_iter"]
         3
         """
-        names = ("sampler", "optimizer", "weight_decay", "batch_size", "max_iter")
-        return {name: getattr(self, name) for name in names}
+        return {
+            "sampler": self.sampler,
+            "optimizer": self.optimizer,
+            "centering": self.centering,
+            "weight_decay": self.weight_decay,
+            "l1": self.l1,
+            "sparsity": self.sparsity,
+            "batch_size": self.batch_size,
+            "max_iter": self.max_iter,
+        }
 
     def validate(self):
         """Raise a ValueError if a parameter, or one of a part, is not accepted.
@@ -154,6 +178,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
         get_sampler(self.sampler)
         if self.optimizer is not None:
             get_optimizer(self.optimizer)
+        get_sparsity(self.sparsity)
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)

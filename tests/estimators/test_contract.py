@@ -21,7 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
 from dbn.boltzmann import CD, Bernoulli, Gaussian
 from dbn.feedforward import Tanh, VarianceScaling
-from dbn.training import SGD, Adam
+from dbn.training import SGD, Adam, Sparsity
 from tests.helpers import read_only
 
 from .toy import ALL, PREDICTORS, REAL, Y3, X, Y, buffers, message, output, rbm, small
@@ -69,7 +69,10 @@ CHANGED = {
     "hidden": Bernoulli(),
     "sampler": CD(k=3),
     "optimizer": SGD(0.05, momentum=((0, 0.5), (5, 0.9))),
+    "centering": True,
     "weight_decay": 0.01,
+    "l1": 0.02,
+    "sparsity": Sparsity(0.3, cost=0.5),
     "batch_size": 11,
     "max_iter": 3,
     "random_state": 42,

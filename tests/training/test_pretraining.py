@@ -6,7 +6,7 @@ from dbn import RBM
 from dbn.backend.random import make_rng
 from dbn.boltzmann import CD, Bernoulli, Gaussian, Sampler
 from dbn.training import SGD, pretrain, train_rbm
-from dbn.training.pretraining import default_optimizer
+from dbn.training.contrastive import default_optimizer
 from tests.helpers import Enumerated, RecordedTask, binary_states, read_only
 
 X = read_only((make_rng(5).random((250, 6)) < [0.1, 0.5, 0.9, 0.3, 0.0, 0.6]) * 1.0)

@@ -1,0 +1,237 @@
+"""Unsupervised training of one RBM."""
+
+import math
+
+from ..backend.array import mean_weights, namespace, take_rows
+from ..backend.parts import Part, check_number
+from ..boltzmann import Bernoulli, Softmax, get_sampler
+from .loop import Task, run_epochs
+from .optimizers import SGD, get_optimizer
+
+
+class Sparsity(Part):
+    """Draws the mean activity of every hidden unit to a target.
+
+    The penalty is the cross-entropy between the target and a moving average q of the
+    activity: its gradient by the total input of a unit is q - target, for its bias and,
+    times the mean of the visible units, for its weights (Hinton 2010, section 11).
+
+    Parameters
+    ----------
+    target : float, default=0.1
+        Mean activity in (0, 1).
+    cost : float, default=0.1
+        Weight of the penalty.
+    decay : float, default=0.95
+        Of the moving average, per batch, in [0, 1).
+
+    Raises
+    ------
+    ValueError
+        When training starts, if a parameter lies outside its range.
+
+    Examples
+    --------
+    >>> from dbn import RBMTransformer
+    >>> from dbn.training import Sparsity
+    >>> RBMTransformer(sparsity=Sparsity(0.05, cost=0.2)).sparsity
+    Sparsity(cost=0.2, target=0.05)
+    """
+
+    def __init__(self, target=0.1, *, cost=0.1, decay=0.95):
+        self.target = target
+        self.cost = cost
+        self.decay = decay
+
+    def validate(self):
+        check_number(self, "target", 0, 1)
+        check_number(self, "cost", 0, math.inf)
+        check_number(self, "decay", 0, 1, closed=True)
+
+    def add_gradient(self, grad, v_mean, h_mean):
+        """Add the penalty's gradient at mean visible and hidden activities."""
+        slope = self.cost * (h_mean - self.target)
+        grad["c"][...] += slope
+        grad["W"][...] += v_mean[:, None] * slope[None, :]
+
+
+def get_sparsity(sparsity):
+    """Return a `Sparsity` for itself or for a target; None for None.
+
+    Parameters
+    ----------
+    sparsity : float, Sparsity or None
+
+    Raises
+    ------
+    ValueError
+        If the target or another parameter lies outside its range.
+    """
+    if sparsity is None:
+        return None
+    if not isinstance(sparsity, Sparsity):
+        sparsity = Sparsity(sparsity)
+    sparsity.validate()
+    return sparsity
+
+
+def default_optimizer(rbm):
+    """The optimizer of Hinton's guide for a machine's types of units.
+
+    Momentum 0.5 for five epochs and then 0.9 (section 9); learning rate 0.1, or 0.001
+    where a unit has no upper bound (section 13.2).
+    """
+    bounded = all(isinstance(u, Bernoulli | Softmax) for u in (rbm.visible, rbm.hidden))
+    return SGD(0.1 if bounded else 0.001, momentum=((0, 0.5), (5, 0.9)))
+
+
+def train_rbm(
+    rbm,
+    X,
+    *,
+    rng,
+    sampler="cd",
+    optimizer=None,
+    centering=False,
+    weight_decay=2e-4,
+    l1=0.0,
+    sparsity=None,
+    batch_size=100,
+    max_iter=10,
+    sample_weight=None,
+    task=None,
+    history=None,
+    layer=0,
+):
+    """Initialize a machine from the data and train it; return the machine.
+
+    Parameters
+    ----------
+    rbm : RBM
+        Changed in place. It starts from `RBM.initialize`.
+    X : array of shape (n_rows, n_visible)
+        In the range of the visible units, and with the dtype of the machine.
+    rng : numpy.random.Generator
+    sampler : {"cd"} or Sampler, default="cd"
+        Where the negative phase comes from.
+    optimizer : {"sgd", "adam"}, Optimizer or None, default=None
+        None is SGD with learning rate 0.1 (0.001 with Gaussian units), momentum 0.5
+        for five epochs and then 0.9.
+    centering : bool, default=False
+        Whether to follow the centered gradient, see `RBM.gradient`. Offsets are the
+        mean activities on the data, moving by 1 % of each batch.
+    weight_decay, l1 : float, default=2e-4 and 0
+        lambda of lambda / 2 ||W||^2 and of lambda sum |W|, added to the mean loss;
+        biases are free.
+    sparsity : float, Sparsity or None, default=None
+        Mean activity that hidden units are drawn to, see `Sparsity`.
+    batch_size, max_iter : int, default=100 and 10
+        Rows per update and number of epochs.
+    sample_weight : array of shape (n_rows,), optional
+        Weights of the rows in both phases.
+    task : Task, optional
+        Where progress is reported; default: nowhere.
+    history : list, optional
+        Receives a dict per epoch: ``"reconstruction_error"`` is the squared error per
+        visible unit of a mean-field pass up and down, over 100 to 1000 evenly spaced
+        rows. It can fall while the model gets worse (Hinton 2010, section 5).
+    layer : int, default=0
+        Position in a stack, for `history` and errors.
+
+    Raises
+    ------
+    FloatingPointError
+        If training diverges.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn import RBM
+    >>> from dbn.training import train_rbm
+    >>> X = np.repeat([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], 50, axis=0)
+    >>> rng = np.random.default_rng(0)
+    >>> rbm = train_rbm(RBM(3, 2), X, rng=rng, batch_size=10, max_iter=50)
+    >>> energies = rbm.free_energy(np.array([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]]))
+    >>> bool(energies[0] < energies[1])  # the pattern seen is the likelier one
+    True
+    """
+    optimizer = get_optimizer(optimizer or default_optimizer(rbm))
+    rbm.initialize(rng, mean_weights(X, sample_weight) @ X)
+    gradient = _Gradient(
+        rbm,
+        X,
+        sample_weight,
+        get_sampler(sampler),
+        centering,
+        l1,
+        get_sparsity(sparsity),
+        rng,
+    )
+    monitored = _monitored_rows(X)
+
+    def measure(loss):
+        error = (rbm.mean_visible(rbm.mean_hidden(monitored)) - monitored) ** 2
+        return {"reconstruction_error": float(namespace(error).mean(error))}
+
+    run_epochs(
+        gradient,
+        rbm.params,
+        X.shape[0],
+        optimizer=optimizer,
+        weight_decay=weight_decay,
+        batch_size=batch_size,
+        max_iter=max_iter,
+        rng=rng,
+        task=task or Task(),
+        history=[] if history is None else history,
+        entry={"phase": "pretrain", "layer": layer},
+        measure=measure,
+        name=f"Layer {layer}",
+        owner="RBM",
+    )
+    return rbm
+
+
+class _Gradient:
+    """The gradient of a batch, with what training remembers between batches."""
+
+    def __init__(self, rbm, X, weight, sampler, centering, l1, sparsity, rng):
+        self.rbm, self.X, self.weight, self.rng = rbm, X, weight, rng
+        self.sampler, self.centering = sampler, centering
+        self.l1, self.sparsity = l1, sparsity
+        self.chains = sampler.start(rbm, X, rng)
+        # Moving mean activities on the data: offsets of centering, and for sparsity.
+        v_mean = mean_weights(X, weight) @ X
+        self.means = v_mean, rbm.mean_hidden(v_mean[None, :])[0, ...]
+
+    def __call__(self, rows, grad, epoch):
+        rbm, v = self.rbm, take_rows(self.X, rows)
+        weight = None if self.weight is None else take_rows(self.weight, rows)
+        x = rbm.hidden_input(v)
+        h = rbm.hidden.mean(x)
+        self.chains["epoch"] = epoch
+        v_neg, h_neg, self.chains = self.sampler.negative(
+            rbm, v, x, self.chains, self.rng
+        )
+        if self.centering or self.sparsity:
+            self._move_means(v, h, weight)
+        offsets = self.means if self.centering else None
+        weight_neg = weight if self.sampler.paired else None
+        rbm.gradient(v, h, v_neg, h_neg, grad, weight, weight_neg, offsets)
+        if self.l1:
+            grad["W"][...] += self.l1 * namespace(rbm.W).sign(rbm.W)
+        if self.sparsity:
+            self.sparsity.add_gradient(grad, *self.means)
+
+    def _move_means(self, v, h, weight):
+        rate = 1.0 - self.sparsity.decay if self.sparsity else 0.01
+        w = mean_weights(v, weight)
+        for mean, rows in zip(self.means, (v, h), strict=True):
+            mean += rate * (w @ rows - mean)
+
+
+def _monitored_rows(X):
+    """Evenly spaced rows: enough for a mean, and few beside the work of an epoch."""
+    n_rows = X.shape[0]
+    n_monitored = min(1000, max(100, n_rows // 20))
+    return X[:: -(-n_rows // n_monitored), ...]
