@@ -144,10 +144,22 @@ class RBM:
         """Draw the visible units given hidden rows `h`."""
         return self.visible.sample(self.visible_input(h), rng, self.p_visible)
 
-    def gibbs(self, v, rng, steps=1):
-        """Run `steps` steps v -> h -> v of block Gibbs sampling from rows `v`."""
+    def gibbs(self, v, rng, steps=1, clamped=None):
+        """Run block Gibbs sampling v -> h -> v from rows `v`; return the last rows.
+
+        Parameters
+        ----------
+        v : array of shape (n_rows, n_visible)
+        rng : numpy.random.Generator
+        steps : int, default=1
+        clamped : bool array that broadcasts to the shape of `v`, optional
+            Entries that keep their value, so that the others are drawn given them.
+        """
+        start = v
         for _ in range(steps):
             v = self.sample_visible(self.sample_hidden(v, rng), rng)
+            if clamped is not None:
+                v = namespace(v).where(clamped, start, v)
         return v
 
     def energy(self, v, h):

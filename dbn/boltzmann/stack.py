@@ -47,6 +47,35 @@ class DBN:
     def __repr__(self):
         return f"DBN({self.rbms!r})"
 
+    def sample(self, v_top, rng, steps=1):
+        """Draw visible rows: Gibbs steps in the top machine, then one pass down.
+
+        Parameters
+        ----------
+        v_top : array of shape (n_rows, n_visible of the top machine)
+            Where the chains of the top machine start.
+        rng : numpy.random.Generator
+        steps : int, default=1
+            Gibbs steps in the top machine; it must forget its start.
+
+        Returns
+        -------
+        array of shape (n_rows, n_visible)
+        """
+        v = self.rbms[-1].gibbs(v_top, rng, steps)
+        for rbm in reversed(self.rbms[:-1]):
+            v = rbm.sample_visible(v, rng)
+        return v
+
+    def inverse_transform(self, H):
+        """Mean-field down-pass from top hidden units, (n_rows, n_visible)."""
+        return map_batches(self._down, H)
+
+    def _down(self, h):
+        for rbm in reversed(self.rbms):
+            h = rbm.mean_visible(h)
+        return h
+
     def transform(self, X):
         """Mean-field up-pass: means of the top hidden units, (n_rows, n_hidden)."""
         return map_batches(self._up, X)

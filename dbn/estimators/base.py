@@ -91,6 +91,10 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         """X as the visible units see it: standardised when they are Gaussian."""
         return X if self.mean_ is None else (X - self.mean_) / self.scale_
 
+    def _decode(self, V):
+        """Visible rows in the units of X."""
+        return V if self.mean_ is None else V * self.scale_ + self.mean_
+
     def _fold(self, W, c):
         """The first layer's weights and biases for X as the user has it."""
         if self.mean_ is None:

@@ -4,9 +4,12 @@ from numbers import Integral
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.callback import with_callbacks
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
 
 from ..backend.random import make_rng
 from ..boltzmann import get_units
+from ..boltzmann.tempering import TemperedPath
 from ..training import pretrain
 from ..training.callbacks import fit_task
 from .base import DBNEstimator, check_layer_sizes
@@ -172,6 +175,48 @@ class DBNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
         """
         rows = self._rows(X)
         return self.dbn_.transform(rows)
+
+    def inverse_transform(self, H):
+        """Mean-field pass down from top hidden activities: a reconstruction.
+
+        Parameters
+        ----------
+        H : array-like of shape (n_samples, hidden_layer_sizes[-1])
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            In the units of X.
+        """
+        check_is_fitted(self)
+        H = check_array(H, dtype=self.dbn_.rbms[-1].W.dtype)
+        if H.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"H has {H.shape[1]} columns; the top machine has "
+                f"{self._n_features_out} hidden units. Pass what transform returns."
+            )
+        return self._decode(self.dbn_.inverse_transform(H))
+
+    def sample(self, n_samples=1, *, steps=1000, random_state=None):
+        """Draw rows from the model: Gibbs sampling in the top machine, then down.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of independent chains.
+        steps : int, default=1000
+            Gibbs steps of the top machine, from its visible biases alone.
+        random_state : int, RandomState instance or None, default=None
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            In the units of X.
+        """
+        check_is_fitted(self)
+        rng = make_rng(random_state)
+        v_top = TemperedPath(self.dbn_.rbms[-1]).sample_base(n_samples, rng)
+        return self._decode(self.dbn_.sample(v_top, rng, steps))
 
     @property
     def _n_features_out(self):

@@ -3,14 +3,18 @@
 import copy
 from numbers import Integral, Real
 
+import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.callback import with_callbacks
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
-from ..backend.array import map_batches
+from ..backend.array import map_batches, mean_weights
 from ..backend.random import make_rng
 from ..boltzmann import RBM, Sampler, Units, get_sampler, get_units
 from ..boltzmann.samplers import SAMPLERS
+from ..boltzmann.tempering import TemperedPath
 from ..boltzmann.units import UNITS
 from ..training import Optimizer, Sparsity, train_rbm
 from ..training.callbacks import fit_task
@@ -208,6 +212,9 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
             dtype=rows.dtype,
         )
         self.history_ = []
+        # Independent units with the data's mean: where chains and AIS start.
+        mean = mean_weights(rows, weight) @ rows
+        self._base_bias = self.visible_.input_for_mean(mean, self.rbm_.p_visible)
 
         def snapshot():
             return {
@@ -241,6 +248,74 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
         """
         rows = self._rows(X)
         return map_batches(self.rbm_.mean_hidden, rows)
+
+    def inverse_transform(self, H):
+        """Mean of the visible units given hidden activities: a reconstruction.
+
+        Parameters
+        ----------
+        H : array-like of shape (n_samples, n_components)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            In the units of X.
+        """
+        check_is_fitted(self)
+        H = check_array(H, dtype=self.rbm_.W.dtype)
+        if H.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"H has {H.shape[1]} columns; the machine has {self._n_features_out} "
+                "hidden units. Pass what transform returns."
+            )
+        return self._decode(map_batches(self.rbm_.mean_visible, H))
+
+    def sample(self, n_samples=1, *, steps=1000, given=None, random_state=None):
+        """Draw rows from the model by Gibbs sampling.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of independent chains.
+        steps : int, default=1000
+            Gibbs steps of each chain from independent units with the data's mean.
+            Machines that mix slowly need more: compare samples at several values.
+        given : array-like of shape (n_features,), default=None
+            Known values, in the units of X, and NaN where a value is to be drawn given
+            the known ones: this completes rows with missing entries.
+        random_state : int, RandomState instance or None, default=None
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            In the units of X.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dbn import RBMTransformer
+        >>> X = np.repeat([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], 500, axis=0)
+        >>> rbm = RBMTransformer(4, batch_size=10, max_iter=20, random_state=0).fit(X)
+        >>> rows = rbm.sample(200, given=[1.0, np.nan, np.nan], random_state=0)
+        >>> bool(rows[:, 1].mean() > 0.9)  # the second entry follows the first
+        True
+        """
+        check_is_fitted(self)
+        rng, rbm = make_rng(random_state), self.rbm_
+        v = TemperedPath(rbm, self._base_bias).sample_base(n_samples, rng)
+        clamped = None
+        if given is not None:
+            given = np.asarray(given, dtype=v.dtype)
+            if given.shape != (v.shape[1],):
+                raise ValueError(
+                    f"given has shape {given.shape}; it needs ({v.shape[1]},), with "
+                    "NaN where a value is to be drawn."
+                )
+            clamped = ~np.isnan(given)
+            known = self._encode(given[None, :])
+            self.visible_.check(np.where(clamped, known, v))
+            v = np.where(clamped, known, v)
+        return self._decode(rbm.gibbs(v, rng, steps, clamped))
 
     @property
     def components_(self):

@@ -1,0 +1,121 @@
+"""Sampling, completion and reconstruction, against enumeration and by hand."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from dbn import DBNTransformer, RBMTransformer
+from dbn.backend.array import sigmoid
+from tests.estimators.toy import REAL, X, small
+from tests.helpers import Enumerated, randomize
+
+BINARY = (X[:, :4] > 0.5) * 1.0
+N = 20_000
+
+
+def frequencies(rows, states):
+    """Share of the rows that equal each state."""
+    code = 2.0 ** np.arange(states.shape[1])
+    order = (states @ code)[:, None] == (rows @ code)[None, :]
+    return order.mean(axis=1)
+
+
+def assert_sampled_from(rows, states, p):
+    error = np.sqrt(p * (1 - p) / len(rows)) + 1e-12
+    assert (np.abs(frequencies(rows, states) - p) < 5 * error).all()
+
+
+@pytest.fixture
+def machine():
+    """A fitted transformer with strong weights, so that its units depend."""
+    transformer = RBMTransformer(3, max_iter=1, random_state=0).fit(BINARY)
+    randomize(transformer.rbm_.params, seed=4)
+    return transformer
+
+
+def test_samples_have_the_law_of_the_machine(machine):
+    exact = Enumerated(machine.rbm_)
+    rows = machine.sample(N, steps=100, random_state=0)
+    assert_sampled_from(rows, exact.v, np.exp(exact.log_v))
+
+
+def test_zero_steps_show_independent_units_with_the_datas_mean():
+    transformer = RBMTransformer(3, max_iter=1, random_state=0).fit(BINARY)
+    rows = transformer.sample(N, steps=0, random_state=0)
+    assert_allclose(rows.mean(axis=0), BINARY.mean(axis=0), atol=0.02)
+
+
+def test_completion_has_the_conditional_law(machine):
+    exact = Enumerated(machine.rbm_)
+    given = np.array([np.nan, 1.0, np.nan, 0.0])
+    rows = machine.sample(N, steps=100, given=given, random_state=0)
+    assert_array_equal(rows[:, [1, 3]], np.tile([1.0, 0.0], (N, 1)))
+    p = np.exp(exact.log_v) * (exact.v[:, 1] == 1) * (exact.v[:, 3] == 0)
+    assert_sampled_from(rows, exact.v, p / p.sum())
+
+
+def test_samples_of_a_stack_come_down_from_the_top_machine():
+    stack = DBNTransformer((3, 2), rbm=RBMTransformer(max_iter=1), random_state=0)
+    stack.fit(BINARY)
+    bottom, top = stack.dbn_.rbms
+    for i, rbm in enumerate((bottom, top)):
+        randomize(rbm.params, seed=i)
+    middle, visible = Enumerated(top), Enumerated(bottom).v
+    on = sigmoid(bottom.visible_input(middle.v))
+    given_middle = np.where(visible[:, None, :] == 1, on, 1 - on).prod(axis=2)
+    p = given_middle @ np.exp(middle.log_v)
+    assert_sampled_from(stack.sample(N, steps=100, random_state=0), visible, p)
+
+
+@pytest.mark.parametrize("cls", [RBMTransformer, DBNTransformer])
+def test_same_seed_same_samples_in_the_units_and_dtype_of_the_data(cls):
+    transformer = small(cls).fit(REAL.astype(np.float32))
+    rows = transformer.sample(500, steps=5, random_state=1)
+    assert rows.dtype == np.float32
+    assert_array_equal(rows, transformer.sample(500, steps=5, random_state=1))
+    assert_allclose(rows.mean(axis=0), REAL.mean(axis=0), atol=1.0)
+    assert_allclose(rows.std(axis=0), REAL.std(axis=0), rtol=0.3)
+
+
+def test_given_values_are_in_the_units_of_the_data():
+    transformer = small(RBMTransformer).fit(REAL)
+    given = np.array([1.5, np.nan, -2.0, np.nan, np.nan])
+    rows = transformer.sample(3, steps=2, given=given, random_state=0)
+    assert_allclose(rows[:, [0, 2]], np.tile([1.5, -2.0], (3, 1)))
+
+
+@pytest.mark.parametrize("data", [X, REAL])
+def test_reconstruction_by_hand(data):
+    transformer = small(RBMTransformer).fit(data)
+    H = transformer.transform(data)
+    x = H @ transformer.rbm_.W.T + transformer.rbm_.b
+    by_hand = sigmoid(x) if data is X else x * data.std(axis=0) + data.mean(axis=0)
+    assert_allclose(transformer.inverse_transform(H), by_hand, rtol=1e-10)
+
+
+def test_reconstruction_of_a_stack_by_hand():
+    stack = small(DBNTransformer).fit(X)
+    H = stack.transform(X)
+    by_hand = H
+    for rbm in reversed(stack.dbn_.rbms):
+        by_hand = sigmoid(by_hand @ rbm.W.T + rbm.b)
+    assert_allclose(stack.inverse_transform(H), by_hand, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([1.0, np.nan], r"given has shape \(2,\); it needs \(4,\), with NaN"),
+        ([2.0, np.nan, np.nan, np.nan], r"need values in \[0, 1\]; X has .* maximum 2"),
+    ],
+)
+def test_impossible_completions(machine, given, message):
+    with pytest.raises(ValueError, match=message):
+        machine.sample(given=given)
+
+
+@pytest.mark.parametrize("cls", [RBMTransformer, DBNTransformer])
+def test_wrong_number_of_hidden_columns(cls):
+    transformer = small(cls).fit(X)
+    with pytest.raises(ValueError, match=r"H has 9 columns; the .* hidden units"):
+        transformer.inverse_transform(np.zeros((1, 9)))
