@@ -1,10 +1,10 @@
 """The classic net on MNIST: 784-500-500-2000-10, pretrained as a DBN, fine-tuned.
 
-Hinton and Salakhutdinov (2006) report 1.2 % test error for this net. The RBMs train with
-the defaults of `RBMTransformer`; fine-tuning is Adam, whose learning rate falls from
-0.001 to 0.0001 after 60 % of the epochs (chosen on the last 10,000 training rows: 1.31 %
-validation error, against 2.01 % without the fall). The error is that of the last epoch;
-the test rows are used once per seed.
+Hinton and Salakhutdinov (2006) report 1.2 % test error for this net. The RBMs train
+with the defaults of `RBMTransformer`; fine-tuning is Adam, whose learning rate falls
+from 0.001 to 0.0001 after 60 % of the epochs (chosen on the last 10,000 training rows:
+1.31 % validation error, against 2.01 % without the fall). The error is that of the last
+epoch; the test rows are used once per seed.
 """
 
 import argparse

@@ -1,20 +1,35 @@
 """Energy-based models: the mathematics of RBMs and DBNs."""
 
+from .likelihood import (
+    LogZEstimate,
+    ais,
+    exact_log_z,
+    pseudo_log_likelihood,
+    reverse_ais,
+)
 from .rbm import RBM
-from .samplers import CD, Sampler, get_sampler
+from .samplers import CD, FPCD, PCD, ParallelTempering, Sampler, get_sampler
 from .stack import DBN
 from .units import Bernoulli, Gaussian, ReLU, Softmax, Units, get_units
 
 __all__ = [
     "CD",
     "DBN",
+    "FPCD",
+    "PCD",
     "RBM",
     "Bernoulli",
     "Gaussian",
+    "LogZEstimate",
+    "ParallelTempering",
     "ReLU",
     "Sampler",
     "Softmax",
     "Units",
+    "ais",
+    "exact_log_z",
     "get_sampler",
     "get_units",
+    "pseudo_log_likelihood",
+    "reverse_ais",
 ]

@@ -2,9 +2,16 @@
 
 import math
 from abc import abstractmethod
+from copy import copy
 from numbers import Integral
 
+import numpy as np
+
+from ..backend.array import mean_weights, namespace, take_rows
+from ..backend.parameters import Parameters
 from ..backend.parts import Part, check_number, get_part, scheduled
+from ..backend.random import uniform
+from .tempering import TemperedPath
 
 
 class Sampler(Part):
@@ -42,6 +49,11 @@ class Sampler(Part):
         v_neg, h_neg : arrays
             Visible rows and the means of their hidden units.
         state : dict
+
+        Raises
+        ------
+        ValueError
+            If `state` was made for a machine of another size.
         """
 
 
@@ -91,7 +103,274 @@ class CD(Sampler):
         return v, rbm.hidden.mean(x), state
 
 
-SAMPLERS = {"cd": CD}
+def _check_chain_numbers(sampler):
+    """Raise a ValueError unless the numbers of steps and chains are accepted."""
+    check_number(sampler, "k", 1, math.inf, closed=True, schedule=True, kind=Integral)
+    check_number(sampler, "n_chains", 1, math.inf, closed=True, kind=Integral)
+
+
+def _data_rows(X, n_rows, rng):
+    """Rows of `X` drawn uniformly with replacement, where chains start."""
+    return take_rows(X, rng.integers(X.shape[0], size=n_rows))
+
+
+def _check_size(found, needed, what):
+    """Raise a ValueError when a state was made for another machine."""
+    if found != needed:
+        raise ValueError(
+            f"The sampler's state has {found} {what}; the machine has {needed}. A "
+            "state belongs to one training: get a new one from `start`."
+        )
+
+
+class PCD(Sampler):
+    """Persistent contrastive divergence: chains that go on from batch to batch.
+
+    While a machine changes little per update, chains that are not set back to the data
+    stay close to its distribution: a better density model than `CD`. Where learning is
+    too fast for the chains to follow, the likelihood falls instead (Fischer and Igel
+    2010, "Empirical analysis of the divergence of Gibbs sampling based learning
+    algorithms for restricted Boltzmann machines"), with momentum 0.9 often already at a
+    learning rate of 0.1. Tieleman (2008), "Training restricted Boltzmann machines using
+    approximations to the likelihood gradient".
+
+    Both layers are always sampled. Sample weights act on the positive phase only: the
+    chains, all equal, draw from the machine.
+
+    Parameters
+    ----------
+    k : int or schedule, default=1
+        Number of Gibbs steps per update.
+    n_chains : int, default=100
+        Number of chains, which may differ from the number of rows in a batch. They
+        start at training rows, drawn uniformly with replacement.
+
+    Examples
+    --------
+    >>> from dbn.boltzmann import PCD
+    >>> PCD(k=((0, 1), (10, 5)), n_chains=50)  # five steps from epoch 10 on
+    PCD(k=((0, 1), (10, 5)), n_chains=50)
+    """
+
+    def __init__(self, k=1, *, n_chains=100):
+        self.k = k
+        self.n_chains = n_chains
+
+    def validate(self):
+        _check_chain_numbers(self)
+
+    def start(self, rbm, X, rng):
+        return {"epoch": 0, "v": _data_rows(X, self.n_chains, rng)}
+
+    def negative(self, rbm, v_pos, x_pos, state, rng):
+        _check_size(state["v"].shape[1], rbm.W.shape[0], "visible units")
+        v = rbm.gibbs(state["v"], rng, scheduled(self.k, state["epoch"]))
+        return v, rbm.mean_hidden(v), {**state, "v": v}
+
+
+class FPCD(Sampler):
+    """Persistent contrastive divergence whose chains are driven by fast weights.
+
+    The chains run in a machine with the parameters theta + f. The fast parameters f
+    learn from the same gradient g, but faster, and are forgotten,
+
+        f <- fast_decay * f - fast_learning_rate * g,
+
+    which pushes the chains away from where they have been: they mix well while theta
+    may learn slowly. Tieleman and Hinton (2009), "Using fast weights to improve
+    persistent contrastive divergence".
+
+    Rows are returned with the hidden means of the machine with theta + f that made
+    them. Against `PCD`, an update costs a second gradient, because g is computed here,
+    before weight decay and with equal weights of the rows, and memory for two more
+    copies of the parameters, f and theta + f.
+
+    Parameters
+    ----------
+    k : int or schedule, default=1
+        Number of Gibbs steps per update.
+    n_chains : int, default=100
+        Number of chains, which start as those of `PCD`.
+    fast_learning_rate : float, default=0.05
+        Of f; of the size of the initial learning rate of theta (lower it with that, for
+        Gaussian or ReLU units). At 0 the sampler is `PCD`.
+    fast_decay : float, default=0.95
+        What is kept of f at every update; 19/20 in the paper.
+
+    Examples
+    --------
+    >>> from dbn.boltzmann import FPCD
+    >>> FPCD(fast_learning_rate=0.01).fast_decay
+    0.95
+    """
+
+    def __init__(self, k=1, *, n_chains=100, fast_learning_rate=0.05, fast_decay=0.95):
+        self.k = k
+        self.n_chains = n_chains
+        self.fast_learning_rate = fast_learning_rate
+        self.fast_decay = fast_decay
+
+    def validate(self):
+        _check_chain_numbers(self)
+        check_number(self, "fast_learning_rate", 0, math.inf, closed=True)
+        check_number(self, "fast_decay", 0, 1, closed=True)
+
+    def start(self, rbm, X, rng):
+        fast = rbm.params.zeros_like().flat
+        return {"epoch": 0, "v": _data_rows(X, self.n_chains, rng), "fast": fast}
+
+    def negative(self, rbm, v_pos, x_pos, state, rng):
+        fast = state["fast"]
+        _check_size(state["v"].shape[1], rbm.W.shape[0], "visible units")
+        _check_size(fast.shape[0], rbm.params.flat.shape[0], "parameters")
+        driven = copy(rbm)
+        driven.params = Parameters(rbm.params.shapes, rbm.params.flat + fast)
+        v = driven.gibbs(state["v"], rng, scheduled(self.k, state["epoch"]))
+        h = driven.mean_hidden(v)
+        grad = driven.params  # no longer needed as parameters
+        rbm.gradient(v_pos, rbm.hidden.mean(x_pos), v, h, grad)
+        fast = self.fast_decay * fast - self.fast_learning_rate * grad.flat
+        return v, h, {**state, "v": v, "fast": fast}
+
+
+class ParallelTempering(Sampler):
+    """Persistent chains at several temperatures that exchange their states.
+
+    Chains at inverse temperatures beta from 0 (independent units with the mean of the
+    data, see `TemperedPath`) to 1 (the machine) make `k` Gibbs steps and then exchange
+    the states of neighbours i and j with the Metropolis probability
+
+        min(1, p_i(v_j) p_j(v_i) / (p_i(v_i) p_j(v_j))),
+
+    so that hot chains carry those at beta = 1, which are the negative phase, from mode
+    to mode. Pairs (0, 1), (2, 3), ... and (1, 2), (3, 4), ... take turns. Earl and Deem
+    (2005), "Parallel tempering: theory, applications, and new perspectives"; for RBMs,
+    Desjardins et al. (2010), "Tempered Markov chain Monte Carlo for training of
+    restricted Boltzmann machines".
+
+    With `adapt` the betas move so that all pairs exchange equally often: at every
+    update by a hundredth of the way to where the rejections, taken as uniform between
+    two betas, are shared out evenly. That disturbs the laws a little, as learning does.
+    Compare Desjardins, Courville and Bengio (2010), "Adaptive parallel tempering for
+    stochastic maximum likelihood learning of RBMs".
+
+    The state has the ``"betas"``, and in ``"swap_rates"`` the mean probability of an
+    exchange of each pair of neighbours, over about its last 20 (0 before the first).
+
+    An update costs about `n_betas` times the Gibbs steps of `PCD`, in one product, and
+    as much as one more step for the exchange.
+
+    Parameters
+    ----------
+    k : int or schedule, default=1
+        Number of Gibbs steps per update.
+    n_chains : int, default=100
+        Number of chains at each temperature, which start as those of `PCD`.
+    n_betas : int, default=10
+        Number of temperatures, at least 2; at the start evenly spaced in beta.
+    adapt : bool, default=True
+        Whether the betas move.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn import RBM
+    >>> from dbn.boltzmann import ParallelTempering
+    >>> rng, rbm, v = np.random.default_rng(0), RBM(3, 2), np.ones((5, 3))
+    >>> sampler = ParallelTempering(n_betas=3)
+    >>> state = sampler.start(rbm, v, rng)
+    >>> v_neg, _, state = sampler.negative(rbm, v, rbm.hidden_input(v), state, rng)
+    >>> v_neg.shape, state["v"].shape
+    ((100, 3), (3, 100, 3))
+    """
+
+    def __init__(self, k=1, *, n_chains=100, n_betas=10, adapt=True):
+        self.k = k
+        self.n_chains = n_chains
+        self.n_betas = n_betas
+        self.adapt = adapt
+
+    def validate(self):
+        _check_chain_numbers(self)
+        check_number(self, "n_betas", 2, math.inf, closed=True, kind=Integral)
+
+    def start(self, rbm, X, rng):
+        v = _data_rows(X, self.n_betas * self.n_chains, rng)
+        return {
+            "epoch": 0,
+            "v": namespace(v).reshape(v, (self.n_betas, self.n_chains, -1)),
+            "mean": mean_weights(X) @ X,
+            "betas": np.linspace(0.0, 1.0, self.n_betas),
+            "swap_rates": np.zeros(self.n_betas - 1),
+            "n_updates": 0,
+        }
+
+    def negative(self, rbm, v_pos, x_pos, state, rng):
+        v, betas, n_updates = state["v"], state["betas"], state["n_updates"]
+        _check_size(v.shape[2], rbm.W.shape[0], "visible units")
+        # From the mean, because learned variances change what belongs to it.
+        bias = rbm.visible.input_for_mean(state["mean"], rbm.p_visible)
+        path = TemperedPath(rbm, bias)
+        rows, beta = _rows(v), _column(betas, v)
+        for _ in range(scheduled(self.k, state["epoch"])):
+            rows = path.gibbs(rows, beta, rng)
+        v = namespace(v).reshape(rows, v.shape)
+        parity = n_updates % 2
+        v, accepted = _exchange(path, v, betas, parity, rng)
+        rates = state["swap_rates"].copy()
+        # A mean over all exchanges so far, at most over about the last 20.
+        share = 1.0 / min(n_updates // 2 + 1, 20)
+        rates[parity::2] += share * (accepted - rates[parity::2])
+        if self.adapt and n_updates > 0:
+            betas = betas + 0.01 * (_even_betas(betas, rates) - betas)
+        state = {**state, "v": v, "betas": betas, "swap_rates": rates}
+        cold = v[-1, ...]
+        return cold, rbm.mean_hidden(cold), state | {"n_updates": n_updates + 1}
+
+
+def _rows(v):
+    """Chains (n_betas, n_chains, n_visible) as rows, those of one beta together."""
+    return namespace(v).reshape(v, (-1, v.shape[2]))
+
+
+def _column(betas, v):
+    """Inverse temperature of each of the rows of the chains `v`."""
+    column = np.repeat(betas, v.shape[1])[:, None]
+    return namespace(v).asarray(column, dtype=v.dtype)
+
+
+def _exchange(path, v, betas, parity, rng):
+    """Exchange the states of neighbours: new chains, mean probability of each pair."""
+    xp = namespace(v)
+    low, high = slice(parity, len(betas) - 1, 2), slice(parity + 1, len(betas), 2)
+    v_low, v_high = v[low, ...], v[high, ...]
+    if v_low.shape[0] == 0:  # of two temperatures, every other time
+        return v, np.zeros(0)
+
+    def gain(chains, new, old):
+        rows, new, old = _rows(chains), _column(new, chains), _column(old, chains)
+        return path.log_p(rows, new) - path.log_p(rows, old)
+
+    log_ratio = gain(v_low, betas[high], betas[low])
+    log_ratio = log_ratio + gain(v_high, betas[low], betas[high])
+    p = xp.exp(xp.clip(log_ratio, None, 0.0))
+    p = xp.reshape(p, v_low.shape[:2])
+    swap = (uniform(rng, p.shape, p) < p)[:, :, None]
+    v = xp.asarray(v, copy=True)
+    v[low, ...] = xp.where(swap, v_high, v_low)
+    v[high, ...] = xp.where(swap, v_low, v_high)
+    return v, np.array([float(mean) for mean in xp.mean(p, axis=1)])
+
+
+def _even_betas(betas, rates):
+    """Betas between which the rejections would be equal, by interpolation."""
+    # Where nothing is rejected, all stay where they are.
+    rejections = np.maximum(1.0 - rates, 1e-3)
+    total = np.concatenate([[0.0], np.cumsum(rejections)])
+    return np.interp(np.linspace(0.0, total[-1], len(betas)), total, betas)
+
+
+SAMPLERS = {"cd": CD, "pcd": PCD, "fpcd": FPCD, "pt": ParallelTempering}
 
 
 def get_sampler(sampler):
@@ -99,7 +378,7 @@ def get_sampler(sampler):
 
     Parameters
     ----------
-    sampler : {"cd"} or Sampler
+    sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler
 
     Raises
     ------
