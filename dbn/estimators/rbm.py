@@ -33,13 +33,16 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
     ----------
     n_components : int, default=256
         Number of hidden units.
-    visible : {"auto", "bernoulli", "gaussian"} or Units, default="auto"
-        Units of the data. "auto" takes Bernoulli when all of X lies in [0, 1], and
+    visible : {"auto", "bernoulli", "gaussian", "relu"} or Units, default="auto"
+        Units of the data, among them `Softmax`. "auto" takes Bernoulli when all of X lies in [0, 1], and
         Gaussian otherwise. For Gaussian units X is standardised inside.
-    hidden : {"bernoulli", "gaussian"} or Units, default="bernoulli"
+    hidden : {"bernoulli", "gaussian", "relu"} or Units, default="bernoulli"
         Type of the hidden units.
-    sampler : {"cd"} or Sampler, default="cd"
-        Negative phase: contrastive divergence with one step.
+    sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler, default="cd"
+        Negative phase: contrastive divergence with one step, or persistent chains
+        (`PCD`, `FPCD`, `ParallelTempering`), which density models need. Chains cannot
+        follow a machine that learns too fast: give them an optimizer with momentum 0
+        or a smaller, falling learning rate.
     optimizer : {"sgd", "adam"}, Optimizer or None, default=None
         None is SGD with learning rate 0.1 (0.001 with Gaussian units), momentum 0.5
         for five epochs and then 0.9.

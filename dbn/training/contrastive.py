@@ -112,7 +112,7 @@ def train_rbm(
     X : array of shape (n_rows, n_visible)
         In the range of the visible units, and with the dtype of the machine.
     rng : numpy.random.Generator
-    sampler : {"cd"} or Sampler, default="cd"
+    sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler, default="cd"
         Where the negative phase comes from.
     optimizer : {"sgd", "adam"}, Optimizer or None, default=None
         None is SGD with learning rate 0.1 (0.001 with Gaussian units), momentum 0.5
