@@ -5,6 +5,8 @@ finds the library of an array; the functions below are the element-wise pieces t
 need numerical care, and the one product that writes into a given buffer.
 """
 
+import math
+
 import numpy as np
 from scipy import special
 from sklearn.externals.array_api_compat import array_namespace
@@ -110,6 +112,19 @@ def log_ndtr(x):
     array([-53.23,  -0.69])
     """
     return _on_host(special.log_ndtr, x)
+
+
+def ndtr_slope(x):
+    """Derivative of `log_ndtr`: phi(x) / Phi(x), also where both underflow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ndtr_slope(np.array([-40.0, 0.0])).round(4)
+    array([40.025 ,  0.7979])
+    """
+    scale = math.sqrt(0.5)
+    return _on_host(lambda x: math.sqrt(2 / math.pi) / special.erfcx(-scale * x), x)
 
 
 def ndtri_exp(y):

@@ -19,6 +19,7 @@ from ..backend.array import (
     log_ndtr,
     log_softmax,
     namespace,
+    ndtr_slope,
     ndtri_exp,
     sigmoid,
     softplus,
@@ -218,20 +219,15 @@ class ReLU(Units):
     def normalised(self):
         return not self.noisy
 
-    def _ratio(self, x):
-        """phi(x) / Phi(x), also where both underflow."""
-        log_phi = -0.5 * x**2 - 0.5 * math.log(2.0 * math.pi)
-        return namespace(x).exp(log_phi - log_ndtr(x))
-
     def mean(self, x, p=None):
         if self.noisy:
             return softplus(x)
-        return namespace(x).clip(x + self._ratio(x), 0.0, None)
+        return namespace(x).clip(x + ndtr_slope(x), 0.0, None)
 
     def variance(self, x, p=None):
         if self.noisy:
             return sigmoid(x)
-        ratio = self._ratio(x)
+        ratio = ndtr_slope(x)
         # Far below zero the difference is lost to rounding; the limit is 1 / x^2.
         return namespace(x).clip(1.0 - ratio * (x + ratio), 0.0, 1.0)
 
@@ -353,7 +349,8 @@ class Softmax(Units):
         self.init(X.shape[1])
         xp = namespace(X)
         sums = xp.sum(self._groups(X), axis=1)
-        bad = (xp.abs(sums - 1.0) > 1e-3) | (xp.min(self._groups(X), axis=1) < 0.0)
+        good = (xp.abs(sums - 1.0) <= 1e-3) & (xp.min(self._groups(X), axis=1) >= 0.0)
+        bad = ~good  # NaN included
         n_bad = int(xp.count_nonzero(bad))
         if n_bad:
             raise ValueError(

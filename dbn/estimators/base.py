@@ -1,5 +1,6 @@
 """What the four estimators share: input, preprocessing, nested parameters."""
 
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -12,7 +13,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ..boltzmann import Gaussian, get_units
+from ..boltzmann import Gaussian, ais, exact_log_z, get_units, reverse_ais
+from ..boltzmann.likelihood import is_enumerable
 
 # What to pass so that nested parameters exist.
 _PART_EXAMPLES = {
@@ -123,3 +125,36 @@ def check_layer_sizes(sizes):
             f"hidden_layer_sizes must be one or more positive integers; it is {sizes}."
         )
     return [int(n) for n in found]
+
+
+def estimate_log_z(rbm, base_bias, seed):
+    """Log partition function: exact where cheap, else the larger of two estimates.
+
+    Parameters
+    ----------
+    rbm : RBM
+    base_bias : array of shape (n_visible,)
+        Visible biases that match the data, where annealing starts.
+    seed : int
+
+    Warns
+    -----
+    RuntimeWarning
+        When the effective sample size is below 10 %, or the estimates from below and
+        from above differ by more than 1 nat.
+    """
+    if is_enumerable(rbm, 2**16):
+        return exact_log_z(rbm)
+    options = {"base_bias": base_bias, "random_state": seed}
+    below, above = ais(rbm, **options), reverse_ais(rbm, **options)
+    gap = above.log_z - below.log_z
+    ess = min(below.ess, above.ess) / len(below.log_weights)
+    if abs(gap) > 1.0 or ess < 0.1:
+        warnings.warn(
+            f"Log Z is uncertain: {below.log_z:.2f} from below and {above.log_z:.2f} "
+            f"from above, with an effective sample size of {ess:.0%}. The larger is "
+            "used. Run dbn.boltzmann.ais and reverse_ais with more betas and chains.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return max(below.log_z, above.log_z)

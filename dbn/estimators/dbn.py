@@ -2,6 +2,7 @@
 
 from numbers import Integral
 
+import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.utils import check_array
@@ -12,7 +13,7 @@ from ..boltzmann import get_units
 from ..boltzmann.tempering import TemperedPath
 from ..training import pretrain
 from ..training.callbacks import fit_task
-from .base import DBNEstimator, check_layer_sizes
+from .base import DBNEstimator, check_layer_sizes, estimate_log_z
 from .rbm import RBMTransformer
 
 
@@ -80,6 +81,9 @@ class DBNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
         The units of the data that were used.
     mean_, scale_ : ndarray of shape (n_features,) or None
         Standardisation of X; None for Bernoulli units.
+    log_z_ : float
+        Log partition function of the top machine in nats, from the first call of
+        `score_samples`.
     history_ : list of dict
         Phase, layer, epoch and ``"reconstruction_error"`` of every epoch.
     n_iter_ : list of int
@@ -143,6 +147,8 @@ class DBNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
         """
         rows, _, weight = self._check_rows(X, sample_weight)
         rng = make_rng(self.random_state)
+        self._seed = int(rng.spawn(1)[0].integers(2**31))
+        self.__dict__.pop("log_z_", None)  # of an earlier fit
         sizes = check_layer_sizes(self.hidden_layer_sizes)
         prototypes = layer_prototypes(self.rbm, len(sizes))
         rows = self._fit_visible(rows, weight, prototypes[0].visible)
@@ -175,6 +181,59 @@ class DBNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
         """
         rows = self._rows(X)
         return self.dbn_.transform(rows)
+
+    def score_samples(self, X, *, n_draws=256):
+        """Lower bound on the log-likelihood of each row, in nats.
+
+        The Monte-Carlo variational bound of `dbn.DBN.log_p_bound`, with the same noise
+        for every row, seeded in fit: deterministic, and a row's value does not depend
+        on the others. Log Z of the top machine as in `RBMTransformer.score_samples`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        n_draws : int, default=256
+            Hidden states drawn for each row. Too few overstate the bound's spread, not
+            its mean.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            If X holds values that the visible units cannot take.
+
+        Warns
+        -----
+        RuntimeWarning
+            When the estimates of log Z cannot be trusted to within 1 nat.
+        """
+        rows = self._rows(X)
+        self.visible_.check(rows)
+        top = self.dbn_.rbms[-1]
+        if not hasattr(self, "log_z_"):
+            self.log_z_ = estimate_log_z(top, top.b, self._seed)
+        bounds = [
+            self.dbn_.log_p_bound(row, make_rng(self._seed), n_draws) for row in rows
+        ]
+        log_p = np.asarray(bounds, dtype=rows.dtype) - self.log_z_
+        return log_p if self.mean_ is None else log_p - np.log(self.scale_).sum()
+
+    def score(self, X, y=None):
+        """Mean of `score_samples`, in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+
+        Returns
+        -------
+        float
+        """
+        return float(np.mean(self.score_samples(X)))
 
     def inverse_transform(self, H):
         """Mean-field pass down from top hidden activities: a reconstruction.

@@ -205,7 +205,7 @@ def test_overflow_is_reported_as_divergence_not_as_a_numpy_warning():
     ("options", "message"),
     [
         ({"sampler": CD(k=0)}, "k must be an integer"),
-        ({"sampler": "gibbs"}, "sampler='pcd' is not known"),
+        ({"sampler": "gibbs"}, "sampler='gibbs' is not known"),
         ({"optimizer": "lion"}, "optimizer='lion' is not known"),
         ({"optimizer": SGD(-1.0)}, "learning_rate must be a number in"),
     ],
