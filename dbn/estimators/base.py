@@ -4,9 +4,14 @@ import warnings
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
 from sklearn.callback import CallbackSupportMixin
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_array
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_is_fitted,
@@ -109,6 +114,41 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         return self._encode(X)
+
+
+class DensityTransformer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstimator
+):
+    """Base of the transformers, which are density models of X as well."""
+
+    def score(self, X, y=None):
+        """Mean log-likelihood of the rows, in nats: see `score_samples`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+
+        Returns
+        -------
+        float
+        """
+        return float(np.mean(self.score_samples(X)))
+
+    def _density(self, log_p):
+        """Log density of X as given, from that of the rows as the units see them."""
+        return log_p if self.mean_ is None else log_p - np.log(self.scale_).sum()
+
+    def _hidden_rows(self, H):
+        """Validate the input of inverse_transform."""
+        check_is_fitted(self)
+        H = check_array(H, dtype=[np.float64, np.float32])
+        if H.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"H has {H.shape[1]} columns; there are {self._n_features_out} (top) "
+                "hidden units. Pass what transform returns."
+            )
+        return H
 
 
 def check_layer_sizes(sizes):

@@ -3,9 +3,8 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.callback import with_callbacks
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from ..backend.random import make_rng
@@ -13,7 +12,7 @@ from ..boltzmann import get_units
 from ..boltzmann.tempering import TemperedPath
 from ..training import pretrain
 from ..training.callbacks import fit_task
-from .base import DBNEstimator, check_layer_sizes, estimate_log_z
+from .base import DensityTransformer, check_layer_sizes, estimate_log_z
 from .rbm import RBMTransformer
 
 
@@ -54,7 +53,7 @@ def layer_options(prototypes):
     return [{"hidden": get_units(p.hidden), **p.training_options()} for p in prototypes]
 
 
-class DBNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstimator):
+class DBNTransformer(DensityTransformer):
     """Deep belief network: a stack of RBMs trained layer by layer, without labels.
 
     `transform` gives the mean activities of the top hidden units. See Hinton, Osindero
@@ -219,21 +218,7 @@ class DBNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
             self.dbn_.log_p_bound(row, make_rng(self._seed), n_draws) for row in rows
         ]
         log_p = np.asarray(bounds, dtype=rows.dtype) - self.log_z_
-        return log_p if self.mean_ is None else log_p - np.log(self.scale_).sum()
-
-    def score(self, X, y=None):
-        """Mean of `score_samples`, in nats.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : Ignored
-
-        Returns
-        -------
-        float
-        """
-        return float(np.mean(self.score_samples(X)))
+        return self._density(log_p)
 
     def inverse_transform(self, H):
         """Mean-field pass down from top hidden activities: a reconstruction.
@@ -247,13 +232,7 @@ class DBNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
         ndarray of shape (n_samples, n_features)
             In the units of X.
         """
-        check_is_fitted(self)
-        H = check_array(H, dtype=self.dbn_.rbms[-1].W.dtype)
-        if H.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"H has {H.shape[1]} columns; the top machine has "
-                f"{self._n_features_out} hidden units. Pass what transform returns."
-            )
+        H = self._hidden_rows(H)
         return self._decode(self.dbn_.inverse_transform(H))
 
     def sample(self, n_samples=1, *, steps=1000, random_state=None):

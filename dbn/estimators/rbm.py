@@ -4,9 +4,8 @@ import copy
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.callback import with_callbacks
-from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,10 +19,10 @@ from ..training import Optimizer, Sparsity, train_rbm
 from ..training.callbacks import fit_task
 from ..training.contrastive import get_sparsity
 from ..training.optimizers import OPTIMIZERS, get_optimizer
-from .base import DBNEstimator, estimate_log_z
+from .base import DensityTransformer, estimate_log_z
 
 
-class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstimator):
+class RBMTransformer(DensityTransformer):
     """Restricted Boltzmann machine: features from unlabelled rows.
 
     `transform` gives the mean activities of the hidden units. Defaults are those of
@@ -291,21 +290,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
         if not hasattr(self, "log_z_"):
             self.log_z_ = estimate_log_z(self.rbm_, self._base_bias, self._seed)
         log_p = -map_batches(self.rbm_.free_energy, rows) - self.log_z_
-        return log_p if self.mean_ is None else log_p - np.log(self.scale_).sum()
-
-    def score(self, X, y=None):
-        """Mean log-likelihood of the rows, in nats: see `score_samples`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : Ignored
-
-        Returns
-        -------
-        float
-        """
-        return float(np.mean(self.score_samples(X)))
+        return self._density(log_p)
 
     def inverse_transform(self, H):
         """Mean of the visible units given hidden activities: a reconstruction.
@@ -319,13 +304,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstim
         ndarray of shape (n_samples, n_features)
             In the units of X.
         """
-        check_is_fitted(self)
-        H = check_array(H, dtype=self.rbm_.W.dtype)
-        if H.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"H has {H.shape[1]} columns; the machine has {self._n_features_out} "
-                "hidden units. Pass what transform returns."
-            )
+        H = self._hidden_rows(H)
         return self._decode(map_batches(self.rbm_.mean_visible, H))
 
     def sample(self, n_samples=1, *, steps=1000, given=None, random_state=None):
