@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 from scipy.special import logsumexp
 
+from dbn.boltzmann import Sampler
 from dbn.training.loop import Task
 
 
@@ -112,3 +113,16 @@ class RecordedTask(Task):
         yield task
         self.log.append(" / ".join(path))
         task.stop = self.log[-1] in self.stop_after
+
+
+class MeanField(Sampler):
+    """A negative phase without noise, so that updates can be worked out by hand."""
+
+    paired = True
+
+    def start(self, rbm, X, rng):
+        return {}
+
+    def negative(self, rbm, v_pos, x_pos, state, rng):
+        v = rbm.mean_visible(rbm.hidden.mean(x_pos))
+        return v, rbm.mean_hidden(v), state

@@ -195,12 +195,11 @@ class RBM:
         kinds = self.visible, self.hidden
         if not all(isinstance(units, linear) for units in kinds):
             return
-        xp = namespace(self.W)
-        zero = xp.zeros((1, self.W.shape[0]), dtype=self.W.dtype)
-        scale = xp.sqrt(self.visible.variance(zero, self.p_visible))[0, :, None]
-        if not isinstance(self.visible, Gaussian):
-            scale = xp.ones_like(scale)
-        norm = float(xp.linalg.matrix_norm(scale * self.W, ord=2))
+        xp, scaled = namespace(self.W), self.W
+        if isinstance(self.visible, Gaussian):
+            variance = self.visible.variance(self.b[None, :], self.p_visible)
+            scaled = xp.sqrt(variance)[0, :, None] * self.W
+        norm = float(xp.linalg.matrix_norm(scaled, ord=2))
         if norm < 1.0:
             return
         message = (

@@ -48,9 +48,20 @@ def layer_prototypes(rbm, n_layers):
     return prototypes
 
 
-def layer_options(prototypes):
-    """The `layer_options` of `dbn.training.pretrain` for a list of prototypes."""
-    return [{"hidden": get_units(p.hidden), **p.training_options()} for p in prototypes]
+def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
+    """Pretrain `estimator.dbn_` on rows in the range of `estimator.visible_`."""
+    estimator.dbn_ = pretrain(
+        rows,
+        sizes,
+        rng=rng,
+        visible=estimator.visible_,
+        layer_options=[
+            {"hidden": get_units(p.hidden), **p.training_options()} for p in prototypes
+        ],
+        sample_weight=weight,
+        task=task,
+        history=estimator.history_,
+    )
 
 
 class DBNTransformer(DensityTransformer):
@@ -153,16 +164,7 @@ class DBNTransformer(DensityTransformer):
         rows = self._fit_visible(rows, weight, prototypes[0].visible)
         self.history_ = []
         with fit_task(self, len(sizes), X, y, sample_weight) as task:
-            self.dbn_ = pretrain(
-                rows,
-                sizes,
-                rng=rng,
-                visible=self.visible_,
-                layer_options=layer_options(prototypes),
-                sample_weight=weight,
-                task=task,
-                history=self.history_,
-            )
+            train_stack(self, rows, weight, sizes, prototypes, rng, task)
             layers = [entry["layer"] for entry in self.history_]
             self.n_iter_ = [layers.count(i) for i in range(len(sizes))]
         return self

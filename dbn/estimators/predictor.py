@@ -17,12 +17,12 @@ from ..feedforward import (
 )
 from ..feedforward.initializers import INITIALIZERS
 from ..feedforward.layers import ACTIVATIONS
-from ..training import Optimizer, Pretrained, finetune, pretrain
+from ..training import Optimizer, Pretrained, finetune
 from ..training.callbacks import fit_task
 from ..training.optimizers import OPTIMIZERS, get_optimizer
 from ..training.pretraining import check_startable
 from .base import DBNEstimator, check_layer_sizes
-from .dbn import DBNTransformer, layer_options, layer_prototypes
+from .dbn import DBNTransformer, layer_prototypes, train_stack
 from .rbm import RBMTransformer
 
 _DEFAULT_SIZES = (256,)
@@ -87,7 +87,16 @@ class DBNPredictor(DBNEstimator):
         self.history_ = []
         with fit_task(self, 1 if prototypes is None else 2, X, y, data) as task:
             if prototypes is not None:
-                self._pretrain(rows, weight, sizes, prototypes, pretraining_rng, task)
+                with task.subtask("pretrain", len(sizes)) as pretraining:
+                    train_stack(
+                        self,
+                        rows,
+                        weight,
+                        sizes,
+                        prototypes,
+                        pretraining_rng,
+                        pretraining,
+                    )
             if prototypes is not None or isinstance(self.init, FrozenEstimator):
                 start = Pretrained(self.dbn_)
             else:
@@ -171,19 +180,6 @@ class DBNPredictor(DBNEstimator):
             setattr(self, name, value)
         self.visible_.check(rows)
         return self._encode(rows), sizes, None
-
-    def _pretrain(self, rows, weight, sizes, prototypes, rng, task):
-        with task.subtask("pretrain", len(sizes)) as pretraining:
-            self.dbn_ = pretrain(
-                rows,
-                sizes,
-                rng=rng,
-                visible=self.visible_,
-                layer_options=layer_options(prototypes),
-                sample_weight=weight,
-                task=pretraining,
-                history=self.history_,
-            )
 
     def _snapshot(self):
         return {

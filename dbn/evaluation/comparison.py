@@ -99,7 +99,7 @@ class Comparison:
         The DBN is compared with the best other contender, which is chosen by
         validation error, never by test error. ``p_holm`` is adjusted over all cells.
         """
-        rows = [self._cell(cell) for cell in self.errors()]
+        rows = [self._cell(cell, errors) for cell, errors in self.errors().items()]
         for row, p in zip(rows, holm([r["p_value"] for r in rows]), strict=True):
             row["p_holm"] = float(p)
         return rows
@@ -111,24 +111,23 @@ class Comparison:
             if record["stage"] == stage and cell in (None, cell_name(record))
         ]
 
-    def _cell(self, cell):
+    def _cell(self, cell, errors):
         tuned = {contender_name(r): r for r in chosen(self._stage("tune", cell))}
         contenders = {}
-        for name, errors in self.errors()[cell].items():
+        for name, values in errors.items():
             mine = [r for r in self._stage("test", cell) if contender_name(r) == name]
             contenders[name] = {
                 "learning_rate": mine[0]["learning_rate"],
                 "validation_error": tuned[name]["error"],
-                "mean": float(errors.mean()),
-                "std": float(errors.std(ddof=1)),
-                "median": float(np.median(errors)),
+                "mean": float(values.mean()),
+                "std": float(values.std(ddof=1)),
+                "median": float(np.median(values)),
                 "pretrain_seconds": _mean(mine, "pretrain_seconds"),
                 "finetune_seconds": _mean(mine, "finetune_seconds"),
             }
         dbn = next(name for name in contenders if name.startswith("dbn "))
         others = [name for name in contenders if not name.startswith("dbn ")]
         best = min(others, key=lambda name: contenders[name]["validation_error"])
-        errors = self.errors()[cell]
         ratio = 0.0
         if not self.settings["fixed_test_split"]:
             ratio = self.settings["n_test"] / self.settings["n_train"]

@@ -156,11 +156,13 @@ def train_rbm(
     True
     """
     optimizer = get_optimizer(optimizer or default_optimizer(rbm))
-    rbm.initialize(rng, mean_weights(X, sample_weight) @ X)
+    v_mean = mean_weights(X, sample_weight) @ X
+    rbm.initialize(rng, v_mean)
     gradient = _Gradient(
         rbm,
         X,
         sample_weight,
+        v_mean,
         get_sampler(sampler),
         centering,
         l1,
@@ -195,13 +197,12 @@ def train_rbm(
 class _Gradient:
     """The gradient of a batch, with what training remembers between batches."""
 
-    def __init__(self, rbm, X, weight, sampler, centering, l1, sparsity, rng):
+    def __init__(self, rbm, X, weight, v_mean, sampler, centering, l1, sparsity, rng):
         self.rbm, self.X, self.weight, self.rng = rbm, X, weight, rng
         self.sampler, self.centering = sampler, centering
         self.l1, self.sparsity = l1, sparsity
         self.chains = sampler.start(rbm, X, rng)
         # Moving mean activities on the data: offsets of centering, and for sparsity.
-        v_mean = mean_weights(X, weight) @ X
         self.means = v_mean, rbm.mean_hidden(v_mean[None, :])[0, ...]
 
     def __call__(self, rows, grad, epoch):

@@ -5,25 +5,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dbn import DBNClassifier, DBNRegressor, RBMTransformer
-from dbn.boltzmann import Sampler
 from dbn.training import SGD
+from tests.helpers import MeanField
 
 from .toy import ALL, REAL, X, Y, buffers, output, rbm, small
 
 WEIGHT = np.random.default_rng(1).integers(0, 4, size=len(X))
-
-
-class MeanField(Sampler):
-    """One noise-free step of contrastive divergence."""
-
-    paired = True
-
-    def start(self, rbm, X, rng):
-        return {}
-
-    def negative(self, rbm, v_pos, x_pos, state, rng):
-        v = rbm.mean_visible(rbm.hidden.mean(x_pos))
-        return v, rbm.mean_hidden(v), state
 
 
 def one_step(cls, **params):

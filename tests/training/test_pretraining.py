@@ -4,27 +4,20 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from dbn import RBM
 from dbn.backend.random import make_rng
-from dbn.boltzmann import CD, Bernoulli, Gaussian, Sampler
+from dbn.boltzmann import CD, Bernoulli, Gaussian
 from dbn.training import SGD, pretrain, train_rbm
 from dbn.training.contrastive import default_optimizer
-from tests.helpers import Enumerated, RecordedTask, binary_states, read_only
+from tests.helpers import (
+    Enumerated,
+    MeanField,
+    RecordedTask,
+    binary_states,
+    read_only,
+)
 
 X = read_only((make_rng(5).random((250, 6)) < [0.1, 0.5, 0.9, 0.3, 0.0, 0.6]) * 1.0)
 X_REAL = read_only(make_rng(6).standard_normal((250, 6)))
 PLAIN = SGD(0.1, momentum=0.0)
-
-
-class MeanField(Sampler):
-    """A negative phase without noise, so that updates can be worked out by hand."""
-
-    paired = True
-
-    def start(self, rbm, X, rng):
-        return {}
-
-    def negative(self, rbm, v_pos, x_pos, state, rng):
-        v = rbm.mean_visible(rbm.hidden.mean(x_pos))
-        return v, rbm.mean_hidden(v), state
 
 
 def trained(rows=X, seed=0, n_hidden=4, visible="bernoulli", **options):
