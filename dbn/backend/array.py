@@ -3,12 +3,16 @@
 The mathematics is written once against the Python array API standard. `namespace`
 finds the library of an array; the functions below are the element-wise pieces that
 need numerical care, and the one product that writes into a given buffer.
+
+Rows may also be a scipy sparse CSR matrix of NumPy values: it stays sparse in products,
+and `dense` makes an array of as many of its rows as are needed at a time.
 """
 
 import math
 
 import numpy as np
 from scipy import special
+from scipy.sparse import issparse
 from sklearn.externals.array_api_compat import array_namespace
 
 
@@ -21,9 +25,36 @@ def namespace(*arrays):
     >>> namespace(np.zeros(2)) is np
     True
     """
-    if all(isinstance(a, np.ndarray) for a in arrays):
+    if all(isinstance(a, np.ndarray) or issparse(a) for a in arrays):
         return np
     return array_namespace(*arrays)
+
+
+def dense(X):
+    """Return `X`, as an array if it is sparse.
+
+    Examples
+    --------
+    >>> from scipy.sparse import csr_array
+    >>> dense(csr_array([[0.0, 1.0]]))
+    array([[0., 1.]])
+    """
+    return X.toarray() if issparse(X) else X
+
+
+def extent(X):
+    """Minimum and maximum of `X`.
+
+    Examples
+    --------
+    >>> from scipy.sparse import csr_array
+    >>> extent(csr_array([[0.0, 1.0]]))
+    (0.0, 1.0)
+    """
+    if issparse(X):
+        return float(X.min()), float(X.max())
+    xp = namespace(X)
+    return float(xp.min(X)), float(xp.max(X))
 
 
 def take_rows(X, rows):
@@ -36,6 +67,8 @@ def take_rows(X, rows):
     array([[4, 5],
            [0, 1]])
     """
+    if issparse(X):
+        return X[rows]
     xp = namespace(X)
     return xp.take(X, xp.asarray(rows), axis=0)
 
@@ -170,10 +203,11 @@ def count_not_finite(x):
     return int(xp.count_nonzero(~xp.isfinite(x)))
 
 
-def map_batches(function, X, batch_size=4096):
+def map_batches(function, X, batch_size=None):
     """Apply a row-wise `function` to `X` in batches and join the results.
 
-    Bounds the memory of the intermediate arrays, not of the result.
+    Bounds the memory of the intermediate arrays, not of the result. By default a batch
+    has about 4 million entries.
 
     Examples
     --------
@@ -181,6 +215,8 @@ def map_batches(function, X, batch_size=4096):
     >>> map_batches(np.square, np.arange(3.0), batch_size=2)
     array([0., 1., 4.])
     """
+    if batch_size is None:
+        batch_size = max(1, 2**22 // math.prod(X.shape[1:]))
     if X.shape[0] <= batch_size:
         return function(X)
     starts = range(0, X.shape[0], batch_size)

@@ -3,8 +3,9 @@
 import warnings
 
 import numpy as np
+from scipy.sparse import issparse
 
-from ..backend.array import matmul_into, mean_weights, namespace
+from ..backend.array import dense, matmul_into, mean_weights, namespace
 from ..backend.parameters import Parameters
 from .units import Gaussian, ReLU, get_units
 
@@ -175,7 +176,7 @@ class RBM:
     def free_energy(self, v):
         """-log sum_h exp(-E(v, h)) of each row, in nats, shape (n_rows,)."""
         return (
-            self.visible.base_energy(v, self.p_visible)
+            self.visible.base_energy(dense(v), self.p_visible)
             - v @ self.b
             - self.hidden.cgf(self.hidden_input(v))
         )
@@ -238,7 +239,8 @@ class RBM:
         Parameters
         ----------
         v_pos, v_neg : array of shape (n_rows of the phase, n_visible)
-            Samples; means will do where the visible units learn no variance.
+            Samples; means will do where the visible units learn no variance. `v_pos`
+            may be a sparse matrix, which is not made dense.
         h_pos, h_neg : array of shape (n_rows of the phase, n_hidden)
             Means or samples of the hidden units that belong to the visible rows.
         out : Parameters
@@ -248,10 +250,13 @@ class RBM:
         offsets : tuple of arrays of shape (n_visible,) and (n_hidden,), optional
             Mean activities that are subtracted from the units. Default: none.
         """
-        # Both phases in one product; signs and divisors on the (smaller) hidden side.
-        xp = namespace(v_pos)
         pos = mean_weights(h_pos, weight_pos)
         neg = mean_weights(h_neg, weight_neg)
+        if issparse(v_pos):
+            phases = (-pos, v_pos, h_pos), (neg, v_neg, h_neg)
+            return self._sparse_gradient(phases, out, offsets)
+        # Both phases in one product; signs and divisors on the (smaller) hidden side.
+        xp = namespace(v_pos)
         w = xp.concat([-pos, neg])
         v = xp.concat([v_pos, v_neg])
         h = xp.concat([h_pos, h_neg])
@@ -265,5 +270,22 @@ class RBM:
         h *= w[:, None]
         matmul_into(v.T, h, out["W"])
         if offsets is not None:
+            out["b"][...] -= out["W"] @ offsets[1]
+            out["c"][...] -= offsets[0] @ out["W"]
+
+    def _sparse_gradient(self, phases, out, offsets):
+        """`gradient` from (weights, v, h) of the phases; offsets as rank-one terms."""
+        out.flat[...] = 0.0
+        for w, v, h in phases:
+            out["b"][...] += w @ v
+            out["c"][...] += w @ h
+            out["W"][...] += v.T @ (h * w[:, None])
+            slopes = self.visible.base_energy_grad(dense(v), self.p_visible)
+            for name, slope in slopes.items():
+                out[self._extra[name]][...] -= w @ slope
+        if offsets is not None:
+            # The weights of both phases add up to 0, so v and h need no offsets.
+            out["W"][...] -= out["b"][:, None] * offsets[1]
+            out["W"][...] -= offsets[0][:, None] * out["c"]
             out["b"][...] -= out["W"] @ offsets[1]
             out["c"][...] -= offsets[0] @ out["W"]

@@ -16,8 +16,11 @@ from abc import abstractmethod
 from numbers import Integral
 
 from ..backend.array import (
+    dense,
+    extent,
     log_ndtr,
     log_softmax,
+    map_batches,
     namespace,
     ndtr_slope,
     ndtri_exp,
@@ -113,8 +116,7 @@ class Bernoulli(Units):
         return xp.log(mean) - xp.log1p(-mean)
 
     def check(self, X):
-        xp = namespace(X)
-        low, high = float(xp.min(X)), float(xp.max(X))
+        low, high = extent(X)
         if not (low >= 0.0 and high <= 1.0):
             raise ValueError(
                 "Bernoulli visible units need values in [0, 1]; X has minimum "
@@ -263,7 +265,7 @@ class ReLU(Units):
         return mean + xp.log(-xp.expm1(-mean))
 
     def check(self, X):
-        low = float(namespace(X).min(X))
+        low, _ = extent(X)
         if not low >= 0.0:
             raise ValueError(
                 f"ReLU visible units need values of at least 0; X has minimum {low:g}. "
@@ -345,13 +347,17 @@ class Softmax(Units):
         xp = namespace(mean)
         return xp.log(xp.clip(mean, 0.001, 0.999))
 
+    def _bad_groups(self, rows):
+        """Which groups are no probabilities; NaN included."""
+        groups = self._groups(dense(rows))
+        xp = namespace(groups)
+        sums, low = xp.sum(groups, axis=1), xp.min(groups, axis=1)
+        return ~((xp.abs(sums - 1.0) <= 1e-3) & (low >= 0.0))
+
     def check(self, X):
         self.init(X.shape[1])
-        xp = namespace(X)
-        sums = xp.sum(self._groups(X), axis=1)
-        good = (xp.abs(sums - 1.0) <= 1e-3) & (xp.min(self._groups(X), axis=1) >= 0.0)
-        bad = ~good  # NaN included
-        n_bad = int(xp.count_nonzero(bad))
+        bad = map_batches(self._bad_groups, X)
+        n_bad = int(namespace(bad).count_nonzero(bad))
         if n_bad:
             raise ValueError(
                 f"Softmax({self.n_states}) visible units need groups of "

@@ -4,6 +4,7 @@ import warnings
 from numbers import Integral
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -18,6 +19,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from ..backend.array import extent
 from ..boltzmann import Gaussian, ais, exact_log_z, get_units, reverse_ais
 from ..boltzmann.likelihood import is_enumerable
 
@@ -67,8 +69,10 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
 
         Returns X, y and the weights, or None where all rows count alike.
         """
-        dtypes = {"dtype": [np.float64, np.float32]}
-        X = validate_data(self, X, y, **dtypes, **options)
+        # In C order: to copy batches of rows from a column-wise X, as most data frames
+        # hold, made training on MNIST 4 times slower.
+        options |= self._accepted() | {"order": "C"}
+        X = validate_data(self, X, y, **options)
         if isinstance(X, tuple):
             X, y = X
         if sample_weight is None:
@@ -80,14 +84,27 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         y = y if isinstance(y, str | None) else y[used]
         return X[used], y, weight[used]
 
+    _accept_sparse = False
+
+    def _accepted(self):
+        """Options of scikit-learn's validation of X."""
+        dtypes = [np.float64, np.float32]
+        return {"dtype": dtypes, "accept_sparse": self._accept_sparse}
+
     def _fit_visible(self, X, weight, visible):
         """Choose the visible units; return X in their range."""
         if isinstance(visible, str) and visible == "auto":
-            binary = X.min() >= 0.0 and X.max() <= 1.0
-            visible = "bernoulli" if binary else "gaussian"
+            low, high = extent(X)
+            visible = "bernoulli" if low >= 0.0 and high <= 1.0 else "gaussian"
         self.visible_ = get_units(visible)
         self.mean_ = self.scale_ = None
         if isinstance(self.visible_, Gaussian):
+            if issparse(X):
+                raise ValueError(
+                    "Gaussian visible units standardise X, which would make a sparse X "
+                    "dense. Scale it to [0, 1] (MaxAbsScaler) and use "
+                    "visible='bernoulli', or pass X.toarray()."
+                )
             scaler = StandardScaler().fit(X, sample_weight=weight)
             self.mean_ = scaler.mean_.astype(X.dtype)
             self.scale_ = scaler.scale_.astype(X.dtype)
@@ -112,7 +129,7 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
     def _rows(self, X):
         """Validate the input of transform or predict; return it encoded."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = validate_data(self, X, **self._accepted(), reset=False)
         return self._encode(X)
 
 
@@ -120,6 +137,8 @@ class DensityTransformer(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstimator
 ):
     """Base of the transformers, which are density models of X as well."""
+
+    _accept_sparse = "csr"
 
     def score(self, X, y=None):
         """Mean log-likelihood of the rows, in nats: see `score_samples`.
@@ -134,6 +153,14 @@ class DensityTransformer(
         float
         """
         return float(np.mean(self.score_samples(X)))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        visible = self._first_visible()
+        tags.input_tags.sparse = visible != "gaussian" and not isinstance(
+            visible, Gaussian
+        )
+        return tags
 
     def _density(self, log_p):
         """Log density of X as given, from that of the rows as the units see them."""

@@ -7,6 +7,7 @@ from sklearn.base import _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
+from ..backend.array import dense
 from ..backend.random import make_rng
 from ..boltzmann import get_units
 from ..boltzmann.tempering import TemperedPath
@@ -217,7 +218,10 @@ class DBNTransformer(DensityTransformer):
         if not hasattr(self, "log_z_"):
             self.log_z_ = estimate_log_z(top, top.b, self._seed)
         bounds = [
-            self.dbn_.log_p_bound(row, make_rng(self._seed), n_draws) for row in rows
+            self.dbn_.log_p_bound(
+                dense(rows[i : i + 1])[0], make_rng(self._seed), n_draws
+            )
+            for i in range(rows.shape[0])
         ]
         log_p = np.asarray(bounds, dtype=rows.dtype) - self.log_z_
         return self._density(log_p)
@@ -257,6 +261,10 @@ class DBNTransformer(DensityTransformer):
         rng = make_rng(random_state)
         v_top = TemperedPath(self.dbn_.rbms[-1]).sample_base(n_samples, rng)
         return self._decode(self.dbn_.sample(v_top, rng, steps))
+
+    def _first_visible(self):
+        rbms = self.rbm if isinstance(self.rbm, list | tuple) else [self.rbm]
+        return getattr(next(iter(rbms), None), "visible", "auto")
 
     @property
     def _n_features_out(self):

@@ -58,6 +58,10 @@ class RBMTransformer(DensityTransformer):
         Rows per update; the last batch of an epoch may be shorter.
     max_iter : int, default=10
         Number of epochs.
+    warm_start : bool, default=False
+        Whether `fit` goes on from an earlier `fit` or `partial_fit`: with the machine,
+        its chains, the optimizer's memory, the random stream and the preprocessing as
+        they are, for another `max_iter` epochs. Schedules count on.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, shuffles and samples.
     verbose : int, default=0
@@ -83,7 +87,7 @@ class RBMTransformer(DensityTransformer):
         Phase, layer, epoch and ``"reconstruction_error"`` (squared error per visible
         unit) of every epoch.
     n_iter_ : int
-        Epochs that were run.
+        Epochs that were run, those before a warm start included.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
 
@@ -120,6 +124,7 @@ class RBMTransformer(DensityTransformer):
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -138,6 +143,7 @@ class RBMTransformer(DensityTransformer):
         sparsity=None,
         batch_size=100,
         max_iter=10,
+        warm_start=False,
         random_state=None,
         verbose=0,
     ):
@@ -152,6 +158,7 @@ class RBMTransformer(DensityTransformer):
         self.sparsity = sparsity
         self.batch_size = batch_size
         self.max_iter = max_iter
+        self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
 
@@ -196,7 +203,8 @@ class RBMTransformer(DensityTransformer):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            A sparse matrix stays sparse.
         y : Ignored
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -206,22 +214,7 @@ class RBMTransformer(DensityTransformer):
         -------
         self : object
         """
-        rows, _, weight = self._check_rows(X, sample_weight)
-        rng = make_rng(self.random_state)
-        self._seed = int(rng.spawn(1)[0].integers(2**31))
-        self.__dict__.pop("log_z_", None)  # of an earlier fit
-        rows = self._fit_visible(rows, weight, self.visible)
-        self.rbm_ = RBM(
-            rows.shape[1],
-            self.n_components,
-            visible=self.visible_,
-            hidden=get_units(self.hidden),
-            dtype=rows.dtype,
-        )
-        self.history_ = []
-        # Independent units with the data's mean: where chains and AIS start.
-        mean = mean_weights(rows, weight) @ rows
-        self._base_bias = self.visible_.input_for_mean(mean, self.rbm_.p_visible)
+        rows, weight = self._begin(X, sample_weight, self.warm_start)
 
         def snapshot():
             return {
@@ -230,17 +223,106 @@ class RBMTransformer(DensityTransformer):
             }
 
         with fit_task(self, self.max_iter, X, y, sample_weight, snapshot) as task:
-            train_rbm(
-                self.rbm_,
-                rows,
-                rng=rng,
-                sample_weight=weight,
-                task=task,
-                history=self.history_,
-                **self.training_options(),
-            )
-            self.n_iter_ = len(self.history_)
+            self._train(rows, weight, self.max_iter, task)
         return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Train on the rows of X for one epoch, from where training stands.
+
+        The first call, unless `fit` came before, starts the machine and takes the
+        preprocessing from its rows. Every call counts as one epoch of schedules.
+        Persistent chains, the optimizer's memory and the random stream go on from call
+        to call, so passing the same rows `max_iter` times is `fit`. Callbacks are not
+        called.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : Ignored
+            Not used, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; rows of weight zero are left out.
+
+        Returns
+        -------
+        self : object
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from dbn import RBMTransformer
+        >>> X = load_digits().data / 16
+        >>> rbm = RBMTransformer(n_components=64, random_state=0)
+        >>> for chunk in (X[:900], X[900:]):
+        ...     rbm = rbm.partial_fit(chunk)
+        >>> rbm.n_iter_
+        2
+        """
+        rows, weight = self._begin(X, sample_weight, True)
+        self._train(rows, weight, 1, None)
+        return self
+
+    def _begin(self, X, sample_weight, go_on):
+        """Validate the rows of a fit; make the machine, or a copy to go on with."""
+        go_on = go_on and hasattr(self, "rbm_")
+        rows, _, weight = self._check_rows(X, sample_weight, reset=not go_on)
+        self.__dict__.pop("log_z_", None)  # of an earlier fit
+        if go_on:
+            self._check_unchanged()
+            rows = self._encode(rows).astype(self.rbm_.W.dtype, copy=False)
+            self.visible_.check(rows)
+            # What somebody else holds, or loaded read-only, stays as it is.
+            self.rbm_ = copy.deepcopy(self.rbm_)
+            self._state = copy.deepcopy(self._state)
+            return rows, weight
+        rows = self._fit_visible(rows, weight, self.visible)
+        self.rbm_ = self._new_machine(rows.shape[1], rows.dtype)
+        self._rng = make_rng(self.random_state)
+        self._seed = int(self._rng.spawn(1)[0].integers(2**31))
+        self.history_, self._state = [], {}
+        # Independent units with the data's mean: where chains and AIS start.
+        mean = mean_weights(rows, weight) @ rows
+        self._base_bias = self.visible_.input_for_mean(mean, self.rbm_.p_visible)
+        return rows, weight
+
+    def _first_visible(self):
+        return self.visible
+
+    def _new_machine(self, n_features, dtype):
+        hidden = get_units(self.hidden)
+        return RBM(
+            n_features,
+            self.n_components,
+            visible=self.visible_,
+            hidden=hidden,
+            dtype=dtype,
+        )
+
+    def _check_unchanged(self):
+        """Raise a ValueError if parameters ask for another machine than the fitted."""
+        asked = repr(self._new_machine(self.n_features_in_, self.rbm_.W.dtype))
+        auto = isinstance(self.visible, str) and self.visible == "auto"
+        same_visible = auto or repr(get_units(self.visible)) == repr(self.visible_)
+        if asked != repr(self.rbm_) or not same_visible:
+            raise ValueError(
+                f"Training cannot go on from {self.rbm_!r} with n_components="
+                f"{self.n_components}, visible={self.visible!r} and hidden="
+                f"{self.hidden!r}. Set these back, or call fit with warm_start=False."
+            )
+
+    def _train(self, rows, weight, max_iter, task):
+        options = self.training_options() | {"max_iter": max_iter}
+        train_rbm(
+            self.rbm_,
+            rows,
+            rng=self._rng,
+            sample_weight=weight,
+            task=task,
+            history=self.history_,
+            state=self._state,
+            **options,
+        )
 
     def transform(self, X):
         """Mean activities of the hidden units.
@@ -369,6 +451,11 @@ class RBMTransformer(DensityTransformer):
         """Visible biases of shape (n_features,), in the units of X."""
         b = self.rbm_.b
         return b if self.mean_ is None else self.mean_ + self.scale_ * b
+
+    @property
+    def n_iter_(self):
+        """Epochs that were run."""
+        return len(self.history_)
 
     @property
     def _n_features_out(self):

@@ -2,10 +2,10 @@
 
 import math
 
-from ..backend.array import mean_weights, namespace, take_rows
+from ..backend.array import dense, mean_weights, namespace, take_rows
 from ..backend.parts import Part, check_number
 from ..boltzmann import Bernoulli, Softmax, get_sampler
-from .loop import Task, run_epochs
+from .loop import Task, remembered, run_epochs
 from .optimizers import SGD, get_optimizer
 
 
@@ -102,6 +102,7 @@ def train_rbm(
     task=None,
     history=None,
     layer=0,
+    state=None,
 ):
     """Initialize a machine from the data and train it; return the machine.
 
@@ -109,8 +110,9 @@ def train_rbm(
     ----------
     rbm : RBM
         Changed in place. It starts from `RBM.initialize`.
-    X : array of shape (n_rows, n_visible)
-        In the range of the visible units, and with the dtype of the machine.
+    X : array or scipy sparse CSR of shape (n_rows, n_visible)
+        In the range of the visible units, and with the dtype of the machine. A sparse
+        matrix stays sparse.
     rng : numpy.random.Generator
     sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler, default="cd"
         Where the negative phase comes from.
@@ -137,11 +139,16 @@ def train_rbm(
         rows. It can fall while the model gets worse (Hinton 2010, section 5).
     layer : int, default=0
         Position in a stack, for `history` and errors.
+    state : dict, optional
+        Pass an empty dict to keep what training remembers (chains, moments, moving
+        means, number of epochs), and the same dict again, with the trained machine, to
+        go on from there: the epochs of schedules and `history` count on.
 
     Raises
     ------
     FloatingPointError
-        If training diverges.
+        If training diverges; the machine keeps its parameters from before the epoch in
+        which it happened.
 
     Examples
     --------
@@ -156,20 +163,26 @@ def train_rbm(
     True
     """
     optimizer = get_optimizer(optimizer or default_optimizer(rbm))
-    v_mean = mean_weights(X, sample_weight) @ X
-    rbm.initialize(rng, v_mean)
+    sampler = get_sampler(sampler)
+    state = {} if state is None else state
+    if not state:
+        v_mean = mean_weights(X, sample_weight) @ X
+        rbm.initialize(rng, v_mean)
+        # Moving mean activities: offsets of centering, and for sparsity.
+        state["means"] = v_mean, rbm.mean_hidden(v_mean[None, :])[0, ...]
+    remembered(state, "chains", sampler, lambda: sampler.start(rbm, X, rng))
     gradient = _Gradient(
         rbm,
         X,
         sample_weight,
-        v_mean,
-        get_sampler(sampler),
+        state,
+        sampler,
         centering,
         l1,
         get_sparsity(sparsity),
         rng,
     )
-    monitored = _monitored_rows(X)
+    monitored = dense(monitored_rows(X))
 
     def measure(loss):
         error = (rbm.mean_visible(rbm.mean_hidden(monitored)) - monitored) ** 2
@@ -190,48 +203,47 @@ def train_rbm(
         measure=measure,
         name=f"Layer {layer}",
         owner="RBM",
+        state=state,
     )
     return rbm
 
 
 class _Gradient:
-    """The gradient of a batch, with what training remembers between batches."""
+    """The gradient of a batch; it moves the chains and the means in `state`."""
 
-    def __init__(self, rbm, X, weight, v_mean, sampler, centering, l1, sparsity, rng):
-        self.rbm, self.X, self.weight, self.rng = rbm, X, weight, rng
-        self.sampler, self.centering = sampler, centering
+    def __init__(self, rbm, X, weight, state, sampler, centering, l1, sparsity, rng):
+        self.rbm, self.X, self.weight, self.state = rbm, X, weight, state
+        self.sampler, self.centering, self.rng = sampler, centering, rng
         self.l1, self.sparsity = l1, sparsity
-        self.chains = sampler.start(rbm, X, rng)
-        # Moving mean activities on the data: offsets of centering, and for sparsity.
-        self.means = v_mean, rbm.mean_hidden(v_mean[None, :])[0, ...]
 
     def __call__(self, rows, grad, epoch):
         rbm, v = self.rbm, take_rows(self.X, rows)
         weight = None if self.weight is None else take_rows(self.weight, rows)
         x = rbm.hidden_input(v)
         h = rbm.hidden.mean(x)
-        self.chains["epoch"] = epoch
-        v_neg, h_neg, self.chains = self.sampler.negative(
-            rbm, v, x, self.chains, self.rng
+        chains, means = self.state["chains"], self.state["means"]
+        chains["epoch"] = epoch
+        v_neg, h_neg, self.state["chains"] = self.sampler.negative(
+            rbm, v, x, chains, self.rng
         )
         if self.centering or self.sparsity:
             self._move_means(v, h, weight)
-        offsets = self.means if self.centering else None
+        offsets = means if self.centering else None
         weight_neg = weight if self.sampler.paired else None
         rbm.gradient(v, h, v_neg, h_neg, grad, weight, weight_neg, offsets)
         if self.l1:
             grad["W"][...] += self.l1 * namespace(rbm.W).sign(rbm.W)
         if self.sparsity:
-            self.sparsity.add_gradient(grad, *self.means)
+            self.sparsity.add_gradient(grad, *means)
 
     def _move_means(self, v, h, weight):
         rate = 1.0 - self.sparsity.decay if self.sparsity else 0.01
         w = mean_weights(v, weight)
-        for mean, rows in zip(self.means, (v, h), strict=True):
+        for mean, rows in zip(self.state["means"], (v, h), strict=True):
             mean += rate * (w @ rows - mean)
 
 
-def _monitored_rows(X):
+def monitored_rows(X):
     """Evenly spaced rows: enough for a mean, and few beside the work of an epoch."""
     n_rows = X.shape[0]
     n_monitored = min(1000, max(100, n_rows // 20))

@@ -77,5 +77,6 @@ def finetune(
         measure=lambda loss: {"loss": loss},
         name="Fine-tuning",
         owner="optimizer",
+        state={},
     )
     return network

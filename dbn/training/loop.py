@@ -1,5 +1,6 @@
 """The one epoch loop, for RBMs and networks alike."""
 
+import copy
 import math
 from contextlib import contextmanager, nullcontext
 
@@ -74,6 +75,7 @@ def run_epochs(
     measure,
     name,
     owner,
+    state,
 ):
     """Run epochs of shuffled minibatches.
 
@@ -100,47 +102,92 @@ def run_epochs(
         ``measure(loss)`` makes the metrics of an epoch from its mean loss, or None.
     name, owner : str
         What is trained and whose learning rate it has, for the error: "Layer 0", "RBM".
+    state : dict
+        What training remembers: ``"epoch"``, the number of epochs done, and
+        ``"optimizer"``. Empty at first; with that of an earlier call, training goes on.
 
     Raises
     ------
     FloatingPointError
-        If a parameter or a metric is not finite after an epoch.
+        If a parameter or a metric is not finite in an epoch; parameters and state are
+        then those from before it.
     """
     advice = f"Lower the {owner}'s learning_rate (now {optimizer.learning_rate})."
-    grad, state = params.zeros_like(), optimizer.init(params.flat)
+    memory = remembered(
+        state, "optimizer", optimizer, lambda: optimizer.init(params.flat)
+    )
+    grad, done = params.zeros_like(), state.setdefault("epoch", 0)
 
     def step(rows):
-        loss = gradient(rows, grad, state["epoch"])
+        loss = gradient(rows, grad, memory["epoch"])
         add_weight_decay(params, grad, weight_decay)
-        optimizer.step(params.flat, grad.flat, state)
+        optimizer.step(params.flat, grad.flat, memory)
         return loss
 
     with _blas_threads(params, batch_size):
-        for epoch, _ in task.steps(range(max_iter), "epoch"):
-            state["epoch"] = epoch
+        for epoch, _ in task.steps(range(done, done + max_iter), "epoch"):
+            memory["epoch"] = epoch
+            before = copy.deepcopy((params.flat, state))
             # Overflow shows as a divergence, which is reported once and in words.
             with np.errstate(over="ignore", invalid="ignore"):
-                metrics = measure(_run_epoch(step, n_rows, batch_size, rng))
-            _check_finite(params, metrics, f"{name} diverged", epoch, advice)
+                loss = _run_epoch(step, params, n_rows, batch_size, rng)
+                metrics = measure(loss)
+            if wrong := _not_finite(params, metrics):
+                params.flat[...], kept = before
+                state.update(kept)
+                raise FloatingPointError(
+                    f"{name} diverged: {wrong} in epoch {epoch}; the parameters from "
+                    f"before it are kept. {advice}"
+                )
+            state["epoch"] = epoch + 1
             history.append({**entry, "epoch": epoch, **metrics})
 
 
-def _run_epoch(step, n_rows, batch_size, rng):
-    """One pass over the rows in a new order; the mean loss, or None."""
+def remembered(state, key, part, start):
+    """Entry of `state` that belongs to a part, made by `start()` where there is none.
+
+    It also starts anew when it was made by a part of another class or with another
+    number of anything (parameters ``n_*``, such as chains); other parameters of the
+    part may change while training goes on.
+    """
+    sizes = {k: v for k, v in part.get_params().items() if k.startswith("n_")}
+    maker = [type(part).__name__, sizes]
+    makers = state.setdefault("made_by", {})
+    if makers.get(key) != maker:
+        makers[key], state[key] = maker, start()
+    return state[key]
+
+
+# Updates between two looks for a divergence: less than 1 % of their time.
+_UPDATES_PER_CHECK = 100
+
+
+def _run_epoch(step, params, n_rows, batch_size, rng):
+    """One pass over the rows in a new order; the mean loss, or None.
+
+    It ends early when parameters are not finite any more.
+    """
     order = rng.permutation(n_rows)
     total = None
-    for start in range(0, n_rows, batch_size):
+    for update, start in enumerate(range(0, n_rows, batch_size)):
         rows = order[start : start + batch_size]
         loss = step(rows)
         if loss is not None:
             total = loss * len(rows) + (0.0 if total is None else total)
+        if update % _UPDATES_PER_CHECK == 0:
+            # One product, in which anything that is not finite shows, comes first.
+            theta = params.flat
+            if not math.isfinite(theta @ theta) and count_not_finite(theta):
+                break
     return None if total is None else float(total) / n_rows
 
 
-def _check_finite(params, metrics, happened, epoch, advice):
+def _not_finite(params, metrics):
+    """What is not finite, in words; None if all is."""
     n_bad = count_not_finite(params.flat)
-    seen = [f"the {key} is {v}" for key, v in metrics.items() if not math.isfinite(v)]
     if n_bad:
-        seen = [f"{n_bad} of {params.flat.shape[0]} parameters are not finite"]
-    if seen:
-        raise FloatingPointError(f"{happened}: {seen[0]} after epoch {epoch}. {advice}")
+        return f"{n_bad} of {params.flat.shape[0]} parameters are not finite"
+    for key, value in metrics.items():
+        if not math.isfinite(value):
+            return f"the {key} is {value}"
+    return None

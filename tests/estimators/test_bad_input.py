@@ -368,7 +368,10 @@ def test_a_diverging_rbm_names_epoch_and_learning_rate(learning_rate, dtype):
     )
     text = message(machine.fit, REAL.astype(dtype), error=FloatingPointError)
     seen, advice = text.split(". ")
-    assert re.fullmatch(r"Layer 0 diverged: .+ after epoch \d+", seen)
+    assert re.fullmatch(
+        r"Layer 0 diverged: .+ in epoch \d+; the parameters from before it are kept",
+        seen,
+    )
     assert advice == f"Lower the RBM's learning_rate (now {learning_rate})."
 
 
@@ -390,7 +393,10 @@ def test_diverging_fine_tuning_names_epoch_and_learning_rate(cls, learning_rate)
     net = small(cls, optimizer=SGD(learning_rate), **options)
     text = message(net.fit, REAL, Y, error=FloatingPointError)
     seen, advice = text.split(". ")
-    assert re.fullmatch(r"Fine-tuning diverged: .+ after epoch \d+", seen)
+    assert re.fullmatch(
+        r"Fine-tuning diverged: .+ in epoch \d+; the .+ before it are kept",
+        seen,
+    )
     assert advice == f"Lower the optimizer's learning_rate (now {learning_rate})."
 
 

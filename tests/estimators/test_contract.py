@@ -75,6 +75,7 @@ CHANGED = {
     "sparsity": Sparsity(0.3, cost=0.5),
     "batch_size": 11,
     "max_iter": 3,
+    "warm_start": True,
     "random_state": 42,
     "verbose": 1,
     "hidden_layer_sizes": (5, 4),
@@ -101,11 +102,12 @@ OWN = [(cls, name) for cls in ALL for name in inspect.signature(cls).parameters]
 
 @pytest.mark.parametrize(("cls", "name"), [p for p in OWN if p[1] != "verbose"])
 def test_every_parameter_does_something(cls, name):
-    plain = output(small(cls).fit(X, Y), X)
-    value = {"hidden": "gaussian", "init": "zeros"}.get(name, CHANGED[name])
-    if name == "max_iter":
-        value = 9
-    changed = output(small(cls, **{name: value}).fit(X, Y), X)
+    value = {"hidden": "gaussian", "init": "zeros", "max_iter": 9}
+    value = value.get(name, CHANGED[name])
+    estimators = small(cls), small(cls, **{name: value})
+    if name == "warm_start":
+        estimators = [estimator.fit(X, Y) for estimator in estimators]
+    plain, changed = (output(estimator.fit(X, Y), X) for estimator in estimators)
     assert changed.shape != plain.shape or np.abs(changed - plain).max() > 1e-7
 
 

@@ -128,5 +128,5 @@ def test_divergence_names_the_epoch_and_the_learning_rate():
         trained(net=start(loss="squared_error"), optimizer=SGD(1e200), batch_size=10)
     text = str(error.value)
     assert text.startswith("Fine-tuning diverged: ")
-    assert "of 51 parameters are not finite after epoch 0" in text
+    assert "of 51 parameters are not finite in epoch 0" in text
     assert text.endswith("Lower the optimizer's learning_rate (now 1e+200).")

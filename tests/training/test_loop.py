@@ -51,6 +51,7 @@ class Run:
             "measure": measure,
             "name": "It",
             "owner": "test",
+            "state": {},
         }
 
     @property
@@ -132,8 +133,8 @@ def test_divergence_is_an_error_that_says_where_and_what_to_do(bad):
     with pytest.raises(FloatingPointError) as error:
         run.start()
     assert str(error.value) == (
-        "It diverged: 1 of 2 parameters are not finite after epoch 1. Lower the "
-        "test's learning_rate (now 7)."
+        "It diverged: 1 of 2 parameters are not finite in epoch 1; the parameters from "
+        "before it are kept. Lower the test's learning_rate (now 7)."
     )
     assert [epoch for epoch, _ in run.records] == [0]
 
@@ -141,7 +142,7 @@ def test_divergence_is_an_error_that_says_where_and_what_to_do(bad):
 def test_a_metric_that_is_not_finite_is_divergence_too():
     run = Run()
     run.options["measure"] = lambda loss: {"loss": float("inf")}
-    with pytest.raises(FloatingPointError, match="the loss is inf after epoch 0"):
+    with pytest.raises(FloatingPointError, match="the loss is inf in epoch 0"):
         run.start()
     assert run.history == []
 

@@ -184,7 +184,7 @@ def test_divergence_names_the_layer_the_epoch_and_the_learning_rate():
         trained(X_REAL, visible="gaussian", optimizer=SGD(1e200), layer=1)
     text = str(error.value)
     assert text.startswith("Layer 1 diverged: ")
-    assert "of 34 parameters are not finite after epoch 0" in text
+    assert "of 34 parameters are not finite in epoch 0" in text
     assert text.endswith("Lower the RBM's learning_rate (now 1e+200).")
 
 
