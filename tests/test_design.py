@@ -44,6 +44,7 @@ ROOMS = {
         "files",
     ],
     "evaluation": [
+        "readers",
         "datasets",
         "statistics",
         "diagnostics",

@@ -2,7 +2,7 @@
 
 from .benchmark import compare_initializers
 from .comparison import Comparison
-from .datasets import Dataset, load_dataset
+from .datasets import Dataset, bars_and_stripes, load_dataset
 from .displays import ComparisonDisplay
 from .provenance import provenance
 from .statistics import PairedDifference, holm, paired_difference
@@ -12,6 +12,7 @@ __all__ = [
     "ComparisonDisplay",
     "Dataset",
     "PairedDifference",
+    "bars_and_stripes",
     "compare_initializers",
     "holm",
     "load_dataset",

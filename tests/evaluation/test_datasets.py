@@ -1,12 +1,17 @@
 """Data sets by name and from files, and what happens to files that are broken."""
 
 import gzip
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
+from scipy.sparse import csr_array, csr_matrix, save_npz
 
-from dbn.evaluation import load_dataset
-from dbn.evaluation.datasets import read_idx
+from dbn.boltzmann import Softmax
+from dbn.evaluation import bars_and_stripes, load_dataset
+from dbn.evaluation.readers import AMINO_ACIDS, read_idx
 
 
 def idx_bytes(array):
@@ -106,6 +111,11 @@ def test_idx_file_that_is_not_gzip_in_spite_of_its_name(tmp_path):
     path.write_bytes(gzip.compress(idx_bytes(np.zeros((300, 40), np.uint8)))[:-20])
     with pytest.raises(ValueError, match="not a complete gzip file"):
         read_idx(path)
+    damaged = bytearray(gzip.compress(idx_bytes(np.zeros((300, 40), np.uint8))))
+    damaged[10:] = b"\xff" * len(damaged[10:])
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match="not a complete gzip file"):
+        read_idx(path)
 
 
 def test_npz(tmp_path, arrays):
@@ -115,16 +125,58 @@ def test_npz(tmp_path, arrays):
     assert data.name == "mine"
     np.testing.assert_allclose(data.X_test, arrays["X_test"], rtol=1e-6)
     np.testing.assert_array_equal(data.y, arrays["y"])
+    assert data.X_valid is None
+
+
+def test_npz_without_labels(tmp_path, arrays):
+    path = tmp_path / "mine.npz"
+    np.savez(path, X=arrays["X"], X_valid=arrays["X_test"][:2], X_test=arrays["X_test"])
+    data = load_dataset(path)
+    assert data.y is None and data.y_test is None
+    assert data.X.shape == (12, 3) and data.X_test.shape == (4, 3)
+    assert data.X_valid.shape == (2, 3) and data.X_valid.dtype == np.float32
+    np.savez(path, X=arrays["X"])
+    assert load_dataset(path).X_test is None
+
+
+@pytest.mark.parametrize("kind", [csr_array, csr_matrix])
+def test_npz_of_one_csr_matrix(tmp_path, kind):
+    X = np.arange(12.0).reshape(4, 3) % 5
+    save_npz(tmp_path / "words.npz", kind(X))
+    data = load_dataset(tmp_path / "words.npz")
+    assert isinstance(data.X, csr_array) and data.X.dtype == np.float32
+    np.testing.assert_array_equal(data.X.toarray(), X)
+    assert data.y is None and data.name == "words"
+
+
+def test_npz_of_a_sparse_matrix_that_is_not_to_be_trusted(tmp_path):
+    path = tmp_path / "words.npz"
+    X = csr_array(np.eye(3))
+    save_npz(path, X.tocsc())
+    with pytest.raises(ValueError, match=r"format of its matrix is 'csc'.*tocsr"):
+        load_dataset(path)
+    X.indices[1] = 1000  # a product with this matrix would read foreign memory
+    save_npz(path, X)
+    with pytest.raises(ValueError, match=r"words.npz cannot be read .*\(ind"):
+        load_dataset(path)
+    save_npz(path, csr_array([[1.0, np.inf]]))
+    with pytest.raises(ValueError, match="not finite"):
+        load_dataset(path)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"y": None}, r"has the arrays .* it needs X and y"),
-        ({"y_test": None}, "X_test and y_test together"),
-        ({"y": np.zeros(11)}, r"X has shape \(12, 3\) .* y has shape \(11,\)"),
+        ({"X": None}, r"has the arrays .* it needs X, and"),
+        ({"y": None}, "y_test exactly where there are y and X_test"),
+        ({"y_test": None}, "y_test exactly where there are y and X_test"),
+        ({"X_test": None}, "y_test exactly where there are y and X_test"),
+        ({"y": np.zeros(11)}, r"X has 12 rows, but its labels have shape \(11,\)"),
+        ({"y_test": np.zeros((4, 1))}, r"X_test has 4 rows, .* shape \(4, 1\)"),
         ({"X": np.zeros((12, 3, 1))}, r"shape \(12, 3, 1\)"),
-        ({"X": np.full((12, 3), "a")}, "of numbers"),
+        ({"X_test": np.zeros((4, 2))}, "X_test has 2 columns and X has 3"),
+        ({"X_valid": np.zeros((5, 4))}, "X_valid has 4 columns and X has 3"),
+        ({"X": np.full((12, 3), "a")}, "and numbers"),
         ({"X": np.full((12, 3), np.nan)}, "not finite"),
         ({"X": np.zeros((0, 3)), "y": np.zeros(0)}, "is empty"),
         ({"X": np.array([{}] * 12, dtype=object)}, "plain arrays"),
@@ -173,6 +225,213 @@ def test_csv_that_does_not_fit(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message):
         load_dataset(path)
+
+
+class Payload:
+    """Unpickling it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "names"),
+    [
+        ("mine.npz", None, ["X", "y"]),
+        ("mine.npz", None, ["format", "data", "indices", "indptr", "shape"]),
+        ("binarized_mnist.npz", "binarized-mnist", ["train", "valid", "test"]),
+    ],
+)
+def test_nothing_is_unpickled(tmp_path, file, source, names):
+    path, made = tmp_path / file, tmp_path / "made"
+    arrays = dict.fromkeys(names, np.array([Payload(made)], dtype=object))
+    np.savez(path, allow_pickle=True, **arrays)
+    with np.load(path, allow_pickle=True) as loaded:
+        loaded[names[0]]
+    assert made.exists()  # the payload is a real one
+    made.unlink()
+    with pytest.raises(ValueError, match="cannot be read"):
+        load_dataset(source or path, data_home=tmp_path)
+    assert not made.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("wine", (178, 13)), ("breast-cancer", (569, 30)), ("diabetes", (442, 10))],
+)
+def test_toys_of_scikit_learn(name, shape):
+    data = load_dataset(name)
+    assert data.name == name and data.X.shape == shape and data.X.dtype == np.float32
+    assert data.y.shape == shape[:1] and data.X_test is None
+    assert data.X.max() > 1 or name == "diabetes"  # values are as they are
+
+
+@pytest.mark.parametrize("side", range(1, 7))
+def test_bars_and_stripes_by_definition(side):
+    X = bars_and_stripes(side)
+    assert X.shape == (2 ** (side + 1) - 2, side * side) and X.dtype == np.float32
+    assert len(np.unique(X, axis=0)) == len(X)
+    assert set(np.unique(X)) == {0.0, 1.0}
+    images = X.reshape(-1, side, side)
+    bars = (images == images[:, :, :1]).all(axis=(1, 2))
+    stripes = (images == images[:, :1, :]).all(axis=(1, 2))
+    assert (bars | stripes).all()
+    assert bars.sum() == stripes.sum() == 2**side  # none is missing
+    assert (bars & stripes).sum() == 2
+
+
+def test_bars_and_stripes_by_name():
+    data = load_dataset("bars-and-stripes")
+    np.testing.assert_array_equal(data.X, bars_and_stripes(4))
+    assert data.X.shape == (30, 16) and data.y is None
+
+
+@pytest.mark.parametrize("side", [0, -1, 17, 2.0, "4"])
+def test_bars_and_stripes_of_no_size(side):
+    with pytest.raises(ValueError, match=r"side is .* integer from 1 to 16"):
+        bars_and_stripes(side)
+
+
+def test_binarized_mnist_keeps_its_split(tmp_path):
+    rng = np.random.default_rng(0)
+    parts = {
+        name: rng.integers(0, 2, (n, 784), dtype=np.uint8)
+        for name, n in (("train", 5), ("valid", 3), ("test", 2))
+    }
+    path = tmp_path / "binarized_mnist.npz"
+    np.savez(path, **parts)
+    data = load_dataset("binarized-mnist", data_home=tmp_path)
+    for X, part in zip((data.X, data.X_valid, data.X_test), parts, strict=True):
+        assert X.dtype == np.float32
+        np.testing.assert_array_equal(X, parts[part])
+    assert data.y is None and data.y_test is None
+    del parts["valid"]
+    np.savez(path, **parts)
+    with pytest.raises(ValueError, match=r"train, valid and test .*valid"):
+        load_dataset("binarized-mnist", data_home=tmp_path)
+
+
+def write_newsgroups(folder, **change):
+    words = np.array([[1, 0, 1], [0, 0, 1]], dtype=np.uint8)  # 2 words, 3 postings
+    arrays = {
+        "documents": csr_array(words).tocsc(),
+        "newsgroups": np.array([[1, 4, 2]], dtype=np.uint8),
+        "wordlist": np.array(["aids", "bmw"], dtype=object),
+    }
+    arrays = {k: v for k, v in (arrays | change).items() if v is not None}
+    savemat(folder / "20news_w100.mat", arrays, do_compression=True)
+    return words
+
+
+def test_newsgroups_have_postings_in_rows(tmp_path):
+    words = write_newsgroups(tmp_path)
+    data = load_dataset("20newsgroups", data_home=tmp_path)
+    assert isinstance(data.X, csr_array) and data.X.dtype == np.float32
+    np.testing.assert_array_equal(data.X.toarray(), words.T)
+    assert data.y.tolist() == [1, 4, 2] and data.X_test is None
+
+
+def test_newsgroups_that_do_not_fit(tmp_path):
+    path = tmp_path / "20news_w100.mat"
+    write_newsgroups(tmp_path, newsgroups=None)
+    with pytest.raises(ValueError, match="KeyError: 'newsgroups'"):
+        load_dataset("20newsgroups", data_home=tmp_path)
+    write_newsgroups(tmp_path, newsgroups=np.array([[1, 2]]))
+    with pytest.raises(ValueError, match=r"3 rows, but its labels have shape \(2,\)"):
+        load_dataset("20newsgroups", data_home=tmp_path)
+    documents = csr_array(np.eye(3)).tocsc()
+    documents.indices[1] = 1000
+    write_newsgroups(tmp_path, documents=documents)
+    with pytest.raises(ValueError, match="ValueError: ind"):
+        load_dataset("20newsgroups", data_home=tmp_path)
+    write_newsgroups(tmp_path)
+    for content in (b"", b"not a mat file" * 20, path.read_bytes()[:200]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="cannot be read as a MATLAB 5 file"):
+            load_dataset("20newsgroups", data_home=tmp_path)
+
+
+def test_proteins_are_one_hot_in_the_documented_order(tmp_path):
+    lines = ">>S1\nAC-\n>S2 wrapped\nY\nWA\n"
+    data = gzip.compress(lines.encode())
+    (tmp_path / "ww_domain_msa.fasta.gz").write_bytes(data)
+    X = load_dataset("proteins", data_home=tmp_path).X
+    assert X.shape == (2, 3 * 21) and X.dtype == np.float32
+    Softmax(21).check(X)
+    states = X.reshape(2, 3, 21).argmax(axis=2)
+    assert states.tolist() == [[0, 1, 20], [19, 18, 0]]
+    # "ACDEFGHIKLMNPQRSTVWY-" is in the docstring of load_dataset, too.
+    assert AMINO_ACIDS in load_dataset.__doc__
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (gzip.compress(b""), "has 0 sequences"),
+        (gzip.compress(b"ACD\n"), "has 0 sequences"),
+        (gzip.compress(b"ACD\n>S2\nACD\n"), "after a line"),
+        (gzip.compress(b">S1\n>S2\n"), r"has 2 sequences of lengths \[0\]"),
+        (gzip.compress(b">S1\nACD\n>S2\nAC\n"), r"lengths \[2, 3\]"),
+        (gzip.compress(b">S1\nAXc\n"), r"has the letters \['X', 'c'\]"),
+        (gzip.compress(b">S1\nA\xe4\n"), "not a complete FASTA file"),
+        (b">S1\nACD\n", "not a complete FASTA file"),
+        (gzip.compress(b">S1\n" + b"ACD" * 99)[:-9], "not a complete FASTA file"),
+    ],
+)
+def test_alignment_that_does_not_fit(tmp_path, content, message):
+    (tmp_path / "ww_domain_msa.fasta.gz").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        load_dataset("proteins", data_home=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["binarized-mnist", "20newsgroups", "proteins"])
+def test_missing_files_are_named(tmp_path, monkeypatch, name):
+    monkeypatch.delenv("DBN_DATA", raising=False)
+    with pytest.raises(FileNotFoundError, match=f"{name}.* no folder .*--data-home"):
+        load_dataset(name)
+    monkeypatch.setenv("DBN_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"no \w+\.[\w.]+ in .*--data-home"):
+        load_dataset(name)
+
+
+@pytest.fixture
+def data_home(request):
+    """The folder of the real data, where it has the data set of this test."""
+    home = os.environ.get("DBN_DATA")
+    if not home or not (Path(home) / request.param).is_dir():
+        pytest.skip(f"DBN_DATA has no folder {request.param}")
+    return home
+
+
+@pytest.mark.parametrize("data_home", ["binarized-mnist"], indirect=True)
+def test_the_real_binarized_mnist(data_home):
+    data = load_dataset("binarized-mnist")
+    rows = [len(X) for X in (data.X, data.X_valid, data.X_test)]
+    assert rows == [50000, 10000, 10000]
+    for X in (data.X, data.X_valid, data.X_test):
+        assert X.dtype == np.float32 and X.shape[1] == 784
+        assert ((X == 0) | (X == 1)).all() and 0.12 < X.mean() < 0.14
+
+
+@pytest.mark.parametrize("data_home", ["20newsgroups"], indirect=True)
+def test_the_real_newsgroups(data_home):
+    data = load_dataset("20newsgroups")
+    assert data.X.shape == (16242, 100) and data.X.nnz == 65451
+    assert set(data.X.data) == {1.0}
+    assert np.bincount(data.y).tolist() == [0, 4605, 3519, 2657, 5461]
+
+
+@pytest.mark.parametrize("data_home", ["proteins"], indirect=True)
+def test_the_real_proteins(data_home):
+    X = load_dataset("proteins").X
+    assert X.shape == (17233, 31 * 21)
+    Softmax(21).check(X)
+    first = X[0].reshape(31, 21).argmax(axis=1)
+    assert "".join(AMINO_ACIDS[i] for i in first) == "LPGEWKPCQDIT-GDIYYFNFANGQSMWDHP"
+    assert len(np.unique(X.astype(bool), axis=0)) == 7503
 
 
 def test_unknown_names_and_missing_files(tmp_path):
