@@ -23,7 +23,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = {
     "backend": ["parts", "array", "random", "parameters"],
     "boltzmann": ["units", "rbm", "tempering", "samplers", "likelihood", "stack"],
-    "feedforward": ["layers", "losses", "network", "initializers"],
+    "feedforward": ["layers", "regularizers", "losses", "network", "initializers"],
     "training": [
         "optimizers",
         "loop",

@@ -7,21 +7,51 @@ from .initializers import (
     Zeros,
     get_initializer,
 )
-from .layers import Activation, Dense, Layer, Logistic, ReLU, Tanh, get_activation
-from .losses import Loss, SoftmaxCrossEntropy, SquaredError, get_loss
+from .layers import (
+    ELU,
+    Activation,
+    Dense,
+    Identity,
+    Layer,
+    LeakyReLU,
+    Logistic,
+    ReLU,
+    ScaledTanh,
+    Softplus,
+    Softsign,
+    Tanh,
+    get_activation,
+)
+from .losses import (
+    BinaryCrossEntropy,
+    Loss,
+    SoftmaxCrossEntropy,
+    SquaredError,
+    get_loss,
+)
 from .network import Network
+from .regularizers import BatchNorm, Dropout, limit_norms
 
 __all__ = [
+    "ELU",
     "Activation",
+    "BatchNorm",
+    "BinaryCrossEntropy",
     "Dense",
+    "Dropout",
+    "Identity",
     "Initializer",
     "Layer",
+    "LeakyReLU",
     "Logistic",
     "Loss",
     "Network",
     "Normal",
     "ReLU",
+    "ScaledTanh",
     "SoftmaxCrossEntropy",
+    "Softplus",
+    "Softsign",
     "SquaredError",
     "Tanh",
     "VarianceScaling",
@@ -29,4 +59,5 @@ __all__ = [
     "get_activation",
     "get_initializer",
     "get_loss",
+    "limit_norms",
 ]

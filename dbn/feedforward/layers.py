@@ -2,27 +2,55 @@
 
 A layer is a specification without state. Its parameters lie in the network's buffer and
 are handed to it as `p`, a dict of views; gradients go to `g`, views of the same shapes.
+Layers that act differently in training are in `regularizers`.
 """
 
+import math
 from abc import abstractmethod
 
-from ..backend.array import matmul_into, namespace, sigmoid
-from ..backend.parts import Part, get_part
+from ..backend.array import matmul_into, namespace, sigmoid, softplus
+from ..backend.parts import Part, check_number, get_part
 
 
 class Layer(Part):
-    """Interface of all layers; `x` is the input and `y` the output of `forward`."""
+    """Interface of all layers; `x` is the input and `y` the output of a forward pass.
+
+    A forward pass may hand a `cache` to the backward pass: whatever that needs beyond
+    `x` and `y`.
+    """
 
     def shapes(self):
         """Names and shapes of the layer's parameters; none by default."""
         return {}
 
-    @abstractmethod
-    def forward(self, x, p):
-        """Output at input rows `x` of shape (n_rows, n_in)."""
+    def statistics(self):
+        """Names and shapes of what it measures in training; none by default.
+
+        They are handed to it among `p` and have no gradient.
+        """
+        return {}
+
+    def reset(self, p):
+        """Write where parameters and statistics start, if not at zero."""
 
     @abstractmethod
-    def backward(self, delta, x, y, p, g, input_gradient=True):
+    def forward(self, x, p):
+        """Output at input rows `x` of shape (n_rows, n_in), for prediction."""
+
+    def forward_training(self, x, p, weight=None, rng=None):
+        """Return the output in training and the cache; by default `forward`, None.
+
+        Parameters
+        ----------
+        weight : array of shape (n_rows,), optional
+            Weights of the rows. Default: all equal.
+        rng : numpy.random.Generator, optional
+            For layers that draw.
+        """
+        return self.forward(x, p), None
+
+    @abstractmethod
+    def backward(self, delta, x, y, p, g, input_gradient=True, cache=None):
         """Fill `g`; return the gradient with respect to `x`.
 
         Parameters
@@ -31,6 +59,8 @@ class Layer(Part):
             Gradient of the loss with respect to `y`.
         input_gradient : bool, default=True
             Whether the returned gradient is needed; a layer may return None otherwise.
+        cache : object
+            What `forward_training` returned beside `y`.
         """
 
 
@@ -61,7 +91,7 @@ class Dense(Layer):
         z += p["c"]
         return z
 
-    def backward(self, delta, x, y, p, g, input_gradient=True):
+    def backward(self, delta, x, y, p, g, input_gradient=True, cache=None):
         matmul_into(x.T, delta, g["W"])
         g["c"][...] = namespace(delta).sum(delta, axis=0)
         return delta @ p["W"].T if input_gradient else None
@@ -74,7 +104,7 @@ class Activation(Layer):
     def slope(self, y):
         """Derivative of the function where its value is `y`."""
 
-    def backward(self, delta, x, y, p, g, input_gradient=True):
+    def backward(self, delta, x, y, p, g, input_gradient=True, cache=None):
         return delta * self.slope(y)
 
 
@@ -114,6 +144,28 @@ class Tanh(Activation):
         return 1.0 - y**2
 
 
+class ScaledTanh(Activation):
+    """1.7159 tanh(2 x / 3), which maps -1 and 1 to themselves.
+
+    LeCun, Bottou, Orr and Mueller (1998), Efficient BackProp, section 4.4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.feedforward import ScaledTanh
+    >>> ScaledTanh().forward(np.array([[-1.0, 1.0]]), {}).round(4)
+    array([[-1.,  1.]])
+    """
+
+    _HEIGHT, _RATE = 1.7159, 2.0 / 3.0
+
+    def forward(self, x, p):
+        return self._HEIGHT * namespace(x).tanh(self._RATE * x)
+
+    def slope(self, y):
+        return (self._RATE / self._HEIGHT) * (self._HEIGHT - y) * (self._HEIGHT + y)
+
+
 class ReLU(Activation):
     """Rectifier max(0, x); slope 0 at 0.
 
@@ -132,7 +184,150 @@ class ReLU(Activation):
         return namespace(y).asarray(y > 0, dtype=y.dtype)
 
 
-ACTIVATIONS = {"logistic": Logistic, "tanh": Tanh, "relu": ReLU}
+class LeakyReLU(Activation):
+    """x where it is positive, ``negative_slope * x`` elsewhere.
+
+    Maas, Hannun and Ng (2013) use 0.01. With another number it is the PReLU of He,
+    Zhang, Ren and Sun (2015) whose slope is given and not learned.
+
+    Parameters
+    ----------
+    negative_slope : float, default=0.01
+
+    Raises
+    ------
+    ValueError
+        When it is used, if `negative_slope` is negative or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.feedforward import LeakyReLU
+    >>> LeakyReLU(0.25).forward(np.array([[-1.0, 2.0]]), {})
+    array([[-0.25,  2.  ]])
+    """
+
+    def __init__(self, negative_slope=0.01):
+        self.negative_slope = negative_slope
+
+    def validate(self):
+        check_number(self, "negative_slope", 0, math.inf, closed=True)
+
+    def forward(self, x, p):
+        clip = namespace(x).clip
+        return clip(x, 0.0, None) + self.negative_slope * clip(x, None, 0.0)
+
+    def slope(self, y):
+        positive = namespace(y).asarray(y > 0, dtype=y.dtype)
+        return positive + self.negative_slope * (1.0 - positive)
+
+
+class ELU(Activation):
+    """x where it is positive, ``alpha * (exp(x) - 1)`` elsewhere.
+
+    Clevert, Unterthiner and Hochreiter (2016), section 3.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+
+    Raises
+    ------
+    ValueError
+        When it is used, if `alpha` is not positive and finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.feedforward import ELU
+    >>> ELU().forward(np.array([[-1.0, 2.0]]), {}).round(2)
+    array([[-0.63,  2.  ]])
+    """
+
+    def __init__(self, alpha=1.0):
+        self.alpha = alpha
+
+    def validate(self):
+        check_number(self, "alpha", 0, math.inf)
+
+    def forward(self, x, p):
+        xp = namespace(x)
+        return xp.clip(x, 0.0, None) + self.alpha * xp.expm1(xp.clip(x, None, 0.0))
+
+    def slope(self, y):
+        xp = namespace(y)
+        return xp.where(y > 0, xp.ones_like(y), y + self.alpha)
+
+
+class Softsign(Activation):
+    """x / (1 + |x|), which saturates more slowly than tanh.
+
+    Glorot and Bengio (2010), section 3.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.feedforward import Softsign
+    >>> Softsign().forward(np.array([[-1.0, 3.0]]), {})
+    array([[-0.5 ,  0.75]])
+    """
+
+    def forward(self, x, p):
+        return x / (1.0 + namespace(x).abs(x))
+
+    def slope(self, y):
+        return (1.0 - namespace(y).abs(y)) ** 2
+
+
+class Softplus(Activation):
+    """log(1 + exp(x)), a smooth rectifier.
+
+    Dugas, Bengio, Belisle, Nadeau and Garcia (2001).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.feedforward import Softplus
+    >>> Softplus().forward(np.array([[-1000.0, 1000.0]]), {})
+    array([[   0., 1000.]])
+    """
+
+    def forward(self, x, p):
+        return softplus(x)
+
+    def slope(self, y):
+        return -namespace(y).expm1(-y)
+
+
+class Identity(Activation):
+    """x itself: a net of linear layers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.feedforward import Identity
+    >>> Identity().forward(np.array([[-1.0, 2.0]]), {})
+    array([[-1.,  2.]])
+    """
+
+    def forward(self, x, p):
+        return x
+
+    def slope(self, y):
+        return namespace(y).ones_like(y)
+
+
+ACTIVATIONS = {
+    "logistic": Logistic,
+    "tanh": Tanh,
+    "scaled_tanh": ScaledTanh,
+    "relu": ReLU,
+    "leaky_relu": LeakyReLU,
+    "elu": ELU,
+    "softsign": Softsign,
+    "softplus": Softplus,
+    "identity": Identity,
+}
 
 
 def get_activation(activation):
@@ -140,7 +335,9 @@ def get_activation(activation):
 
     Parameters
     ----------
-    activation : {"logistic", "relu", "tanh"} or Activation
+    activation : str or Activation
+        ``"logistic"``, ``"tanh"``, ``"scaled_tanh"``, ``"relu"``, ``"leaky_relu"``,
+        ``"elu"``, ``"softsign"``, ``"softplus"`` or ``"identity"``.
 
     Raises
     ------

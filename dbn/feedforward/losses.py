@@ -6,7 +6,7 @@ gradient with respect to `z` does not grow with the size of the batch.
 
 from abc import abstractmethod
 
-from ..backend.array import log_softmax, mean_weights, namespace
+from ..backend.array import log_softmax, mean_weights, namespace, sigmoid
 from ..backend.parts import Part, get_part
 
 
@@ -35,7 +35,7 @@ class Loss(Part):
     def gradient(self, z, y, weight=None):
         """Gradient of `value` with respect to `z`.
 
-        Both losses here belong to the canonical link of an exponential family, where
+        The losses here belong to the canonical link of an exponential family, where
         it is (prediction - target) / n_rows.
         """
         return (self.predict(z) - y) * mean_weights(z, weight)[:, None]
@@ -59,6 +59,29 @@ class SoftmaxCrossEntropy(Loss):
         return namespace(z).exp(log_softmax(z))
 
 
+class BinaryCrossEntropy(Loss):
+    """Cross-entropy of independent logistic outputs, summed over them.
+
+    For several labels per row: `y` holds 0 or 1 (or a probability) for each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.feedforward import BinaryCrossEntropy
+    >>> BinaryCrossEntropy().predict(np.zeros((1, 4)))
+    array([[0.5, 0.5, 0.5, 0.5]])
+    """
+
+    def row_values(self, z, y):
+        xp = namespace(z)
+        # softplus(z) - y z, with the large parts cancelled before they swallow the rest
+        rest = xp.log1p(xp.exp(-xp.abs(z)))
+        return xp.sum(xp.clip(z, 0.0, None) - y * z + rest, axis=1)
+
+    def predict(self, z):
+        return sigmoid(z)
+
+
 class SquaredError(Loss):
     """Half the squared error, summed over the outputs.
 
@@ -77,7 +100,11 @@ class SquaredError(Loss):
         return z
 
 
-LOSSES = {"cross_entropy": SoftmaxCrossEntropy, "squared_error": SquaredError}
+LOSSES = {
+    "cross_entropy": SoftmaxCrossEntropy,
+    "binary_cross_entropy": BinaryCrossEntropy,
+    "squared_error": SquaredError,
+}
 
 
 def get_loss(loss):
@@ -85,7 +112,7 @@ def get_loss(loss):
 
     Parameters
     ----------
-    loss : {"cross_entropy", "squared_error"} or Loss
+    loss : {"cross_entropy", "binary_cross_entropy", "squared_error"} or Loss
 
     Raises
     ------

@@ -1,7 +1,8 @@
 """The feed-forward net: layers, one loss, one flat parameter buffer."""
 
+from functools import partial
 from itertools import pairwise
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from ..backend.array import map_batches
 from ..backend.parameters import Parameters
 from .layers import Dense, get_activation
 from .losses import get_loss
+from .regularizers import BatchNorm, Dropout, limit_norms
 
 
 class Network:
@@ -18,23 +20,38 @@ class Network:
     ----------
     layer_sizes : sequence of int
         Numbers of inputs, of units in each hidden layer, and of outputs.
-    activation : {"logistic", "tanh", "relu"} or Activation, default="logistic"
-        Of all hidden layers.
-    loss : {"cross_entropy", "squared_error"} or Loss, default="cross_entropy"
+    activation : str or Activation, default="logistic"
+        Of all hidden layers; `get_activation` lists the names.
+    loss : str or Loss, default="cross_entropy"
+        `get_loss` lists the names.
+    dropout : float or sequence of float, default=0.0
+        Probability that a unit is dropped in training: one number for the hidden
+        layers, or one for the inputs and each hidden layer.
+    batch_norm : bool, default=False
+        Whether batch normalization stands between each hidden dense layer and its
+        activation.
     dtype : dtype, default=float64
-        Of the parameters, which start at zero: an initializer fills them.
+        Of the parameters, which start at zero: an initializer fills weights and biases.
+        Batch normalization starts with gamma and variance 1.
 
     Attributes
     ----------
     params : Parameters
-        Parts ``"W0"``, ``"c0"``, ``"W1"``, ... from the data upwards.
+        What is trained: parts ``"W0"``, ``"c0"``, (``"gamma0"``, ``"beta0"``,)
+        ``"W1"``, ... from the data upwards.
+    statistics : Parameters
+        What batch normalization measures: ``"mean0"``, ``"variance0"``, ...; otherwise
+        empty.
     activation : Activation
+    dropout : list of float
+        Rate at the input of each dense layer.
     layers : list of Layer
 
     Raises
     ------
     ValueError
-        If there are fewer than two sizes, or a part is not known.
+        If there are fewer than two sizes, a part is not known, or a rate of dropout is
+        outside [0, 1).
 
     Examples
     --------
@@ -51,6 +68,8 @@ class Network:
         *,
         activation="logistic",
         loss="cross_entropy",
+        dropout=0.0,
+        batch_norm=False,
         dtype=np.float64,
     ):
         sizes = list(layer_sizes)
@@ -61,43 +80,58 @@ class Network:
             )
         self.activation = get_activation(activation)
         self.loss = get_loss(loss)
-        self.layers = [Dense(sizes[0], sizes[1])]
-        for n_in, n_out in pairwise(sizes[1:]):
-            self.layers += [self.activation, Dense(n_in, n_out)]
-        # For each layer, its own names of its parameters and theirs in the buffer.
-        self._names = [
-            {name: f"{name}{i // 2}" for name in layer.shapes()}
-            for i, layer in enumerate(self.layers)
-        ]
-        self.params = Parameters(
-            {
-                names[name]: shape
-                for layer, names in zip(self.layers, self._names, strict=True)
-                for name, shape in layer.shapes().items()
-            },
-            dtype=dtype,
+        self.layers, blocks = [], []
+        self.dropout = _dropout_rates(dropout, len(sizes) - 1)
+        for block, (n_in, n_out) in enumerate(pairwise(sizes)):
+            layers = [Dropout(self.dropout[block])] if self.dropout[block] else []
+            layers.append(Dense(n_in, n_out))
+            if block < len(sizes) - 2:
+                layers += [BatchNorm(n_out)] if batch_norm else []
+                layers.append(self.activation)
+            self.layers += layers
+            blocks += [block] * len(layers)
+        self._keys, self.params = _buffer(
+            [layer.shapes() for layer in self.layers], blocks, dtype
         )
+        self._measured, self.statistics = _buffer(
+            [layer.statistics() for layer in self.layers], blocks, dtype
+        )
+        for layer, p in zip(self.layers, self._views(), strict=True):
+            layer.reset(p)
 
     def __repr__(self):
-        sizes = [self.layers[0].n_in] + [layer.n_out for layer in self.layers[::2]]
-        return f"Network({sizes}, activation={self.activation!r}, loss={self.loss!r})"
+        dense = [layer for layer in self.layers if isinstance(layer, Dense)]
+        sizes = [dense[0].n_in] + [layer.n_out for layer in dense]
+        shown = [f"{sizes}, activation={self.activation!r}, loss={self.loss!r}"]
+        if any(self.dropout):
+            shown.append(f"dropout={self.dropout}")
+        if any(isinstance(layer, BatchNorm) for layer in self.layers):
+            shown.append("batch_norm=True")
+        return f"Network({', '.join(shown)})"
 
     @property
     def dense(self):
         """The (W, c) views of each dense layer, from the data upwards."""
-        n_dense = (len(self.layers) + 1) // 2
-        return [(self.params[f"W{i}"], self.params[f"c{i}"]) for i in range(n_dense)]
-
-    def _views(self, params):
-        """Each layer's own parameters, by the layer's names for them."""
         return [
-            {name: params[key] for name, key in names.items()} for names in self._names
+            (p["W"], p["c"])
+            for layer, p in zip(self.layers, self._views(), strict=True)
+            if isinstance(layer, Dense)
         ]
 
+    def _views(self):
+        """Each layer's parameters and statistics, by the layer's names for them."""
+        trained = _select(self.params, self._keys)
+        measured = _select(self.statistics, self._measured)
+        return [p | s for p, s in zip(trained, measured, strict=True)]
+
     def activations(self, X):
-        """Outputs of every layer for rows `X`, the input first and `z` last."""
+        """Outputs of every layer for rows `X`, the input first and `z` last.
+
+        As in prediction: nothing is dropped, and batch normalization uses its running
+        averages.
+        """
         outputs = [X]
-        for layer, p in zip(self.layers, self._views(self.params), strict=True):
+        for layer, p in zip(self.layers, self._views(), strict=True):
             outputs.append(layer.forward(outputs[-1], p))
         return outputs
 
@@ -109,8 +143,11 @@ class Network:
         """Class probabilities, or values, shape (n_rows, n_outputs)."""
         return self.loss.predict(self.forward(X))
 
-    def gradient(self, X, y, out, weight=None):
+    def gradient(self, X, y, out, weight=None, rng=None):
         """Back-propagate the mean loss over rows; return that loss in nats.
+
+        This is a pass in training: units are dropped, and batch normalization uses the
+        moments of these rows and moves its running averages.
 
         Parameters
         ----------
@@ -120,11 +157,89 @@ class Network:
             Receives the gradient.
         weight : array of shape (n_rows,), optional
             Weights of the rows. Default: all equal.
+        rng : numpy.random.Generator, optional
+            For the masks of dropout.
+
+        Raises
+        ------
+        ValueError
+            With dropout and without `rng`.
         """
-        outputs = self.activations(X)
+        p, g = self._views(), _select(out, self._keys)
+        outputs, caches = [X], []
+        for layer, views in zip(self.layers, p, strict=True):
+            output, cache = layer.forward_training(outputs[-1], views, weight, rng)
+            outputs.append(output)
+            caches.append(cache)
         delta = self.loss.gradient(outputs[-1], y, weight)
-        p, g = self._views(self.params), self._views(out)
-        for i in reversed(range(len(self.layers))):
-            x, z = outputs[i], outputs[i + 1]
-            delta = self.layers[i].backward(delta, x, z, p[i], g[i], i > 0)
+        # Below the lowest layer with parameters nobody needs a gradient.
+        lowest = next(i for i, views in enumerate(g) if views)
+        for i in reversed(range(lowest, len(self.layers))):
+            layer, x, z = self.layers[i], outputs[i], outputs[i + 1]
+            delta = layer.backward(delta, x, z, p[i], g[i], i > lowest, caches[i])
         return self.loss.value(outputs[-1], y, weight)
+
+    def calibrate(self, X, weight=None):
+        """Set batch normalization so that, in prediction, it changes nothing.
+
+        Running averages become the mean and variance of the pre-activations on `X`,
+        gamma and beta their standard deviation and mean: a net with pretrained weights
+        predicts what it would without batch normalization.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, n_inputs)
+        weight : array of shape (n_rows,), optional
+            Weights of the rows. Default: all equal.
+        """
+        for layer, p in zip(self.layers, self._views(), strict=True):
+            if isinstance(layer, BatchNorm):
+                layer.calibrate(X, p, weight)
+            X = map_batches(partial(layer.forward, p=p), X)
+
+    def limit_norms(self, max_norm):
+        """Shorten each unit's vector of incoming weights to at most `max_norm`.
+
+        In place, for hidden and output units; see `dbn.feedforward.limit_norms`.
+        """
+        for W, _ in self.dense:
+            limit_norms(W, max_norm)
+
+
+def _dropout_rates(dropout, n_layers):
+    """Rate at the input of each dense layer."""
+    if isinstance(dropout, Real):
+        rates = [0.0] + [dropout] * (n_layers - 1)
+    else:
+        rates = list(dropout) if np.iterable(dropout) else []
+    if len(rates) != n_layers:
+        raise ValueError(
+            "dropout must be a number, or one for the inputs and each hidden layer, "
+            f"here {n_layers}; it is {dropout!r}."
+        )
+    for rate in rates:
+        Dropout(rate).validate()
+    return rates
+
+
+def _buffer(shapes, blocks, dtype):
+    """A buffer for all layers, and for each layer the keys of its parts in it.
+
+    `shapes` are by the layer's own names; a key is the name and the layer's block, the
+    number of its dense layer.
+    """
+    keys = [
+        {name: f"{name}{block}" for name in own}
+        for own, block in zip(shapes, blocks, strict=True)
+    ]
+    parts = {
+        names[name]: shape
+        for own, names in zip(shapes, keys, strict=True)
+        for name, shape in own.items()
+    }
+    return keys, Parameters(parts, dtype=dtype)
+
+
+def _select(params, keys):
+    """Each layer's views of a buffer, by the layer's names for them."""
+    return [{name: params[key] for name, key in names.items()} for names in keys]

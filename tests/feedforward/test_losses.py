@@ -1,3 +1,4 @@
+import array_api_strict
 import numpy as np
 import pytest
 import scipy.special
@@ -7,11 +8,11 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 from sklearn.metrics import log_loss, mean_squared_error
 
-from dbn.feedforward import SoftmaxCrossEntropy, SquaredError
+from dbn.feedforward import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from tests.helpers import numerical_gradient, read_only
 
 SHAPE = (4, 3)
-LOSSES = [SoftmaxCrossEntropy(), SquaredError()]
+LOSSES = [SoftmaxCrossEntropy(), BinaryCrossEntropy(), SquaredError()]
 each_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 one_hot = st.lists(st.integers(0, 2), min_size=4, max_size=4).map(
     lambda i: np.eye(3)[i]
@@ -27,6 +28,51 @@ def test_cross_entropy_is_sklearns_log_loss(z, y, weight):
     expected = log_loss(labels, p, sample_weight=weight, labels=[0, 1, 2])
     # log_loss clips probabilities at eps and so has this absolute error.
     assert_allclose(value, expected, rtol=1e-6, atol=1e-7)
+
+
+@given(
+    z=outputs,
+    y=arrays(np.float64, SHAPE, elements=st.sampled_from([0.0, 1.0])),
+    weight=weights,
+)
+def test_binary_cross_entropy_is_the_sum_of_sklearns_log_losses(z, y, weight):
+    value = BinaryCrossEntropy().value(*read_only(z, y), weight)
+    columns = zip(y.T, scipy.special.expit(z).T, strict=True)
+    expected = [
+        log_loss(labels, p, sample_weight=weight, labels=[0, 1])
+        for labels, p in columns
+    ]
+    # log_loss has p = 1 where 1 - p is below its eps.
+    assert_allclose(value, sum(expected), rtol=1e-6, atol=1e-7)
+
+
+def test_binary_cross_entropy_is_precise_in_both_tails():
+    z = np.array([[800.0, -800.0], [40.0, -40.0]])
+    rows = BinaryCrossEntropy().row_values(z, np.array([[0.0, 1.0], [1.0, 0.0]]))
+    assert_allclose(rows, [1600.0, 2.0 * np.exp(-40.0)], rtol=1e-12)
+
+
+def test_binary_cross_entropy_takes_probabilities_as_targets():
+    """Its minimum is the entropy of the targets, where the prediction equals them."""
+    y = np.array([[0.2, 0.9, 0.5]])
+    z = scipy.special.logit(y)
+    entropy = (scipy.special.entr(y) + scipy.special.entr(1.0 - y)).sum()
+    assert_allclose(BinaryCrossEntropy().value(z, y), entropy, rtol=1e-12)
+    assert BinaryCrossEntropy().value(z + 0.1, y) > entropy
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@each_loss
+def test_losses_on_another_library(loss, dtype):
+    rng = np.random.default_rng(0)
+    z, y = 10.0 * rng.standard_normal(SHAPE), np.eye(3)[[0, 2, 1, 0]]
+    arguments = [a.astype(dtype) for a in (z, y, rng.random(4))]
+    strict = [array_api_strict.asarray(a) for a in arguments]
+    for name in ("value", "gradient"):
+        result = getattr(loss, name)(*strict)
+        assert result.__array_namespace__() is array_api_strict
+        expected = getattr(loss, name)(*arguments)
+        assert_allclose(np.asarray(result), expected, rtol=1e-6)
 
 
 @given(z=outputs, y=outputs, weight=weights)
