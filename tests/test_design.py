@@ -23,7 +23,14 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = {
     "backend": ["parts", "array", "random", "parameters"],
     "boltzmann": ["units", "rbm", "tempering", "samplers", "likelihood", "stack"],
-    "feedforward": ["layers", "regularizers", "losses", "network", "initializers"],
+    "feedforward": [
+        "layers",
+        "regularizers",
+        "losses",
+        "network",
+        "schemes",
+        "initializers",
+    ],
     "training": [
         "optimizers",
         "loop",

@@ -1,12 +1,6 @@
 """The feed-forward net: layers, losses, network and initializers."""
 
-from .initializers import (
-    Initializer,
-    Normal,
-    VarianceScaling,
-    Zeros,
-    get_initializer,
-)
+from .initializers import LSUV, Given, activation_gain, get_initializer
 from .layers import (
     ELU,
     Activation,
@@ -31,14 +25,26 @@ from .losses import (
 )
 from .network import Network
 from .regularizers import BatchNorm, Dropout, limit_norms
+from .schemes import (
+    Constant,
+    Initializer,
+    Normal,
+    Orthogonal,
+    Sparse,
+    VarianceScaling,
+    Zeros,
+)
 
 __all__ = [
     "ELU",
+    "LSUV",
     "Activation",
     "BatchNorm",
     "BinaryCrossEntropy",
+    "Constant",
     "Dense",
     "Dropout",
+    "Given",
     "Identity",
     "Initializer",
     "Layer",
@@ -47,15 +53,18 @@ __all__ = [
     "Loss",
     "Network",
     "Normal",
+    "Orthogonal",
     "ReLU",
     "ScaledTanh",
     "SoftmaxCrossEntropy",
     "Softplus",
     "Softsign",
+    "Sparse",
     "SquaredError",
     "Tanh",
     "VarianceScaling",
     "Zeros",
+    "activation_gain",
     "get_activation",
     "get_initializer",
     "get_loss",

@@ -1,189 +1,246 @@
 """Initializers: where the weights of a network start.
 
-One formula stands behind the named families (LeCun, Xavier, He): the variance of a
-weight is ``scale / n``, with n the fan-in, the fan-out or their mean.
+Here are those that look at data or hold weights, the gains that go with activations,
+and the names of all. Those that draw each layer by itself are in `schemes`.
 """
 
 import math
-from abc import abstractmethod
-from numbers import Real
+from functools import partial
 
-from ..backend.array import namespace
-from ..backend.parts import Part, get_part
+import numpy as np
+
+from ..backend.array import count_not_finite, namespace, take_rows
+from ..backend.parts import get_part
+from .layers import (
+    Dense,
+    Identity,
+    LeakyReLU,
+    Logistic,
+    ReLU,
+    ScaledTanh,
+    Softsign,
+    Tanh,
+    get_activation,
+)
+from .schemes import (
+    Constant,
+    Initializer,
+    Normal,
+    Orthogonal,
+    Sparse,
+    VarianceScaling,
+    Zeros,
+)
 
 
-class Initializer(Part):
-    """Interface: `fill` writes weights and biases of a network in place."""
+class LSUV(Initializer):
+    """Orthonormal weights, rescaled so that each layer's output has variance 1 on data.
 
-    @abstractmethod
+    Layer-sequential unit-variance, Mishkin and Matas (2016), algorithm 1: from the data
+    upwards, the weights of a dense layer are divided by the standard deviation of what
+    it puts out, ``x @ W`` before the activation, over all units and rows (at most 1000
+    evenly spaced rows of X). The paper repeats that until the variance is within 0.1 of
+    1; biases are zero here, the output is linear in W and one division is exact.
+
+    The weights of a layer whose output is the same everywhere (no input reaches it: all
+    zero in X, or only dead units below) stay orthonormal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn import Network
+    >>> from dbn.feedforward import LSUV
+    >>> rng = np.random.default_rng(0)
+    >>> net, X = Network([4, 8, 3]), 100.0 * rng.standard_normal((50, 4))
+    >>> LSUV().fill(net, X, rng)
+    >>> [float(net.activations(X)[i].var().round(6)) for i in (1, 3)]
+    [1.0, 1.0]
+    """
+
     def fill(self, network, X, rng):
-        """Set all parameters of `network`.
-
-        Parameters
-        ----------
-        network : Network
-        X : array of shape (n_rows, n_inputs)
-            Training rows, which a data-dependent scheme may look at.
-        rng : numpy.random.Generator
-        """
-
-
-class _RandomWeights(Initializer):
-    """Biases zero, the weights of each layer drawn independently."""
-
-    @abstractmethod
-    def draw(self, shape, rng):
-        """Weights of shape (fan_in, fan_out)."""
-
-    def fill(self, network, X, rng):
-        for W, c in network.dense:
-            W[...] = namespace(W).asarray(self.draw(W.shape, rng), dtype=W.dtype)
-            c[...] = 0.0
+        Orthogonal().fill(network, X, rng)
+        n_rows = min(X.shape[0], 1000)
+        rows = take_rows(X, np.linspace(0, X.shape[0] - 1, n_rows).astype(int))
+        dense = [i for i, x in enumerate(network.layers) if isinstance(x, Dense)]
+        for i, (W, _) in zip(dense, network.dense, strict=True):
+            z = network.activations(rows)[i + 1]
+            xp = namespace(z)
+            variance, square = float(xp.var(z)), float(xp.mean(z**2))
+            if variance > float(xp.finfo(z.dtype).eps) * square:  # not only rounding
+                W /= math.sqrt(variance)
 
 
-class VarianceScaling(_RandomWeights):
-    """Zero-mean weights of variance ``scale / n``, biases zero.
+class Given(Initializer):
+    """Weights and biases as given.
 
-    ========== ===== ======== =========================================================
-    family     scale mode     source
-    ========== ===== ======== =========================================================
-    LeCun      1     fan_in   LeCun, Bottou, Orr and Mueller (1998), section 4.6
-    Xavier     1     fan_avg  Glorot and Bengio (2010), equation 16: variance
-                              2 / (fan_in + fan_out), bound
-                              sqrt(6) / sqrt(fan_in + fan_out)
-    Xavier x 4 16    fan_avg  the same with 4 times the bound, for logistic units
-    He         2     fan_in   He, Zhang, Ren and Sun (2015), equation 10: standard
-                              deviation sqrt(2 / fan_in)
-    ========== ===== ======== =========================================================
+    `get_initializer` makes it from a list of pairs. They are those of `Network.dense`:
+    what comes before the net, such as the standardisation of X for Gaussian units, is
+    not folded into them.
 
     Parameters
     ----------
-    scale : float, default=1.0
-        Variance of a weight times n.
-    mode : {"fan_in", "fan_out", "fan_avg"}, default="fan_avg"
-        What n is: inputs of the layer, outputs, or their mean.
-    distribution : {"uniform", "normal"}, default="uniform"
-        Uniform weights lie within +-sqrt(3 scale / n).
+    layers : sequence of (W, c)
+        One pair per dense layer from the data upwards, the output layer included: W of
+        shape (n_in, n_out), c of shape (n_out,). Copied, never changed.
 
     Raises
     ------
     ValueError
-        When training starts, if a parameter is not accepted.
+        When training starts, if `layers` is not a sequence of pairs, a number is not
+        finite, or the shapes are not those of the network.
 
     Examples
     --------
-    >>> from dbn import DBNClassifier
-    >>> from dbn.feedforward import VarianceScaling
-    >>> xavier_x4 = VarianceScaling(16.0, mode="fan_avg", distribution="uniform")
-    >>> DBNClassifier(init=xavier_x4).init.scale
-    16.0
+    >>> import numpy as np
+    >>> from dbn import Network
+    >>> from dbn.feedforward import Given
+    >>> net = Network([2, 1], loss="squared_error")
+    >>> Given([(np.array([[1.0], [2.0]]), np.array([3.0]))]).fill(net, None, None)
+    >>> net.predict(np.array([[10.0, 100.0]]))
+    array([[213.]])
     """
 
-    def __init__(self, scale=1.0, *, mode="fan_avg", distribution="uniform"):
-        self.scale = scale
-        self.mode = mode
-        self.distribution = distribution
+    def __init__(self, layers):
+        self.layers = layers
 
     def validate(self):
-        if self.mode not in ("fan_in", "fan_out", "fan_avg"):
+        if not isinstance(self.layers, (list, tuple)):
             raise ValueError(
-                f"mode={self.mode!r} is not known. Use 'fan_in', 'fan_out' or "
-                "'fan_avg'."
+                f"The given layers are {self.layers!r}. Give a list with (W, c), the "
+                "weights and biases of each layer."
             )
-        if self.distribution not in ("uniform", "normal"):
+        for i, pair in enumerate(self.layers):
+            if not (isinstance(pair, (tuple, list)) and len(pair) == 2):
+                raise ValueError(
+                    f"Entry {i} of the given layers is {type(pair).__name__} and not a "
+                    "pair. Give (W, c), weights and biases, for each layer."
+                )
+
+    def fill(self, network, X, rng):
+        self.validate()
+        given = [part for pair in self.layers for part in pair]
+        own = [part for pair in network.dense for part in pair]
+        found, needed = ([tuple(np.shape(a)) for a in x] for x in (given, own))
+        if found != needed:
             raise ValueError(
-                f"distribution={self.distribution!r} is not known. Use 'uniform' or "
-                "'normal'."
+                f"The given W, c, ... have the shapes {found}, those of the network "
+                f"{needed}. Change the layer sizes or the arrays."
             )
-        if not (isinstance(self.scale, Real) and 0 < self.scale < math.inf):
+        pairs = zip(own, given, strict=True)
+        given = [namespace(a).asarray(part, dtype=a.dtype) for a, part in pairs]
+        bad = sum(count_not_finite(part) for part in given)
+        if bad:
             raise ValueError(
-                f"scale must be positive and finite; it is {self.scale!r}."
+                f"The given (W, c) have {bad} entries that are infinite or NaN. Give "
+                "finite numbers."
             )
-
-    def draw(self, shape, rng):
-        fan_in, fan_out = shape
-        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
-        std = math.sqrt(self.scale / n[self.mode])
-        if self.distribution == "normal":
-            return std * rng.standard_normal(shape)
-        return math.sqrt(3.0) * std * rng.uniform(-1.0, 1.0, shape)
+        for a, part in zip(own, given, strict=True):
+            a[...] = part
 
 
-class Normal(_RandomWeights):
-    """Weights N(0, sigma^2) whatever the size of the layer, biases zero.
+_GAINS = {
+    Identity: 1.0,
+    Softsign: 1.0,
+    ScaledTanh: 1.0,
+    Tanh: 5.0 / 3.0,
+    Logistic: 4.0,
+    ReLU: math.sqrt(2.0),
+}
+
+
+def activation_gain(activation):
+    """Factor on the weights' standard deviation that goes with an activation.
+
+    =================== ==================== =========================================
+    activation          gain                 source
+    =================== ==================== =========================================
+    identity, softsign  1                    Glorot and Bengio (2010), who give tanh 1
+                                             too: slope 1 at 0
+    scaled_tanh         1                    LeCun, Bottou, Orr and Mueller (1998)
+    tanh                5/3                  a habit, from Torch: no paper derives it
+    logistic            4                    slope 1/4 at 0 (Theano's tutorials)
+    relu                sqrt(2)              He, Zhang, Ren and Sun (2015), equation 10
+    leaky_relu          sqrt(2 / (1 + a^2))  the same, equation 15; a is the slope for
+                                             negative numbers
+    =================== ==================== =========================================
 
     Parameters
     ----------
-    sigma : float, default=0.01
-        Standard deviation. 1.0 saturates logistic units, 0.01 starves deep nets.
+    activation : str or Activation
+
+    Returns
+    -------
+    float
+        The `gain` of `Orthogonal`; its square is the `scale` of `VarianceScaling`.
 
     Raises
     ------
     ValueError
-        When training starts, if `sigma` is negative or not finite.
+        If no gain is known for the activation.
 
     Examples
     --------
-    >>> from dbn import DBNClassifier
-    >>> from dbn.feedforward import Normal
-    >>> DBNClassifier(init=Normal(1.0)).init
-    Normal(sigma=1.0)
+    >>> from dbn.feedforward import Orthogonal, VarianceScaling, activation_gain
+    >>> VarianceScaling(activation_gain("logistic") ** 2)
+    VarianceScaling(scale=16.0)
+    >>> Orthogonal(activation_gain("relu"))
+    Orthogonal(gain=1.4142135623730951)
     """
-
-    def __init__(self, sigma=0.01):
-        self.sigma = sigma
-
-    def validate(self):
-        if not (isinstance(self.sigma, Real) and 0 <= self.sigma < math.inf):
-            raise ValueError(
-                f"sigma must be finite and not negative; it is {self.sigma!r}."
-            )
-
-    def draw(self, shape, rng):
-        return self.sigma * rng.standard_normal(shape)
+    activation = get_activation(activation)
+    if isinstance(activation, LeakyReLU):
+        return math.sqrt(2.0 / (1.0 + activation.negative_slope**2))
+    if type(activation) in _GAINS:
+        return _GAINS[type(activation)]
+    known = [kind.__name__ for kind in (*_GAINS, LeakyReLU)]
+    raise ValueError(
+        f"No gain is known for the activation {activation!r}; there is one for "
+        f"{', '.join(known)}. Give the gain as a number instead."
+    )
 
 
-class Zeros(Initializer):
-    """All weights and biases zero: the units of a layer stay identical for ever.
-
-    Examples
-    --------
-    >>> from dbn.feedforward import get_initializer
-    >>> get_initializer("zeros")
-    Zeros()
-    """
-
-    def fill(self, network, X, rng):
-        network.params.flat[...] = 0.0
-
-
-def _scaling(scale, mode, distribution):
-    return lambda: VarianceScaling(scale, mode=mode, distribution=distribution)
-
-
-INITIALIZERS = {"zeros": Zeros, "normal": Normal}
-for _distribution in ("uniform", "normal"):
-    for _name in ("xavier", "glorot"):
-        _key = f"{_name}_{_distribution}"
-        INITIALIZERS[_key] = _scaling(1.0, "fan_avg", _distribution)
-    for _name in ("he", "kaiming"):
-        _key = f"{_name}_{_distribution}"
-        INITIALIZERS[_key] = _scaling(2.0, "fan_in", _distribution)
+_FAMILIES = {
+    "lecun": (1.0, "fan_in"),
+    "xavier": (1.0, "fan_avg"),
+    "xavier_x4": (16.0, "fan_avg"),
+    "glorot": (1.0, "fan_avg"),
+    "he": (2.0, "fan_in"),
+    "kaiming": (2.0, "fan_in"),
+}
+INITIALIZERS = {
+    "zeros": Zeros,
+    "constant": Constant,
+    "normal": Normal,
+    "truncated_normal": partial(Normal, truncated=True),
+    "standard": partial(VarianceScaling, 1.0 / 3.0, mode="fan_in"),
+    "orthogonal": Orthogonal,
+    "lsuv": LSUV,
+    "sparse": Sparse,
+}
+INITIALIZERS |= {
+    f"{family}_{distribution}": partial(
+        VarianceScaling, scale, mode=mode, distribution=distribution
+    )
+    for family, (scale, mode) in _FAMILIES.items()
+    for distribution in ("uniform", "normal", "truncated_normal")
+}
 
 
 def get_initializer(init):
-    """Return `init` itself, or the initializer that the string names.
+    """Return `init` itself, or the initializer that the string or list stands for.
 
     Parameters
     ----------
-    init : str or Initializer
-        ``"xavier_uniform"``, ``"xavier_normal"``, ``"he_uniform"``, ``"he_normal"``
-        (also as ``glorot_*`` and ``kaiming_*``), ``"zeros"`` or ``"normal"``.
+    init : str, Initializer or list of (W, c)
+        One of the families ``"lecun"``, ``"xavier"``, ``"xavier_x4"`` and ``"he"``,
+        followed by ``"_uniform"``, ``"_normal"`` or ``"_truncated_normal"`` (Xavier
+        also as ``"glorot"``, He as ``"kaiming"``); ``"standard"``, ``"orthogonal"``,
+        ``"lsuv"``, ``"sparse"``, ``"normal"``, ``"truncated_normal"``, ``"constant"``
+        or ``"zeros"``. A list of weights and biases makes a `Given`.
 
     Raises
     ------
     ValueError
-        If `init` is neither.
+        If `init` is none of them, or has a parameter that is not accepted.
 
     Examples
     --------
@@ -191,4 +248,6 @@ def get_initializer(init):
     >>> get_initializer("he_normal")
     VarianceScaling(distribution='normal', mode='fan_in', scale=2.0)
     """
+    if isinstance(init, (list, tuple)):
+        init = Given(init)
     return get_part(init, Initializer, INITIALIZERS, "init")
