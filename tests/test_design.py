@@ -59,6 +59,7 @@ ROOMS = {
         "comparison",
         "benchmark",
         "displays",
+        "pictures",
     ],
 }
 STRANGERS = [{"boltzmann", "feedforward"}]

@@ -1,0 +1,301 @@
+"""Pictures: what stands on the axes is what the estimators hold."""
+
+import sys
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from dbn.evaluation import (
+    FiltersDisplay,
+    HistoryDisplay,
+    ReconstructionsDisplay,
+    SamplesDisplay,
+    load_dataset,
+)
+from dbn.training import RBMMonitor
+
+PROTOTYPE = RBMTransformer(batch_size=50, max_iter=3)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = load_dataset("digits")
+    return data.X[:400], data.y[:400]
+
+
+@pytest.fixture(scope="module")
+def rbm(digits):
+    monitor = RBMMonitor(digits[0][300:])
+    rbm = RBMTransformer(20, max_iter=3, random_state=0).set_callbacks(monitor)
+    return rbm.fit(digits[0][:300])
+
+
+@pytest.fixture(scope="module")
+def net(digits):
+    net = DBNClassifier((10, 8), rbm=PROTOTYPE, max_iter=5, random_state=0)
+    return net.set_callbacks(RBMMonitor()).fit(*digits)
+
+
+@pytest.fixture(autouse=True)
+def drawn():
+    """Every figure can be drawn, without a warning and inside its borders."""
+    yield
+    try:
+        for number in plt.get_fignums():
+            check_layout(plt.figure(number))
+    finally:
+        plt.close("all")
+
+
+def check_layout(figure):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure.canvas.draw()
+    if figure.get_constrained_layout():
+        room, border = figure.get_tightbbox(), figure.bbox_inches
+        assert (room.min >= border.min - 0.01).all()
+        assert (room.max <= border.max + 0.01).all()
+
+
+def images(display):
+    """The images as rows, and their corners on the axes."""
+    found = display.ax_.images
+    rows = np.array([image.get_array().ravel() for image in found])
+    return rows, [tuple(image.get_extent()) for image in found]
+
+
+def colorbar_label(display):
+    return display.figure_.axes[-1].get_ylabel()
+
+
+def by_norm(weights):
+    return weights[np.argsort(-np.linalg.norm(weights, axis=1), kind="stable")]
+
+
+def test_filters_are_the_weights_in_order_of_their_norm(rbm):
+    display = FiltersDisplay.from_estimator(rbm, n=12)
+    rows, corners = images(display)
+    np.testing.assert_array_equal(rows, by_norm(rbm.components_)[:12])
+    np.testing.assert_array_equal(rbm.components_[display.units_], rows)
+    assert len({*corners}) == 12  # none covers another
+    assert display.ax_.images[0].get_array().shape == (8, 8)
+    assert display.ax_.get_title() == "12 of 20 units, largest norm first"
+    assert colorbar_label(display) == "incoming weight"
+
+
+def test_filters_have_one_symmetric_scale(rbm):
+    display = FiltersDisplay.from_estimator(rbm)
+    limits = {image.get_clim() for image in display.ax_.images}
+    limit = np.quantile(np.abs(rbm.components_), 0.999)
+    assert [*limits] == [pytest.approx((-limit, limit))]
+    assert len(display.ax_.images) == 20  # fewer than the default of 64
+    FiltersDisplay(np.zeros((3, 4))).plot()  # a machine that learned nothing
+
+
+def test_filters_of_every_estimator(digits, net):
+    X, y = digits
+    rows, _ = images(FiltersDisplay.from_estimator(net))
+    np.testing.assert_array_equal(rows, by_norm(net.coefs_[0].T))
+    regressor = DBNRegressor((6,), rbm=PROTOTYPE, max_iter=2, random_state=0)
+    rows, _ = images(FiltersDisplay.from_estimator(regressor.fit(X, y)))
+    np.testing.assert_array_equal(rows, by_norm(regressor.coefs_[0].T))
+    stack = DBNTransformer((10, 4), rbm=PROTOTYPE, random_state=0).fit(X)
+    rows, _ = images(FiltersDisplay.from_estimator(stack))
+    np.testing.assert_array_equal(rows, by_norm(stack.dbn_.rbms[0].W.T))
+
+
+def test_filters_of_gaussian_units_are_per_standard_deviation(digits):
+    """So that a pixel that hardly varies does not hide the others."""
+    X = digits[0] * 16 - 3
+    rbm = RBMTransformer(10, max_iter=2, random_state=0).fit(X)
+    rows, _ = images(FiltersDisplay.from_estimator(rbm))
+    np.testing.assert_allclose(rows, by_norm(rbm.rbm_.W.T), rtol=1e-4, atol=1e-7)
+    net = DBNClassifier((10,), init="he_normal", max_iter=2, random_state=0)
+    net.fit(X, digits[1])
+    rows, _ = images(FiltersDisplay.from_estimator(net))
+    W = net.network_.dense[0][0]
+    np.testing.assert_allclose(rows, by_norm(W.T), rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["rbm", "dbn"])
+def test_samples_are_those_of_the_estimator(digits, rbm, kind):
+    if kind == "dbn":
+        rbm = DBNTransformer((10, 4), rbm=PROTOTYPE, random_state=0).fit(digits[0])
+    display = SamplesDisplay.from_estimator(rbm, n=7, steps=20, random_state=1)
+    rows, corners = images(display)
+    np.testing.assert_array_equal(rows, rbm.sample(7, steps=20, random_state=1))
+    assert len({*corners}) == 7
+    assert display.ax_.get_title() == "samples after 20 Gibbs steps"
+    assert display.ax_.images[0].get_clim() == (0.0, 1.0)
+
+
+def test_grey_scale_of_data_outside_the_unit_interval(digits):
+    X = digits[0] * 16 - 3
+    rbm = RBMTransformer(10, max_iter=2, random_state=0).fit(X)
+    display = ReconstructionsDisplay.from_estimator(rbm, X, n=3)
+    assert display.ax_.images[0].get_clim() == (X[:3].min(), X[:3].max())
+
+
+def test_reconstructions_stand_below_their_rows(digits, rbm):
+    X = digits[0]
+    display = ReconstructionsDisplay.from_estimator(rbm, X, n=5)
+    rows, corners = images(display)
+    np.testing.assert_array_equal(rows[:5], X[:5])
+    again = rbm.inverse_transform(rbm.transform(X[:5]))
+    np.testing.assert_allclose(rows[5:], again, rtol=1e-5)
+    for above, below in zip(corners[:5], corners[5:], strict=True):
+        assert above[:2] == below[:2] and above[2] < below[3]
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert labels == ["data", "reconstruction"]
+    # Each label points at its line: the y axis runs downwards.
+    for tick, (_, _, bottom, top) in zip(
+        display.ax_.get_yticks(), corners[::5], strict=True
+    ):
+        assert top < tick < bottom
+
+
+def test_reconstructions_of_pandas_sparse_rows_and_pipelines(digits, rbm):
+    pd = pytest.importorskip("pandas")
+    X = digits[0]
+    expected = images(ReconstructionsDisplay.from_estimator(rbm, X, n=3))[0]
+    sparse = ReconstructionsDisplay.from_estimator(rbm, csr_array(X), n=3)
+    np.testing.assert_allclose(images(sparse)[0], expected, rtol=1e-5)
+    frame = pd.DataFrame(X).add_prefix("pixel")
+    pipeline = make_pipeline(MinMaxScaler(), PROTOTYPE).fit(frame * 16)
+    display = ReconstructionsDisplay.from_estimator(pipeline, frame * 16, n=3)
+    np.testing.assert_allclose(images(display)[0][:3], X[:3] * 16, rtol=1e-6)
+    rows = ReconstructionsDisplay.from_estimator(rbm, X[:2])  # fewer than n
+    assert len(rows.ax_.images) == 4
+
+
+def test_image_shapes(rbm):
+    display = FiltersDisplay.from_estimator(rbm, image_shape=(4, 16))
+    assert display.ax_.images[0].get_array().shape == (4, 16)
+    with pytest.raises(ValueError, match=r"\(8, 9\), but a row has 64 features"):
+        SamplesDisplay.from_estimator(rbm, image_shape=(8, 9))
+    with pytest.raises(ValueError, match=r"\(-8, -8\), but a row has 64"):
+        SamplesDisplay.from_estimator(rbm, image_shape=(-8, -8))
+    with pytest.raises(ValueError, match=r"is 64, but a row has 64 .* it must be"):
+        SamplesDisplay.from_estimator(rbm, image_shape=64)
+    with pytest.raises(ValueError, match="6 features do not make a square"):
+        FiltersDisplay(np.ones((2, 6))).plot()
+    assert len(FiltersDisplay(np.ones((2, 6)), image_shape=(2, 3)).plot().units_) == 2
+
+
+def test_history_has_a_panel_per_metric_and_a_line_per_layer(net):
+    display = HistoryDisplay.from_estimator(net)
+    panels = {ax.get_ylabel(): ax for ax in display.axes_}
+    assert {*panels} == {
+        "squared error per visible unit",
+        "dead hidden units",
+        "hidden units always on",
+        "norm of W",
+        "norm of the change of W",
+        "pseudo-log-likelihood (nats)",
+        "training loss",
+    }
+    for i, line in enumerate(panels["norm of W"].lines):
+        entries = [e for e in net.history_ if e.get("layer") == i]
+        assert [*line.get_xdata()] == [0, 1, 2]
+        assert [*line.get_ydata()] == [e["weight_norm"] for e in entries]
+    (loss,) = panels["training loss"].lines
+    assert [*loss.get_ydata()] == net.loss_curve_
+    (legend,) = display.figure_.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["layer 0", "layer 1", "fine-tuning"]
+    colors = [line.get_color() for line in legend.get_lines()]
+    assert colors == [*(x.get_color() for x in panels["norm of W"].lines), "#009E73"]
+    assert {ax.get_xlabel() for ax in display.axes_} == {"epoch"}
+
+
+def test_history_of_one_machine_needs_no_legend(rbm):
+    display = HistoryDisplay.from_estimator(rbm, metrics="free_energy_gap")
+    (ax,) = display.axes_
+    assert ax.get_ylabel() == "free-energy gap (nats)"
+    assert [*ax.lines[0].get_ydata()] == [e["free_energy_gap"] for e in rbm.history_]
+    assert not display.figure_.legends and ax.get_legend() is None
+
+
+def test_history_counts_have_whole_ticks():
+    entry = {"phase": "pretrain", "layer": 0, "dead_units": 0}
+    (ax,) = HistoryDisplay([entry | {"epoch": i} for i in range(2)]).plot().axes_
+    ax.figure.canvas.draw()
+    assert {*ax.get_yticks()} >= {0.0, 1.0}
+    assert all(tick == int(tick) for tick in [*ax.get_yticks(), *ax.get_xticks()])
+
+
+def test_history_names_metrics_it_does_not_know():
+    history = [{"phase": "pretrain", "layer": 0, "epoch": 0, "my_metric": 1.0}]
+    assert HistoryDisplay(history).plot().axes_[0].get_ylabel() == "my metric"
+
+
+def test_history_errors(rbm):
+    with pytest.raises(ValueError, match=r"'loss'; the history has \['reconstruction"):
+        HistoryDisplay.from_estimator(rbm, metrics="loss")
+    with pytest.raises(ValueError, match=r"None; the history has \[\]"):
+        HistoryDisplay([]).plot()
+    _, axes = plt.subplots(1, 2)
+    with pytest.raises(ValueError, match=r"ax holds 2 Axes for 1 metrics \['weight"):
+        HistoryDisplay.from_estimator(rbm, metrics=["weight_norm"], ax=axes)
+
+
+def test_pictures_are_drawn_where_asked(digits, rbm, net):
+    _, axes = plt.subplots(2, 3, figsize=(12, 8), layout="constrained")
+    given = axes.ravel()
+    assert FiltersDisplay.from_estimator(rbm, ax=given[0]).ax_ is given[0]
+    display = SamplesDisplay.from_estimator(rbm, n=2, steps=2, ax=given[1])
+    assert display.ax_ is given[1]
+    display = ReconstructionsDisplay.from_estimator(rbm, digits[0], ax=given[2])
+    assert display.ax_ is given[2] and display.figure_ is given[2].figure
+    metrics = ["reconstruction_error", "loss"]
+    display = HistoryDisplay.from_estimator(net, metrics=metrics, ax=given[3:5])
+    assert display.axes_ == [*given[3:5]]
+    assert len(given[3].get_legend().get_texts()) == 3
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        FiltersDisplay.from_estimator,
+        SamplesDisplay.from_estimator,
+        HistoryDisplay.from_estimator,
+        lambda rbm: ReconstructionsDisplay.from_estimator(rbm, np.ones((1, 4))),
+    ],
+)
+def test_estimators_must_be_fitted(draw):
+    with pytest.raises(NotFittedError):
+        draw(RBMTransformer())
+
+
+def test_wrong_estimators_and_numbers(digits, rbm, net):
+    X = digits[0]
+    with pytest.raises(TypeError, match=r"DBNClassifier has no method sample\. Pass"):
+        SamplesDisplay.from_estimator(net)
+    with pytest.raises(TypeError, match="no method transform and no inverse_transform"):
+        ReconstructionsDisplay.from_estimator(net, X)
+    line = LinearRegression().fit(X, digits[1])
+    with pytest.raises(TypeError, match="LinearRegression has no first-layer weights"):
+        FiltersDisplay.from_estimator(line)
+    for draw in (
+        FiltersDisplay.from_estimator,
+        SamplesDisplay.from_estimator,
+        lambda rbm, n: ReconstructionsDisplay.from_estimator(rbm, X, n=n),
+    ):
+        with pytest.raises(ValueError, match="n is 0; it must be at least 1"):
+            draw(rbm, n=0)
+
+
+def test_missing_matplotlib_names_the_extra(rbm, monkeypatch):
+    for draw in (FiltersDisplay.from_estimator, HistoryDisplay.from_estimator):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "matplotlib.pyplot", None)
+            with pytest.raises(ImportError, match=r"dbn-pretraining\[plots\]"):
+                draw(rbm)
