@@ -22,7 +22,15 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # above its own in this list (never its sibling, see below) and files to its left.
 ROOMS = {
     "backend": ["parts", "array", "random", "parameters"],
-    "boltzmann": ["units", "rbm", "tempering", "samplers", "likelihood", "stack"],
+    "boltzmann": [
+        "units",
+        "rbm",
+        "tempering",
+        "samplers",
+        "enumeration",
+        "likelihood",
+        "stack",
+    ],
     "feedforward": [
         "layers",
         "regularizers",

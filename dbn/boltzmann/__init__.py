@@ -1,12 +1,7 @@
 """Energy-based models: the mathematics of RBMs and DBNs."""
 
-from .likelihood import (
-    LogZEstimate,
-    ais,
-    exact_log_z,
-    pseudo_log_likelihood,
-    reverse_ais,
-)
+from .enumeration import exact_log_z
+from .likelihood import LogZEstimate, ais, pseudo_log_likelihood, reverse_ais
 from .rbm import RBM
 from .samplers import CD, FPCD, PCD, ParallelTempering, Sampler, get_sampler
 from .stack import DBN

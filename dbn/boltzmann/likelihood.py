@@ -1,10 +1,9 @@
-"""Log partition functions: exact where that is possible, otherwise by annealing.
+"""Likelihoods of machines of any size: annealing to log Z, and the pseudo-likelihood.
 
 The log-likelihood of visible rows is ``-rbm.free_energy(v) - log_z``. Log weights are
 summed in float64 on the host, whatever the machine's dtype.
 """
 
-import copy
 import math
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,161 +12,11 @@ from numbers import Integral
 import numpy as np
 from scipy.special import logsumexp
 
-from ..backend.array import log_softmax, map_batches, namespace
-from ..backend.parameters import Parameters
-from ..backend.random import make_rng, normal
-from .tempering import TemperedPath
-from .units import Bernoulli, Gaussian, Softmax
-
-MAX_STATES = 2**20
-BLOCK_SIZE = 2**12
-
-
-def _check_normalised(rbm):
-    for units in (rbm.visible, rbm.hidden):
-        if not units.normalised:
-            raise ValueError(
-                f"{rbm!r} has no likelihood: {units!r} has no law. Use ReLU()."
-            )
-
-
-def _in_double(rbm):
-    """The same machine in float64."""
-    xp, double = namespace(rbm.params.flat), copy.copy(rbm)
-    flat = xp.asarray(rbm.params.flat, dtype=xp.float64)
-    double.params = Parameters(rbm.params.shapes, flat)
-    return double
-
-
-def _is_gaussian(rbm):
-    return isinstance(rbm.visible, Gaussian) and isinstance(rbm.hidden, Gaussian)
-
-
-def _n_states(units, n):
-    """Number of states of `n` units; infinite where they are not discrete."""
-    if isinstance(units, Softmax):
-        return units.n_states ** (n // units.n_states)
-    return 2**n if isinstance(units, Bernoulli) else math.inf
-
-
-def _smaller_layer(rbm):
-    """Name and number of states of the layer with fewer states."""
-    n_visible, n_hidden = rbm.params.shapes["W"]
-    layers = ("hidden", rbm.hidden, n_hidden), ("visible", rbm.visible, n_visible)
-    counts = [(name, _n_states(units, n)) for name, units, n in layers]
-    return min(counts, key=lambda count: count[1])
-
-
-def is_enumerable(rbm, max_states=MAX_STATES):
-    """Whether `exact_log_z` takes a machine, as far as its size and units go."""
-    return _is_gaussian(rbm) or _smaller_layer(rbm)[1] <= max_states
-
-
-def _refuse(rbm, max_states):
-    layer, n = _smaller_layer(rbm)
-    if n == math.inf:
-        raise ValueError(
-            "exact_log_z needs Bernoulli or Softmax units on one side, or Gaussian "
-            f"units on both; the machine is {rbm!r}. Use ais."
-        )
-    raise ValueError(
-        f"exact_log_z needs a layer of at most max_states={max_states} states; the "
-        f"smaller layer, {layer}, has 2^{math.log2(n):.1f}. Use ais, or raise it."
-    )
-
-
-def _states(rbm, layer, index):
-    """Rows of a layer's states at the integers `index`, in the machine's library."""
-    n = rbm.params.shapes["W"][layer == "hidden"]
-    size = getattr(getattr(rbm, layer), "n_states", 1)
-    if size == 1:  # Bernoulli
-        rows = index[:, None] >> np.arange(n) & 1
-    else:
-        digits = index[:, None] // size ** np.arange(n // size) % size
-        rows = (digits[:, :, None] == np.arange(size)).reshape(-1, n)
-    return namespace(rbm.W).asarray(rows.astype(float), dtype=rbm.W.dtype)
-
-
-def _log_p_blocks(rbm, block_size):
-    """Yield unnormalised log p of the smaller layer's states, in float64."""
-    layer, n_states = _smaller_layer(rbm)
-    rbm = _in_double(rbm)
-    for start in range(0, n_states, block_size):
-        u = _states(rbm, layer, np.arange(start, min(start + block_size, n_states)))
-        if layer == "visible":
-            log_p = -rbm.free_energy(u)
-        else:
-            cgf = rbm.visible.cgf(rbm.visible_input(u), rbm.p_visible)
-            log_p = u @ rbm.c + cgf - rbm.hidden.base_energy(u)
-        yield np.asarray(log_p)
-
-
-def _hidden_normal(rbm):
-    """Cholesky factor L of the hidden precision A = I - W' S W, and L^-1 A mean."""
-    rbm.check_proper()
-    xp, W = namespace(rbm.W), rbm.W
-    scaled = rbm.visible.variance(rbm.b[None, :], rbm.p_visible)[0, :, None] * W
-    L = xp.linalg.cholesky(xp.eye(W.shape[1], dtype=W.dtype) - W.T @ scaled)
-    return L, xp.linalg.solve(L, (rbm.c + rbm.b @ scaled)[:, None])
-
-
-def exact_log_z(rbm, *, max_states=MAX_STATES, block_size=BLOCK_SIZE):
-    """Exact log partition function, in nats.
-
-    The Bernoulli or Softmax layer with fewer states is enumerated, the other summed out
-    in closed form; with Gaussian units on both sides it is the normaliser of a
-    multivariate normal law. Computed in float64. See Salakhutdinov and Murray (2008),
-    "On the quantitative analysis of deep belief networks".
-
-    Parameters
-    ----------
-    rbm : RBM
-    max_states : int, default=2**20
-        Largest number of states to enumerate: 20 binary units.
-    block_size : int, default=2**12
-        States computed at a time, which bounds the memory.
-
-    Raises
-    ------
-    ValueError
-        If there is neither a layer of at most `max_states` states nor a closed form, or
-        the machine has no law: ``ReLU(noisy=True)``, improper Gaussian machines.
-
-    Examples
-    --------
-    >>> from dbn import RBM
-    >>> from dbn.boltzmann import exact_log_z
-    >>> round(exact_log_z(RBM(3, 2)), 4)  # 5 free binary units: 5 log 2
-    3.4657
-    """
-    _check_normalised(rbm)
-    if not is_enumerable(rbm, max_states):
-        _refuse(rbm, max_states)
-    if not _is_gaussian(rbm):
-        blocks = [logsumexp(log_p) for log_p in _log_p_blocks(rbm, block_size)]
-        return float(logsumexp(blocks))
-    rbm = _in_double(rbm)
-    (L, y), xp = _hidden_normal(rbm), namespace(rbm.W)
-    log_z = rbm.visible.cgf(rbm.b[None, :], rbm.p_visible)[0]
-    log_z += 0.5 * L.shape[0] * math.log(2.0 * math.pi) + 0.5 * xp.sum(y**2)
-    return float(log_z - xp.sum(xp.log(xp.linalg.diagonal(L))))
-
-
-def sample_exact(rbm, n_samples, rng):
-    """Independent visible rows of a machine with exact results (of any size)."""
-    xp = namespace(rbm.W)
-    if _is_gaussian(rbm):
-        L, y = _hidden_normal(_in_double(rbm))
-        # Mean A^-1 k, covariance A^-1.
-        h = xp.linalg.solve(L.T, y + normal(rng, (L.shape[0], n_samples), L)).T
-        return rbm.sample_visible(xp.asarray(h, dtype=rbm.W.dtype), rng)
-    log_p = np.concatenate(list(_log_p_blocks(rbm, BLOCK_SIZE)))
-    below = np.cumsum(np.exp(log_p - np.max(log_p)))
-    # Without the last entry, to which the largest draw may be rounded up.
-    index = np.searchsorted(below[:-1], below[-1] * rng.random(n_samples), side="right")
-    layer, _ = _smaller_layer(rbm)
-    u = _states(rbm, layer, index)
-    return u if layer == "visible" else rbm.sample_visible(u, rng)
+from ..backend.array import dense, log_softmax, map_batches, namespace
+from ..backend.random import make_rng
+from .enumeration import MAX_STATES, is_enumerable, sample_exact
+from .tempering import TemperedPath, check_normalised
+from .units import Bernoulli, Softmax
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,18 +82,26 @@ def _check_betas(n_betas):
     )
 
 
+def _check_count(name, value, low):
+    """Raise a ValueError unless an argument is an integer of at least `low`."""
+    if not isinstance(value, Integral) or value < low:
+        raise ValueError(
+            f"{name} must be an integer of at least {low}; it is {value!r}."
+        )
+
+
 def _prepare(rbm, n_betas, n_chains, base_bias):
     """Check the arguments that both directions share."""
-    _check_normalised(rbm)
+    check_normalised(rbm)
     betas = _check_betas(n_betas)
-    if not isinstance(n_chains, Integral) or n_chains < 2:
-        raise ValueError(
-            f"n_chains must be an integer of at least 2; it is {n_chains!r}."
-        )
+    _check_count("n_chains", n_chains, 2)
     if base_bias is not None:
-        xp = namespace(rbm.b)
-        bias = xp.asarray(base_bias, dtype=rbm.b.dtype)
-        base_bias = xp.broadcast_to(bias, rbm.b.shape)
+        base_bias = namespace(rbm.b).asarray(base_bias, dtype=rbm.b.dtype)
+        if base_bias.shape != rbm.b.shape:
+            raise ValueError(
+                f"base_bias must have shape {rbm.b.shape}, one number for each visible "
+                f"unit; its shape is {base_bias.shape}."
+            )
     rbm.check_proper()
     return betas, TemperedPath(rbm, base_bias)
 
@@ -253,9 +110,9 @@ def _anneal(path, v, betas, rng):
     """Move chains through `betas`, up or down; log weights and the final rows."""
     log_w = np.zeros(v.shape[0])
     for old, new in pairwise(betas):
-        change = path.log_p(v, new) - path.log_p(v, old)
-        log_w += np.asarray(change, dtype=np.float64)
-        v = path.gibbs(v, new, rng)
+        x = path.rbm.hidden_input(v)  # one product for the weight and the step
+        log_w += np.asarray(path.log_ratio(v, x, old, new), dtype=np.float64)
+        v = path.gibbs(x, new, rng)
     return log_w, v
 
 
@@ -335,6 +192,7 @@ def reverse_ais(
     (3.4657, True)
     """
     betas, path = _prepare(rbm, n_betas, n_chains, base_bias)
+    _check_count("burn_in", burn_in, 0)
     rng = make_rng(random_state)
     if exact := is_enumerable(rbm, max_states):
         v = sample_exact(rbm, n_chains, rng)
@@ -356,7 +214,8 @@ def pseudo_log_likelihood(rbm, v):
     ----------
     rbm : RBM
         With Bernoulli or Softmax visible units (else a ValueError).
-    v : array of shape (n_rows, n_visible)
+    v : array or scipy sparse CSR of shape (n_rows, n_visible)
+        A ValueError says which values the units cannot take.
 
     Returns
     -------
@@ -375,9 +234,14 @@ def pseudo_log_likelihood(rbm, v):
             "pseudo_log_likelihood needs Bernoulli or Softmax visible units; they are "
             f"{rbm.visible!r}. Use -rbm.free_energy(v) minus log Z (exact_log_z, ais)."
         )
-    _check_normalised(rbm)
+    check_normalised(rbm)
+    if v.shape[1:] != rbm.b.shape:
+        raise ValueError(
+            f"v must have shape (n_rows, {rbm.b.shape[0]}), a column for each visible "
+            f"unit; its shape is {v.shape}."
+        )
     rbm.visible.check(v)
-    return map_batches(lambda rows: _pseudo_log_likelihood(rbm, rows), v)
+    return map_batches(lambda rows: _pseudo_log_likelihood(rbm, dense(rows)), v)
 
 
 def _pseudo_log_likelihood(rbm, v):

@@ -7,11 +7,16 @@ from numbers import Integral
 
 import numpy as np
 
-from ..backend.array import mean_weights, namespace, take_rows
+from ..backend.array import dense, mean_weights, namespace, take_rows
 from ..backend.parameters import Parameters
 from ..backend.parts import Part, check_number, get_part, scheduled
-from ..backend.random import uniform
-from .tempering import TemperedPath
+from .tempering import (
+    TemperedPath,
+    check_normalised,
+    even_betas,
+    exchange,
+    gibbs_chains,
+)
 
 
 class Sampler(Part):
@@ -111,7 +116,7 @@ def _check_chain_numbers(sampler):
 
 def _data_rows(X, n_rows, rng):
     """Rows of `X` drawn uniformly with replacement, where chains start."""
-    return take_rows(X, rng.integers(X.shape[0], size=n_rows))
+    return dense(take_rows(X, rng.integers(X.shape[0], size=n_rows)))
 
 
 def _check_size(found, needed, what):
@@ -183,7 +188,9 @@ class FPCD(Sampler):
     Rows are returned with the hidden means of the machine with theta + f that made
     them. Against `PCD`, an update costs a second gradient, because g is computed here,
     before weight decay and with equal weights of the rows, and memory for two more
-    copies of the parameters, f and theta + f.
+    copies of the parameters, f and theta + f. Where theta follows the centered gradient
+    (`RBM.gradient`), f still follows the plain one, which mixes as well unless most
+    units are on in most rows: lower `fast_learning_rate` then.
 
     Parameters
     ----------
@@ -257,8 +264,8 @@ class ParallelTempering(Sampler):
     The state has the ``"betas"``, and in ``"swap_rates"`` the mean probability of an
     exchange of each pair of neighbours, over about its last 20 (0 before the first).
 
-    An update costs about `n_betas` times the Gibbs steps of `PCD`, in one product, and
-    as much as one more step for the exchange.
+    An update costs about `n_betas` times the Gibbs steps of `PCD`, and half a step more
+    for the exchange.
 
     Parameters
     ----------
@@ -295,6 +302,7 @@ class ParallelTempering(Sampler):
         check_number(self, "n_betas", 2, math.inf, closed=True, kind=Integral)
 
     def start(self, rbm, X, rng):
+        check_normalised(rbm)
         v = _data_rows(X, self.n_betas * self.n_chains, rng)
         return {
             "epoch": 0,
@@ -311,63 +319,18 @@ class ParallelTempering(Sampler):
         # From the mean, because learned variances change what belongs to it.
         bias = rbm.visible.input_for_mean(state["mean"], rbm.p_visible)
         path = TemperedPath(rbm, bias)
-        rows, beta = _rows(v), _column(betas, v)
-        for _ in range(scheduled(self.k, state["epoch"])):
-            rows = path.gibbs(rows, beta, rng)
-        v = namespace(v).reshape(rows, v.shape)
+        v = gibbs_chains(path, v, betas, rng, scheduled(self.k, state["epoch"]))
         parity = n_updates % 2
-        v, accepted = _exchange(path, v, betas, parity, rng)
+        v, accepted = exchange(path, v, betas, parity, rng)
         rates = state["swap_rates"].copy()
         # A mean over all exchanges so far, at most over about the last 20.
         share = 1.0 / min(n_updates // 2 + 1, 20)
         rates[parity::2] += share * (accepted - rates[parity::2])
         if self.adapt and n_updates > 0:
-            betas = betas + 0.01 * (_even_betas(betas, rates) - betas)
+            betas = betas + 0.01 * (even_betas(betas, rates) - betas)
         state = {**state, "v": v, "betas": betas, "swap_rates": rates}
         cold = v[-1, ...]
         return cold, rbm.mean_hidden(cold), state | {"n_updates": n_updates + 1}
-
-
-def _rows(v):
-    """Chains (n_betas, n_chains, n_visible) as rows, those of one beta together."""
-    return namespace(v).reshape(v, (-1, v.shape[2]))
-
-
-def _column(betas, v):
-    """Inverse temperature of each of the rows of the chains `v`."""
-    column = np.repeat(betas, v.shape[1])[:, None]
-    return namespace(v).asarray(column, dtype=v.dtype)
-
-
-def _exchange(path, v, betas, parity, rng):
-    """Exchange the states of neighbours: new chains, mean probability of each pair."""
-    xp = namespace(v)
-    low, high = slice(parity, len(betas) - 1, 2), slice(parity + 1, len(betas), 2)
-    v_low, v_high = v[low, ...], v[high, ...]
-    if v_low.shape[0] == 0:  # of two temperatures, every other time
-        return v, np.zeros(0)
-
-    def gain(chains, new, old):
-        rows, new, old = _rows(chains), _column(new, chains), _column(old, chains)
-        return path.log_p(rows, new) - path.log_p(rows, old)
-
-    log_ratio = gain(v_low, betas[high], betas[low])
-    log_ratio = log_ratio + gain(v_high, betas[low], betas[high])
-    p = xp.exp(xp.clip(log_ratio, None, 0.0))
-    p = xp.reshape(p, v_low.shape[:2])
-    swap = (uniform(rng, p.shape, p) < p)[:, :, None]
-    v = xp.asarray(v, copy=True)
-    v[low, ...] = xp.where(swap, v_high, v_low)
-    v[high, ...] = xp.where(swap, v_low, v_high)
-    return v, np.array([float(mean) for mean in xp.mean(p, axis=1)])
-
-
-def _even_betas(betas, rates):
-    """Betas between which the rejections would be equal, by interpolation."""
-    # Where nothing is rejected, all stay where they are.
-    rejections = np.maximum(1.0 - rates, 1e-3)
-    total = np.concatenate([[0.0], np.cumsum(rejections)])
-    return np.interp(np.linspace(0.0, total[-1], len(betas)), total, betas)
 
 
 SAMPLERS = {"cd": CD, "pcd": PCD, "fpcd": FPCD, "pt": ParallelTempering}

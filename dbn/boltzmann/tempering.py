@@ -7,9 +7,24 @@ At inverse temperature beta the total inputs are
 and base energies are never scaled. At beta = 0 all units are independent, the visible
 ones with biases b_A that match the data; at beta = 1 it is the RBM. See Salakhutdinov
 and Murray (2008), "On the quantitative analysis of deep belief networks", section 4.1.
+
+The product v W, most of the work, is the same at every beta: what depends on `v` takes
+`x`, the hidden units' total input in the RBM, ``rbm.hidden_input(v)``.
 """
 
+import numpy as np
+
 from ..backend.array import namespace
+from ..backend.random import uniform
+
+
+def check_normalised(rbm):
+    """Raise a ValueError if a machine has units without a law, so no likelihood."""
+    for units in (rbm.visible, rbm.hidden):
+        if not units.normalised:
+            raise ValueError(
+                f"{rbm!r} has no likelihood: {units!r} has no law. Use ReLU()."
+            )
 
 
 class TemperedPath:
@@ -36,27 +51,18 @@ class TemperedPath:
         self.rbm = rbm
         self.base_bias = rbm.b if base_bias is None else base_bias
 
-    def hidden_input(self, v, beta):
-        """Total input of the hidden units, shape (n_rows, n_hidden)."""
-        return beta * self.rbm.hidden_input(v)
+    def log_ratio(self, v, x, old, new):
+        """Unnormalised log p_new(v) - log p_old(v), in nats, shape (n_rows,)."""
+        cgf, change = self.rbm.hidden.cgf, new - old
+        linear = change * (v @ (self.rbm.b - self.base_bias))[:, None]
+        return linear[:, 0] + (cgf(new * x) - cgf(old * x))
 
-    def visible_input(self, h, beta):
-        """Total input of the visible units, shape (n_rows, n_visible)."""
-        return (1.0 - beta) * self.base_bias + beta * self.rbm.visible_input(h)
-
-    def log_p(self, v, beta):
-        """Unnormalised log probability of visible rows, in nats, shape (n_rows,)."""
+    def gibbs(self, x, beta, rng):
+        """Visible rows after one step x -> h -> v of block Gibbs sampling at `beta`."""
         rbm = self.rbm
-        bias = (1.0 - beta) * self.base_bias + beta * rbm.b
-        linear = namespace(v).sum(v * bias, axis=1)
-        x = self.hidden_input(v, beta)
-        return linear + rbm.hidden.cgf(x) - rbm.visible.base_energy(v, rbm.p_visible)
-
-    def gibbs(self, v, beta, rng):
-        """One step v -> h -> v of block Gibbs sampling at `beta`."""
-        rbm = self.rbm
-        h = rbm.hidden.sample(self.hidden_input(v, beta), rng)
-        return rbm.visible.sample(self.visible_input(h, beta), rng, rbm.p_visible)
+        h = rbm.hidden.sample(beta * x, rng)
+        x_visible = (1.0 - beta) * self.base_bias + beta * rbm.visible_input(h)
+        return rbm.visible.sample(x_visible, rng, rbm.p_visible)
 
     def sample_base(self, n_rows, rng):
         """Exact draws of visible rows at beta = 0."""
@@ -70,3 +76,66 @@ class TemperedPath:
         hidden = namespace(rbm.c).zeros_like(rbm.c[None, :])
         log_z_visible = rbm.visible.cgf(self.base_bias[None, :], rbm.p_visible)
         return (log_z_visible + rbm.hidden.cgf(hidden))[0]
+
+
+# Chains at several temperatures have shape (n_betas, n_chains, n_visible).
+
+
+def gibbs_chains(path, v, betas, rng, steps):
+    """Chains after Gibbs steps, each at its temperature, in one product per step."""
+    rows, beta = _rows(v), _column(betas, v)
+    for _ in range(steps):
+        rows = path.gibbs(path.rbm.hidden_input(rows), beta, rng)
+    return namespace(v).reshape(rows, v.shape)
+
+
+def exchange(path, v, betas, parity, rng):
+    """Exchange states between the temperatures i and i + 1, i - parity even.
+
+    With the Metropolis probability min(1, p_i(v_j) p_j(v_i) / (p_i(v_i) p_j(v_j))) of
+    each two chains, which leaves the laws of both as they are.
+
+    Returns
+    -------
+    v : array of shape (n_betas, n_chains, n_visible)
+    accepted : ndarray of shape (number of pairs of temperatures,)
+        Mean of that probability.
+    """
+    xp = namespace(v)
+    low, high = slice(parity, len(betas) - 1, 2), slice(parity + 1, len(betas), 2)
+    v_low, v_high = v[low, ...], v[high, ...]
+    if v_low.shape[0] == 0:  # of two temperatures, every other time
+        return v, np.zeros(0)
+    beta_low, beta_high = _column(betas[low], v_low), _column(betas[high], v_low)
+
+    def gain(chains):
+        rows = _rows(chains)
+        x = path.rbm.hidden_input(rows)
+        return path.log_ratio(rows, x, beta_low, beta_high)
+
+    p = xp.exp(xp.clip(gain(v_low) - gain(v_high), None, 0.0))
+    p = xp.reshape(p, v_low.shape[:2])
+    swap = (uniform(rng, p.shape, p) < p)[:, :, None]
+    v = xp.asarray(v, copy=True)
+    v[low, ...] = xp.where(swap, v_high, v_low)
+    v[high, ...] = xp.where(swap, v_low, v_high)
+    return v, np.array([float(mean) for mean in xp.mean(p, axis=1)])
+
+
+def even_betas(betas, rates):
+    """Betas between which the rejections would be equal, by interpolation."""
+    # Where nothing is rejected, all stay where they are.
+    rejections = np.maximum(1.0 - rates, 1e-3)
+    total = np.concatenate([[0.0], np.cumsum(rejections)])
+    return np.interp(np.linspace(0.0, total[-1], len(betas)), total, betas)
+
+
+def _rows(v):
+    """Chains as rows, those of one beta together."""
+    return namespace(v).reshape(v, (-1, v.shape[2]))
+
+
+def _column(betas, v):
+    """Inverse temperature of each of the rows of the chains `v`."""
+    column = np.repeat(betas, v.shape[1])[:, None]
+    return namespace(v).asarray(column, dtype=v.dtype)

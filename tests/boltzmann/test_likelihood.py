@@ -7,6 +7,7 @@ import array_api_strict
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 from scipy.special import logsumexp
 
 from dbn import RBM
@@ -22,7 +23,7 @@ from dbn.boltzmann import (
     pseudo_log_likelihood,
     reverse_ais,
 )
-from dbn.boltzmann.likelihood import sample_exact
+from dbn.boltzmann.enumeration import sample_exact
 from tests.helpers import (
     Enumerated,
     binary_states,
@@ -372,9 +373,16 @@ def test_base_biases_change_the_path_and_not_the_result(function):
     assert spreads[0] < 0.5 * spreads[1]
 
 
-def test_base_biases_of_another_length_are_refused():
-    with pytest.raises(ValueError, match="broadcast"):
-        ais(machine(), base_bias=np.zeros(4))
+@pytest.mark.parametrize(
+    "base_bias", [np.zeros(4), np.zeros((1, 3)), 0.0], ids=np.shape
+)
+def test_base_biases_of_another_shape_are_refused(base_bias):
+    with pytest.raises(ValueError) as error:
+        ais(machine(), base_bias=base_bias)
+    assert str(error.value) == (
+        "base_bias must have shape (3,), one number for each visible unit; its shape "
+        f"is {np.shape(base_bias)}."
+    )
 
 
 def test_temperatures_can_be_given():
@@ -402,10 +410,20 @@ def test_wrong_temperatures_are_refused(function, betas):
     )
 
 
-@pytest.mark.parametrize("n_chains", [1, 0, 2.0, None])
-def test_a_wrong_number_of_chains_is_refused(n_chains):
-    with pytest.raises(ValueError, match=f"at least 2; it is {n_chains}"):
-        ais(machine(), n_chains=n_chains)
+@pytest.mark.parametrize("n_chains", [1, 0, -3, 2.0, None])
+@pytest.mark.parametrize("function", [ais, reverse_ais])
+def test_a_wrong_number_of_chains_is_refused(function, n_chains):
+    with pytest.raises(ValueError) as error:
+        function(machine(), n_chains=n_chains)
+    assert str(error.value) == (
+        f"n_chains must be an integer of at least 2; it is {n_chains}."
+    )
+
+
+@pytest.mark.parametrize("burn_in", [-1, 1.5, None])
+def test_a_wrong_burn_in_is_refused(burn_in):
+    with pytest.raises(ValueError, match=f"burn_in .* at least 0; it is {burn_in}"):
+        reverse_ais(machine(), burn_in=burn_in)
 
 
 def test_reverse_annealing_without_exact_draws_says_so():
@@ -579,11 +597,38 @@ def test_pseudo_log_likelihood_of_continuous_units_is_refused(visible):
     )
 
 
-def test_pseudo_log_likelihood_checks_the_rows():
+NOT_ONE_HOT = [[0, 0, 0], [1, 1, 0], [2, -1, 0], [1, 0, np.nan]]
+
+
+@pytest.mark.parametrize("row", NOT_ONE_HOT, ids=str)
+def test_pseudo_log_likelihood_refuses_groups_that_are_not_one_hot(row):
+    rbm, rows = RBM(3, 2, visible=Softmax(3)), np.array([[0.0, 1.0, 0.0], row])
+    with pytest.raises(ValueError, match="one-hot, or probabilities; 1 of 2 groups"):
+        pseudo_log_likelihood(rbm, rows)
+
+
+@pytest.mark.parametrize("value", [2.0, -0.1, np.nan])
+def test_pseudo_log_likelihood_refuses_bits_that_are_none(value):
     with pytest.raises(ValueError, match=r"values in \[0, 1\]"):
-        pseudo_log_likelihood(RBM(3, 2), np.full((1, 3), 2.0))
-    with pytest.raises(ValueError, match="one-hot"):
-        pseudo_log_likelihood(RBM(3, 2, visible=Softmax(3)), np.zeros((1, 3)))
+        pseudo_log_likelihood(RBM(3, 2), np.full((1, 3), value))
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (3,), (2, 3, 1)], ids=str)
+def test_pseudo_log_likelihood_refuses_rows_of_another_machine(shape):
+    with pytest.raises(ValueError) as error:
+        pseudo_log_likelihood(RBM(3, 2), np.zeros(shape))
+    assert str(error.value) == (
+        "v must have shape (n_rows, 3), a column for each visible unit; its shape is "
+        f"{shape}."
+    )
+
+
+@pytest.mark.parametrize("visible", [Bernoulli(), Softmax(3)], ids=repr)
+def test_pseudo_log_likelihood_of_sparse_rows(visible):
+    rbm = machine(visible)
+    v = Brute(rbm).v
+    expected = pseudo_log_likelihood(rbm, v)
+    assert_array_equal(pseudo_log_likelihood(rbm, csr_array(v)), expected)
 
 
 # Other array libraries.

@@ -7,6 +7,7 @@ import array_api_strict
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 from scipy.special import logsumexp
 from sklearn.base import clone
 
@@ -186,7 +187,7 @@ def test_chains_of_every_temperature_stay_at_their_law():
 
 
 def test_wrong_exchanges_would_be_seen_to_drift(monkeypatch):
-    monkeypatch.setattr(TemperedPath, "log_p", lambda self, v, beta: 0.0 * v[:, 0])
+    monkeypatch.setattr(TemperedPath, "log_ratio", lambda self, v, *_: 0.0 * v[:, 0])
     rbm, rng = tiny(), make_rng(0)
     start = exact_state(TEMPERED, rbm, rng)
     _, _, state = calls(TEMPERED, rbm, 4, start, rng)
@@ -425,6 +426,22 @@ def test_what_holds_in_numpy_holds_in_the_array_api(kind):
         assert_allclose(np.asarray(result), reference, rtol=1e-12)
 
 
+@each_sampler
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sparse_rows_are_as_good_and_chains_are_dense(kind, dtype):
+    rbm, rows = tiny(dtype=dtype), X.astype(dtype)
+    expected = small(kind).start(rbm, rows, make_rng(0))
+    state = small(kind).start(rbm, csr_array(rows), make_rng(0))
+    for key, value in expected.items():
+        assert type(state[key]) is type(value)
+        assert_allclose(state[key], value, rtol=1e-6)
+    v, h, expected = calls(small(kind), rbm, 3, rows=rows)
+    v_sparse, h_sparse, state = calls(small(kind), rbm, 3, rows=csr_array(rows))
+    assert_array_equal(v_sparse, v)
+    assert_allclose(h_sparse, h, rtol=1e-6)
+    assert_allclose(state.get("fast", 0.0), expected.get("fast", 0.0), atol=1e-6)
+
+
 # Errors.
 
 NUMBERS = [
@@ -465,9 +482,11 @@ def test_fast_parameters_of_another_machine_are_refused():
         calls(small(FPCD), tiny(sizes=(3, 3)), state=state)
 
 
-def test_exchange_needs_a_normalised_law():
-    with pytest.raises(ValueError, match="no normalised law"):
-        calls(small(ParallelTempering), RBM(3, 2, hidden=ReLU(noisy=True)))
+@pytest.mark.parametrize("side", ["visible", "hidden"])
+def test_exchange_needs_a_normalised_law(side):
+    rbm = RBM(3, 2, **{side: ReLU(noisy=True)})
+    with pytest.raises(ValueError, match=r"has no law. Use ReLU\(\)"):
+        small(ParallelTempering).start(rbm, X, make_rng(0))
 
 
 def test_names():

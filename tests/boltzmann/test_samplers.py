@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 
 from dbn import RBM
 from dbn.backend.array import sigmoid
@@ -162,6 +163,16 @@ def test_float32_is_kept(sample_visible):
     rbm = RBM(3, 2, dtype=np.float32).initialize(make_rng(0))
     sampler, v = CD(k=2, sample_visible=sample_visible), np.ones((2, 3), np.float32)
     assert {a.dtype for a in negative(rbm, sampler, v, make_rng(0))} == {v.dtype}
+
+
+@pytest.mark.parametrize("sample_visible", [False, True])
+def test_sparse_rows_give_the_negative_phase_of_dense_ones(sample_visible):
+    rbm, sampler = tiny(), CD(k=2, sample_visible=sample_visible)
+    expected = negative(rbm, sampler, X_TRAIN, make_rng(0))
+    result = negative(rbm, sampler, csr_array(X_TRAIN), make_rng(0))
+    for sparse, reference in zip(result, expected, strict=True):
+        assert isinstance(sparse, np.ndarray)
+        assert_allclose(sparse, reference, rtol=1e-12)
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.5, "1", None])

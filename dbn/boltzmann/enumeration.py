@@ -1,0 +1,159 @@
+"""Machines small enough for exact results: log Z and independent draws.
+
+The layer with fewer states is enumerated, in blocks and in float64, and the other is
+summed out in closed form.
+"""
+
+import copy
+import math
+
+import numpy as np
+from scipy.special import logsumexp
+
+from ..backend.array import namespace
+from ..backend.parameters import Parameters
+from ..backend.random import normal
+from .tempering import check_normalised
+from .units import Bernoulli, Gaussian, Softmax
+
+MAX_STATES = 2**20
+BLOCK_SIZE = 2**12
+
+
+def _in_double(rbm):
+    """The same machine in float64."""
+    xp, double = namespace(rbm.params.flat), copy.copy(rbm)
+    flat = xp.asarray(rbm.params.flat, dtype=xp.float64)
+    double.params = Parameters(rbm.params.shapes, flat)
+    return double
+
+
+def _is_gaussian(rbm):
+    return isinstance(rbm.visible, Gaussian) and isinstance(rbm.hidden, Gaussian)
+
+
+def _n_states(units, n):
+    """Number of states of `n` units; infinite where they are not discrete."""
+    if isinstance(units, Softmax):
+        return units.n_states ** (n // units.n_states)
+    return 2**n if isinstance(units, Bernoulli) else math.inf
+
+
+def _smaller_layer(rbm):
+    """Name and number of states of the layer with fewer states."""
+    n_visible, n_hidden = rbm.params.shapes["W"]
+    layers = ("hidden", rbm.hidden, n_hidden), ("visible", rbm.visible, n_visible)
+    counts = [(name, _n_states(units, n)) for name, units, n in layers]
+    return min(counts, key=lambda count: count[1])
+
+
+def is_enumerable(rbm, max_states=MAX_STATES):
+    """Whether `exact_log_z` takes a machine, as far as its size and units go."""
+    return _is_gaussian(rbm) or _smaller_layer(rbm)[1] <= max_states
+
+
+def _refuse(rbm, max_states):
+    layer, n = _smaller_layer(rbm)
+    if n == math.inf:
+        raise ValueError(
+            "exact_log_z needs Bernoulli or Softmax units on one side, or Gaussian "
+            f"units on both; the machine is {rbm!r}. Use ais."
+        )
+    raise ValueError(
+        f"exact_log_z needs a layer of at most max_states={max_states} states; the "
+        f"smaller layer, {layer}, has 2^{math.log2(n):.1f}. Use ais, or raise it."
+    )
+
+
+def _states(rbm, layer, index):
+    """Rows of a layer's states at the integers `index`, in the machine's library."""
+    n = rbm.params.shapes["W"][layer == "hidden"]
+    size = getattr(getattr(rbm, layer), "n_states", 1)
+    if size == 1:  # Bernoulli
+        rows = index[:, None] >> np.arange(n) & 1
+    else:
+        digits = index[:, None] // size ** np.arange(n // size) % size
+        rows = (digits[:, :, None] == np.arange(size)).reshape(-1, n)
+    return namespace(rbm.W).asarray(rows.astype(float), dtype=rbm.W.dtype)
+
+
+def _log_p_blocks(rbm, block_size):
+    """Yield unnormalised log p of the smaller layer's states, in float64."""
+    layer, n_states = _smaller_layer(rbm)
+    rbm = _in_double(rbm)
+    for start in range(0, n_states, block_size):
+        u = _states(rbm, layer, np.arange(start, min(start + block_size, n_states)))
+        if layer == "visible":
+            log_p = -rbm.free_energy(u)
+        else:
+            cgf = rbm.visible.cgf(rbm.visible_input(u), rbm.p_visible)
+            log_p = u @ rbm.c + cgf - rbm.hidden.base_energy(u)
+        yield np.asarray(log_p)
+
+
+def _hidden_normal(rbm):
+    """Cholesky factor L of the hidden precision A = I - W' S W, and L^-1 A mean."""
+    rbm.check_proper()
+    xp, W = namespace(rbm.W), rbm.W
+    scaled = rbm.visible.variance(rbm.b[None, :], rbm.p_visible)[0, :, None] * W
+    L = xp.linalg.cholesky(xp.eye(W.shape[1], dtype=W.dtype) - W.T @ scaled)
+    return L, xp.linalg.solve(L, (rbm.c + rbm.b @ scaled)[:, None])
+
+
+def exact_log_z(rbm, *, max_states=MAX_STATES, block_size=BLOCK_SIZE):
+    """Exact log partition function, in nats.
+
+    The Bernoulli or Softmax layer with fewer states is enumerated, the other summed out
+    in closed form; with Gaussian units on both sides it is the normaliser of a
+    multivariate normal law. Computed in float64. See Salakhutdinov and Murray (2008),
+    "On the quantitative analysis of deep belief networks".
+
+    Parameters
+    ----------
+    rbm : RBM
+    max_states : int, default=2**20
+        Largest number of states to enumerate: 20 binary units.
+    block_size : int, default=2**12
+        States computed at a time, which bounds the memory.
+
+    Raises
+    ------
+    ValueError
+        If there is neither a layer of at most `max_states` states nor a closed form, or
+        the machine has no law: ``ReLU(noisy=True)``, improper Gaussian machines.
+
+    Examples
+    --------
+    >>> from dbn import RBM
+    >>> from dbn.boltzmann import exact_log_z
+    >>> round(exact_log_z(RBM(3, 2)), 4)  # 5 free binary units: 5 log 2
+    3.4657
+    """
+    check_normalised(rbm)
+    if not is_enumerable(rbm, max_states):
+        _refuse(rbm, max_states)
+    if not _is_gaussian(rbm):
+        blocks = [logsumexp(log_p) for log_p in _log_p_blocks(rbm, block_size)]
+        return float(logsumexp(blocks))
+    rbm = _in_double(rbm)
+    (L, y), xp = _hidden_normal(rbm), namespace(rbm.W)
+    log_z = rbm.visible.cgf(rbm.b[None, :], rbm.p_visible)[0]
+    log_z += 0.5 * L.shape[0] * math.log(2.0 * math.pi) + 0.5 * xp.sum(y**2)
+    return float(log_z - xp.sum(xp.log(xp.linalg.diagonal(L))))
+
+
+def sample_exact(rbm, n_samples, rng):
+    """Independent visible rows of a machine with exact results (of any size)."""
+    xp = namespace(rbm.W)
+    if _is_gaussian(rbm):
+        L, y = _hidden_normal(_in_double(rbm))
+        # Mean A^-1 k, covariance A^-1.
+        h = xp.linalg.solve(L.T, y + normal(rng, (L.shape[0], n_samples), L)).T
+        return rbm.sample_visible(xp.asarray(h, dtype=rbm.W.dtype), rng)
+    log_p = np.concatenate(list(_log_p_blocks(rbm, BLOCK_SIZE)))
+    below = np.cumsum(np.exp(log_p - np.max(log_p)))
+    # Without the last entry, to which the largest draw may be rounded up.
+    index = np.searchsorted(below[:-1], below[-1] * rng.random(n_samples), side="right")
+    layer, _ = _smaller_layer(rbm)
+    u = _states(rbm, layer, index)
+    return u if layer == "visible" else rbm.sample_visible(u, rng)
