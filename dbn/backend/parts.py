@@ -4,10 +4,11 @@ A part is a specification: its constructor stores hyper-parameters and nothing c
 them. It is a scikit-learn estimator for `get_params`, `set_params`, `clone` and `repr`
 only. Users name a part by a string or hand over an object.
 
-A hyper-parameter may follow a schedule: a tuple of ``(epoch, value)`` pairs, each value
-holding from its epoch on (epochs count from 0).
+A hyper-parameter may follow a schedule: a `Schedule`, or a tuple of ``(epoch, value)``
+pairs, each value holding from its epoch on (epochs count from 0).
 """
 
+import math
 from abc import ABC
 from numbers import Integral, Real
 
@@ -50,12 +51,84 @@ def get_part(part, kind, table, parameter):
     )
 
 
+class Schedule(Part):
+    """A number that moves from `start` to `end` while training goes on.
+
+    With t growing from 0 at epoch `hold` to 1 at epoch `epochs`, the value is
+
+    - linear: start + (end - start) t
+    - cosine: end + (start - end) (1 + cos(pi t)) / 2
+      (Loshchilov and Hutter 2017, equation 5, without restarts)
+    - exponential: start (end / start)^t
+    - inverse: start / (1 + (start / end - 1) t)
+
+    and it is constant before and after. Steps need no class: ``((0, 0.1), (50, 0.01))``
+    is 0.1 and, from epoch 50 on, 0.01.
+
+    Parameters
+    ----------
+    start, end : float
+    epochs : int
+        Epoch at which `end` is reached: the number of epochs of the training.
+    kind : {"linear", "cosine", "exponential", "inverse"}, default="linear"
+        Of the last two, `start` and `end` must be positive.
+    hold : int, default=0
+        Epochs for which the value stays at `start`.
+
+    Raises
+    ------
+    ValueError
+        When training starts, if a parameter is not accepted.
+
+    Examples
+    --------
+    >>> from dbn.training import SGD, Schedule
+    >>> rate = Schedule(0.05, 0.0, epochs=60, hold=30)
+    >>> [rate(epoch) for epoch in (0, 30, 45, 60)]
+    [0.05, 0.05, 0.025, 0.0]
+    >>> SGD(rate, momentum=0.0).learning_rate.end
+    0.0
+    """
+
+    def __init__(self, start, end, *, epochs, kind="linear", hold=0):
+        self.start = start
+        self.end = end
+        self.epochs = epochs
+        self.kind = kind
+        self.hold = hold
+
+    def validate(self):
+        check_number(self, "epochs", 1, math.inf, closed=True, kind=Integral)
+        check_number(self, "hold", 0, self.epochs, closed=True, kind=Integral)
+        if self.kind not in ("linear", "cosine", "exponential", "inverse"):
+            raise ValueError(
+                f"Schedule: kind is {self.kind!r}; use 'linear', 'cosine', "
+                "'exponential' or 'inverse'."
+            )
+        if self.kind in ("exponential", "inverse"):
+            check_number(self, "start", 0, math.inf)
+            check_number(self, "end", 0, math.inf)
+
+    def __call__(self, epoch):
+        """Value at an epoch."""
+        start, end = self.start, self.end
+        t = (epoch - self.hold) / (self.epochs - self.hold)
+        t = min(max(t, 0.0), 1.0)
+        if self.kind == "linear":
+            return start + (end - start) * t
+        if self.kind == "cosine":
+            return end + (start - end) * (1.0 + math.cos(math.pi * t)) / 2.0
+        if self.kind == "exponential":
+            return start * (end / start) ** t
+        return start / (1.0 + (start / end - 1.0) * t)
+
+
 def scheduled(value, epoch):
     """Value of a number or schedule at an epoch.
 
     Parameters
     ----------
-    value : float or tuple of (int, float)
+    value : float, tuple of (int, float) or Schedule
         A constant, or ``((epoch, value), ...)`` in ascending order from epoch 0.
     epoch : int
 
@@ -67,6 +140,8 @@ def scheduled(value, epoch):
     """
     if isinstance(value, Real):
         return value
+    if isinstance(value, Schedule):
+        return value(epoch)
     return [v for start, v in value if start <= epoch][-1]
 
 
@@ -89,7 +164,11 @@ def check_number(part, name, low, high, *, closed=False, schedule=False, kind=Re
     """
     value = getattr(part, name)
     values, accepted = [value], "an integer" if kind is Integral else "a number"
-    if schedule and not isinstance(value, kind):
+    if schedule and isinstance(value, Schedule) and kind is Real:
+        value.validate()
+        # What is approached, but only reached when training is over, may be the end.
+        values = [value.start, value.end if value.end != low else value.start]
+    elif schedule and not isinstance(value, kind):
         accepted += " or a schedule ((0, value), (epoch, value), ...)"
         try:
             starts = [start for start, _ in value]

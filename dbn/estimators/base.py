@@ -1,27 +1,23 @@
 """What the four estimators share: input, preprocessing, nested parameters."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
+from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_array
+from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.validation import (
     _check_sample_weight,
+    _num_samples,
     check_is_fitted,
     validate_data,
 )
 
-from ..backend.array import extent
-from ..boltzmann import Gaussian, ais, exact_log_z, get_units, reverse_ais
-from ..boltzmann.likelihood import is_enumerable
+from ..backend.array import dense, extent
+from ..boltzmann import Gaussian, get_units
+from ..training.contrastive import monitored_rows
 
 # What to pass so that nested parameters exist.
 _PART_EXAMPLES = {
@@ -84,12 +80,18 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         y = y if isinstance(y, str | None) else y[used]
         return X[used], y, weight[used]
 
-    _accept_sparse = False
-
     def _accepted(self):
         """Options of scikit-learn's validation of X."""
-        dtypes = [np.float64, np.float32]
-        return {"dtype": dtypes, "accept_sparse": self._accept_sparse}
+        return {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        visible = self._first_visible()
+        gaussian = isinstance(visible, Gaussian) or (
+            isinstance(visible, str) and visible == "gaussian"
+        )
+        tags.input_tags.sparse = not gaussian
+        return tags
 
     def _fit_visible(self, X, weight, visible):
         """Choose the visible units; return X in their range."""
@@ -126,56 +128,21 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         W = W / self.scale_[:, None]
         return W, c - self.mean_ @ W
 
+    def _monitored_rows(self, X):
+        """Evenly spaced rows of X as the machine in training sees them."""
+        X = _safe_indexing(X, monitored_rows(_num_samples(X)))
+        X = check_array(X, **self._accepted())
+        *below, machine = self._machines
+        rows = dense(self._encode(X)).astype(machine.W.dtype, copy=False)
+        for rbm in below:
+            rows = rbm.mean_hidden(rows)
+        return rows
+
     def _rows(self, X):
         """Validate the input of transform or predict; return it encoded."""
         check_is_fitted(self)
         X = validate_data(self, X, **self._accepted(), reset=False)
         return self._encode(X)
-
-
-class DensityTransformer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstimator
-):
-    """Base of the transformers, which are density models of X as well."""
-
-    _accept_sparse = "csr"
-
-    def score(self, X, y=None):
-        """Mean log-likelihood of the rows, in nats: see `score_samples`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : Ignored
-
-        Returns
-        -------
-        float
-        """
-        return float(np.mean(self.score_samples(X)))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        visible = self._first_visible()
-        tags.input_tags.sparse = visible != "gaussian" and not isinstance(
-            visible, Gaussian
-        )
-        return tags
-
-    def _density(self, log_p):
-        """Log density of X as given, from that of the rows as the units see them."""
-        return log_p if self.mean_ is None else log_p - np.log(self.scale_).sum()
-
-    def _hidden_rows(self, H):
-        """Validate the input of inverse_transform."""
-        check_is_fitted(self)
-        H = check_array(H, dtype=[np.float64, np.float32])
-        if H.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"H has {H.shape[1]} columns; there are {self._n_features_out} (top) "
-                "hidden units. Pass what transform returns."
-            )
-        return H
 
 
 def check_layer_sizes(sizes):
@@ -192,36 +159,3 @@ def check_layer_sizes(sizes):
             f"hidden_layer_sizes must be one or more positive integers; it is {sizes}."
         )
     return [int(n) for n in found]
-
-
-def estimate_log_z(rbm, base_bias, seed):
-    """Log partition function: exact where cheap, else the larger of two estimates.
-
-    Parameters
-    ----------
-    rbm : RBM
-    base_bias : array of shape (n_visible,)
-        Visible biases that match the data, where annealing starts.
-    seed : int
-
-    Warns
-    -----
-    RuntimeWarning
-        When the effective sample size is below 10 %, or the estimates from below and
-        from above differ by more than 1 nat.
-    """
-    if is_enumerable(rbm, 2**16):
-        return exact_log_z(rbm)
-    options = {"base_bias": base_bias, "random_state": seed}
-    below, above = ais(rbm, **options), reverse_ais(rbm, **options)
-    gap = above.log_z - below.log_z
-    ess = min(below.ess, above.ess) / len(below.log_weights)
-    if abs(gap) > 1.0 or ess < 0.1:
-        warnings.warn(
-            f"Log Z is uncertain: {below.log_z:.2f} from below and {above.log_z:.2f} "
-            f"from above, with an effective sample size of {ess:.0%}. The larger is "
-            "used. Run dbn.boltzmann.ais and reverse_ais with more betas and chains.",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-    return max(below.log_z, above.log_z)

@@ -3,9 +3,11 @@
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.callback import with_callbacks
-from sklearn.preprocessing import LabelEncoder
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from ..backend.array import dense, log_softmax, softplus
 from .predictor import DBNPredictor
 
 
@@ -21,27 +23,66 @@ class DBNClassifier(ClassifierMixin, DBNPredictor):
     ----------
     hidden_layer_sizes : sequence of int, default=(256,)
         Numbers of hidden units, from the data upwards.
-    init : str, Initializer or FrozenEstimator, default="dbn"
-        Where the weights start. "dbn" pretrains a deep belief network on the rows of X
-        and copies its weights. A name ("xavier_uniform", "xavier_normal",
-        "he_uniform", "he_normal", also as ``glorot_*`` and ``kaiming_*``; "zeros";
-        "normal") or an `Initializer` draws them.
-        ``FrozenEstimator(fitted DBNTransformer)`` copies from a stack that was
-        pretrained before, on any rows: pretrain once, fine-tune many times.
+    init : str, Initializer, list, DBNTransformer or FrozenEstimator, default="dbn"
+        Where the weights start.
+
+        - "dbn" pretrains a deep belief network on all rows of X and copies its weights;
+          "dbn-resampled" and "dbn-shuffled" keep only their histogram (`Pretrained`).
+        - A name such as "xavier_uniform", "he_normal", "orthogonal" or "lsuv"
+          (`dbn.feedforward.get_initializer` lists them) or an `Initializer` draws them.
+        - A list of (W, c) pairs, one per layer, is copied.
+        - A `DBNTransformer` is pretrained on X with its own sizes and machines.
+        - ``FrozenEstimator(fitted DBNTransformer)`` copies from a stack that was
+          pretrained before, on any rows: pretrain once, fine-tune many times.
     rbm : RBMTransformer, list of RBMTransformer or None, default=None
         Prototype of every layer of the DBN, or one per layer, as in `DBNTransformer`.
-        Its `visible` also decides the preprocessing of X for every other `init`.
-    activation : {"logistic", "tanh", "relu"} or Activation, default="logistic"
-        Of the hidden layers. Bernoulli RBMs start logistic and, converted exactly,
-        tanh layers; "dbn" with "relu" is refused.
-    optimizer : {"sgd", "adam"} or Optimizer, default="adam"
+        Its `visible` also decides the preprocessing of X for every other `init`. None
+        takes the hidden units that go with the activation.
+    activation : str or Activation, default="logistic"
+        Of the hidden layers: "logistic", "tanh", "scaled_tanh", "relu", "leaky_relu",
+        "elu", "softsign", "softplus" or "identity". A DBN starts logistic, tanh
+        (converted exactly) and relu layers (from rectified hidden units).
+    dropout : float or sequence of float, default=0.0
+        Probability that a unit is dropped in training: one number for the hidden
+        layers, or one for the inputs and each hidden layer. Pretrained weights need no
+        rescaling.
+    batch_norm : bool, default=False
+        Whether hidden layers normalise their input over the batch. A pretrained net
+        starts with the predictions it would have without.
+    optimizer : {"sgd", "rmsprop", "adam", "adamw", "lbfgs", "cg"} or Optimizer, \
+default="adam"
         Of the fine-tuning.
     weight_decay : float, default=0.0
         lambda of lambda / 2 ||W||^2, added to the mean loss; biases are free.
+    max_norm : float or None, default=None
+        Bound of the norm of each unit's incoming weights.
+    learning_rate_multipliers : sequence of float or None, default=None
+        One per layer, from the data upwards, output included; 0 freezes a layer.
+    head_epochs : int, default=0
+        Fine-tuning epochs at the beginning in which only the output layer learns.
     batch_size : int, default=100
         Rows per update; the last batch of an epoch may be shorter.
     max_iter : int, default=100
         Number of fine-tuning epochs.
+    early_stopping : bool, default=False
+        Whether to stop when the validation score has not grown by more than `tol` for
+        `n_iter_no_change` epochs, and to return to the epoch with the best one. Rows
+        for it are `X_val` and `y_val` of `fit`, or else held out of X.
+    validation_fraction : float, default=0.1
+        Share of the labelled rows that early stopping holds out.
+    n_iter_no_change : int, default=10
+        Patience of early stopping, in epochs.
+    tol : float, default=1e-4
+        Growth of the validation score that counts.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes in fine-tuning; "balanced" makes all count alike.
+    unlabeled : scalar, default=None
+        The value of y that marks a row without a label, such as -1: it takes part
+        in pretraining only, and `score` leaves it out (scorers by name do not). None:
+        no value is special.
+    warm_start : bool, default=False
+        Whether `fit` goes on fine-tuning the net from an earlier fit, for another
+        `max_iter` epochs, instead of starting anew.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, shuffles and samples.
     verbose : int, default=0
@@ -50,7 +91,7 @@ class DBNClassifier(ClassifierMixin, DBNPredictor):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
+        The labels, sorted; for multi-label targets the columns of y.
     network_ : Network
         The trained net, over standardised rows when `visible_` is Gaussian.
     dbn_ : DBN
@@ -68,15 +109,15 @@ class DBNClassifier(ClassifierMixin, DBNPredictor):
         Mean training loss of each fine-tuning epoch, weight decay not counted, in
         nats.
     n_iter_ : int
-        Fine-tuning epochs that were run.
+        Fine-tuning epochs that were run, those before a warm start included.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
 
     Raises
     ------
     ValueError
-        In `fit`, for values outside [0, 1] with Bernoulli units, a single class, or
-        parts that do not fit together.
+        In `fit`, for values outside [0, 1] with Bernoulli units, a single class, no
+        labelled row, or parts that do not fit together.
     FloatingPointError
         In `fit`, when training diverges.
 
@@ -99,36 +140,160 @@ class DBNClassifier(ClassifierMixin, DBNPredictor):
     True
     """
 
+    _numeric_targets = False
+    _parameter_constraints: dict = {
+        **DBNPredictor._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(256,),
+        *,
+        init="dbn",
+        rbm=None,
+        activation="logistic",
+        dropout=0.0,
+        batch_norm=False,
+        optimizer="adam",
+        weight_decay=0.0,
+        max_norm=None,
+        learning_rate_multipliers=None,
+        head_epochs=0,
+        batch_size=100,
+        max_iter=100,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        class_weight=None,
+        unlabeled=None,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        options = {**locals()}
+        self.class_weight = class_weight
+        for name in ("self", "__class__", "class_weight"):
+            options.pop(name)
+        super().__init__(**options)
+
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
         """Initialize the net and fine-tune it.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-            Class labels: numbers or strings.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            A sparse matrix stays sparse.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels: numbers or strings; or a 0/1 column for each of several labels
+            that a row may have.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows in pretraining and fine-tuning; rows of weight zero are
             left out.
+        X_val, y_val : array-like, default=None
+            Rows that are not trained on: `history_` gets their loss and accuracy after
+            every epoch, and `early_stopping` watches them.
 
         Returns
         -------
         self : object
         """
-        rows, labels, weight = self._check_rows(X, sample_weight, y)
-        check_classification_targets(labels)
-        encoder = LabelEncoder().fit(labels)
-        self.classes_ = encoder.classes_
+        self._classes = None
+        return self._fit(X, y, sample_weight, X_val, y_val)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Fine-tune on the rows for one epoch, from where training stands.
+
+        The first call, unless `fit` came before, does all that `init` says on its rows:
+        pretraining too. Callbacks and `early_stopping` play no part.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        classes : array-like of shape (n_classes,), default=None
+            All classes of all calls, in the first call. Default: those of its y.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : object
+        """
+        self._classes = classes
+        return self._partial_fit(X, y, sample_weight)
+
+    def _fit_targets(self, job):
+        """Find the classes and the loss."""
+        if type_of_target(job.y) == "multilabel-indicator":
+            self._loss = "binary_cross_entropy"
+            self.classes_ = np.arange(job.y.shape[1])
+            return
+        self._loss = "cross_entropy"
+        check_classification_targets(job.y)
+        given = job.y if self._classes is None else np.asarray(self._classes)
+        self.classes_ = np.unique(column_or_1d(given, warn=True))
         if len(self.classes_) < 2:
             raise ValueError(
                 f"y has 1 class ({self.classes_.tolist()[0]!r}); a classifier needs at "
                 "least 2. Check the labels, or that sample_weight leaves rows of both."
             )
-        one_hot = np.eye(len(self.classes_), dtype=rows.dtype)
-        targets = one_hot[encoder.transform(labels)]
-        return self._fit(X, y, rows, targets, weight, "cross_entropy", sample_weight)
+
+    def _encode_targets(self, y, dtype):
+        if self._loss == "binary_cross_entropy":
+            if y.ndim != 2 or y.shape[1] != len(self.classes_):
+                raise ValueError(
+                    f"y has the shape {y.shape}; training began with "
+                    f"{len(self.classes_)} labels per row. Give a column for each."
+                )
+            return np.asarray(dense(y), dtype=dtype)
+        y = column_or_1d(y)
+        unseen = np.setdiff1d(y, self.classes_)
+        if len(unseen):
+            raise ValueError(
+                f"y holds {unseen.tolist()[:5]}, which is not among the classes "
+                f"{self.classes_.tolist()}. Pass classes, with all of them, to the "
+                "first partial_fit, or fit anew without warm_start."
+            )
+        found = np.searchsorted(self.classes_, y)
+        return np.eye(len(self.classes_), dtype=dtype)[found]
+
+    def _class_weighted(self, job):
+        if self.class_weight is None:
+            return job.label_weight
+        weight = compute_sample_weight(self.class_weight, job.y)
+        weight = weight.astype(job.rows.dtype)
+        return weight if job.label_weight is None else weight * job.label_weight
+
+    def _strata(self, targets):
+        multilabel = self._loss == "binary_cross_entropy"
+        return None if multilabel else targets.argmax(axis=1)
+
+    def _score(self, targets, predicted, weight):
+        """Accuracy; of several labels a row must have all right."""
+        if self._loss == "binary_cross_entropy":
+            right = ((predicted > 0.5) == (targets > 0.5)).all(axis=1)
+        else:
+            right = predicted.argmax(axis=1) == targets.argmax(axis=1)
+        return np.average(right, weights=weight)
+
+    def score(self, X, y, sample_weight=None):
+        """Accuracy on the labelled rows; with several labels, of all of a row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        return super().score(*self._with_labels(X, y, sample_weight))
 
     def decision_function(self, X):
         """Logits; for two classes their difference, class 1 minus class 0.
@@ -143,7 +308,8 @@ class DBNClassifier(ClassifierMixin, DBNPredictor):
         """
         rows = self._rows(X)
         z = self.network_.forward(rows)
-        return z[:, 1] - z[:, 0] if len(self.classes_) == 2 else z
+        two_classes = z.shape[1] == 2 and self._loss == "cross_entropy"
+        return z[:, 1] - z[:, 0] if two_classes else z
 
     def predict_proba(self, X):
         """Class probabilities, in the order of `classes_`.
@@ -155,12 +321,13 @@ class DBNClassifier(ClassifierMixin, DBNPredictor):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+            For multi-label targets, the probability of each label.
         """
         rows = self._rows(X)
         return self.network_.predict(rows)
 
-    def predict(self, X):
-        """The most probable class of each row.
+    def predict_log_proba(self, X):
+        """Logarithms of `predict_proba`, in nats.
 
         Parameters
         ----------
@@ -168,7 +335,31 @@ class DBNClassifier(ClassifierMixin, DBNPredictor):
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        ndarray of shape (n_samples, n_classes)
         """
         rows = self._rows(X)
-        return self.classes_[self.network_.forward(rows).argmax(axis=1)]
+        z = self.network_.forward(rows)
+        multilabel = self._loss == "binary_cross_entropy"
+        return -softplus(-z) if multilabel else log_softmax(z)
+
+    def predict(self, X):
+        """The most probable class of each row, or all labels above 1/2.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+        """
+        rows = self._rows(X)
+        z = self.network_.forward(rows)
+        if self._loss == "binary_cross_entropy":
+            return (z > 0.0).astype(int)
+        return self.classes_[z.argmax(axis=1)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

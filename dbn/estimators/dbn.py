@@ -13,7 +13,8 @@ from ..boltzmann import get_units
 from ..boltzmann.tempering import TemperedPath
 from ..training import pretrain
 from ..training.callbacks import fit_task
-from .base import DensityTransformer, check_layer_sizes, estimate_log_z
+from .base import check_layer_sizes
+from .density import DensityTransformer, estimate_log_z
 from .rbm import RBMTransformer
 
 
@@ -49,8 +50,15 @@ def layer_prototypes(rbm, n_layers):
     return prototypes
 
 
+def first_visible(rbm):
+    """The `visible` of the first prototype in an estimator's `rbm`."""
+    prototypes = rbm if isinstance(rbm, list | tuple) else [rbm]
+    return getattr(next(iter(prototypes), None), "visible", "auto")
+
+
 def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
     """Pretrain `estimator.dbn_` on rows in the range of `estimator.visible_`."""
+    estimator._machines = []  # for callbacks
     estimator.dbn_ = pretrain(
         rows,
         sizes,
@@ -62,7 +70,46 @@ def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
         sample_weight=weight,
         task=task,
         history=estimator.history_,
+        rbms=estimator._machines,
     )
+    del estimator._machines
+
+
+def adopt_stack(estimator, transformer, rows):
+    """Give an estimator the stack and preprocessing of a fitted DBNTransformer.
+
+    Returns the rows in the range of its visible units, and the sizes of its layers.
+
+    Raises
+    ------
+    ValueError
+        If the transformer is not fitted, or was fitted on other features.
+    """
+    if not isinstance(transformer, DBNTransformer) or not hasattr(transformer, "dbn_"):
+        raise ValueError(
+            "init=FrozenEstimator(...) needs a fitted DBNTransformer inside; got "
+            f"{transformer!r}. Fit one first."
+        )
+    shapes = [rbm.W.shape for rbm in transformer.dbn_.rbms]
+    if rows.shape[1] != shapes[0][0]:
+        raise ValueError(
+            f"X has {rows.shape[1]} features, but the DBN in init was fitted on "
+            f"{shapes[0][0]}. Use the same features for both."
+        )
+    mine, its = (
+        list(getattr(e, "feature_names_in_", [])) for e in (estimator, transformer)
+    )
+    if mine and its and mine != its:
+        raise ValueError(
+            f"X has the feature names {mine}, but the DBN in init was fitted on {its}. "
+            "Use the same features in the same order."
+        )
+    estimator.dbn_, estimator.visible_ = transformer.dbn_, transformer.visible_
+    for name in ("mean_", "scale_"):
+        value = getattr(transformer, name)
+        setattr(estimator, name, value if value is None else value.astype(rows.dtype))
+    estimator.visible_.check(rows)
+    return estimator._encode(rows), [n_hidden for _, n_hidden in shapes]
 
 
 class DBNTransformer(DensityTransformer):
@@ -263,8 +310,7 @@ class DBNTransformer(DensityTransformer):
         return self._decode(self.dbn_.sample(v_top, rng, steps))
 
     def _first_visible(self):
-        rbms = self.rbm if isinstance(self.rbm, list | tuple) else [self.rbm]
-        return getattr(next(iter(rbms), None), "visible", "auto")
+        return first_visible(self.rbm)
 
     @property
     def _n_features_out(self):

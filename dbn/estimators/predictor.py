@@ -1,15 +1,22 @@
 """What classifier and regressor share: a net, started by `init`, then fine-tuned."""
 
 import copy
+from dataclasses import dataclass
 from numbers import Integral, Real
 
+import numpy as np
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import train_test_split
+from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_y, validate_data
 
+from ..backend.array import take_rows
 from ..backend.random import make_rng
 from ..boltzmann import get_units
 from ..feedforward import (
     Activation,
+    Given,
     Initializer,
     Network,
     get_activation,
@@ -19,10 +26,18 @@ from ..feedforward.initializers import INITIALIZERS
 from ..feedforward.layers import ACTIVATIONS
 from ..training import Optimizer, Pretrained, finetune
 from ..training.callbacks import fit_task
+from ..training.finetuning import check_deterministic
+from ..training.loop import Task
 from ..training.optimizers import OPTIMIZERS, get_optimizer
-from ..training.pretraining import check_startable
+from ..training.pretraining import STRUCTURES, check_startable, matching_units
 from .base import DBNEstimator, check_layer_sizes
-from .dbn import DBNTransformer, layer_prototypes, train_stack
+from .dbn import (
+    DBNTransformer,
+    adopt_stack,
+    first_visible,
+    layer_prototypes,
+    train_stack,
+)
 from .rbm import RBMTransformer
 
 _DEFAULT_SIZES = (256,)
@@ -33,13 +48,31 @@ class DBNPredictor(DBNEstimator):
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Integral],
-        "init": [StrOptions({"dbn", *INITIALIZERS}), Initializer, FrozenEstimator],
+        "init": [
+            StrOptions({*STRUCTURES, *INITIALIZERS}),
+            Initializer,
+            DBNTransformer,
+            FrozenEstimator,
+            list,
+            tuple,
+        ],
         "rbm": [RBMTransformer, list, tuple, None],
         "activation": [StrOptions({*ACTIVATIONS}), Activation],
+        "dropout": [Interval(Real, 0, 1, closed="left"), list, tuple],
+        "batch_norm": ["boolean"],
         "optimizer": [StrOptions({*OPTIMIZERS}), Optimizer],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "learning_rate_multipliers": ["array-like", None],
+        "head_epochs": [Interval(Integral, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "unlabeled": "no_validation",
+        "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -51,10 +84,21 @@ class DBNPredictor(DBNEstimator):
         init="dbn",
         rbm=None,
         activation="logistic",
+        dropout=0.0,
+        batch_norm=False,
         optimizer="adam",
         weight_decay=0.0,
+        max_norm=None,
+        learning_rate_multipliers=None,
+        head_epochs=0,
         batch_size=100,
         max_iter=100,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        unlabeled=None,
+        warm_start=False,
         random_state=None,
         verbose=0,
     ):
@@ -62,124 +106,245 @@ class DBNPredictor(DBNEstimator):
         self.init = init
         self.rbm = rbm
         self.activation = activation
+        self.dropout = dropout
+        self.batch_norm = batch_norm
         self.optimizer = optimizer
         self.weight_decay = weight_decay
+        self.max_norm = max_norm
+        self.learning_rate_multipliers = learning_rate_multipliers
+        self.head_epochs = head_epochs
         self.batch_size = batch_size
         self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.unlabeled = unlabeled
+        self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
 
-    def _fit(self, X, y, rows, targets, weight, loss, data):
-        """Choose the start, build the net and fine-tune it.
-
-        `X`, `y` and `data` (the weights) are the user's own, for the callbacks; `rows`,
-        `targets` and `weight` are what is trained on.
-        """
-        # Streams of their own: every `init` meets the same shuffles.
-        rng, starting_rng, pretraining_rng = make_rng(self.random_state).spawn(3)
-        rows, sizes, prototypes = self._prepare(rows, weight)
-        self.network_ = Network(
-            [rows.shape[1], *sizes, targets.shape[1]],
-            activation=get_activation(self.activation),
-            loss=loss,
-            dtype=rows.dtype,
-        )
-        self.history_ = []
-        with fit_task(self, 1 if prototypes is None else 2, X, y, data) as task:
-            if prototypes is not None:
-                with task.subtask("pretrain", len(sizes)) as pretraining:
-                    train_stack(
-                        self,
-                        rows,
-                        weight,
-                        sizes,
-                        prototypes,
-                        pretraining_rng,
-                        pretraining,
-                    )
-            if prototypes is not None or isinstance(self.init, FrozenEstimator):
-                start = Pretrained(self.dbn_)
-            else:
-                start = get_initializer(self.init)
-            start.fill(self.network_, rows, starting_rng)
+    def _fit(self, X, y, sample_weight, X_val, y_val):
+        going_on = self.warm_start and hasattr(self, "network_")
+        job = self._begin(X, y, sample_weight, going_on)
+        validation = self._validation(job, X_val, y_val)
+        n_subtasks = 1 if job.prototypes is None else 2
+        with fit_task(self, n_subtasks, X, y, sample_weight) as task:
+            if not going_on:
+                self._initialize(job, task)
             with task.subtask("finetune", self.max_iter, self._snapshot) as finetuning:
-                finetune(
-                    self.network_,
-                    rows,
-                    targets,
-                    rng=rng,
-                    optimizer=self.optimizer,
-                    weight_decay=self.weight_decay,
-                    batch_size=self.batch_size,
-                    max_iter=self.max_iter,
-                    sample_weight=weight,
-                    task=finetuning,
-                    history=self.history_,
-                )
-                self.loss_curve_ = [e["loss"] for e in self.history_ if "loss" in e]
-                self.n_iter_ = len(self.loss_curve_)
+                self._finetune(job, self.max_iter, finetuning, validation)
         return self
+
+    def _partial_fit(self, X, y, sample_weight):
+        going_on = hasattr(self, "network_")
+        job = self._begin(X, y, sample_weight, going_on)
+        if not going_on:
+            self._initialize(job, Task())
+        self._finetune(job, 1, None, None)
+        return self
+
+    def _begin(self, X, y, sample_weight, going_on):
+        """Validate; choose classes, preprocessing and sizes, or keep them."""
+        optimizer = get_optimizer(self.optimizer)  # fails now, not after pretraining
+        check_deterministic(optimizer, np.any(self.dropout), self.batch_norm)
+        job = self._check_supervised(X, y, sample_weight, not going_on)
+        dtype = self.network_.params.flat.dtype if going_on else job.rows.dtype
+        if not going_on:
+            self._fit_targets(job)
+        job.targets = self._encode_targets(job.y, dtype)
+        job.label_weight = self._class_weighted(job)
+        if going_on:
+            self._check_unchanged()
+            job.rows = self._encode(job.rows).astype(dtype, copy=False)
+            self.visible_.check(job.rows)
+            # What somebody else holds, or loaded read-only, stays as it is.
+            self.network_ = copy.deepcopy(self.network_)
+            self._state = copy.deepcopy(self._state)
+            return job
+        job.rows, job.sizes, job.prototypes = self._prepare(job.rows, job.weight)
+        self._rng = make_rng(self.random_state)
+        self.history_, self._state = [], {}
+        return job
+
+    def _check_supervised(self, X, y, sample_weight, reset):
+        """Validate rows and targets; find the labelled rows."""
+        options = {"multi_output": True, "y_numeric": self._numeric_targets}
+        if self.unlabeled is None or y is None:
+            checked = self._check_rows(X, sample_weight, y, reset=reset, **options)
+            rows, y, weight = checked
+            return _Job(rows, weight, y, np.arange(rows.shape[0]), weight)
+        y = np.asarray(y)
+        check_consistent_length(X, y)
+        # Which rows remain shows in their indices.
+        rows, used, weight = self._check_rows(
+            X, sample_weight, np.arange(len(y)), reset=reset
+        )
+        labelled = np.flatnonzero(~self._marked(y[used]))
+        if len(labelled) == 0:
+            raise ValueError(
+                f"All {len(used)} rows are marked as unlabelled (y is "
+                f"{self.unlabeled!r}). Give labels to some, or use DBNTransformer, "
+                "which needs none."
+            )
+        y = _check_y(y[used][labelled], **options)
+        label_weight = None if weight is None else weight[labelled]
+        return _Job(rows, weight, y, labelled, label_weight)
+
+    def _marked(self, y):
+        """Which rows have no label."""
+        value = self.unlabeled
+        marked = y != y if value != value else y == value
+        return marked if y.ndim == 1 else marked.all(axis=1)
 
     def _prepare(self, rows, weight):
         """Rows in the range of the visible units, layer sizes, prototypes to train.
 
-        The prototypes are None unless ``init="dbn"``.
+        The prototypes are None unless a DBN is to be pretrained.
         """
         self.__dict__.pop("dbn_", None)  # of an earlier fit
-        get_optimizer(self.optimizer)  # fails now, not after pretraining
         if isinstance(self.init, FrozenEstimator):
-            return self._prepare_frozen(rows)
-        sizes = check_layer_sizes(self.hidden_layer_sizes)
-        prototypes = layer_prototypes(self.rbm, len(sizes))
-        rows = self._fit_visible(rows, weight, prototypes[0].visible)
-        if self.init != "dbn":
+            rows, sizes = adopt_stack(self, self.init.estimator, rows)
+            self._check_sizes(check_layer_sizes(self.hidden_layer_sizes), sizes)
             return rows, sizes, None
+        asked, rbm = check_layer_sizes(self.hidden_layer_sizes), self.rbm
+        if isinstance(self.init, DBNTransformer):
+            sizes, rbm = check_layer_sizes(self.init.hidden_layer_sizes), self.init.rbm
+            self._check_sizes(asked, sizes)
+            asked = sizes
+        activation = get_activation(self.activation)
+        default = RBMTransformer(hidden=matching_units(activation))
+        prototypes = layer_prototypes(default if rbm is None else rbm, len(asked))
+        rows = self._fit_visible(rows, weight, prototypes[0].visible)
+        if not self._pretrains():
+            return rows, asked, None
         for prototype in prototypes:
-            check_startable(
-                get_units(prototype.hidden), get_activation(self.activation)
-            )
-        return rows, sizes, prototypes
+            check_startable(get_units(prototype.hidden), activation)
+        return rows, asked, prototypes
 
-    def _prepare_frozen(self, rows):
-        """Sizes and preprocessing of the fitted DBNTransformer in `init`."""
-        transformer = self.init.estimator
-        if not isinstance(transformer, DBNTransformer) or not hasattr(
-            transformer, "dbn_"
-        ):
-            raise ValueError(
-                "init=FrozenEstimator(...) needs a fitted DBNTransformer inside; got "
-                f"{transformer!r}. Fit one first."
-            )
-        self.dbn_ = transformer.dbn_
-        shapes = [rbm.W.shape for rbm in self.dbn_.rbms]
-        sizes = [n_hidden for _, n_hidden in shapes]
-        asked = check_layer_sizes(self.hidden_layer_sizes)
+    def _pretrains(self):
+        named = isinstance(self.init, str) and self.init in STRUCTURES
+        return named or isinstance(self.init, DBNTransformer)
+
+    def _first_visible(self):
+        stack = self.init
+        if isinstance(stack, FrozenEstimator):
+            return getattr(stack.estimator, "visible_", "auto")
+        prototypes = stack.rbm if isinstance(stack, DBNTransformer) else self.rbm
+        return first_visible(prototypes)
+
+    def _check_sizes(self, asked, sizes):
         if asked not in (sizes, list(_DEFAULT_SIZES)):
             raise ValueError(
                 f"hidden_layer_sizes is {asked}, but the DBN in init has {sizes}. "
                 "Leave hidden_layer_sizes at its default, or give the same sizes."
             )
-        if rows.shape[1] != shapes[0][0]:
+
+    def _check_unchanged(self):
+        """Raise a ValueError if parameters ask for another net than the fitted."""
+        asked = check_layer_sizes(self.hidden_layer_sizes)
+        fitted = [W.shape[1] for W, _ in self.network_.dense[:-1]]
+        if asked not in (fitted, list(_DEFAULT_SIZES)):
             raise ValueError(
-                f"X has {rows.shape[1]} features, but the DBN in init was fitted on "
-                f"{shapes[0][0]}. Use the same features for both."
+                f"Training cannot go on with hidden_layer_sizes={asked}: the net has "
+                f"{fitted}. Set them back, or call fit with warm_start=False."
             )
-        mine, its = (
-            list(getattr(estimator, "feature_names_in_", []))
-            for estimator in (self, transformer)
+
+    def _initialize(self, job, task):
+        """Make the net and fill it as `init` says, after pretraining where it does."""
+        # Streams of their own: every `init` meets the same shuffles.
+        self._rng, starting_rng, pretraining_rng = self._rng.spawn(3)
+        if job.prototypes is not None:
+            seed = getattr(self.init, "random_state", None)
+            rng = pretraining_rng if seed is None else make_rng(seed)
+            with task.subtask("pretrain", len(job.sizes)) as pretraining:
+                train_stack(
+                    self,
+                    job.rows,
+                    job.weight,
+                    job.sizes,
+                    job.prototypes,
+                    rng,
+                    pretraining,
+                )
+        self.network_ = Network(
+            [job.rows.shape[1], *job.sizes, job.targets.shape[1]],
+            activation=get_activation(self.activation),
+            loss=self._loss,
+            dropout=self.dropout,
+            batch_norm=self.batch_norm,
+            dtype=job.rows.dtype,
         )
-        if mine and its and mine != its:
-            raise ValueError(
-                f"X has the feature names {mine}, but the DBN in init was fitted on "
-                f"{its}. Use the same features in the same order."
+        if hasattr(self, "dbn_"):
+            structure = self.init if isinstance(self.init, str) else "dbn"
+            start = Pretrained(self.dbn_, structure)
+        else:
+            start = get_initializer(self.init)
+        start.fill(self.network_, job.rows, starting_rng)
+        if self.batch_norm and isinstance(start, Pretrained | Given):
+            self.network_.calibrate(job.rows, job.weight)
+
+    def _validation(self, job, X_val, y_val):
+        """Rows, targets and weights that are not trained on, or None."""
+        if X_val is not None:
+            X_val, y_val = validate_data(
+                self, X_val, y_val, reset=False, multi_output=True, **self._accepted()
             )
-        self.visible_ = transformer.visible_
-        for name in ("mean_", "scale_"):
-            value = getattr(transformer, name)
-            value = value if value is None else value.astype(rows.dtype)
-            setattr(self, name, value)
-        self.visible_.check(rows)
-        return self._encode(rows), sizes, None
+            rows = self._encode(X_val).astype(job.rows.dtype, copy=False)
+            return rows, self._encode_targets(y_val, rows.dtype), None
+        if not self.early_stopping:
+            return None
+        train, held_out = train_test_split(
+            np.arange(len(job.targets)),
+            test_size=self.validation_fraction,
+            stratify=self._strata(job.targets),
+            random_state=int(self._rng.spawn(1)[0].integers(2**31)),
+        )
+        rows, targets, weight = job.labelled_rows()
+        job.targets, job.labelled = targets[train], job.labelled[train]
+        job.label_weight = None if weight is None else weight[train]
+        weight = None if weight is None else weight[held_out]
+        return take_rows(rows, held_out), targets[held_out], weight
+
+    def _finetune(self, job, max_iter, task, validation):
+        rows, targets, weight = job.labelled_rows()
+
+        def validate():
+            held_out, truth, its_weight = validation
+            z = self.network_.forward(held_out)
+            loss = self.network_.loss.value(z, truth, its_weight)
+            score = self._score(truth, self.network_.loss.predict(z), its_weight)
+            return {"validation_loss": float(loss), "validation_score": float(score)}
+
+        stopping = validation is not None and self.early_stopping
+        finetune(
+            self.network_,
+            rows,
+            targets,
+            rng=self._rng,
+            optimizer=self.optimizer,
+            weight_decay=self.weight_decay,
+            max_norm=self.max_norm,
+            learning_rate_multipliers=self.learning_rate_multipliers,
+            head_epochs=self.head_epochs,
+            batch_size=self.batch_size,
+            max_iter=max_iter,
+            sample_weight=weight,
+            validate=None if validation is None else validate,
+            patience=self.n_iter_no_change if stopping else None,
+            tol=self.tol,
+            task=task,
+            history=self.history_,
+            state=self._state,
+        )
+
+    def _with_labels(self, X, y, sample_weight):
+        """Only the labelled rows, for `score`."""
+        if self.unlabeled is None:
+            return X, y, sample_weight
+        labelled = np.flatnonzero(~self._marked(np.asarray(y)))
+        data = (X, np.asarray(y), sample_weight)
+        return [None if a is None else _safe_indexing(a, labelled) for a in data]
 
     def _snapshot(self):
         return {
@@ -187,9 +352,19 @@ class DBNPredictor(DBNEstimator):
             "history_": list(self.history_),
         }
 
+    @property
+    def loss_curve_(self):
+        """Mean training loss of each fine-tuning epoch."""
+        return [e["loss"] for e in self.history_ if e["phase"] == "finetune"]
+
+    @property
+    def n_iter_(self):
+        """Fine-tuning epochs that were run."""
+        return len(self.loss_curve_)
+
     def _folded(self):
         """The (W, c) of each dense layer, for X as the user has it."""
-        first, *rest = self.network_.dense
+        first, *rest = self.network_.folded()
         return [self._fold(*first), *rest]
 
     @property
@@ -201,3 +376,23 @@ class DBNPredictor(DBNEstimator):
     def intercepts_(self):
         """Biases of each layer, (n_out,), for X and y as given."""
         return [c for _, c in self._folded()]
+
+
+@dataclass
+class _Job:
+    """One call of fit or partial_fit, validated."""
+
+    rows: object  # all, as the visible units see them
+    weight: object  # of all rows, or None where they count alike
+    y: np.ndarray  # of the labelled rows, as given
+    labelled: np.ndarray  # their indices
+    label_weight: object  # of the labelled rows, class weights included, or None
+    targets: np.ndarray | None = None  # of the labelled rows, as the loss sees them
+    sizes: list | None = None
+    prototypes: list | None = None  # of the machines to pretrain, or None
+
+    def labelled_rows(self):
+        """Rows, targets and weights to fine-tune on."""
+        everything = len(self.labelled) == self.rows.shape[0]
+        rows = self.rows if everything else take_rows(self.rows, self.labelled)
+        return rows, self.targets, self.label_weight

@@ -2,6 +2,7 @@
 
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.callback import with_callbacks
+from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 
 from .predictor import DBNPredictor
@@ -17,27 +18,64 @@ class DBNRegressor(RegressorMixin, DBNPredictor):
     ----------
     hidden_layer_sizes : sequence of int, default=(256,)
         Numbers of hidden units, from the data upwards.
-    init : str, Initializer or FrozenEstimator, default="dbn"
-        Where the weights start. "dbn" pretrains a deep belief network on the rows of X
-        and copies its weights. A name ("xavier_uniform", "xavier_normal",
-        "he_uniform", "he_normal", also as ``glorot_*`` and ``kaiming_*``; "zeros";
-        "normal") or an `Initializer` draws them.
-        ``FrozenEstimator(fitted DBNTransformer)`` copies from a stack that was
-        pretrained before, on any rows: pretrain once, fine-tune many times.
+    init : str, Initializer, list, DBNTransformer or FrozenEstimator, default="dbn"
+        Where the weights start.
+
+        - "dbn" pretrains a deep belief network on all rows of X and copies its weights;
+          "dbn-resampled" and "dbn-shuffled" keep only their histogram (`Pretrained`).
+        - A name such as "xavier_uniform", "he_normal", "orthogonal" or "lsuv"
+          (`dbn.feedforward.get_initializer` lists them) or an `Initializer` draws them.
+        - A list of (W, c) pairs, one per layer, is copied.
+        - A `DBNTransformer` is pretrained on X with its own sizes and machines.
+        - ``FrozenEstimator(fitted DBNTransformer)`` copies from a stack that was
+          pretrained before, on any rows: pretrain once, fine-tune many times.
     rbm : RBMTransformer, list of RBMTransformer or None, default=None
         Prototype of every layer of the DBN, or one per layer, as in `DBNTransformer`.
-        Its `visible` also decides the preprocessing of X for every other `init`.
-    activation : {"logistic", "tanh", "relu"} or Activation, default="logistic"
-        Of the hidden layers. Bernoulli RBMs start logistic and, converted exactly,
-        tanh layers; "dbn" with "relu" is refused.
-    optimizer : {"sgd", "adam"} or Optimizer, default="adam"
+        Its `visible` also decides the preprocessing of X for every other `init`. None
+        takes the hidden units that go with the activation.
+    activation : str or Activation, default="logistic"
+        Of the hidden layers: "logistic", "tanh", "scaled_tanh", "relu", "leaky_relu",
+        "elu", "softsign", "softplus" or "identity". A DBN starts logistic, tanh
+        (converted exactly) and relu layers (from rectified hidden units).
+    dropout : float or sequence of float, default=0.0
+        Probability that a unit is dropped in training: one number for the hidden
+        layers, or one for the inputs and each hidden layer. Pretrained weights need no
+        rescaling.
+    batch_norm : bool, default=False
+        Whether hidden layers normalise their input over the batch. A pretrained net
+        starts with the predictions it would have without.
+    optimizer : {"sgd", "rmsprop", "adam", "adamw", "lbfgs", "cg"} or Optimizer, \
+default="adam"
         Of the fine-tuning.
     weight_decay : float, default=0.0
         lambda of lambda / 2 ||W||^2, added to the mean loss; biases are free.
+    max_norm : float or None, default=None
+        Bound of the norm of each unit's incoming weights.
+    learning_rate_multipliers : sequence of float or None, default=None
+        One per layer, from the data upwards, output included; 0 freezes a layer.
+    head_epochs : int, default=0
+        Fine-tuning epochs at the beginning in which only the output layer learns.
     batch_size : int, default=100
         Rows per update; the last batch of an epoch may be shorter.
     max_iter : int, default=100
         Number of fine-tuning epochs.
+    early_stopping : bool, default=False
+        Whether to stop when the validation score has not grown by more than `tol` for
+        `n_iter_no_change` epochs, and to return to the epoch with the best one. Rows
+        for it are `X_val` and `y_val` of `fit`, or else held out of X.
+    validation_fraction : float, default=0.1
+        Share of the labelled rows that early stopping holds out.
+    n_iter_no_change : int, default=10
+        Patience of early stopping, in epochs.
+    tol : float, default=1e-4
+        Growth of the validation score that counts.
+    unlabeled : scalar, default=None
+        The value of y that marks a row without a label, such as NaN: it takes part
+        in pretraining only, and `score` leaves it out (scorers by name do not). None:
+        no value is special.
+    warm_start : bool, default=False
+        Whether `fit` goes on fine-tuning the net from an earlier fit, for another
+        `max_iter` epochs, instead of starting anew.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, shuffles and samples.
     verbose : int, default=0
@@ -64,7 +102,7 @@ class DBNRegressor(RegressorMixin, DBNPredictor):
         Mean training loss of each fine-tuning epoch, weight decay not counted, in
         units of the standardised targets.
     n_iter_ : int
-        Fine-tuning epochs that were run.
+        Fine-tuning epochs that were run, those before a warm start included.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
 
@@ -89,34 +127,92 @@ class DBNRegressor(RegressorMixin, DBNPredictor):
     True
     """
 
+    _numeric_targets = True
+    _loss = "squared_error"
+
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
         """Initialize the net and fine-tune it.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            A sparse matrix stays sparse.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target values.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows in pretraining and fine-tuning; rows of weight zero are
             left out.
+        X_val, y_val : array-like, default=None
+            Rows that are not trained on: `history_` gets their loss and R^2 after every
+            epoch, and `early_stopping` watches them.
 
         Returns
         -------
         self : object
         """
-        rows, values, weight = self._check_rows(
-            X, sample_weight, y, multi_output=True, y_numeric=True
-        )
-        self._one_output = values.ndim == 1
-        values = values.reshape(len(values), -1)
-        scaler = StandardScaler().fit(values, sample_weight=weight)
-        self.y_mean_ = scaler.mean_.astype(rows.dtype)
-        self.y_scale_ = scaler.scale_.astype(rows.dtype)
-        targets = scaler.transform(values).astype(rows.dtype)
-        return self._fit(X, y, rows, targets, weight, "squared_error", sample_weight)
+        return self._fit(X, y, sample_weight, X_val, y_val)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Fine-tune on the rows for one epoch, from where training stands.
+
+        The first call, unless `fit` came before, does all that `init` says on its rows:
+        pretraining too; targets are standardised as in it. Callbacks and
+        `early_stopping` play no part.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : object
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def _fit_targets(self, job):
+        self._one_output = job.y.ndim == 1
+        values = job.y.reshape(len(job.y), -1)
+        scaler = StandardScaler().fit(values, sample_weight=job.label_weight)
+        self.y_mean_ = scaler.mean_.astype(job.rows.dtype)
+        self.y_scale_ = scaler.scale_.astype(job.rows.dtype)
+
+    def _encode_targets(self, y, dtype):
+        values = y.reshape(len(y), -1)
+        if values.shape[1] != len(self.y_mean_):
+            raise ValueError(
+                f"y has {values.shape[1]} outputs; training began with "
+                f"{len(self.y_mean_)}. Give as many."
+            )
+        return ((values - self.y_mean_) / self.y_scale_).astype(dtype)
+
+    def _class_weighted(self, job):
+        return job.label_weight
+
+    def _strata(self, targets):
+        return None
+
+    def _score(self, targets, predicted, weight):
+        return r2_score(targets, predicted, sample_weight=weight)
+
+    def score(self, X, y, sample_weight=None):
+        """Coefficient of determination R^2 on the labelled rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        return super().score(*self._with_labels(X, y, sample_weight))
 
     def predict(self, X):
         """Predicted targets, in the units of y.

@@ -13,6 +13,7 @@ from sklearn.preprocessing import MinMaxScaler
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
+from ..backend.array import dense
 from ..estimators import DBNClassifier, DBNTransformer, RBMTransformer
 from ..training import Adam
 from .comparison import Comparison, chosen
@@ -114,7 +115,7 @@ def compare_initializers(
     >>> len(result.records)  # 4 tuned nets and 4 contenders on 2 seeds
     12
     """
-    X, y = np.asarray(X, dtype=np.float32), np.asarray(y)
+    X, y = _as_arrays(X, y, name)
     protocol = _Protocol(
         inits=[tuple(pair) for pair in inits],
         nets=[tuple(int(n) for n in sizes) for sizes in hidden_layer_sizes],
@@ -129,7 +130,7 @@ def compare_initializers(
     n_test = len(X_test) if fixed else math.ceil(test_size * len(y))
     n_train, n_classes = len(y) - (0 if fixed else n_test), len(np.unique(y))
     protocol.check(n_train, n_classes)
-    test = (np.asarray(X_test, dtype=np.float32), np.asarray(y_test)) if fixed else None
+    test = _as_arrays(X_test, y_test, name) if fixed else None
     splits = [_split(X, y, test, n_test, protocol.budgets, s) for s in protocol.seeds]
 
     bar = tqdm(total=protocol.n_tasks(), desc="comparison", disable=not verbose)
@@ -155,6 +156,15 @@ def compare_initializers(
         "blas_threads": 1,
     }
     return Comparison(settings, tuned + tested)
+
+
+def _as_arrays(X, y, name):
+    if y is None:
+        raise ValueError(
+            f"Data set {name!r} has no labels; the comparison needs y. To compare "
+            "density models without labels, use RBMTransformer.score."
+        )
+    return np.asarray(dense(X), dtype=np.float32), np.asarray(y)
 
 
 def _limited(function, *args):

@@ -197,6 +197,21 @@ class Network:
                 layer.calibrate(X, p, weight)
             X = map_batches(partial(layer.forward, p=p), X)
 
+    def folded(self):
+        """The (W, c) of each dense layer, batch normalization in prediction included.
+
+        Returns
+        -------
+        list of (array of shape (n_in, n_out), array of shape (n_out,))
+        """
+        found = []
+        for layer, p in zip(self.layers, self._views(), strict=True):
+            if isinstance(layer, Dense):
+                found.append((p["W"], p["c"]))
+            elif isinstance(layer, BatchNorm):
+                found[-1] = layer.fold(*found[-1], p)
+        return found
+
     def limit_norms(self, max_norm):
         """Shorten each unit's vector of incoming weights to at most `max_norm`.
 

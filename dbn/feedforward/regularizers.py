@@ -1,5 +1,7 @@
 """What acts in training only: dropout, batch normalization and the max-norm bound."""
 
+from scipy.sparse import issparse
+
 from ..backend.array import mean_weights, namespace
 from ..backend.parts import check_number
 from ..backend.random import uniform
@@ -51,10 +53,18 @@ class Dropout(Layer):
                 "random stream; rng is None. Pass rng=numpy.random.Generator, or use "
                 "dropout=0."
             )
+        if issparse(x):  # what is zero needs no mask
+            y = x.copy()
+            y.data *= self._mask(x.data, rng)
+            return y, None
+        mask = self._mask(x, rng)
+        return x * mask, mask
+
+    def _mask(self, x, rng):
         kept = uniform(rng, x.shape, x) >= self.rate
         mask = namespace(x).asarray(kept, dtype=x.dtype)
         mask *= 1.0 / (1.0 - self.rate)
-        return x * mask, mask
+        return mask
 
     def backward(self, delta, x, y, p, g, input_gradient=True, cache=None):
         return delta * cache
@@ -150,6 +160,11 @@ class BatchNorm(Layer):
         pull += g["beta"]
         pull *= share[:, None]
         return (delta - pull) * (p["gamma"] / std)
+
+    def fold(self, W, c, p):
+        """Weights and biases of one dense layer that predicts like W, c and this."""
+        scale = p["gamma"] / self._std(p["variance"])
+        return W * scale, (c - p["mean"]) * scale + p["beta"]
 
     def calibrate(self, x, p, weight=None):
         """Make the layer the identity in prediction, with the moments of rows `x`.

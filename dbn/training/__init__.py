@@ -1,16 +1,31 @@
 """Training: optimizers, the epoch loop, pretraining, fine-tuning, progress."""
 
+from ..backend.parts import Schedule
 from .callbacks import TqdmBars
 from .contrastive import Sparsity, train_rbm
 from .finetuning import finetune
-from .optimizers import SGD, Adam, Optimizer, get_optimizer
+from .monitoring import RBMMonitor
+from .optimizers import (
+    LBFGS,
+    SGD,
+    Adam,
+    ConjugateGradient,
+    Optimizer,
+    RMSProp,
+    get_optimizer,
+)
 from .pretraining import Pretrained, pretrain
 
 __all__ = [
+    "LBFGS",
     "SGD",
     "Adam",
+    "ConjugateGradient",
     "Optimizer",
     "Pretrained",
+    "RBMMonitor",
+    "RMSProp",
+    "Schedule",
     "Sparsity",
     "TqdmBars",
     "finetune",

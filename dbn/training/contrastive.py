@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
+
 from ..backend.array import dense, mean_weights, namespace, take_rows
 from ..backend.parts import Part, check_number
 from ..boltzmann import Bernoulli, Softmax, get_sampler
-from .loop import Task, remembered, run_epochs
+from .loop import Task, make_step, remembered, run_epochs
 from .optimizers import SGD, get_optimizer
 
 
@@ -135,7 +137,7 @@ def train_rbm(
         Where progress is reported; default: nowhere.
     history : list, optional
         Receives a dict per epoch: ``"reconstruction_error"`` is the squared error per
-        visible unit of a mean-field pass up and down, over 100 to 1000 evenly spaced
+        visible unit of a mean-field pass up and down, over 50 to 1000 evenly spaced
         rows. It can fall while the model gets worse (Hinton 2010, section 5).
     layer : int, default=0
         Position in a stack, for `history` and errors.
@@ -163,6 +165,11 @@ def train_rbm(
     True
     """
     optimizer = get_optimizer(optimizer or default_optimizer(rbm))
+    if optimizer.searches:
+        raise ValueError(
+            f"{optimizer!r} searches along lines and needs a loss, which contrastive "
+            "divergence does not have. Use SGD, RMSProp or Adam for an RBM."
+        )
     sampler = get_sampler(sampler)
     state = {} if state is None else state
     if not state:
@@ -171,29 +178,25 @@ def train_rbm(
         # Moving mean activities: offsets of centering, and for sparsity.
         state["means"] = v_mean, rbm.mean_hidden(v_mean[None, :])[0, ...]
     remembered(state, "chains", sampler, lambda: sampler.start(rbm, X, rng))
-    gradient = _Gradient(
-        rbm,
-        X,
-        sample_weight,
-        state,
-        sampler,
-        centering,
-        l1,
-        get_sparsity(sparsity),
-        rng,
-    )
-    monitored = dense(monitored_rows(X))
+    parts = sampler, centering, l1, get_sparsity(sparsity)
+    gradient = _Gradient(rbm, X, sample_weight, state, parts, rng)
+    monitored = dense(take_rows(X, monitored_rows(X.shape[0])))
 
     def measure(loss):
         error = (rbm.mean_visible(rbm.mean_hidden(monitored)) - monitored) ** 2
         return {"reconstruction_error": float(namespace(error).mean(error))}
 
-    run_epochs(
+    step = make_step(
         gradient,
         rbm.params,
-        X.shape[0],
         optimizer=optimizer,
         weight_decay=weight_decay,
+        state=state,
+    )
+    run_epochs(
+        step,
+        rbm.params,
+        X.shape[0],
         batch_size=batch_size,
         max_iter=max_iter,
         rng=rng,
@@ -202,7 +205,7 @@ def train_rbm(
         entry={"phase": "pretrain", "layer": layer},
         measure=measure,
         name=f"Layer {layer}",
-        owner="RBM",
+        advice=f"Lower the RBM's learning_rate (now {optimizer.learning_rate}).",
         state=state,
     )
     return rbm
@@ -211,10 +214,10 @@ def train_rbm(
 class _Gradient:
     """The gradient of a batch; it moves the chains and the means in `state`."""
 
-    def __init__(self, rbm, X, weight, state, sampler, centering, l1, sparsity, rng):
-        self.rbm, self.X, self.weight, self.state = rbm, X, weight, state
-        self.sampler, self.centering, self.rng = sampler, centering, rng
-        self.l1, self.sparsity = l1, sparsity
+    def __init__(self, rbm, X, weight, state, parts, rng):
+        self.rbm, self.X, self.weight = rbm, X, weight
+        self.state, self.rng = state, rng
+        self.sampler, self.centering, self.l1, self.sparsity = parts
 
     def __call__(self, rows, grad, epoch):
         rbm, v = self.rbm, take_rows(self.X, rows)
@@ -243,8 +246,7 @@ class _Gradient:
             mean += rate * (w @ rows - mean)
 
 
-def monitored_rows(X):
-    """Evenly spaced rows: enough for a mean, and few beside the work of an epoch."""
-    n_rows = X.shape[0]
-    n_monitored = min(1000, max(100, n_rows // 20))
-    return X[:: -(-n_rows // n_monitored), ...]
+def monitored_rows(n_rows):
+    """Evenly spaced indices: enough for a mean, and few beside the work of an epoch."""
+    n_monitored = min(1000, max(50, n_rows // 40))
+    return np.arange(0, n_rows, -(-n_rows // n_monitored))

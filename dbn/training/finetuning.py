@@ -1,7 +1,12 @@
 """Supervised training of a network by back-propagation."""
 
-from ..backend.array import take_rows
-from .loop import Task, run_epochs
+import math
+import re
+
+import numpy as np
+
+from ..backend.array import namespace, take_rows
+from .loop import Task, make_step, run_epochs
 from .optimizers import get_optimizer
 
 
@@ -13,38 +18,66 @@ def finetune(
     rng,
     optimizer="adam",
     weight_decay=0.0,
+    max_norm=None,
+    learning_rate_multipliers=None,
+    head_epochs=0,
     batch_size=100,
     max_iter=100,
     sample_weight=None,
+    validate=None,
+    patience=None,
+    tol=1e-4,
     task=None,
     history=None,
+    state=None,
 ):
-    """Train all parameters of a network from where they are; return the network.
+    """Train the parameters of a network from where they are; return the network.
 
     Parameters
     ----------
     network : Network
         Changed in place.
-    X : array of shape (n_rows, n_inputs)
+    X : array or scipy sparse CSR of shape (n_rows, n_inputs)
     y : array of shape (n_rows, n_outputs)
         One-hot rows, or values.
     rng : numpy.random.Generator
-    optimizer : {"sgd", "adam"} or Optimizer, default="adam"
+        For the shuffles and dropout.
+    optimizer : {"sgd", "rmsprop", "adam", "adamw", "lbfgs", "cg"} or Optimizer, \
+default="adam"
     weight_decay : float, default=0.0
         lambda of lambda / 2 ||W||^2, added to the mean loss; biases are free.
+    max_norm : float, optional
+        Bound of the norm of each unit's incoming weights, see `Network.limit_norms`.
+    learning_rate_multipliers : sequence of float, optional
+        One per dense layer, from the data upwards; 0 freezes a layer. Default: all 1.
+    head_epochs : int, default=0
+        Epochs at the beginning in which only the top layer learns.
     batch_size, max_iter : int, default=100
         Rows per update and number of epochs.
     sample_weight : array of shape (n_rows,), optional
+    validate : callable, optional
+        ``validate()`` returns metrics of the network on rows that are not trained on,
+        for the history: ``"validation_score"`` and ``"validation_loss"``.
+    patience : int, optional
+        Needs `validate`. Stop when the score has not grown by more than `tol` for so
+        many epochs, and return to the epoch with the best one.
+    tol : float, default=1e-4
     task : Task, optional
         Where progress is reported; default: nowhere.
     history : list, optional
         Receives a dict per epoch, with the mean ``"loss"`` over the epoch's batches in
         nats, weight decay not counted.
+    state : dict, optional
+        As in `train_rbm`: what training remembers, to go on later.
 
     Raises
     ------
+    ValueError
+        If the optimizer needs a loss without noise and the network has dropout or batch
+        normalization, or there is not one multiplier per layer.
     FloatingPointError
-        If training diverges.
+        If training diverges; the network keeps its parameters from before the epoch in
+        which it happened.
 
     Examples
     --------
@@ -57,26 +90,72 @@ def finetune(
     >>> net.predict(X).argmax(axis=1)
     array([0, 1])
     """
+    optimizer = get_optimizer(optimizer)
+    check_deterministic(optimizer, any(network.dropout), len(network.statistics.shapes))
+    factors = _multipliers(network, learning_rate_multipliers, head_epochs)
+    state = {} if state is None else state
 
     def gradient(rows, grad, epoch):
         weight = None if sample_weight is None else take_rows(sample_weight, rows)
-        return network.gradient(take_rows(X, rows), take_rows(y, rows), grad, weight)
+        batch = take_rows(X, rows), take_rows(y, rows)
+        return network.gradient(*batch, grad, weight, rng)
 
-    run_epochs(
+    step = make_step(
         gradient,
         network.params,
-        X.shape[0],
-        optimizer=get_optimizer(optimizer),
+        optimizer=optimizer,
         weight_decay=weight_decay,
+        state=state,
+        multipliers=factors,
+        after=None if max_norm is None else lambda: network.limit_norms(max_norm),
+    )
+    run_epochs(
+        step,
+        network.params,
+        X.shape[0],
         batch_size=batch_size,
         max_iter=max_iter,
         rng=rng,
         task=task or Task(),
         history=[] if history is None else history,
         entry={"phase": "finetune"},
-        measure=lambda loss: {"loss": loss},
+        measure=lambda loss: {"loss": loss, **(validate() if validate else {})},
         name="Fine-tuning",
-        owner="optimizer",
-        state={},
+        advice=f"Lower the optimizer's learning_rate (now {optimizer.learning_rate}).",
+        state=state,
+        statistics=network.statistics,
+        patience=patience,
+        tol=tol,
     )
     return network
+
+
+def check_deterministic(optimizer, dropout, batch_norm):
+    """Raise a ValueError if line searches would meet a loss that changes by itself."""
+    if optimizer.searches and (dropout or batch_norm):
+        raise ValueError(
+            f"{optimizer!r} evaluates a batch's loss many times and needs the same one "
+            "each time; dropout and batch normalization change it. Switch them off, or "
+            "use Adam or SGD."
+        )
+
+
+def _multipliers(network, factors, head_epochs):
+    """Factors of all parameters at an epoch, as a function, or None for all 1."""
+    top = len(network.dense) - 1
+    if factors is None and not head_epochs:
+        return None
+    factors = [1.0] * (top + 1) if factors is None else [float(f) for f in factors]
+    if len(factors) != top + 1:
+        raise ValueError(
+            f"There are {len(factors)} learning_rate_multipliers for {top + 1} dense "
+            "layers, the output layer included; give one per layer."
+        )
+    sizes = [math.prod(shape) for shape in network.params.shapes.values()]
+    layers = [int(re.search(r"\d+$", name)[0]) for name in network.params]
+    layers = np.repeat(layers, sizes)
+    full = np.asarray(factors)[layers]
+    head = np.where(layers == top, full, 0.0)
+    xp, like = namespace(network.params.flat), network.params.flat
+    full, head = (xp.asarray(f, dtype=like.dtype) for f in (full, head))
+    return lambda epoch: head if epoch < head_epochs else full

@@ -3,11 +3,12 @@
 import copy
 import math
 from contextlib import contextmanager, nullcontext
+from functools import cache
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
-from ..backend.array import count_not_finite
+from ..backend.array import count_not_finite, namespace
 
 
 class Task:
@@ -47,6 +48,14 @@ def add_weight_decay(params, grad, weight_decay):
                 grad[name][...] += weight_decay * params[name]
 
 
+def penalty(params, weight_decay):
+    """``weight_decay / 2 * ||W||^2``, biases excluded."""
+    if not weight_decay:
+        return 0.0
+    parts = [params[name] for name in params if name.startswith("W")]
+    return 0.5 * weight_decay * sum(float(namespace(W).sum(W * W)) for W in parts)
+
+
 def _blas_threads(params, batch_size):
     """Context of one BLAS thread where the products are too small to share.
 
@@ -55,29 +64,20 @@ def _blas_threads(params, batch_size):
     """
     largest = max(math.prod(shape) for shape in params.shapes.values())
     if largest * batch_size < 2**22:
-        return threadpool_limits(1, user_api="blas")
+        return _thread_pools().limit(limits=1, user_api="blas")
     return nullcontext()
 
 
-def run_epochs(
-    gradient,
-    params,
-    n_rows,
-    *,
-    optimizer,
-    weight_decay,
-    batch_size,
-    max_iter,
-    rng,
-    task,
-    history,
-    entry,
-    measure,
-    name,
-    owner,
-    state,
+@cache
+def _thread_pools():
+    """The thread pools of this process; to look for them takes 40 ms."""
+    return ThreadpoolController()
+
+
+def make_step(
+    gradient, params, *, optimizer, weight_decay, state, multipliers=None, after=None
 ):
-    """Run epochs of shuffled minibatches.
+    """What to do with a batch: gradient, weight decay, a step of the optimizer.
 
     Parameters
     ----------
@@ -87,10 +87,86 @@ def run_epochs(
         loss, or None.
     params : Parameters
         What is trained.
-    n_rows, batch_size, max_iter : int
-        The last batch of an epoch may be short.
     optimizer : Optimizer
     weight_decay : float
+    state : dict
+        Its entry ``"optimizer"`` is what the optimizer remembers.
+    multipliers : callable, optional
+        ``multipliers(epoch)`` is an array like ``params.flat`` by which the optimizer's
+        moves are multiplied, or None. What has 0 does not move at all.
+    after : callable, optional
+        Called after every step, for constraints.
+
+    Returns
+    -------
+    callable
+        ``step(rows, epoch)``, which returns the loss before the step, or None.
+    """
+    grad, theta = params.zeros_like(), params.flat
+    memory = remembered(state, "optimizer", optimizer, lambda: optimizer.init(theta))
+
+    def step(rows, epoch):
+        memory["epoch"] = epoch
+        factors = None if multipliers is None else multipliers(epoch)
+
+        def evaluate():
+            loss = gradient(rows, grad, epoch)
+            add_weight_decay(params, grad, weight_decay)
+            if factors is not None:
+                grad.flat[...] *= factors != 0.0
+            return loss
+
+        start = None if factors is None else theta * 1.0
+        if optimizer.searches:
+            losses = []
+
+            def penalised():
+                losses.append(evaluate())
+                return losses[-1] + penalty(params, weight_decay)
+
+            optimizer.minimize(penalised, theta, grad.flat, memory)
+            loss = losses[0]
+        else:
+            loss = evaluate()
+            optimizer.step(theta, grad.flat, memory)
+        if factors is not None:
+            theta[...] = start + factors * (theta - start)
+        if after is not None:
+            after()
+        return loss
+
+    return step
+
+
+def run_epochs(
+    step,
+    params,
+    n_rows,
+    *,
+    batch_size,
+    max_iter,
+    rng,
+    task,
+    history,
+    entry,
+    measure,
+    name,
+    advice,
+    state,
+    statistics=None,
+    patience=None,
+    tol=0.0,
+):
+    """Run epochs of shuffled minibatches.
+
+    Parameters
+    ----------
+    step : callable
+        See `make_step`.
+    params : Parameters
+        What is trained.
+    n_rows, batch_size, max_iter : int
+        The last batch of an epoch may be short.
     rng : numpy.random.Generator
         For the shuffles.
     task : Task
@@ -100,11 +176,18 @@ def run_epochs(
         What every entry of the history begins with: phase and layer.
     measure : callable
         ``measure(loss)`` makes the metrics of an epoch from its mean loss, or None.
-    name, owner : str
-        What is trained and whose learning rate it has, for the error: "Layer 0", "RBM".
+    name, advice : str
+        What is trained, and what to do when it diverges.
     state : dict
-        What training remembers: ``"epoch"``, the number of epochs done, and
-        ``"optimizer"``. Empty at first; with that of an earlier call, training goes on.
+        What training remembers, here ``"epoch"``, the number of epochs done, and the
+        best epoch. Empty at first; with that of an earlier call, training goes on.
+    statistics : Parameters, optional
+        What else belongs to the model and moves while it is trained.
+    patience : int, optional
+        Stop when ``"validation_score"`` has not grown by more than `tol` for so many
+        epochs, and return to the epoch with the best score (among equals, with the
+        least ``"validation_loss"``).
+    tol : float
 
     Raises
     ------
@@ -112,35 +195,45 @@ def run_epochs(
         If a parameter or a metric is not finite in an epoch; parameters and state are
         then those from before it.
     """
-    advice = f"Lower the {owner}'s learning_rate (now {optimizer.learning_rate})."
-    memory = remembered(
-        state, "optimizer", optimizer, lambda: optimizer.init(params.flat)
-    )
-    grad, done = params.zeros_like(), state.setdefault("epoch", 0)
-
-    def step(rows):
-        loss = gradient(rows, grad, memory["epoch"])
-        add_weight_decay(params, grad, weight_decay)
-        optimizer.step(params.flat, grad.flat, memory)
-        return loss
-
+    arrays = [params.flat] if statistics is None else [params.flat, statistics.flat]
+    done = state.setdefault("epoch", 0)
     with _blas_threads(params, batch_size):
         for epoch, _ in task.steps(range(done, done + max_iter), "epoch"):
-            memory["epoch"] = epoch
-            before = copy.deepcopy((params.flat, state))
+            before = copy.deepcopy((arrays, state))
             # Overflow shows as a divergence, which is reported once and in words.
             with np.errstate(over="ignore", invalid="ignore"):
-                loss = _run_epoch(step, params, n_rows, batch_size, rng)
+                loss = _run_epoch(step, epoch, params, n_rows, batch_size, rng)
                 metrics = measure(loss)
             if wrong := _not_finite(params, metrics):
-                params.flat[...], kept = before
-                state.update(kept)
+                _restore(arrays, before[0])
+                state.update(before[1])
                 raise FloatingPointError(
                     f"{name} diverged: {wrong} in epoch {epoch}; the parameters from "
                     f"before it are kept. {advice}"
                 )
             state["epoch"] = epoch + 1
             history.append({**entry, "epoch": epoch, **metrics})
+            if patience is not None and _is_over(state, metrics, arrays, patience, tol):
+                break
+    if patience is not None and "best" in state:
+        _restore(arrays, state["best"]["arrays"])
+
+
+def _restore(arrays, kept):
+    for array, values in zip(arrays, kept, strict=True):
+        array[...] = values
+
+
+def _is_over(state, metrics, arrays, patience, tol):
+    """Keep the best epoch in `state`; whether the score has not grown for too long."""
+    score, loss = metrics["validation_score"], metrics["validation_loss"]
+    best = state.setdefault("best", {"rank": None, "score": -math.inf, "waited": 0})
+    if best["rank"] is None or [score, -loss] > best["rank"]:
+        best["rank"], best["arrays"] = [score, -loss], [1.0 * a for a in arrays]
+    best["waited"] += 1
+    if score > best["score"] + tol:
+        best["score"], best["waited"] = score, 0
+    return best["waited"] >= patience
 
 
 def remembered(state, key, part, start):
@@ -162,7 +255,7 @@ def remembered(state, key, part, start):
 _UPDATES_PER_CHECK = 100
 
 
-def _run_epoch(step, params, n_rows, batch_size, rng):
+def _run_epoch(step, epoch, params, n_rows, batch_size, rng):
     """One pass over the rows in a new order; the mean loss, or None.
 
     It ends early when parameters are not finite any more.
@@ -171,7 +264,7 @@ def _run_epoch(step, params, n_rows, batch_size, rng):
     total = None
     for update, start in enumerate(range(0, n_rows, batch_size)):
         rows = order[start : start + batch_size]
-        loss = step(rows)
+        loss = step(rows, epoch)
         if loss is not None:
             total = loss * len(rows) + (0.0 if total is None else total)
         if update % _UPDATES_PER_CHECK == 0:

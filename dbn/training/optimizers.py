@@ -2,6 +2,11 @@
 
 import math
 from abc import abstractmethod
+from functools import partial
+from numbers import Integral
+
+import numpy as np
+from scipy.optimize import minimize
 
 from ..backend.array import namespace
 from ..backend.parts import Part, check_number, get_part, scheduled
@@ -13,6 +18,9 @@ class Optimizer(Part):
     The state is a dict that belongs to one training. Its entry ``"epoch"``, from which
     schedules are read, is advanced by the training loop.
     """
+
+    # Whether `minimize` is called for a batch instead of `step`.
+    searches = False
 
     @abstractmethod
     def init(self, theta):
@@ -27,23 +35,65 @@ class Optimizer(Part):
         """
 
 
-class SGD(Optimizer):
-    """Stochastic gradient descent with classical momentum.
-
-    velocity = momentum * velocity - learning_rate * grad; theta += velocity, as in
-    Hinton (2010), section 9.
+class Clipping(Optimizer):
+    """Base of the optimizers that follow the gradient of a batch.
 
     Parameters
     ----------
-    learning_rate : float or schedule, default=0.1
-    momentum : float or schedule, default=0.9
+    clip_norm : float or None
+        Where the Euclidean norm of the gradient over all parameters is larger, the
+        gradient is scaled down to it: Pascanu, Mikolov and Bengio (2013), algorithm 1.
+    clip_value : float or None
+        Bound of each entry of the gradient; cut off before the norm is taken.
+    """
+
+    def validate(self):
+        check_number(self, "learning_rate", 0, math.inf, schedule=True)
+        for name in ("clip_norm", "clip_value"):
+            if getattr(self, name) is not None:
+                check_number(self, name, 0, math.inf)
+
+    def step(self, theta, grad, state):
+        xp = namespace(grad)
+        if self.clip_value is not None:
+            grad[...] = xp.clip(grad, -self.clip_value, self.clip_value)
+        if self.clip_norm is not None:
+            norm = float(xp.linalg.vector_norm(grad))
+            if math.isinf(norm):  # squares overflow long before the numbers do
+                grad /= float(xp.max(xp.abs(grad)))
+                grad *= self.clip_norm / float(xp.linalg.vector_norm(grad))
+            elif norm > self.clip_norm:
+                grad *= self.clip_norm / norm
+        self._move(theta, grad, state)
+        return state
+
+    @abstractmethod
+    def _move(self, theta, grad, state):
+        """Move `theta` along the clipped gradient."""
+
+
+class SGD(Clipping):
+    """Stochastic gradient descent with momentum.
+
+    velocity = momentum * velocity - learning_rate * grad; theta += velocity, as in
+    Hinton (2010), section 9. With `nesterov`, theta += momentum * velocity -
+    learning_rate * grad with the new velocity: Sutskever, Martens, Dahl and Hinton
+    (2013), equations 3 and 4, for parameters that stand where the gradient is taken.
+
+    Parameters
+    ----------
+    learning_rate : float, Schedule or tuple, default=0.1
+    momentum : float, Schedule or tuple, default=0.9
         Hinton's guide starts RBMs at 0.5: ``((0, 0.5), (5, 0.9))``.
+    nesterov : bool, default=False
+    clip_norm, clip_value : float or None, default=None
+        Bounds of the gradient's Euclidean norm and of its entries.
 
     Raises
     ------
     ValueError
-        When training starts, for a learning rate that is not positive or a momentum
-        outside [0, 1).
+        When training starts, for a learning rate or bound that is not positive or a
+        momentum outside [0, 1).
 
     Examples
     --------
@@ -53,42 +103,122 @@ class SGD(Optimizer):
     SGD(learning_rate=0.05, momentum=((0, 0.5), (5, 0.9)))
     """
 
-    def __init__(self, learning_rate=0.1, momentum=0.9):
+    def __init__(
+        self,
+        learning_rate=0.1,
+        momentum=0.9,
+        nesterov=False,
+        clip_norm=None,
+        clip_value=None,
+    ):
         self.learning_rate = learning_rate
         self.momentum = momentum
+        self.nesterov = nesterov
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
 
     def validate(self):
-        check_number(self, "learning_rate", 0, math.inf, schedule=True)
+        super().validate()
         check_number(self, "momentum", 0, 1, closed=True, schedule=True)
 
     def init(self, theta):
         return {"epoch": 0, "velocity": namespace(theta).zeros_like(theta)}
 
-    def step(self, theta, grad, state):
+    def _move(self, theta, grad, state):
         velocity = state["velocity"]
-        velocity *= scheduled(self.momentum, state["epoch"])
+        momentum = scheduled(self.momentum, state["epoch"])
+        velocity *= momentum
         grad *= scheduled(self.learning_rate, state["epoch"])
         velocity -= grad
-        theta += velocity
-        return state
+        if self.nesterov:
+            theta += momentum * velocity
+            theta -= grad
+        else:
+            theta += velocity
 
 
-class Adam(Optimizer):
-    """Adaptive moment estimation: Kingma and Ba (2015), algorithm 1.
+class RMSProp(Clipping):
+    """Gradient descent with each step divided by a moving root mean square.
+
+    Tieleman and Hinton (2012), "Lecture 6.5: RMSProp", Coursera: v = decay * v +
+    (1 - decay) * grad^2; theta -= learning_rate * grad / (sqrt(v) + epsilon).
 
     Parameters
     ----------
-    learning_rate : float or schedule, default=0.001
-    beta_1, beta_2 : float, default=0.9 and 0.999
-        Decay rates of the moment estimates.
+    learning_rate : float, Schedule or tuple, default=0.001
+    decay : float, default=0.9
     epsilon : float, default=1e-8
-        Added to the root of the second moment.
+    clip_norm, clip_value : float or None, default=None
+        Bounds of the gradient's Euclidean norm and of its entries.
 
     Raises
     ------
     ValueError
-        When training starts, for a learning rate or epsilon that is not positive or a
-        decay rate outside [0, 1).
+        When training starts, for a learning rate, epsilon or bound that is not positive
+        or a decay outside [0, 1).
+
+    Examples
+    --------
+    >>> from dbn.training import get_optimizer
+    >>> get_optimizer("rmsprop")
+    RMSProp()
+    """
+
+    def __init__(
+        self,
+        learning_rate=0.001,
+        decay=0.9,
+        epsilon=1e-8,
+        clip_norm=None,
+        clip_value=None,
+    ):
+        self.learning_rate = learning_rate
+        self.decay = decay
+        self.epsilon = epsilon
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+
+    def validate(self):
+        super().validate()
+        check_number(self, "epsilon", 0, math.inf)
+        check_number(self, "decay", 0, 1, closed=True)
+
+    def init(self, theta):
+        return {"epoch": 0, "v": namespace(theta).zeros_like(theta)}
+
+    def _move(self, theta, grad, state):
+        v = state["v"]
+        v *= self.decay
+        v += (1.0 - self.decay) * grad**2
+        update = grad / (namespace(v).sqrt(v) + self.epsilon)
+        update *= scheduled(self.learning_rate, state["epoch"])
+        theta -= update
+
+
+class Adam(Clipping):
+    """Adaptive moment estimation: Kingma and Ba (2015), algorithm 1.
+
+    With `decoupled_decay` it is AdamW: Loshchilov and Hutter (2019), "Decoupled weight
+    decay regularization", algorithm 2.
+
+    Parameters
+    ----------
+    learning_rate : float, Schedule or tuple, default=0.001
+    beta_1, beta_2 : float, default=0.9 and 0.999
+        Decay rates of the moment estimates.
+    epsilon : float, default=1e-8
+        Added to the root of the second moment.
+    decoupled_decay : float, default=0.0
+        Share by which all parameters shrink in each step, times the learning rate.
+        The estimators' `weight_decay` is part of the loss instead, and of weights only.
+    clip_norm, clip_value : float or None, default=None
+        Bounds of the gradient's Euclidean norm and of its entries.
+
+    Raises
+    ------
+    ValueError
+        When training starts, for a learning rate, epsilon or bound that is not
+        positive, a decay rate outside [0, 1) or a negative decay.
 
     Examples
     --------
@@ -98,15 +228,28 @@ class Adam(Optimizer):
     Adam(learning_rate=0.003)
     """
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    def __init__(
+        self,
+        learning_rate=0.001,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        decoupled_decay=0.0,
+        clip_norm=None,
+        clip_value=None,
+    ):
         self.learning_rate = learning_rate
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        self.decoupled_decay = decoupled_decay
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
 
     def validate(self):
-        check_number(self, "learning_rate", 0, math.inf, schedule=True)
+        super().validate()
         check_number(self, "epsilon", 0, math.inf)
+        check_number(self, "decoupled_decay", 0, math.inf, closed=True)
         for name in ("beta_1", "beta_2"):
             check_number(self, name, 0, 1, closed=True)
 
@@ -114,7 +257,7 @@ class Adam(Optimizer):
         zeros = namespace(theta).zeros_like
         return {"epoch": 0, "t": 0, "m": zeros(theta), "v": zeros(theta)}
 
-    def step(self, theta, grad, state):
+    def _move(self, theta, grad, state):
         state["t"] += 1
         m, v = state["m"], state["v"]
         m *= self.beta_1
@@ -123,19 +266,123 @@ class Adam(Optimizer):
         grad *= 1.0 - self.beta_2
         v *= self.beta_2
         v += grad
+        rate = scheduled(self.learning_rate, state["epoch"])
+        if self.decoupled_decay:
+            theta *= 1.0 - rate * self.decoupled_decay
         # Both bias corrections folded into two scalars, as in section 2 of the paper.
         root = math.sqrt(1.0 - self.beta_2 ** state["t"])
-        rate = scheduled(self.learning_rate, state["epoch"])
         rate *= root / (1.0 - self.beta_1 ** state["t"])
         denominator = namespace(v).sqrt(v)
         denominator += self.epsilon * root
         update = m / denominator
         update *= rate
         theta -= update
-        return state
 
 
-OPTIMIZERS = {"sgd": SGD, "adam": Adam}
+class _LineSearch(Optimizer):
+    """Base of the optimizers of scipy, which evaluate a batch's loss many times.
+
+    They need a loss without noise: no dropout, no batch normalization, and no RBMs.
+    """
+
+    searches = True
+    learning_rate = "none: steps are searched"
+
+    def __init__(self, max_iter=3):
+        self.max_iter = max_iter
+
+    def validate(self):
+        check_number(self, "max_iter", 1, math.inf, closed=True, kind=Integral)
+
+    def init(self, theta):
+        return {"epoch": 0}
+
+    def step(self, theta, grad, state):
+        raise TypeError(f"{self!r} searches along lines: call minimize.")
+
+    def minimize(self, evaluate, theta, grad, state):
+        """Lower ``evaluate()``, which reads `theta` and fills `grad`, by moving theta.
+
+        scipy computes in float64; `theta` keeps its precision.
+        """
+        xp = namespace(theta)
+
+        def function(x):
+            theta[...] = xp.asarray(x, dtype=theta.dtype)
+            return float(evaluate()), np.asarray(grad, dtype=np.float64)
+
+        start = np.asarray(theta, dtype=np.float64)
+        options = {"maxiter": self.max_iter}
+        found = minimize(
+            function, start, jac=True, method=self._method, options=options
+        )
+        theta[...] = xp.asarray(found.x, dtype=theta.dtype)
+
+
+class LBFGS(_LineSearch):
+    """Limited-memory BFGS on each batch, through `scipy.optimize`.
+
+    For large batches, or all rows in one: Liu and Nocedal (1989), "On the limited
+    memory BFGS method for large scale optimization". The memory starts anew with every
+    batch.
+
+    Parameters
+    ----------
+    max_iter : int, default=3
+        Iterations per batch and epoch; with all rows in one batch take tens.
+
+    Raises
+    ------
+    ValueError
+        When training starts, if `max_iter` is not a positive integer, or with dropout
+        or batch normalization.
+
+    Examples
+    --------
+    >>> from dbn import DBNClassifier
+    >>> from dbn.training import LBFGS
+    >>> DBNClassifier(optimizer=LBFGS(max_iter=50), batch_size=100_000, max_iter=1)
+    DBNClassifier(batch_size=100000, max_iter=1, optimizer=LBFGS(max_iter=50))
+    """
+
+    _method = "L-BFGS-B"
+
+
+class ConjugateGradient(_LineSearch):
+    """Nonlinear conjugate gradient on each batch, through `scipy.optimize`.
+
+    Three line searches per batch of 1000 rows is what Hinton and Salakhutdinov (2006)
+    fine-tuned with. scipy uses the formula of Polak and Ribiere.
+
+    Parameters
+    ----------
+    max_iter : int, default=3
+        Line searches per batch.
+
+    Raises
+    ------
+    ValueError
+        When training starts, if `max_iter` is not a positive integer, or with dropout
+        or batch normalization.
+
+    Examples
+    --------
+    >>> from dbn import DBNClassifier
+    >>> DBNClassifier(optimizer="cg", batch_size=1000).optimizer
+    'cg'
+    """
+
+    _method = "CG"
+
+
+OPTIMIZERS = {
+    "sgd": SGD,
+    "rmsprop": RMSProp,
+    "adam": Adam,
+    "adamw": partial(Adam, decoupled_decay=0.01),
+    "lbfgs": LBFGS,
+    "cg": ConjugateGradient,
+}
 
 
 def get_optimizer(optimizer):
@@ -143,7 +390,8 @@ def get_optimizer(optimizer):
 
     Parameters
     ----------
-    optimizer : {"sgd", "adam"} or Optimizer
+    optimizer : {"sgd", "rmsprop", "adam", "adamw", "lbfgs", "cg"} or Optimizer
+        "adamw" is Adam with `decoupled_decay` 0.01.
 
     Raises
     ------

@@ -1,8 +1,10 @@
 """Greedy pretraining of a stack of RBMs, and what starts a net from one."""
 
+import math
+
 from ..backend.array import map_batches, namespace
-from ..boltzmann import DBN, RBM, Bernoulli
-from ..feedforward import Initializer, Logistic, Tanh, VarianceScaling
+from ..boltzmann import DBN, RBM, Bernoulli, units
+from ..feedforward import Initializer, Logistic, ReLU, Tanh, VarianceScaling
 from .contrastive import train_rbm
 from .loop import Task
 
@@ -17,6 +19,7 @@ def pretrain(
     sample_weight=None,
     task=None,
     history=None,
+    rbms=None,
 ):
     """Train a deep belief network greedily, layer by layer; return it.
 
@@ -40,6 +43,8 @@ def pretrain(
         Where progress is reported; default: nowhere.
     history : list, optional
         Receives a dict per epoch of each layer.
+    rbms : list, optional
+        Receives each machine when its training begins.
 
     Returns
     -------
@@ -71,13 +76,14 @@ def pretrain(
             "one per layer."
         )
     task = task or Task()
-    rbms, encoded, stopped = [], X, False
+    rbms, encoded, stopped = [] if rbms is None else rbms, X, False
     epochs = [o.get("max_iter", 10) for o in options]
     for layer, (n_hidden, option) in enumerate(zip(sizes, options, strict=True)):
         hidden = option.pop("hidden", "bernoulli")
         rbm = RBM(
             encoded.shape[1], n_hidden, visible=visible, hidden=hidden, dtype=X.dtype
         )
+        rbms.append(rbm)
         option |= {"rng": rng, "sample_weight": sample_weight, "layer": layer}
         if stopped:
             train_rbm(rbm, encoded, **option | {"max_iter": 0})
@@ -85,10 +91,30 @@ def pretrain(
             with task.subtask("layer", epochs[layer]) as layer_task:
                 train_rbm(rbm, encoded, **option, task=layer_task, history=history)
             stopped = layer_task.stop
-        rbms.append(rbm)
         if layer + 1 < len(sizes):
             encoded, visible = map_batches(rbm.mean_hidden, encoded), rbm.hidden
     return DBN(rbms)
+
+
+# For activations that a stack can start: the type of hidden units whose mean they give,
+# and a such that the activation at z is a * mean(a z) - (a - 1).
+_MATCHES = {Logistic: (Bernoulli, 1.0), Tanh: (Bernoulli, 2.0), ReLU: (units.ReLU, 1.0)}
+
+
+def matching_units(activation):
+    """The type of hidden units whose RBMs start layers with an activation.
+
+    Parameters
+    ----------
+    activation : Activation
+
+    Returns
+    -------
+    Units
+        `Bernoulli` for logistic and tanh, `ReLU` for relu, and for activations that no
+        RBM starts `Bernoulli`, which then only serves the preprocessing.
+    """
+    return _MATCHES.get(type(activation), (Bernoulli, None))[0]()
 
 
 def check_startable(hidden, activation):
@@ -99,17 +125,18 @@ def check_startable(hidden, activation):
     hidden : Units
     activation : Activation
     """
-    if not (isinstance(hidden, Bernoulli) and type(activation) in _RESCALE):
+    kind, _ = _MATCHES.get(type(activation), (None, None))
+    if kind is None or not isinstance(hidden, kind):
         raise ValueError(
             f"A DBN with {hidden!r} hidden units cannot start layers with the "
             f"activation {activation!r}. Bernoulli hidden units start 'logistic' and "
-            "'tanh' layers; for another activation use init='he_normal' or another "
-            "data-free initializer."
+            "'tanh' layers, ReLU hidden units 'relu' layers; for another activation "
+            "use init='he_normal' or another data-free initializer."
         )
 
 
-# a such that the activation at z is a * sigmoid(a z) - (a - 1).
-_RESCALE = {Logistic: 1.0, Tanh: 2.0}
+# What a start keeps of the stack, by the name that estimators give it.
+STRUCTURES = ("dbn", "dbn-resampled", "dbn-shuffled")
 
 
 class Pretrained(Initializer):
@@ -117,12 +144,22 @@ class Pretrained(Initializer):
 
     The hidden activities of the net are then those of the DBN: equal for logistic
     layers; for tanh layers, which see 2 h - 1 instead of h, weights and biases are
-    converted exactly (tanh(x / 2) = 2 sigmoid(x) - 1).
+    converted exactly (tanh(x / 2) = 2 sigmoid(x) - 1). Layers of rectified units take
+    weights and biases as they are: max(0, x) is near the mean of a `ReLU` unit, not
+    equal to it.
+
+    Two controls keep only the size of the weights: Erhan et al. (2010), "Why does
+    unsupervised pre-training help deep learning?", section 6.1, ask in this way whether
+    pretraining is more than a good scale.
 
     Parameters
     ----------
     dbn : DBN
         Copied, never changed.
+    structure : {"dbn", "dbn-resampled", "dbn-shuffled"}, default="dbn"
+        The machines themselves; weights and biases drawn independently from the
+        histogram of each layer's, with replacement; or each layer's weights and biases
+        in a random order.
 
     Raises
     ------
@@ -142,10 +179,18 @@ class Pretrained(Initializer):
     True
     """
 
-    def __init__(self, dbn):
+    def __init__(self, dbn, structure="dbn"):
         self.dbn = dbn
+        self.structure = structure
+
+    def validate(self):
+        if self.structure not in STRUCTURES:
+            raise ValueError(
+                f"structure={self.structure!r} is not known; use one of {STRUCTURES}."
+            )
 
     def fill(self, network, X, rng):
+        self.validate()
         hidden = network.dense[:-1]
         sizes = [tuple(W.shape) for W, _ in hidden]
         found = [tuple(rbm.W.shape) for rbm in self.dbn.rbms]
@@ -157,10 +202,23 @@ class Pretrained(Initializer):
         for rbm in self.dbn.rbms:
             check_startable(rbm.hidden, network.activation)
         VarianceScaling().fill(network, X, rng)
-        a = _RESCALE[type(network.activation)]
+        _, a = _MATCHES[type(network.activation)]
         below = 1.0  # the data; a pretrained layer gives a * h - (a - 1) instead of h
         for (W, c), rbm in zip(hidden, self.dbn.rbms, strict=True):
-            shift = (below - 1.0) / below * namespace(W).sum(rbm.W, axis=0)
-            W[...] = rbm.W / (a * below)
-            c[...] = (rbm.c + shift) / a
+            source_W, source_c = (self._drawn(part, rng) for part in (rbm.W, rbm.c))
+            shift = (below - 1.0) / below * namespace(W).sum(source_W, axis=0)
+            W[...] = source_W / (a * below)
+            c[...] = (source_c + shift) / a
             below = a
+
+    def _drawn(self, part, rng):
+        """Weights or biases of a machine, or what is left of them."""
+        if self.structure == "dbn":
+            return part
+        xp, size = namespace(part), math.prod(part.shape)
+        if self.structure == "dbn-shuffled":
+            order = rng.permutation(size)
+        else:
+            order = rng.integers(size, size=size)
+        drawn = xp.take(xp.reshape(part, (size,)), xp.asarray(order))
+        return xp.reshape(drawn, part.shape)

@@ -1,7 +1,12 @@
+import itertools
+import math
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.base import clone
 
-from dbn.backend.parts import get_part
+from dbn.backend.parts import Schedule, get_part, scheduled
 from dbn.boltzmann import CD, Bernoulli, Gaussian, Sampler, get_sampler, get_units
 from dbn.feedforward import (
     Logistic,
@@ -67,3 +72,65 @@ def test_error_of_get_part_says_what_to_do():
 def test_parts_can_be_cloned(part):
     assert clone(part).get_params() == part.get_params()
     assert clone(part) is not part
+
+
+# Schedules
+
+KINDS = ["linear", "cosine", "exponential", "inverse"]
+POSITIVE = st.floats(1e-6, 10.0)
+
+
+@given(
+    start=POSITIVE,
+    end=POSITIVE,
+    hold=st.integers(0, 20),
+    length=st.integers(1, 50),
+    kind=st.sampled_from(KINDS),
+)
+def test_a_schedule_holds_then_moves_one_way_then_holds(start, end, hold, length, kind):
+    rate = Schedule(start, end, epochs=hold + length, kind=kind, hold=hold)
+    rate.validate()
+    values = [scheduled(rate, epoch) for epoch in range(hold + length + 3)]
+    assert all(math.isclose(v, start) for v in values[: hold + 1])
+    assert all(math.isclose(v, end) for v in values[hold + length :])
+    steps = [b - a for a, b in itertools.pairwise(values)]
+    direction = math.copysign(1.0, end - start)
+    assert all(step * direction >= -1e-12 for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("kind", "halfway"),
+    [("linear", 0.5), ("cosine", 0.5), ("exponential", 0.1), ("inverse", 1 / 50.5)],
+)
+def test_a_schedule_halfway(kind, halfway):
+    rate = Schedule(1.0, 0.01, epochs=10, kind=kind)
+    shift = 0.005 if kind in ("linear", "cosine") else 0.0
+    assert math.isclose(rate(5), halfway + shift)
+
+
+def test_a_learning_rate_may_end_at_zero_and_a_momentum_below_one():
+    get_optimizer(SGD(Schedule(0.1, 0.0, epochs=3), Schedule(0.5, 0.9, epochs=3)))
+    cloned = clone(SGD(Schedule(0.1, 0.0, epochs=3))).set_params(learning_rate__hold=1)
+    assert scheduled(cloned.learning_rate, 1) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("rate", "seen"),
+    [
+        (Schedule(0.1, -0.1, epochs=3), "learning_rate must be a number"),
+        (Schedule(0.0, 0.1, epochs=3), "learning_rate must be a number"),
+        (Schedule(0.1, 0.0, epochs=0), "epochs must be an integer in [1"),
+        (Schedule(0.1, 0.0, epochs=3, hold=3), "hold must be an integer in [0, 3)"),
+        (Schedule(0.1, 0.0, epochs=3, kind="exponential"), "end must be a number"),
+        (Schedule(0.1, 0.0, epochs=3, kind="up"), "kind is 'up'; use 'linear'"),
+    ],
+)
+def test_a_wrong_schedule_is_refused(rate, seen):
+    with pytest.raises(ValueError) as error:
+        get_optimizer(SGD(rate))
+    assert seen in str(error.value)
+
+
+def test_numbers_of_steps_do_not_glide():
+    with pytest.raises(ValueError, match="k must be an integer or a schedule"):
+        get_sampler(CD(k=Schedule(1, 25, epochs=3)))

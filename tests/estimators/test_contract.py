@@ -82,6 +82,31 @@ CHANGED = {
     "init": VarianceScaling(16.0),
     "rbm": RBMTransformer(sampler=CD(k=2), optimizer=Adam(0.02)),
     "activation": Tanh(),
+    "dropout": 0.3,
+    "batch_norm": True,
+    "max_norm": 0.2,
+    "learning_rate_multipliers": [0.0, 1.0, 0.5],
+    "head_epochs": 2,
+    "early_stopping": True,
+    "validation_fraction": 0.4,
+    "n_iter_no_change": 1,
+    "tol": 0.5,
+    "class_weight": {0: 5.0, 1: 1.0},
+    "unlabeled": 1,
+}
+# What a parameter needs to do something.
+BESIDE = {
+    "validation_fraction": {"early_stopping": True},
+    "n_iter_no_change": {"early_stopping": True, "max_iter": 30, "tol": 0.5},
+    "tol": {
+        "early_stopping": True,
+        "max_iter": 60,
+        "n_iter_no_change": 8,
+        "validation_fraction": 0.4,
+        "optimizer": Adam(0.02),
+        "init": "xavier_uniform",
+        "activation": Tanh(),
+    },
 }
 
 
@@ -104,10 +129,12 @@ OWN = [(cls, name) for cls in ALL for name in inspect.signature(cls).parameters]
 def test_every_parameter_does_something(cls, name):
     value = {"hidden": "gaussian", "init": "zeros", "max_iter": 9}
     value = value.get(name, CHANGED[name])
-    estimators = small(cls), small(cls, **{name: value})
+    beside = BESIDE.get(name, {})
+    estimators = small(cls, **beside), small(cls, **beside | {name: value})
+    y = Y + (X[:, 2] > 0.5) if name == "unlabeled" else Y  # three classes
     if name == "warm_start":
         estimators = [estimator.fit(X, Y) for estimator in estimators]
-    plain, changed = (output(estimator.fit(X, Y), X) for estimator in estimators)
+    plain, changed = (output(estimator.fit(X, y), X) for estimator in estimators)
     assert changed.shape != plain.shape or np.abs(changed - plain).max() > 1e-7
 
 

@@ -10,7 +10,7 @@ from dbn import DBN, RBM, DBNTransformer, RBMTransformer
 from dbn.backend.array import sigmoid
 from dbn.backend.random import make_rng
 from dbn.boltzmann import CD, ReLU
-from dbn.estimators import base
+from dbn.estimators import density
 from dbn.training import SGD
 from tests.estimators.toy import REAL, X, small
 from tests.helpers import Enumerated, binary_states, randomize
@@ -57,7 +57,7 @@ def test_annealed_scores_agree_with_exact_ones(monkeypatch):
     transformer = RBMTransformer(6, max_iter=5, random_state=0).fit(X)
     exact = transformer.score_samples(X)
     del transformer.log_z_
-    monkeypatch.setattr(base, "is_enumerable", lambda rbm, n: False)
+    monkeypatch.setattr(density, "is_enumerable", lambda rbm, n: False)
     assert_allclose(transformer.score_samples(X), exact, atol=0.05)
     # The larger log Z is the conservative one; with an exact start it is an upper bound
     # up to Monte-Carlo error.
@@ -77,14 +77,14 @@ def test_an_uncertain_log_z_is_a_warning(monkeypatch):
     """Strong weights and coarse annealing: the two directions disagree."""
     transformer = RBMTransformer(8, max_iter=1, random_state=0).fit(X)
     randomize(transformer.rbm_.params, seed=0, scale=6.0)
-    monkeypatch.setattr(base, "is_enumerable", lambda rbm, n: False)
+    monkeypatch.setattr(density, "is_enumerable", lambda rbm, n: False)
     for name in ("ais", "reverse_ais"):
-        function = getattr(base, name)
+        function = getattr(density, name)
 
         def coarse(rbm, function=function, **options):
             return function(rbm, n_betas=3, n_chains=20, **options)
 
-        monkeypatch.setattr(base, name, coarse)
+        monkeypatch.setattr(density, name, coarse)
     with pytest.warns(RuntimeWarning, match="Log Z is uncertain: .* from below and"):
         transformer.score(X)
 

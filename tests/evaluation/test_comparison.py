@@ -211,3 +211,8 @@ def test_missing_matplotlib_names_the_extra(result, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"pip install 'dbn-pretraining\[plots\]'"):
         ComparisonDisplay.from_results(result)
+
+
+def test_rows_without_labels_are_refused_and_sparse_rows_accepted():
+    with pytest.raises(ValueError, match="Data set 'mine' has no labels"):
+        compare_initializers(np.eye(3), None, name="mine")

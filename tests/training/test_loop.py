@@ -1,25 +1,25 @@
+import copy
+import math
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from dbn.backend.parameters import Parameters
-from dbn.training import Optimizer
-from dbn.training.loop import Task, add_weight_decay, run_epochs
-from tests.helpers import RecordedTask
-
-
-class Still(Optimizer):
-    """Moves nothing; shares its state with the test."""
-
-    learning_rate = 7
-
-    def init(self, theta):
-        self.state = {}
-        return self.state
-
-    def step(self, theta, grad, state):
-        return state
+from dbn.boltzmann import CD, PCD
+from dbn.training import LBFGS, SGD, Adam
+from dbn.training.loop import (
+    Task,
+    add_weight_decay,
+    make_step,
+    penalty,
+    remembered,
+    run_epochs,
+)
+from tests.helpers import RecordedTask, numerical_gradient
 
 
 class Run:
@@ -28,20 +28,19 @@ class Run:
     def __init__(self, step=lambda run, rows: None, task=None, max_iter=3, seed=0):
         self.params = Parameters({"W": (2,)})
         self.batches, self.losses, self.history = [], [], []
-        self.rng, self.optimizer = np.random.default_rng(seed), Still()
+        self.rng, self.epoch = np.random.default_rng(seed), None
 
-        def gradient(rows, grad, epoch):
-            self.batches.append((self.epoch, rows))
+        def take(rows, epoch):
+            self.epoch = epoch
+            self.batches.append((epoch, rows))
             return step(self, rows)
 
         def measure(loss):
             self.losses.append(loss)
             return {}
 
-        self.arguments = (gradient, self.params, 10)
+        self.arguments = (take, self.params, 10)
         self.options = {
-            "optimizer": self.optimizer,
-            "weight_decay": 0.0,
             "batch_size": 4,
             "max_iter": max_iter,
             "rng": self.rng,
@@ -50,13 +49,9 @@ class Run:
             "entry": {"phase": "test"},
             "measure": measure,
             "name": "It",
-            "owner": "test",
+            "advice": "Do something else.",
             "state": {},
         }
-
-    @property
-    def epoch(self):
-        return self.optimizer.state["epoch"]
 
     @property
     def records(self):
@@ -87,7 +82,7 @@ def test_the_order_comes_from_the_stream_that_is_passed():
     assert not np.array_equal(first[0][1], other[0][1])
 
 
-def test_the_optimizer_is_told_the_epoch():
+def test_the_step_is_told_the_epoch():
     assert [epoch for epoch, _ in Run().start().batches] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
@@ -134,7 +129,7 @@ def test_divergence_is_an_error_that_says_where_and_what_to_do(bad):
         run.start()
     assert str(error.value) == (
         "It diverged: 1 of 2 parameters are not finite in epoch 1; the parameters from "
-        "before it are kept. Lower the test's learning_rate (now 7)."
+        "before it are kept. Do something else."
     )
     assert [epoch for epoch, _ in run.records] == [0]
 
@@ -156,6 +151,421 @@ def test_overflow_on_the_way_to_divergence_is_reported_once():
 
     with pytest.raises(FloatingPointError, match="2 of 2 parameters"):
         Run(step).start()
+
+
+def test_metrics_are_not_asked_of_parameters_that_are_not_finite():
+    """A metric of scikit-learn would refuse them in other words."""
+    run, (take, params, n_rows) = Run(), Run().arguments
+
+    def refuse(loss):
+        raise ValueError("Input contains NaN.")
+
+    def step(rows, epoch):
+        params.flat[...] = np.nan
+
+    run.options["measure"] = refuse
+    with pytest.raises(FloatingPointError, match="2 of 2 parameters"):
+        run_epochs(step, params, n_rows, **run.options)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_an_epoch_that_diverges_early_ends_early(bad):
+    params, seen = Parameters({"W": (2,)}), []
+
+    def step(rows, epoch):
+        seen.append(rows)
+        if len(seen) == 5:
+            params.flat[1] = bad
+
+    options = Run().options | {"batch_size": 1}
+    with pytest.raises(FloatingPointError, match="in epoch 0"):
+        run_epochs(step, params, 1000, **options)
+    assert 5 <= len(seen) <= 105
+
+
+def test_large_but_finite_parameters_are_no_divergence():
+    run = Run(max_iter=1)
+    run.params.flat[...] = 1e300  # their squares are not finite
+    assert len(run.start().history) == 1
+
+
+class Swings:
+    """Two parameters, drawn to a target by SGD with momentum, and a statistic.
+
+    ``bad(epoch, update)`` says where the gradient breaks.
+    """
+
+    def __init__(self, optimizer, bad=lambda epoch, update: False):
+        self.params = Parameters({"W": (2,)}, np.array([1.0, -1.0]))
+        self.statistics = Parameters({"mean": (2,)})
+        self.optimizer, self.bad, self.state = optimizer, bad, {}
+        self.history, self.update = [], 0
+
+    def gradient(self, rows, grad, epoch):
+        grad.flat[...] = self.params.flat - np.array([3.0, 2.0])
+        if self.bad(epoch, self.update):
+            grad.flat[0] = np.nan
+        self.statistics.flat[...] += self.params.flat
+        self.update += 1
+        return float(grad.flat @ grad.flat)
+
+    def start(self, max_iter, **options):
+        self.update = 0
+        step = make_step(
+            self.gradient,
+            self.params,
+            optimizer=self.optimizer,
+            weight_decay=0.0,
+            state=self.state,
+        )
+        fixed = Run(max_iter=max_iter).options | {
+            "state": self.state,
+            "history": self.history,
+            "statistics": self.statistics,
+            "measure": lambda loss: {"loss": loss},
+        }
+        run_epochs(step, self.params, 10, **fixed | options)
+        return self
+
+    def everything(self):
+        """Copy of all that training moves."""
+        return copy.deepcopy(
+            [self.params.flat, self.statistics.flat, self.state, self.history]
+        )
+
+
+def assert_same(found, expected):
+    """Equal to the last bit, through dicts and lists."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for key in expected:
+            assert_same(found[key], expected[key])
+    elif isinstance(expected, list):
+        assert len(found) == len(expected)
+        for pair in zip(found, expected, strict=True):
+            assert_same(*pair)
+    else:
+        assert_array_equal(found, expected)
+
+
+swinging = pytest.mark.parametrize(
+    "optimizer", [SGD(0.1), SGD(0.1, nesterov=True), Adam(0.1)], ids=repr
+)
+
+
+@swinging
+@pytest.mark.parametrize("update", [0, 1, 2])
+def test_divergence_takes_back_all_of_the_epoch(optimizer, update):
+    run = Swings(optimizer).start(2)
+    before = run.everything()
+    run.bad = lambda epoch, seen: epoch == 2 and seen == update
+    with pytest.raises(FloatingPointError, match="in epoch 2"):
+        run.start(3)
+    assert_same(run.everything(), before)
+
+
+@swinging
+def test_after_a_divergence_training_can_go_on(optimizer):
+    run = Swings(optimizer, bad=lambda epoch, update: epoch == 2).start(2)
+    with pytest.raises(FloatingPointError):
+        run.start(3)
+    run.bad = lambda epoch, update: False
+    straight = Swings(optimizer).start(5)
+    assert_same(run.start(3).everything(), straight.everything())
+
+
+@swinging
+def test_training_in_parts_is_training_at_once(optimizer):
+    parts, once = Swings(optimizer).start(2).start(3), Swings(optimizer).start(5)
+    assert [entry["epoch"] for entry in parts.history] == [0, 1, 2, 3, 4]
+    assert parts.state["epoch"] == 5
+    assert_same(parts.everything(), once.everything())
+
+
+# Early stopping
+
+
+class Scripted:
+    """A run whose validation scores (and losses) are given.
+
+    After epoch e parameters are all e + 1 and the statistic is -(e + 1).
+    """
+
+    def __init__(self, scores, losses=None, patience=2, tol=0.0, task=None):
+        self.params = Parameters({"W": (2,)})
+        self.statistics = Parameters({"mean": (1,)})
+        self.state, self.history = {}, []
+        self.script = iter(zip(scores, losses or [0.0] * len(scores), strict=True))
+        self.options = Run(task=task).options | {
+            "state": self.state,
+            "history": self.history,
+            "measure": self.measure,
+            "statistics": self.statistics,
+            "patience": patience,
+            "tol": tol,
+        }
+        self.start(len(scores))
+
+    def measure(self, loss):
+        score, loss = next(self.script)
+        return {"validation_score": score, "validation_loss": loss}
+
+    def step(self, rows, epoch):
+        self.params.flat[...] = epoch + 1.0
+        self.statistics.flat[...] = -(epoch + 1.0)
+
+    def start(self, max_iter):
+        run_epochs(self.step, self.params, 10, **self.options | {"max_iter": max_iter})
+
+    @property
+    def outcome(self):
+        """Number of epochs run, and the epoch whose parameters are there."""
+        W, statistic = self.params.flat, self.statistics.flat
+        assert W[0] == W[1] == -statistic[0]
+        return len(self.history), int(W[0]) - 1
+
+
+@pytest.mark.parametrize(
+    ("scores", "patience", "outcome"),
+    [
+        ([0.1, 0.2, 0.3, 0.4], 1, (4, 3)),  # grows to the end
+        ([0.5, 0.4, 0.6, 0.7], 1, (2, 0)),
+        ([0.5, 0.4, 0.6, 0.7], 2, (4, 3)),  # one bad epoch is waited for
+        ([0.5, 0.4, 0.3, 0.9], 2, (3, 0)),
+        ([0.1, 0.5, 0.4, 0.4, 0.4, 0.9], 3, (5, 1)),
+        ([0.5, 0.5, 0.5, 0.5], 2, (3, 0)),  # staying equal is not growing
+        ([0.1, 0.3, 0.2], 5, (3, 1)),  # the best comes back without a stop too
+        ([-3.0, -2.0, -2.5, -2.6], 2, (4, 1)),
+    ],
+)
+def test_it_stops_when_the_score_has_not_grown_and_returns_to_the_best(
+    scores, patience, outcome
+):
+    assert Scripted(scores, patience=patience).outcome == outcome
+
+
+@given(
+    scores=st.lists(st.integers(0, 5), min_size=1, max_size=12),
+    losses=st.lists(st.integers(0, 3), min_size=12, max_size=12),
+    patience=st.integers(1, 4),
+)
+def test_early_stopping_is_its_definition(scores, losses, patience):
+    """Without tolerance: the first epoch by which the best is `patience` epochs old."""
+    losses = losses[: len(scores)]
+    n_epochs = next(
+        (n for n in range(1, len(scores)) if n > np.argmax(scores[:n]) + patience),
+        len(scores),
+    )
+    ranks = list(zip(scores, [-loss for loss in losses], strict=True))[:n_epochs]
+    best = ranks.index(max(ranks))
+    assert Scripted(scores, losses, patience).outcome == (n_epochs, best)
+
+
+@pytest.mark.parametrize(
+    ("scores", "outcome"),
+    [
+        # Neither step is a growth by more than 0.1, but the better epoch is kept.
+        ([0.5, 0.55, 0.6, 0.9], (3, 2)),
+        # Small steps add up: 0.65 is 0.15 above the 0.5 that was waited on.
+        ([0.5, 0.55, 0.65, 0.65, 0.6, 0.9], (5, 2)),
+        ([0.5, 0.4, 0.55, 0.9], (3, 2)),
+    ],
+)
+def test_growth_below_the_tolerance_is_not_waited_for(scores, outcome):
+    assert Scripted(scores, tol=0.1).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("losses", "best"),
+    [([0.4, 0.3, 0.5], 1), ([0.4, 0.5, 0.3], 2), ([0.3, 0.3, 0.3], 0)],
+)
+def test_a_tie_goes_to_the_lower_loss_but_is_not_waited_for(losses, best):
+    scores = [0.5] * 3 + [0.9]
+    assert Scripted(scores, [*losses, 0.1]).outcome == (3, best)
+
+
+def test_without_patience_the_last_epoch_stays():
+    run = Scripted([0.1, 0.9, 0.2, 0.1, 0.1, 0.1], patience=None)
+    assert run.outcome == (6, 5)
+    assert "best" not in run.state
+
+
+def test_waiting_goes_on_with_the_state():
+    """Two calls are one: what was waited and the best epoch are remembered."""
+    run = Scripted([0.9, 0.5, 0.5], patience=4)
+    assert run.outcome == (3, 0)
+    run.script = iter([(0.6, 0.0)] * 9)
+    run.start(9)
+    assert run.outcome == (5, 0)
+    assert [entry["epoch"] for entry in run.history] == [0, 1, 2, 3, 4]
+    run.script = iter([(0.95, 0.0)] * 2)
+    run.start(2)
+    assert run.outcome == (7, 5)
+
+
+def test_the_last_epoch_of_an_early_stop_ends_like_any_other():
+    task = RecordedTask()
+    Scripted([0.5, 0.4, 0.3, 0.9], task=task)
+    assert task.log == ["epoch 0", "epoch 1", "epoch 2"]
+
+
+def test_a_callback_that_stops_leaves_the_best_epoch_too():
+    task = RecordedTask(stop_after=["epoch 2"])
+    assert Scripted([0.1, 0.2, 0.9, 0.9], patience=9, task=task).outcome == (3, 2)
+    task = RecordedTask(stop_after=["epoch 1"])
+    assert Scripted([0.2, 0.1, 0.9, 0.9], patience=9, task=task).outcome == (2, 0)
+
+
+def test_divergence_keeps_the_best_epoch_for_later():
+    run = Scripted([0.9, 0.5], patience=9)
+    run.script = iter([(math.nan, 0.0)])
+    with pytest.raises(FloatingPointError, match="validation_score is nan in epoch 2"):
+        run.start(1)
+    run.script = iter([(0.6, 0.0)])
+    run.start(1)
+    assert run.outcome == (3, 0)
+
+
+# What is remembered
+
+
+def test_remembered_is_made_once():
+    state, made = {}, []
+
+    def start():
+        made.append({})
+        return made[-1]
+
+    first = remembered(state, "optimizer", SGD(), start)
+    assert first is made[0] is state["optimizer"]
+    assert remembered(state, "optimizer", SGD(), start) is first
+    # Other values of a part go on with what it remembers.
+    assert remembered(state, "optimizer", SGD(0.3, momentum=0.5), start) is first
+    assert len(made) == 1
+
+
+def test_remembered_starts_anew_for_another_class():
+    state = {}
+    remembered(state, "optimizer", SGD(), lambda: "of SGD")
+    assert remembered(state, "optimizer", Adam(), lambda: "of Adam") == "of Adam"
+    assert state["optimizer"] == "of Adam"
+    assert remembered(state, "optimizer", SGD(), lambda: "again") == "again"
+
+
+def test_remembered_starts_anew_for_another_number():
+    state = {}
+    remembered(state, "chains", PCD(n_chains=5), lambda: "5 chains")
+    kept = remembered(state, "chains", PCD(n_chains=5, k=3), lambda: "other")
+    assert kept == "5 chains"
+    assert remembered(state, "chains", PCD(n_chains=6), lambda: "6 chains") == "6 chains"
+
+
+def test_parts_are_remembered_apart():
+    state = {}
+    remembered(state, "optimizer", SGD(), lambda: "velocity")
+    remembered(state, "chains", CD(), lambda: "chains")
+    assert remembered(state, "optimizer", SGD(), lambda: None) == "velocity"
+    assert remembered(state, "chains", CD(), lambda: None) == "chains"
+
+
+# One step
+
+TARGET = np.array([3.0, 2.0, 1.0])
+
+
+def stepper(optimizer, state=None, **options):
+    """Parameters, and a step on 0.5 ||theta - TARGET||^2."""
+    params = Parameters({"W0": (2,), "c0": (1,)}, np.array([1.0, -1.0, 0.5]))
+
+    def gradient(rows, grad, epoch):
+        grad.flat[...] = params.flat - TARGET
+        return 0.5 * float(grad.flat @ grad.flat)
+
+    options = {"weight_decay": 0.0, "state": {}} | options
+    return params, make_step(gradient, params, optimizer=optimizer, **options)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.1), Adam(0.1), LBFGS(3)], ids=repr)
+def test_a_step_returns_the_loss_before_it_without_weight_decay(optimizer):
+    params, step = stepper(optimizer, weight_decay=0.5)
+    before = 0.5 * np.sum((params.flat - TARGET) ** 2)
+    assert_allclose(step(np.arange(3), 0), before, rtol=1e-14)
+    assert 0.5 * np.sum((params.flat - TARGET) ** 2) < before
+
+
+def test_constraints_come_after_every_step():
+    params, seen = None, []
+
+    def after():
+        seen.append(params.flat.copy())
+        params.flat[...] = 0.25
+
+    params, step = stepper(SGD(0.1, momentum=0.0), after=after)
+    step(np.arange(3), 0)
+    assert_allclose(seen[0], [1.2, -0.7, 0.55], rtol=1e-14)
+    assert_array_equal(params.flat, np.full(3, 0.25))
+    step(np.arange(3), 0)
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    "optimizer", [SGD(0.1), SGD(0.1, nesterov=True), Adam(0.1), LBFGS(2)], ids=repr
+)
+def test_what_is_multiplied_by_zero_stays_even_under_constraints(optimizer):
+    params = None
+
+    def halve():
+        params.flat[...] *= 0.5
+
+    factors = np.array([0.0, 1.0, 0.0])
+    params, step = stepper(
+        optimizer, weight_decay=0.1, multipliers=lambda epoch: factors, after=halve
+    )
+    for epoch in range(5):
+        step(np.arange(3), epoch)
+    assert_array_equal(params.flat[[0, 2]], [1.0, 0.5])
+    assert params.flat[1] != -1.0
+
+
+def test_frozen_parts_do_not_count_for_clipping():
+    factors = np.array([0.0, 0.0, 1.0])
+    optimizer = SGD(1.0, momentum=0.0, clip_norm=1.0)
+    params, step = stepper(optimizer, multipliers=lambda epoch: factors)
+    step(np.arange(3), 0)
+    assert_allclose(params.flat[2], 1.0, rtol=1e-14)  # by 0.5, which is below 1
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_what_begins_to_move_is_as_new_to_the_optimizer(in_parts):
+    """Adam corrects the bias of moments by its number of steps; they must agree.
+
+    Otherwise the first steps are up to 6.5 learning rates long.
+    """
+    phases, state = (np.array([0.0, 0.0, 1.0]), np.ones(3)), {}
+    options = {"multipliers": lambda epoch: phases[int(epoch >= 2)], "state": state}
+    params, step = stepper(Adam(0.001), **options)
+    for epoch in (0, 1):
+        for _ in range(500):
+            step(np.arange(3), epoch)
+    if in_parts:
+        kept = params.flat
+        params, step = stepper(Adam(0.001), **options)
+        params.flat[...] = kept
+    before = params.flat.copy()
+    for n in range(1, 21):
+        step(np.arange(3), 2)
+        assert np.abs(params.flat - before).max() < 0.001 * n * 1.001
+    assert_allclose(np.abs(params.flat - before)[:2], 0.02, rtol=1e-2)
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
+def test_the_penalty_is_the_loss_of_weight_decay(weight_decay):
+    params = Parameters({"W0": (2, 2), "c0": (2,), "W1": (2, 1)})
+    params.flat[...] = np.linspace(-1.0, 2.0, 8)
+    grad = params.zeros_like()
+    add_weight_decay(params, grad, weight_decay)
+    expected = numerical_gradient(lambda: penalty(params, weight_decay), params.flat)
+    assert_allclose(grad.flat, expected, atol=1e-8)
 
 
 def blas_threads():

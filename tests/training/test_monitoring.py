@@ -1,0 +1,132 @@
+"""What the monitor writes is what it says, in the history of every kind of training."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import sparse
+from sklearn.callback import ProgressBar
+from sklearn.model_selection import GridSearchCV
+
+from dbn import DBNClassifier, DBNTransformer, RBMTransformer
+from dbn.boltzmann import ReLU, Softmax, pseudo_log_likelihood
+from dbn.training import RBMMonitor
+from tests.estimators.toy import REAL, X, Y, rbm
+
+ALWAYS = {"dead_units", "always_on_units", "weight_norm", "update_norm"}
+TRAIN, VALID = X[:40], X[40:]
+
+
+def watched(estimator, rows=TRAIN, y=None, X_val=VALID):
+    return estimator.set_callbacks(RBMMonitor(X_val)).fit(rows, y)
+
+
+def test_every_number_is_its_definition():
+    estimator = watched(rbm(random_state=0))
+    machine, last = estimator.rbm_, estimator.history_[-1]
+    gap = machine.free_energy(VALID).mean() - machine.free_energy(TRAIN).mean()
+    assert_allclose(last["free_energy_gap"], gap)
+    assert_allclose(last["weight_norm"], np.linalg.norm(machine.W))
+    before = rbm(random_state=0, max_iter=1).fit(TRAIN).rbm_.W
+    assert_allclose(last["update_norm"], np.linalg.norm(machine.W - before))
+    assert last["dead_units"] == last["always_on_units"] == 0
+
+
+def test_the_pseudo_likelihood_estimates_the_exact_one():
+    rng = np.random.default_rng(0)
+    rows = (rng.random((3000, 6)) < 0.3).astype(float)
+    estimator = watched(rbm(random_state=0, max_iter=5), rows, X_val=None)
+    exact = pseudo_log_likelihood(estimator.rbm_, rows)[::40]  # the rows it watches
+    found = estimator.history_[-1]["pseudo_log_likelihood"]
+    error = 6 * 0.45 / np.sqrt(len(exact))  # of log p of one unit, 6 units
+    assert abs(found - exact.mean()) < 4 * error
+    assert "free_energy_gap" not in estimator.history_[-1]
+
+
+def test_watching_does_not_change_training():
+    plain = rbm(random_state=0, sampler="pcd").fit(TRAIN)
+    estimator = watched(rbm(random_state=0, sampler="pcd"))
+    assert np.array_equal(plain.rbm_.params.flat, estimator.rbm_.params.flat)
+
+
+def test_dead_and_always_on_units_are_counted():
+    from dbn.boltzmann import CD
+    from dbn.training import SGD
+
+    class Fixed(SGD):
+        def step(self, theta, grad, state):
+            theta[-4:] = [-50.0, 50.0, 0.0, -50.0]  # hidden biases
+            return state
+
+    last = watched(rbm(optimizer=Fixed(), sampler=CD())).history_[-1]
+    assert (last["dead_units"], last["always_on_units"]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "rows", "missing"),
+    [
+        ({}, REAL, {"pseudo_log_likelihood"}),
+        ({"hidden": "relu"}, X, {"always_on_units"}),
+        (
+            {"hidden": ReLU(noisy=True)},
+            X,
+            {"always_on_units", "free_energy_gap", "pseudo_log_likelihood"},
+        ),
+        ({"visible": Softmax(5)}, np.eye(5)[Y + 1], set()),
+    ],
+)
+def test_units_without_a_law_or_a_state_leave_their_numbers_out(options, rows, missing):
+    last = watched(rbm(**options), rows, X_val=rows[:9]).history_[-1]
+    expected = ALWAYS | {"free_energy_gap", "pseudo_log_likelihood"}
+    assert ALWAYS | {"phase", "layer", "epoch", "reconstruction_error"} | expected == (
+        {*last} | missing
+    )
+    assert not missing & {*last}
+    numbers = [v for v in last.values() if isinstance(v, float)]
+    assert np.isfinite(numbers).all()
+
+
+def test_each_layer_of_a_stack_is_watched_over_its_own_rows():
+    estimator = watched(DBNTransformer((4, 3), rbm=rbm(), random_state=0))
+    lower, upper = estimator.dbn_.rbms
+    v, u = (lower.mean_hidden(rows) for rows in (VALID, TRAIN))
+    gap = upper.free_energy(v).mean() - upper.free_energy(u).mean()
+    assert_allclose(estimator.history_[-1]["free_energy_gap"], gap)
+    assert [e["layer"] for e in estimator.history_] == [0, 0, 1, 1]
+
+
+def test_fine_tuning_has_nothing_to_watch():
+    net = DBNClassifier((4,), rbm=rbm(), max_iter=2, random_state=0)
+    history = watched(net, TRAIN, Y[:40]).history_
+    assert {"weight_norm"} <= {*history[0]}
+    assert {*history[-1]} == {"phase", "epoch", "loss"}
+
+
+def test_sparse_and_standardised_rows():
+    dense = watched(rbm(random_state=0)).history_
+    rows, valid = sparse.csr_array(TRAIN), sparse.csr_array(VALID)
+    found = watched(rbm(random_state=0), rows, X_val=valid).history_
+    for a, b in zip(found, dense, strict=True):
+        assert_allclose([*a.values()][1:], [*b.values()][1:])
+    estimator = watched(rbm(random_state=0), REAL[:40], X_val=REAL[40:])
+    rows = (REAL - estimator.mean_) / estimator.scale_
+    energy = estimator.rbm_.free_energy(rows)
+    gap = energy[40:].mean() - energy[:40].mean()
+    assert_allclose(estimator.history_[-1]["free_energy_gap"], gap)
+
+
+def test_it_works_beside_bars_in_a_search_and_after_pickling():
+    monitor = pickle.loads(pickle.dumps(RBMMonitor(VALID)))
+    machine = rbm(random_state=0).set_callbacks(monitor)
+    search = GridSearchCV(machine, {"batch_size": [10, 20]}, cv=2, n_jobs=2)
+    search.set_callbacks(ProgressBar()).fit(X)
+    assert {*search.best_estimator_.history_[-1]} >= ALWAYS
+
+
+def test_overfitting_shows_as_a_growing_gap():
+    rng = np.random.default_rng(0)
+    rows = (rng.random((260, 20)) < 0.5).astype(float)  # nothing to learn but the rows
+    machine = RBMTransformer(60, batch_size=10, max_iter=60, random_state=0)
+    history = watched(machine, rows[:60], X_val=rows[60:]).history_
+    assert history[-1]["free_energy_gap"] > history[0]["free_energy_gap"] + 3.0
