@@ -1,7 +1,15 @@
 """Deep belief networks: pretraining, fine-tuning, and whether it was worth it."""
 
+from .backend.packing import ModelFileError
 from .boltzmann import DBN, RBM
-from .estimators import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from .estimators import (
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    RBMTransformer,
+    load_model,
+    save_model,
+)
 from .feedforward import Network
 
 __version__ = "0.1.0"
@@ -12,6 +20,9 @@ __all__ = [
     "DBNClassifier",
     "DBNRegressor",
     "DBNTransformer",
+    "ModelFileError",
     "Network",
     "RBMTransformer",
+    "load_model",
+    "save_model",
 ]

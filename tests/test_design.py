@@ -21,7 +21,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Rooms from the bottom up; in each, files from left to right. A file imports rooms
 # above its own in this list (never its sibling, see below) and files to its left.
 ROOMS = {
-    "backend": ["parts", "array", "random", "parameters"],
+    "backend": ["parts", "array", "random", "parameters", "packing", "archive"],
     "boltzmann": [
         "units",
         "rbm",
@@ -47,15 +47,18 @@ ROOMS = {
         "pretraining",
         "checkpoint",
         "callbacks",
+        "monitoring",
     ],
     "estimators": [
         "base",
+        "density",
         "rbm",
         "dbn",
         "predictor",
         "classifier",
         "regressor",
         "export",
+        "records",
         "files",
     ],
     "evaluation": [

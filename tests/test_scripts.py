@@ -96,3 +96,12 @@ def test_mnist(tmp_path):
     assert done.returncode == 0, done.stderr
     runs = json.loads(record.read_text())["runs"]
     assert [r["seed"] for r in runs] == [0, 1]
+
+
+def test_fuzz(tmp_path):
+    record = tmp_path / "fuzz.json"
+    done = run("fuzz.py", "--cases", "60", "--seed", "1", "--output", str(record))
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "60 cases in" in done.stdout and "0 escapes" in done.stdout
+    content = json.loads(record.read_text())
+    assert sum(content["counts"].values()) == 60 and content["escapes"] == 0

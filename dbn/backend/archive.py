@@ -1,0 +1,341 @@
+"""Plain data and arrays in one file, without pickle: model files and checkpoints.
+
+The format is described in `docs/model-files.md`. Nothing in a file is executed, and no
+name found in it is imported. Sizes are compared with the size of the file itself before
+memory is set aside, so a file of n bytes makes arrays of at most n bytes.
+"""
+
+import errno
+import hashlib
+import io
+import json
+import math
+import os
+import re
+import secrets
+import struct
+import zipfile
+from contextlib import contextmanager, suppress
+
+import numpy as np
+
+from .packing import DTYPES, ModelFileError, Packer, unpack
+
+_CONTENT = "model.json"
+# Limits of what is written and read. JSON values cost up to some 100 bytes of memory.
+_MAX_ARRAYS = 1000
+_MAX_JSON_BYTES = 2**24
+_MAX_JSON_VALUES = 10**6
+_MAX_DIMENSIONS = 8
+_CHUNK = 2**20
+_NAMES = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]{0,199}")
+
+
+def write_archive(path, content, *, kind, version):
+    """Write plain data with arrays to a file, which replaces an older one when done.
+
+    Parameters
+    ----------
+    path : str or path-like
+    content : dict
+        Of None, bool, int, float, str, list, tuple, dict, NumPy scalars and arrays of
+        numbers or strings, and random streams; nested as you like.
+    kind : str
+        What the file is, for `read_archive`.
+    version : int
+        Of the format of `content`.
+
+    Raises
+    ------
+    ModelFileError
+        If `content` holds anything else, or more than a file may hold.
+    OSError
+        If the file cannot be written; one that was there before stays as it is.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from dbn.backend.archive import read_archive, write_archive
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "weights")
+    ...     write_archive(path, {"W": np.eye(2), "k": (1,)}, kind="test", version=1)
+    ...     read_archive(path, kind="test", version=1)
+    {'W': array([[1., 0.],
+           [0., 1.]]), 'k': (1,)}
+    """
+    from .. import __version__
+
+    packer = Packer()
+    header = {
+        "format": kind,
+        "version": version,
+        "dbn": __version__,
+        "content": packer.pack(content),
+        "arrays": {name: _entry(array) for name, array in packer.arrays.items()},
+    }
+    arrays = packer.arrays
+    text = json.dumps(header, allow_nan=False).encode("ascii")
+    if len(arrays) > _MAX_ARRAYS or _too_long(text):
+        raise ModelFileError(
+            f"The content has {len(arrays)} arrays and {len(text)} bytes of JSON; a "
+            f"file may hold {_MAX_ARRAYS} arrays, {_MAX_JSON_BYTES} bytes and "
+            f"{_MAX_JSON_VALUES} values. Shorten long lists, such as the history."
+        )
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(_CONTENT), text)
+        for name, array in arrays.items():
+            info = zipfile.ZipInfo(f"{name}.npy")
+            with archive.open(info, "w", force_zip64=array.nbytes > 2**30) as member:
+                member.write(_npy_header(array.dtype.str, array.shape))
+                member.write(_bytes(array))
+        archive.comment = _digest(text).encode("ascii")
+
+
+def read_archive(path, *, kind, version):
+    """Read what `write_archive` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+    kind : str
+        What the file must be.
+    version : int
+        Newest version of the content's format that the caller understands.
+
+    Returns
+    -------
+    dict
+        The content. Arrays are writeable and belong to the caller.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is damaged, of another kind or too new, or asks for more memory
+        than it has bytes.
+    OSError
+        If the file cannot be read.
+    """
+    path = os.fspath(path)
+    with _ShortReads(io.FileIO(path)) as file, refusals(path):
+        size = os.fstat(file.fileno()).st_size
+        with zipfile.ZipFile(file) as archive:
+            return _read(archive, size, kind, version)
+
+
+# What damaged input makes of zipfile, json, NumPy and our constructors.
+_SYMPTOMS = (
+    *(zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, struct.error),
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+)
+
+
+@contextmanager
+def refusals(path):
+    """Turn what damaged input causes inside the block into a ModelFileError.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Of the file that is read, for the message.
+    """
+    damaged = "It is damaged or was never such a file: get a new copy."
+    try:
+        yield
+    except ModelFileError as error:
+        raise ModelFileError(f"{path} cannot be loaded: {error}") from error
+    except _SYMPTOMS as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ModelFileError(
+            f"{path} cannot be loaded ({reason}). {damaged}"
+        ) from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # of a seek to where no file can be
+            raise
+        raise ModelFileError(f"{path} cannot be loaded. {damaged}") from error
+
+
+@contextmanager
+def replacing(path):
+    """A new binary file that takes the place of `path` when it is complete.
+
+    It is written under another name in the same folder, brought to the disk, and
+    renamed, so that at any moment `path` is either the old file or the new one.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Raises
+    ------
+    OSError
+        If that fails; `path` is then as it was.
+    """
+    path = os.path.realpath(path)  # through a link, not in its place
+    folder = os.path.dirname(path)
+    temporary = os.path.join(folder, f".dbn-{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+class _ShortReads(io.BufferedReader):
+    """Gives at most a chunk per read, whatever a damaged directory asks zipfile for."""
+
+    def read(self, size=-1):
+        return super().read(_CHUNK if size is None or size < 0 else min(size, _CHUNK))
+
+
+def _digest(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def _bytes(array):
+    return memoryview(array.reshape(-1).view(np.uint8))
+
+
+def _entry(array):
+    return {
+        "dtype": array.dtype.str,
+        "shape": list(array.shape),
+        "sha256": _digest(_bytes(array)),
+    }
+
+
+def _npy_header(dtype, shape):
+    """The header of an .npy member, format 1.0, in the one spelling that is used."""
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}"
+    text += " " * (-(len(text) + 11) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode("ascii")
+
+
+def _too_long(text):
+    values = sum(text.count(mark) for mark in (b",", b"[", b"{"))
+    return len(text) > _MAX_JSON_BYTES or values > _MAX_JSON_VALUES
+
+
+# Reading: from the file to Python.
+
+
+def _read(archive, size, kind, version):
+    members = archive.infolist()
+    text = _read_text(archive, size)
+    header = _parse(text, kind, version)
+    if archive.comment != _digest(text).encode("ascii"):
+        raise ModelFileError(f"the checksum of {_CONTENT} does not match.")
+    entries = header["arrays"]
+    names = [info.filename for info in members]
+    if len(names) > _MAX_ARRAYS + 1 or sorted(names) != sorted(
+        [_CONTENT, *(f"{name}.npy" for name in entries)]
+    ):
+        raise ModelFileError(
+            f"its {len(names)} members are not those that {_CONTENT} lists."
+        )
+    if sum(info.file_size for info in members) > size:
+        raise ModelFileError(f"its members claim more than its {size} bytes.")
+    arrays = {
+        name: _read_array(archive, name, entry, size) for name, entry in entries.items()
+    }
+    return unpack(header["content"], arrays)
+
+
+def _check_stored(info, size):
+    if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
+        raise ModelFileError(
+            f"the member {info.filename!r:.80} is compressed or encrypted; files of "
+            "this kind are neither."
+        )
+    if not info.file_size == info.compress_size <= size:
+        raise ModelFileError(
+            f"the member {info.filename!r:.80} claims {info.file_size} bytes in a file "
+            f"of {size}."
+        )
+
+
+def _read_text(archive, size):
+    info = archive.getinfo(_CONTENT)
+    _check_stored(info, min(size, _MAX_JSON_BYTES))
+    with archive.open(info) as member:
+        text = b"".join(iter(lambda: member.read(_CHUNK), b""))
+    if _too_long(text):
+        raise ModelFileError(f"{_CONTENT} holds more than {_MAX_JSON_VALUES} values.")
+    return text
+
+
+def _refuse_constant(name):
+    raise ModelFileError(f"{_CONTENT} holds {name}, which is not JSON.")
+
+
+def _parse(text, kind, version):
+    """The header, with its format and version checked."""
+    from .. import __version__
+
+    header = json.loads(text.decode("ascii"), parse_constant=_refuse_constant)
+    if header["format"] != kind:
+        raise ModelFileError(
+            f"its format is {header['format']!r:.80}, where {kind!r} is expected."
+        )
+    found = header["version"]
+    if type(found) is not int or found < 1:
+        raise ModelFileError(f"its format version {found!r:.80} does not exist.")
+    if found > version:
+        raise ModelFileError(
+            f"its format version is {found!r:.20}, of dbn {header.get('dbn')!r:.20}; "
+            f"dbn {__version__} reads versions up to {version}. Upgrade dbn."
+        )
+    if not isinstance(header["arrays"], dict):
+        raise ModelFileError("its list of arrays is not one.")
+    return header
+
+
+def _read_array(archive, name, entry, size):
+    """One array, allocated once all that is claimed about it agrees with its size."""
+    info = archive.getinfo(f"{name}.npy")
+    _check_stored(info, size)
+    dtype, shape = entry["dtype"], tuple(entry["shape"])
+    if not (_NAMES.fullmatch(name) and DTYPES.fullmatch(dtype)):
+        raise ModelFileError(f"it names an array {name!r:.80} of dtype {dtype!r:.80}.")
+    if len(shape) > _MAX_DIMENSIONS or not all(
+        type(n) is int and 0 <= n <= size for n in shape
+    ):
+        raise ModelFileError(f"the array {name} has the shape {shape!r:.80}.")
+    dtype = np.dtype(dtype)
+    header = _npy_header(dtype.str, shape)
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if len(header) + n_bytes != info.file_size:
+        raise ModelFileError(
+            f"the array {name} has {info.file_size} bytes; dtype {dtype} and shape "
+            f"{shape} need {len(header) + n_bytes}."
+        )
+    with archive.open(info) as member:
+        # Compared as bytes: a foreign header is never parsed.
+        if member.read(len(header)) != header:
+            raise ModelFileError(f"the header of {name} is not that of its array.")
+        array = np.empty(shape, dtype)
+        buffer, start = _bytes(array), 0
+        while start < n_bytes:
+            read = member.readinto(buffer[start : start + _CHUNK])
+            if not read:
+                raise ModelFileError(f"the array {name} is cut off.")
+            start += read
+    if _digest(buffer) != entry["sha256"]:
+        raise ModelFileError(f"the checksum of the array {name} does not match.")
+    # NumPy checks neither when it reads memory as such values.
+    if dtype.kind == "b" and np.any(array.view(np.uint8) > 1):
+        raise ModelFileError(f"the array {name} holds what is no truth value.")
+    if dtype.kind == "U" and np.any(array.reshape(-1).view(np.uint32) > 0x10FFFF):
+        raise ModelFileError(f"the array {name} holds what is no character.")
+    return array

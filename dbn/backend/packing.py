@@ -1,0 +1,218 @@
+"""Plain data as JSON, its arrays apart: what files are made of.
+
+JSON has no tuples, no NumPy scalars, no infinities. An object with one key that starts
+with "$" stands for what it has no form for:
+
+    {"$tuple": [...]}        {"$dict": [[key, value], ...]}   {"$objects": [...]}
+    {"$array": name}         {"$scalar": [dtype, value]}      {"$float": "nan"}
+    {"$rng": {"state": ..., "seed": [entropy, spawn_key, n_children_spawned]}}
+"""
+
+import math
+import re
+
+import numpy as np
+
+
+class ModelFileError(ValueError):
+    """A file is damaged, hostile or too new, or a model cannot be put in one.
+
+    The one error for the content of files. What the system has to say about a path (no
+    such file, no permission, disk full) stays an `OSError`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from dbn import ModelFileError, load_model
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     try:
+    ...         load_model(file.name)
+    ...     except ModelFileError as error:
+    ...         print("File is not a zip file" in str(error))
+    True
+    """
+
+
+# Numbers and strings of fixed width, little-endian: what an array in a file may hold.
+DTYPES = re.compile(r"\|b1|\|[iu]1|<[iu][248]|<f[248]|<U[1-9][0-9]{0,5}")
+_MAX_DEPTH = 64
+_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_SCALARS = {"b": bool, "i": int, "u": int, "f": float, "U": str}
+_TAGS = {
+    **dict.fromkeys(["$tuple", "$dict", "$objects", "$scalar"], list),
+    **dict.fromkeys(["$array", "$float"], str),
+    "$rng": dict,
+}
+
+
+class Packer:
+    """Turns plain data into JSON values and collects its arrays, each once.
+
+    Attributes
+    ----------
+    arrays : dict of str to ndarray
+        The arrays by their names, which tell where they were first met.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> packer = Packer()
+    >>> packer.pack({"size": (2,), "W": np.eye(2)})
+    {'size': {'$tuple': [2]}, 'W': {'$array': 'W'}}
+    >>> unpack({'size': {'$tuple': [2]}}, packer.arrays)
+    {'size': (2,)}
+    """
+
+    def __init__(self):
+        self.arrays = {}
+        self._names = {}
+
+    def pack(self, value, where=()):
+        """Return `value` as JSON values.
+
+        Parameters
+        ----------
+        value : object
+            None, bool, int, float, str, list, tuple, dict, NumPy scalars and arrays of
+            numbers or strings, and random streams of `make_rng`; nested.
+        where : tuple of str
+            Keys that led to it.
+
+        Raises
+        ------
+        ModelFileError
+            If `value` holds anything else.
+        """
+        kind = type(value)
+        if len(where) > _MAX_DEPTH:
+            raise ModelFileError(f"{'.'.join(where[:5])}... is nested too deeply.")
+        if value is None or kind in (bool, int, str):
+            return value
+        if kind is float:
+            return value if math.isfinite(value) else {"$float": str(value)}
+        if kind is list:
+            return self._items(value, where)
+        if kind is tuple:
+            return {"$tuple": self._items(value, where)}
+        if kind is dict:
+            return self._dict(value, where)
+        if isinstance(value, np.ndarray | np.generic):
+            if value.dtype == object and value.ndim == 1:
+                return {"$objects": self._items(value.tolist(), where)}
+            dtype = value.dtype.newbyteorder("<")
+            if DTYPES.fullmatch(dtype.str):
+                if isinstance(value, np.ndarray):
+                    return {"$array": self._name(value, dtype, where)}
+                return {"$scalar": [dtype.str, self.pack(value.item(), where)]}
+        if isinstance(value, np.random.Generator):
+            bits = value.bit_generator
+            if isinstance(bits, np.random.SFC64):
+                seed = bits.seed_seq.state
+                names = ("entropy", "spawn_key", "n_children_spawned")
+                content = {"state": bits.state, "seed": [seed[name] for name in names]}
+                return {"$rng": self._dict(content, where)}
+        raise ModelFileError(
+            f"{'.'.join(where)} cannot be put in a file: it is {value!r:.80}, a "
+            f"{kind.__module__}.{kind.__qualname__}. Accepted are None, numbers, "
+            "strings, lists, tuples, dicts, and NumPy arrays of numbers or strings. "
+            "Convert it, or keep the model with pickle."
+        )
+
+    def _items(self, values, where):
+        return [self.pack(v, (*where, str(i))) for i, v in enumerate(values)]
+
+    def _dict(self, value, where):
+        if all(type(key) is str and not key.startswith("$") for key in value):
+            return {key: self.pack(v, (*where, key)) for key, v in value.items()}
+        keys = self._items(value, where)
+        return {
+            "$dict": [
+                [key, self.pack(v, (*where, str(i)))]
+                for i, (key, v) in enumerate(zip(keys, value.values(), strict=True))
+            ]
+        }
+
+    def _name(self, value, dtype, where):
+        """Name of an array, which is made where there is none yet."""
+        key = id(value)
+        if key not in self._names:
+            stem = re.sub(r"[^A-Za-z0-9_.]", "_", ".".join(where))[-150:]
+            stem = f"_{stem}" if stem[:1] in ("", ".") else stem
+            name, n = stem, 1
+            while name in self.arrays:
+                name, n = f"{stem}_{n}", n + 1
+            self.arrays[name] = np.asarray(value, dtype=dtype, order="C")
+            # The value is kept as well, so that nothing else gets its id.
+            self._names[key] = name, value
+        return self._names[key][0]
+
+
+def unpack(value, arrays, depth=0):
+    """Return the plain data that `Packer.pack` made JSON values of.
+
+    Parameters
+    ----------
+    value : object
+        As `json.loads` returns it; it need not come from `pack`.
+    arrays : dict of str to ndarray
+    depth : int
+        Levels above it.
+
+    Raises
+    ------
+    ModelFileError, LookupError, TypeError, ValueError
+        If `value` is not what `pack` makes.
+    """
+
+    def inner(value):
+        return unpack(value, arrays, depth + 1)
+
+    if depth > 2 * _MAX_DEPTH:
+        raise ModelFileError("its values are nested too deeply.")
+    if isinstance(value, list):
+        return [inner(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    tag, *others = value or [""]
+    if not tag.startswith("$"):
+        return {key: inner(v) for key, v in value.items()}
+    content = value[tag]
+    if others or not isinstance(content, _TAGS.get(tag, ())):
+        raise ModelFileError(f"it holds an unknown or wrong {tag!r:.80}.")
+    if tag == "$array":
+        return arrays[content]
+    if tag == "$float":
+        return _FLOATS[content]
+    if tag == "$dict":
+        return {inner(key): inner(v) for key, v in content}
+    content = inner(content)
+    if tag == "$tuple":
+        return tuple(content)
+    if tag == "$scalar":
+        return _scalar(*content)
+    if tag == "$rng":
+        return _rng(**content)
+    array = np.empty(len(content), dtype=object)
+    for i, item in enumerate(content):
+        array[i] = item
+    return array
+
+
+def _rng(state, seed):
+    """A random stream that goes on, and spawns others, where it left off."""
+    entropy, spawn_key, n_spawned = seed
+    seed = np.random.SeedSequence(
+        entropy, spawn_key=spawn_key, n_children_spawned=n_spawned
+    )
+    bits = np.random.SFC64(seed)
+    bits.state = state
+    return np.random.Generator(bits)
+
+
+def _scalar(dtype, item):
+    """A NumPy scalar."""
+    kind = _SCALARS[dtype[1]] if DTYPES.fullmatch(dtype) else None
+    if type(item) is not kind:
+        raise ModelFileError(f"it holds {item!r:.80} as a {dtype!r:.80}.")
+    with np.errstate(over="ignore"):
+        return np.dtype(dtype).type(item)

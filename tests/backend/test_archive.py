@@ -1,0 +1,267 @@
+"""Files of plain data: whole or not at all, checked before they are believed."""
+
+import errno
+import io
+import json
+import os
+import stat
+import struct
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+
+from dbn.backend import archive
+from dbn.backend.archive import read_archive, replacing, write_archive
+from dbn.backend.packing import ModelFileError
+from tests.hostile import members, same, zipped
+
+CONTENT = {"W": np.arange(6.0).reshape(2, 3), "k": (1, None), "labels": np.array(["a"])}
+
+
+@pytest.fixture
+def path(tmp_path):
+    write_archive(tmp_path / "file", CONTENT, kind="test", version=3)
+    return tmp_path / "file"
+
+
+def read(path, kind="test", version=3):
+    return read_archive(path, kind=kind, version=version)
+
+
+def refusal(path, **options):
+    with pytest.raises(ModelFileError) as caught:
+        read(path, **options)
+    assert str(caught.value).startswith(f"{path} cannot be loaded")
+    return str(caught.value)
+
+
+def test_what_was_written_is_read(path):
+    found = read(path)
+    assert same(found, CONTENT)
+    assert found["W"].flags.writeable
+
+
+def test_equal_content_makes_equal_files(path, tmp_path):
+    write_archive(tmp_path / "again", CONTENT, kind="test", version=3)
+    assert (tmp_path / "again").read_bytes() == path.read_bytes()
+
+
+def test_numpy_and_zip_tools_open_the_file(path):
+    with np.load(path) as arrays:
+        np.testing.assert_array_equal(arrays["W"], CONTENT["W"])
+    with zipfile.ZipFile(path) as file:
+        assert file.testzip() is None
+        assert {i.compress_type for i in file.infolist()} == {zipfile.ZIP_STORED}
+        assert json.loads(file.read("model.json"))["format"] == "test"
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (0, 3), (1,), (50, 3, 2), (10**5,)])
+def test_npy_headers_are_numpys(shape):
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.zeros(shape, "<f4"))
+    header = buffer.getvalue()[: -4 * int(np.prod(shape)) or None]
+    # NumPy may pad with more spaces.
+    assert archive._npy_header("<f4", shape).split() == header.split()
+    assert len(archive._npy_header("<f4", shape)) % 64 == 0
+
+
+def test_other_kinds_and_later_versions_are_refused(path):
+    assert "its format is 'test', where 'model' is" in refusal(path, kind="model")
+    message = refusal(path, version=2)
+    assert "its format version is 3" in message
+    assert "reads versions up to 2. Upgrade dbn." in message
+    assert same(read(path, version=4), CONTENT)
+
+
+def test_what_is_no_file_of_ours(tmp_path):
+    path = tmp_path / "file"
+    for data in (b"", b"text", b"PK\5\6" + bytes(18), zipped({"a": b""})):
+        path.write_bytes(data)
+        refusal(path)
+
+
+def test_the_systems_errors_stay_what_they_are(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read(tmp_path / "nothing")
+    with pytest.raises(IsADirectoryError):
+        read(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        write_archive(tmp_path / "no" / "folder", {}, kind="test", version=1)
+
+
+def changed(path, change):
+    files = members(path.read_bytes())
+    header = json.loads(files["model.json"])
+    change(header, files)
+    files["model.json"] = json.dumps(header).encode()
+    path.write_bytes(zipped(files))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dtype": "|O"}, "dtype '|O'"),
+        ({"dtype": "<f4"}, "need 152"),
+        ({"dtype": ">f8"}, "dtype '>f8'"),
+        ({"shape": [3, 2]}, "the header of W is not that of its array"),
+        ({"shape": [2, 4]}, "need 192"),
+        ({"shape": [-2, -3]}, "has the shape (-2, -3)"),
+        ({"shape": [2**60, 2**60]}, "has the shape"),
+        ({"shape": [True, 6]}, "has the shape"),
+        ({"shape": [1] * 9}, "has the shape"),
+        ({"shape": None}, "TypeError"),
+        ({"sha256": "0" * 64}, "the checksum of the array W does not match"),
+    ],
+    ids=str,
+)
+def test_claims_about_an_array_are_checked(path, change, message):
+    changed(path, lambda header, _: header["arrays"]["W"].update(change))
+    assert message in refusal(path)
+
+
+def test_checksums_and_members_are_checked(path):
+    files = members(path.read_bytes())
+    path.write_bytes(zipped(files, comment="0" * 64))
+    assert "the checksum of model.json does not match" in refusal(path)
+    path.write_bytes(zipped(files | {"more.npy": files["W.npy"]}))
+    assert "members are not those that model.json lists" in refusal(path)
+    path.write_bytes(zipped({k: v for k, v in files.items() if k != "W.npy"}))
+    assert "members are not those" in refusal(path)
+    path.write_bytes(zipped(files, zipfile.ZIP_DEFLATED))
+    assert "compressed or encrypted" in refusal(path)
+
+
+def test_overlapping_members_cannot_claim_more_than_the_file(path):
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as file:
+        end = file.start_dir
+    size = (end - 1).to_bytes(4, "little")
+    entry = data.rindex(b"PK\1\2")
+    data[entry + 20 : entry + 28] = size + size
+    path.write_bytes(data)
+    assert "members claim more than its" in refusal(path)
+
+
+def test_a_member_has_one_size(path):
+    data = bytearray(path.read_bytes())
+    entry = data.rindex(b"PK\1\2")
+    data[entry + 24] ^= 1  # of the data when unpacked
+    path.write_bytes(data)
+    assert "claims 133 bytes in a file" in refusal(path)
+
+
+@pytest.mark.parametrize("version", [0, -1, "1", True, 1.0, None])
+def test_versions_are_positive_integers(path, version):
+    changed(path, lambda header, _: header.update(version=version))
+    assert f"its format version {version!r} does not exist" in refusal(path)
+
+
+def test_json_has_no_nan(path):
+    changed(path, lambda header, _: header["content"].update(k=float("nan")))
+    assert "model.json holds NaN, which is not JSON" in refusal(path)
+
+
+def test_a_directory_as_large_as_the_file_is_not_read(tmp_path):
+    path, size = tmp_path / "file", 2**26
+    with path.open("wb") as file:
+        file.truncate(size)  # holes: it takes no room on the disk
+        file.seek(size)
+        file.write(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, size, 0, 0))
+    tracemalloc.start()
+    try:
+        refusal(path)
+        assert tracemalloc.get_traced_memory()[1] < size / 8
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_is_not_read_as_values_that_do_not_exist(tmp_path):
+    path = tmp_path / "file"
+    content = {"flags": np.array([True]), "names": np.array(["a"])}
+    write_archive(path, content, kind="test", version=1)
+    for name, raw in (("flags", b"\2"), ("names", b"\xff\xff\xff\x7f")):
+        write_archive(path, content, kind="test", version=1)
+
+        def change(header, files, name=name, raw=raw):
+            files[f"{name}.npy"] = files[f"{name}.npy"][: -len(raw)] + raw
+            header["arrays"][name]["sha256"] = archive._digest(raw)
+
+        changed(path, change)
+        assert f"the array {name} holds what is no" in refusal(path)
+
+
+def test_content_over_the_limits_is_refused_on_both_sides(tmp_path, path, monkeypatch):
+    many = {"values": [0] * 1000}
+    for name, limit in (("_MAX_JSON_VALUES", 500), ("_MAX_JSON_BYTES", 500)):
+        write_archive(tmp_path / "long", many, kind="test", version=1)
+        with monkeypatch.context() as patch:
+            patch.setattr(archive, name, limit)
+            with pytest.raises(ModelFileError, match="Shorten long lists"):
+                write_archive(tmp_path / "other", many, kind="test", version=1)
+            refusal(tmp_path / "long")
+    monkeypatch.setattr(archive, "_MAX_ARRAYS", 1)
+    with pytest.raises(ModelFileError, match="has 2 arrays"):
+        write_archive(tmp_path / "other", CONTENT, kind="test", version=1)
+    assert "3 members" in refusal(path)
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_million_values_are_refused_before_they_are_parsed(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(zipped({"model.json": b"[" + b"[]," * 10**6 + b"[]]"}))
+    monkeypatch.setattr(json, "loads", None)
+    assert "more than 1000000 values" in refusal(path)
+
+
+# Writing: the old file or the new one.
+
+
+@pytest.mark.parametrize("fails", ["fsync", "replace"])
+def test_a_failed_write_leaves_the_old_file(path, monkeypatch, fails):
+    old = path.read_bytes()
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, fails, full)
+    with pytest.raises(OSError, match="No space left"):
+        write_archive(path, {"new": 1}, kind="test", version=1)
+    assert path.read_bytes() == old
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_an_interrupted_write_leaves_the_old_file(path):
+    old = path.read_bytes()
+    with pytest.raises(KeyboardInterrupt), replacing(path) as file:
+        file.write(b"half")
+        assert path.read_bytes() == old
+        raise KeyboardInterrupt
+    assert path.read_bytes() == old
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_the_new_file_is_on_the_disk_before_it_replaces_the_old(path, monkeypatch):
+    calls = []
+
+    def spy(name):
+        real = getattr(os, name)
+        return lambda *args: (calls.append(name), real(*args))
+
+    for name in ("fsync", "replace"):
+        monkeypatch.setattr(os, name, spy(name))
+    write_archive(path, CONTENT, kind="test", version=1)
+    assert calls == ["fsync", "replace", "fsync"]  # file, name, folder
+
+
+def test_a_link_and_the_umask_are_respected(path):
+    link = path.parent / "link"
+    link.symlink_to(path)
+    old = os.umask(0o027)
+    try:
+        write_archive(link, {"new": 1}, kind="test", version=1)
+    finally:
+        os.umask(old)
+    assert link.is_symlink() and read(path) == {"new": 1}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
