@@ -74,7 +74,8 @@ default="adam"
     ------
     ValueError
         If the optimizer needs a loss without noise and the network has dropout or batch
-        normalization, or there is not one multiplier per layer.
+        normalization, there is not one multiplier of at least 0 per layer, or
+        `patience` has no `validate`.
     FloatingPointError
         If training diverges; the network keeps its parameters from before the epoch in
         which it happened.
@@ -91,7 +92,7 @@ default="adam"
     array([0, 1])
     """
     optimizer = get_optimizer(optimizer)
-    check_deterministic(optimizer, any(network.dropout), len(network.statistics.shapes))
+    _check(network, optimizer, patience, validate)
     factors = _multipliers(network, learning_rate_multipliers, head_epochs)
     state = {} if state is None else state
 
@@ -130,6 +131,16 @@ default="adam"
     return network
 
 
+def _check(network, optimizer, patience, validate):
+    """Raise a ValueError if what is asked for does not go together."""
+    check_deterministic(optimizer, any(network.dropout), len(network.statistics.shapes))
+    if patience is not None and validate is None:
+        raise ValueError(
+            f"patience={patience} watches a score of the network on other rows; pass "
+            "validate, or leave patience at None."
+        )
+
+
 def check_deterministic(optimizer, dropout, batch_norm):
     """Raise a ValueError if line searches would meet a loss that changes by itself."""
     if optimizer.searches and (dropout or batch_norm):
@@ -150,6 +161,11 @@ def _multipliers(network, factors, head_epochs):
         raise ValueError(
             f"There are {len(factors)} learning_rate_multipliers for {top + 1} dense "
             "layers, the output layer included; give one per layer."
+        )
+    if not all(0.0 <= f < math.inf for f in factors):
+        raise ValueError(
+            "learning_rate_multipliers must be finite and not negative; they are "
+            f"{factors}. 0 freezes a layer."
         )
     sizes = [math.prod(shape) for shape in network.params.shapes.values()]
     layers = [int(re.search(r"\d+$", name)[0]) for name in network.params]

@@ -4,6 +4,7 @@ import copy
 import math
 from contextlib import contextmanager, nullcontext
 from functools import cache
+from itertools import takewhile
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -93,7 +94,8 @@ def make_step(
         Its entry ``"optimizer"`` is what the optimizer remembers.
     multipliers : callable, optional
         ``multipliers(epoch)`` is an array like ``params.flat`` by which the optimizer's
-        moves are multiplied, or None. What has 0 does not move at all.
+        moves are multiplied, or None. What has 0 does not move at all. When more
+        begins to move, the optimizer starts anew.
     after : callable, optional
         Called after every step, for constraints.
 
@@ -103,17 +105,23 @@ def make_step(
         ``step(rows, epoch)``, which returns the loss before the step, or None.
     """
     grad, theta = params.zeros_like(), params.flat
+    xp = namespace(theta)
     memory = remembered(state, "optimizer", optimizer, lambda: optimizer.init(theta))
 
     def step(rows, epoch):
-        memory["epoch"] = epoch
         factors = None if multipliers is None else multipliers(epoch)
+        moving = theta.shape[0] if factors is None else int(xp.count_nonzero(factors))
+        if moving > memory.get("n_moving", moving):
+            # What begins to move has moments of zero: with the number of steps of the
+            # others, Adam would correct no bias and leap.
+            memory.update(optimizer.init(theta))
+        memory["epoch"], memory["n_moving"] = epoch, moving
 
         def evaluate():
             loss = gradient(rows, grad, epoch)
             add_weight_decay(params, grad, weight_decay)
             if factors is not None:
-                grad.flat[...] *= factors != 0.0
+                grad.flat[factors == 0.0] = 0.0
             return loss
 
         start = None if factors is None else theta * 1.0
@@ -133,6 +141,8 @@ def make_step(
             theta[...] = start + factors * (theta - start)
         if after is not None:
             after()
+            if factors is not None:
+                theta[...] = xp.where(factors == 0.0, start, theta)
         return loss
 
     return step
@@ -197,13 +207,16 @@ def run_epochs(
     """
     arrays = [params.flat] if statistics is None else [params.flat, statistics.flat]
     done = state.setdefault("epoch", 0)
+    over = False
+    # After a `break` the task of the last epoch would not end.
+    epochs = takewhile(lambda _: not over, range(done, done + max_iter))
     with _blas_threads(params, batch_size):
-        for epoch, _ in task.steps(range(done, done + max_iter), "epoch"):
+        for epoch, _ in task.steps(epochs, "epoch"):
             before = copy.deepcopy((arrays, state))
             # Overflow shows as a divergence, which is reported once and in words.
             with np.errstate(over="ignore", invalid="ignore"):
                 loss = _run_epoch(step, epoch, params, n_rows, batch_size, rng)
-                metrics = measure(loss)
+                metrics = {} if count_not_finite(params.flat) else measure(loss)
             if wrong := _not_finite(params, metrics):
                 _restore(arrays, before[0])
                 state.update(before[1])
@@ -213,8 +226,8 @@ def run_epochs(
                 )
             state["epoch"] = epoch + 1
             history.append({**entry, "epoch": epoch, **metrics})
-            if patience is not None and _is_over(state, metrics, arrays, patience, tol):
-                break
+            if patience is not None:
+                over = _is_over(state, metrics, arrays, patience, tol)
     if patience is not None and "best" in state:
         _restore(arrays, state["best"]["arrays"])
 

@@ -146,8 +146,7 @@ class RMSProp(Clipping):
     Parameters
     ----------
     learning_rate : float, Schedule or tuple, default=0.001
-    decay : float, default=0.9
-    epsilon : float, default=1e-8
+    decay, epsilon : float, default=0.9 and 1e-8
     clip_norm, clip_value : float or None, default=None
         Bounds of the gradient's Euclidean norm and of its entries.
 
@@ -303,28 +302,25 @@ class _LineSearch(Optimizer):
     def minimize(self, evaluate, theta, grad, state):
         """Lower ``evaluate()``, which reads `theta` and fills `grad`, by moving theta.
 
-        scipy computes in float64; `theta` keeps its precision.
+        `theta` keeps its precision; scipy computes in float64, and on copies, because
+        it compares gradients of several points.
         """
         xp = namespace(theta)
 
         def function(x):
             theta[...] = xp.asarray(x, dtype=theta.dtype)
-            return float(evaluate()), np.asarray(grad, dtype=np.float64)
+            return float(evaluate()), np.array(grad, dtype=np.float64)
 
-        start = np.asarray(theta, dtype=np.float64)
-        options = {"maxiter": self.max_iter}
-        found = minimize(
-            function, start, jac=True, method=self._method, options=options
-        )
-        theta[...] = xp.asarray(found.x, dtype=theta.dtype)
+        start, options = np.array(theta, dtype=np.float64), {"maxiter": self.max_iter}
+        x = minimize(function, start, jac=True, method=self._method, options=options).x
+        theta[...] = xp.asarray(x, dtype=theta.dtype)
 
 
 class LBFGS(_LineSearch):
     """Limited-memory BFGS on each batch, through `scipy.optimize`.
 
-    For large batches, or all rows in one: Liu and Nocedal (1989), "On the limited
-    memory BFGS method for large scale optimization". The memory starts anew with every
-    batch.
+    For large batches: Liu and Nocedal (1989), "On the limited memory BFGS method for
+    large scale optimization". The memory starts anew with every batch.
 
     Parameters
     ----------
@@ -334,8 +330,7 @@ class LBFGS(_LineSearch):
     Raises
     ------
     ValueError
-        When training starts, if `max_iter` is not a positive integer, or with dropout
-        or batch normalization.
+        With dropout or batch normalization, or if `max_iter` is not a positive integer.
 
     Examples
     --------
@@ -362,8 +357,7 @@ class ConjugateGradient(_LineSearch):
     Raises
     ------
     ValueError
-        When training starts, if `max_iter` is not a positive integer, or with dropout
-        or batch normalization.
+        With dropout or batch normalization, or if `max_iter` is not a positive integer.
 
     Examples
     --------

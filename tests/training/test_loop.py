@@ -155,17 +155,17 @@ def test_overflow_on_the_way_to_divergence_is_reported_once():
 
 def test_metrics_are_not_asked_of_parameters_that_are_not_finite():
     """A metric of scikit-learn would refuse them in other words."""
-    run, (take, params, n_rows) = Run(), Run().arguments
+
+    def step(run, rows):
+        run.params.flat[...] = np.nan
 
     def refuse(loss):
         raise ValueError("Input contains NaN.")
 
-    def step(rows, epoch):
-        params.flat[...] = np.nan
-
+    run = Run(step)
     run.options["measure"] = refuse
     with pytest.raises(FloatingPointError, match="2 of 2 parameters"):
-        run_epochs(step, params, n_rows, **run.options)
+        run.start()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -390,6 +390,14 @@ def test_without_patience_the_last_epoch_stays():
     assert "best" not in run.state
 
 
+def test_a_best_epoch_of_earlier_is_left_alone_without_patience():
+    run = Scripted([0.9, 0.5], patience=9)
+    assert run.outcome == (2, 0)
+    run.options["patience"], run.script = None, iter([(0.6, 0.0)])
+    run.start(1)
+    assert run.outcome == (3, 2)
+
+
 def test_waiting_goes_on_with_the_state():
     """Two calls are one: what was waited and the best epoch are remembered."""
     run = Scripted([0.9, 0.5, 0.5], patience=4)
@@ -398,9 +406,6 @@ def test_waiting_goes_on_with_the_state():
     run.start(9)
     assert run.outcome == (5, 0)
     assert [entry["epoch"] for entry in run.history] == [0, 1, 2, 3, 4]
-    run.script = iter([(0.95, 0.0)] * 2)
-    run.start(2)
-    assert run.outcome == (7, 5)
 
 
 def test_the_last_epoch_of_an_early_stop_ends_like_any_other():
@@ -457,7 +462,9 @@ def test_remembered_starts_anew_for_another_number():
     remembered(state, "chains", PCD(n_chains=5), lambda: "5 chains")
     kept = remembered(state, "chains", PCD(n_chains=5, k=3), lambda: "other")
     assert kept == "5 chains"
-    assert remembered(state, "chains", PCD(n_chains=6), lambda: "6 chains") == "6 chains"
+    assert (
+        remembered(state, "chains", PCD(n_chains=6), lambda: "6 chains") == "6 chains"
+    )
 
 
 def test_parts_are_remembered_apart():
@@ -473,7 +480,7 @@ def test_parts_are_remembered_apart():
 TARGET = np.array([3.0, 2.0, 1.0])
 
 
-def stepper(optimizer, state=None, **options):
+def stepper(optimizer, **options):
     """Parameters, and a step on 0.5 ||theta - TARGET||^2."""
     params = Parameters({"W0": (2,), "c0": (1,)}, np.array([1.0, -1.0, 0.5]))
 
@@ -494,7 +501,7 @@ def test_a_step_returns_the_loss_before_it_without_weight_decay(optimizer):
 
 
 def test_constraints_come_after_every_step():
-    params, seen = None, []
+    seen = []
 
     def after():
         seen.append(params.flat.copy())
@@ -512,8 +519,6 @@ def test_constraints_come_after_every_step():
     "optimizer", [SGD(0.1), SGD(0.1, nesterov=True), Adam(0.1), LBFGS(2)], ids=repr
 )
 def test_what_is_multiplied_by_zero_stays_even_under_constraints(optimizer):
-    params = None
-
     def halve():
         params.flat[...] *= 0.5
 
@@ -535,8 +540,8 @@ def test_frozen_parts_do_not_count_for_clipping():
     assert_allclose(params.flat[2], 1.0, rtol=1e-14)  # by 0.5, which is below 1
 
 
-@pytest.mark.parametrize("in_parts", [False, True])
-def test_what_begins_to_move_is_as_new_to_the_optimizer(in_parts):
+@pytest.mark.parametrize("then", ["the same", "none", "one call"])
+def test_what_begins_to_move_is_as_new_to_the_optimizer(then):
     """Adam corrects the bias of moments by its number of steps; they must agree.
 
     Otherwise the first steps are up to 6.5 learning rates long.
@@ -547,8 +552,9 @@ def test_what_begins_to_move_is_as_new_to_the_optimizer(in_parts):
     for epoch in (0, 1):
         for _ in range(500):
             step(np.arange(3), epoch)
-    if in_parts:
+    if then != "one call":
         kept = params.flat
+        options |= {"multipliers": None} if then == "none" else {}
         params, step = stepper(Adam(0.001), **options)
         params.flat[...] = kept
     before = params.flat.copy()
