@@ -52,6 +52,7 @@ ROOMS = {
     "estimators": [
         "base",
         "density",
+        "supervision",
         "rbm",
         "dbn",
         "predictor",

@@ -105,3 +105,67 @@ def test_fuzz(tmp_path):
     assert "60 cases in" in done.stdout and "0 escapes" in done.stdout
     content = json.loads(record.read_text())
     assert sum(content["counts"].values()) == 60 and content["escapes"] == 0
+
+
+def test_pretrain_and_sample(tmp_path):
+    done = run(
+        "pretrain.py",
+        *["--rows", "200", "--layers", "12,6", "--epochs", "2", "--sampler", "pcd"],
+        *["--chains", "7", "--k", "0:1,1:2", "--learning-rate", "0.05", "--centering"],
+        *["--final-learning-rate", "0", "--momentum", "0", "--sparsity", "0.2"],
+        *["--output", str(tmp_path)],
+    )
+    assert done.returncode == 0, done.stderr
+    assert "layer 1: 100%" in done.stderr
+    history = json.loads((tmp_path / "history.json").read_text())["history"]
+    assert [(e["layer"], e["epoch"]) for e in history] == [
+        (0, 0),
+        (0, 1),
+        (1, 0),
+        (1, 1),
+    ]
+    assert {"free_energy_gap", "pseudo_log_likelihood"} <= {*history[0]}
+    for name in ("filters", "samples", "history"):
+        assert (tmp_path / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
+    model, rows = tmp_path / "model.dbn", tmp_path / "rows"
+    done = run("sample.py", str(model), "-n", "5", "--output", str(rows))
+    assert done.returncode == 0, done.stderr
+    X = np.load(f"{rows}.npz")["X"]
+    assert X.shape == (5, 64)
+    assert {*np.unique(X)} <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--dataset", "nothing.csv"], "pretrain: There is no file nothing.csv"),
+        (["--k", "0"], "pretrain: CD: k must be an integer"),
+        (["--visible", "softmax:5"], "pretrain: Softmax(5) needs a multiple of 5"),
+        (["--final-learning-rate", "0"], "needs a --learning-rate to start"),
+        (["--learning-rate", "1e30", "--visible", "gaussian"], "Layer 0 diverged"),
+    ],
+)
+def test_pretrain_says_what_is_wrong(tmp_path, args, message):
+    done = run("pretrain.py", "--output", str(tmp_path), *args)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_sample_refuses_what_is_no_model(tmp_path):
+    path = tmp_path / "model.dbn"
+    path.write_bytes(b"no model")
+    done = run("sample.py", str(path))
+    assert done.returncode == 1
+    assert done.stderr.startswith("sample: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_density_experiments(tmp_path):
+    record = tmp_path / "bars.json"
+    args = ["bars", "--updates", "200", "--threads", "1", "--output", str(record)]
+    done = run("density.py", *args)
+    assert done.returncode == 0, done.stderr
+    runs = json.loads(record.read_text())["runs"]
+    assert len(runs) == 6
+    assert all(-12.0 < entry["log_likelihood"] < -3.40 for entry in runs)

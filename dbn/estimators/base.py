@@ -138,6 +138,13 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             rows = rbm.mean_hidden(rows)
         return rows
 
+    def _resume(self, task):
+        """Take over what a `Checkpoint` saved of this fit; whether there was any."""
+        kept = task.resume()
+        if kept is not None:
+            self._set_progress(kept)
+        return kept is not None
+
     def _rows(self, X):
         """Validate the input of transform or predict; return it encoded."""
         check_is_fitted(self)

@@ -57,8 +57,10 @@ def first_visible(rbm):
 
 
 def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
-    """Pretrain `estimator.dbn_` on rows in the range of `estimator.visible_`."""
-    estimator._machines = []  # for callbacks
+    """Pretrain `estimator.dbn_` on rows in the range of `estimator.visible_`.
+
+    It goes on from `estimator._stack`, the state of `pretrain`.
+    """
     estimator.dbn_ = pretrain(
         rows,
         sizes,
@@ -70,9 +72,14 @@ def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
         sample_weight=weight,
         task=task,
         history=estimator.history_,
-        rbms=estimator._machines,
+        state=estimator._stack,
     )
-    del estimator._machines
+
+
+def stack_progress(stack):
+    """The state of `pretrain` as plain data, from which it goes on."""
+    params = [rbm.params.flat for rbm in stack.get("rbms", [])]
+    return {"params": params, "layer": stack.get("layer", {})}
 
 
 def adopt_stack(estimator, transformer, rows):
@@ -204,18 +211,38 @@ class DBNTransformer(DensityTransformer):
         self : object
         """
         rows, _, weight = self._check_rows(X, sample_weight)
-        rng = make_rng(self.random_state)
-        self._seed = int(rng.spawn(1)[0].integers(2**31))
+        self._rng = make_rng(self.random_state)
+        self._seed = int(self._rng.spawn(1)[0].integers(2**31))
         self.__dict__.pop("log_z_", None)  # of an earlier fit
         sizes = check_layer_sizes(self.hidden_layer_sizes)
         prototypes = layer_prototypes(self.rbm, len(sizes))
         rows = self._fit_visible(rows, weight, prototypes[0].visible)
-        self.history_ = []
+        self.history_, self._stack = [], {}
         with fit_task(self, len(sizes), X, y, sample_weight) as task:
-            train_stack(self, rows, weight, sizes, prototypes, rng, task)
+            self._resume(task)
+            train_stack(self, rows, weight, sizes, prototypes, self._rng, task)
             layers = [entry["layer"] for entry in self.history_]
             self.n_iter_ = [layers.count(i) for i in range(len(sizes))]
+        del self._rng, self._stack
         return self
+
+    def _progress(self):
+        """All that training goes on from, as plain data for a file."""
+        return {
+            "stack": stack_progress(self._stack),
+            "rng": self._rng,
+            "seed": self._seed,
+            "history": self.history_,
+        }
+
+    def _set_progress(self, kept):
+        self._stack, self._rng = kept["stack"], kept["rng"]
+        self._seed, self.history_ = kept["seed"], kept["history"]
+
+    @property
+    def _machines(self):
+        """For callbacks: the machines so far, the last one in training."""
+        return self._stack["rbms"]
 
     def transform(self, X):
         """Mean activities of the top hidden units.

@@ -1,15 +1,14 @@
 """What classifier and regressor share: a net, started by `init`, then fine-tuned."""
 
 import copy
-from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import train_test_split
-from sklearn.utils import _safe_indexing, check_consistent_length
+from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_y, validate_data
+from sklearn.utils.validation import validate_data
 
 from ..backend.array import take_rows
 from ..backend.random import make_rng
@@ -36,9 +35,11 @@ from .dbn import (
     adopt_stack,
     first_visible,
     layer_prototypes,
+    stack_progress,
     train_stack,
 )
 from .rbm import RBMTransformer
+from .supervision import check_supervised, is_unlabelled
 
 _DEFAULT_SIZES = (256,)
 
@@ -127,20 +128,31 @@ class DBNPredictor(DBNEstimator):
     def _fit(self, X, y, sample_weight, X_val, y_val):
         going_on = self.warm_start and hasattr(self, "network_")
         job = self._begin(X, y, sample_weight, going_on)
-        validation = self._validation(job, X_val, y_val)
         n_subtasks = 1 if job.prototypes is None else 2
         with fit_task(self, n_subtasks, X, y, sample_weight) as task:
             if not going_on:
+                self._resume(task)
                 self._initialize(job, task)
-            with task.subtask("finetune", self.max_iter, self._snapshot) as finetuning:
-                self._finetune(job, self.max_iter, finetuning, validation)
+            validation = self._validation(job, X_val, y_val)
+            n_epochs = self.max_iter if going_on else self._epochs_left()
+            with task.subtask("finetune", n_epochs, self._snapshot) as finetuning:
+                self._finetune(job, n_epochs, finetuning, validation)
+        del self._stack, self._kept
         return self
+
+    def _epochs_left(self):
+        """Epochs that an interrupted fit, if this goes on from one, did not do."""
+        waited = self._state.get("best", {"waited": 0})["waited"]
+        if self.early_stopping and waited >= self.n_iter_no_change:
+            return 0
+        return max(self.max_iter - self._state.get("epoch", 0), 0)
 
     def _partial_fit(self, X, y, sample_weight):
         going_on = hasattr(self, "network_")
         job = self._begin(X, y, sample_weight, going_on)
         if not going_on:
             self._initialize(job, Task())
+            del self._stack, self._kept
         self._finetune(job, 1, None, None)
         return self
 
@@ -148,7 +160,7 @@ class DBNPredictor(DBNEstimator):
         """Validate; choose classes, preprocessing and sizes, or keep them."""
         optimizer = get_optimizer(self.optimizer)  # fails now, not after pretraining
         check_deterministic(optimizer, np.any(self.dropout), self.batch_norm)
-        job = self._check_supervised(X, y, sample_weight, not going_on)
+        job = check_supervised(self, X, y, sample_weight, not going_on)
         dtype = self.network_.params.flat.dtype if going_on else job.rows.dtype
         if not going_on:
             self._fit_targets(job)
@@ -161,41 +173,13 @@ class DBNPredictor(DBNEstimator):
             # What somebody else holds, or loaded read-only, stays as it is.
             self.network_ = copy.deepcopy(self.network_)
             self._state = copy.deepcopy(self._state)
+            self._state.pop("best", None)  # of the rows held out before
             return job
         job.rows, job.sizes, job.prototypes = self._prepare(job.rows, job.weight)
-        self._rng = make_rng(self.random_state)
-        self.history_, self._state = [], {}
+        # Streams of their own: every `init` meets the same shuffles.
+        self._rng, *self._streams = make_rng(self.random_state).spawn(4)
+        self.history_, self._state, self._stack, self._kept = [], {}, {}, None
         return job
-
-    def _check_supervised(self, X, y, sample_weight, reset):
-        """Validate rows and targets; find the labelled rows."""
-        options = {"multi_output": True, "y_numeric": self._numeric_targets}
-        if self.unlabeled is None or y is None:
-            checked = self._check_rows(X, sample_weight, y, reset=reset, **options)
-            rows, y, weight = checked
-            return _Job(rows, weight, y, np.arange(rows.shape[0]), weight)
-        y = np.asarray(y)
-        check_consistent_length(X, y)
-        # Which rows remain shows in their indices.
-        rows, used, weight = self._check_rows(
-            X, sample_weight, np.arange(len(y)), reset=reset
-        )
-        labelled = np.flatnonzero(~self._marked(y[used]))
-        if len(labelled) == 0:
-            raise ValueError(
-                f"All {len(used)} rows are marked as unlabelled (y is "
-                f"{self.unlabeled!r}). Give labels to some, or use DBNTransformer, "
-                "which needs none."
-            )
-        y = _check_y(y[used][labelled], **options)
-        label_weight = None if weight is None else weight[labelled]
-        return _Job(rows, weight, y, labelled, label_weight)
-
-    def _marked(self, y):
-        """Which rows have no label."""
-        value = self.unlabeled
-        marked = y != y if value != value else y == value
-        return marked if y.ndim == 1 else marked.all(axis=1)
 
     def _prepare(self, rows, weight):
         """Rows in the range of the visible units, layer sizes, prototypes to train.
@@ -252,8 +236,7 @@ class DBNPredictor(DBNEstimator):
 
     def _initialize(self, job, task):
         """Make the net and fill it as `init` says, after pretraining where it does."""
-        # Streams of their own: every `init` meets the same shuffles.
-        self._rng, starting_rng, pretraining_rng = self._rng.spawn(3)
+        starting_rng, pretraining_rng, _ = self._streams
         if job.prototypes is not None:
             seed = getattr(self.init, "random_state", None)
             rng = pretraining_rng if seed is None else make_rng(seed)
@@ -275,6 +258,10 @@ class DBNPredictor(DBNEstimator):
             batch_norm=self.batch_norm,
             dtype=job.rows.dtype,
         )
+        if self._kept is not None:  # of an interrupted fit
+            for buffer, values in zip(self._buffers(), self._kept, strict=True):
+                buffer[...] = values
+            return
         if hasattr(self, "dbn_"):
             structure = self.init if isinstance(self.init, str) else "dbn"
             start = Pretrained(self.dbn_, structure)
@@ -283,6 +270,31 @@ class DBNPredictor(DBNEstimator):
         start.fill(self.network_, job.rows, starting_rng)
         if self.batch_norm and isinstance(start, Pretrained | Given):
             self.network_.calibrate(job.rows, job.weight)
+
+    def _buffers(self):
+        return self.network_.params.flat, self.network_.statistics.flat
+
+    def _progress(self):
+        """All that training goes on from, as plain data for a file."""
+        finetuning = any(e["phase"] == "finetune" for e in self.history_)
+        return {
+            "stack": stack_progress(self._stack),
+            "network": list(self._buffers()) if finetuning else None,
+            "state": self._state,
+            "rng": self._rng,
+            "streams": self._streams,
+            "history": self.history_,
+        }
+
+    def _set_progress(self, kept):
+        self._stack, self._kept = kept["stack"], kept["network"]
+        self._state, self._rng = kept["state"], kept["rng"]
+        self._streams, self.history_ = kept["streams"], kept["history"]
+
+    @property
+    def _machines(self):
+        """For callbacks: the machines so far, the last one in training."""
+        return self._stack["rbms"]
 
     def _validation(self, job, X_val, y_val):
         """Rows, targets and weights that are not trained on, or None."""
@@ -298,7 +310,7 @@ class DBNPredictor(DBNEstimator):
             np.arange(len(job.targets)),
             test_size=self.validation_fraction,
             stratify=self._strata(job.targets),
-            random_state=int(self._rng.spawn(1)[0].integers(2**31)),
+            random_state=int(copy.deepcopy(self._streams[2]).integers(2**31)),
         )
         rows, targets, weight = job.labelled_rows()
         job.targets, job.labelled = targets[train], job.labelled[train]
@@ -342,7 +354,7 @@ class DBNPredictor(DBNEstimator):
         """Only the labelled rows, for `score`."""
         if self.unlabeled is None:
             return X, y, sample_weight
-        labelled = np.flatnonzero(~self._marked(np.asarray(y)))
+        labelled = np.flatnonzero(~is_unlabelled(np.asarray(y), self.unlabeled))
         data = (X, np.asarray(y), sample_weight)
         return [None if a is None else _safe_indexing(a, labelled) for a in data]
 
@@ -376,23 +388,3 @@ class DBNPredictor(DBNEstimator):
     def intercepts_(self):
         """Biases of each layer, (n_out,), for X and y as given."""
         return [c for _, c in self._folded()]
-
-
-@dataclass
-class _Job:
-    """One call of fit or partial_fit, validated."""
-
-    rows: object  # all, as the visible units see them
-    weight: object  # of all rows, or None where they count alike
-    y: np.ndarray  # of the labelled rows, as given
-    labelled: np.ndarray  # their indices
-    label_weight: object  # of the labelled rows, class weights included, or None
-    targets: np.ndarray | None = None  # of the labelled rows, as the loss sees them
-    sizes: list | None = None
-    prototypes: list | None = None  # of the machines to pretrain, or None
-
-    def labelled_rows(self):
-        """Rows, targets and weights to fine-tune on."""
-        everything = len(self.labelled) == self.rows.shape[0]
-        rows = self.rows if everything else take_rows(self.rows, self.labelled)
-        return rows, self.targets, self.label_weight

@@ -220,7 +220,8 @@ class RBMTransformer(FittedRBM):
             }
 
         with fit_task(self, self.max_iter, X, y, sample_weight, snapshot) as task:
-            self._train(rows, weight, self.max_iter, task)
+            done = self._state["epoch"] if self._resume(task) else 0
+            self._train(rows, weight, max(self.max_iter - done, 0), task)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -282,6 +283,21 @@ class RBMTransformer(FittedRBM):
         mean = mean_weights(rows, weight) @ rows
         self._base_bias = self.visible_.input_for_mean(mean, self.rbm_.p_visible)
         return rows, weight
+
+    def _progress(self):
+        """All that training goes on from, as plain data for a file."""
+        return {
+            "params": self.rbm_.params.flat,
+            "state": self._state,
+            "rng": self._rng,
+            "seed": self._seed,
+            "history": self.history_,
+        }
+
+    def _set_progress(self, kept):
+        self.rbm_.params.flat[...] = kept["params"]
+        self._state, self._rng = kept["state"], kept["rng"]
+        self._seed, self.history_ = kept["seed"], kept["history"]
 
     @property
     def _machines(self):

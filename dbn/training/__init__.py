@@ -2,6 +2,7 @@
 
 from ..backend.parts import Schedule
 from .callbacks import TqdmBars
+from .checkpoint import Checkpoint
 from .contrastive import Sparsity, train_rbm
 from .finetuning import finetune
 from .monitoring import RBMMonitor
@@ -20,6 +21,7 @@ __all__ = [
     "LBFGS",
     "SGD",
     "Adam",
+    "Checkpoint",
     "ConjugateGradient",
     "Optimizer",
     "Pretrained",

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from sklearn.callback import ProgressBar
 from tqdm.auto import tqdm
 
+from .checkpoint import Checkpoint
 from .loop import Task
 
 
@@ -36,6 +37,13 @@ class FitTask(Task):
         )
         with task.running():
             yield task
+
+    def resume(self):
+        """What a `Checkpoint` callback has saved of the same fit, or None."""
+        for callback in self.estimator.__dict__.get("_skl_callbacks") or ():
+            if isinstance(callback, Checkpoint):
+                return callback.load(self.context)
+        return None
 
     @contextmanager
     def running(self):

@@ -164,12 +164,7 @@ def train_rbm(
     >>> bool(energies[0] < energies[1])  # the pattern seen is the likelier one
     True
     """
-    optimizer = get_optimizer(optimizer or default_optimizer(rbm))
-    if optimizer.searches:
-        raise ValueError(
-            f"{optimizer!r} searches along lines and needs a loss, which contrastive "
-            "divergence does not have. Use SGD, RMSProp or Adam for an RBM."
-        )
+    optimizer = _descending(get_optimizer(optimizer or default_optimizer(rbm)))
     sampler = get_sampler(sampler)
     state = {} if state is None else state
     if not state:
@@ -209,6 +204,15 @@ def train_rbm(
         state=state,
     )
     return rbm
+
+
+def _descending(optimizer):
+    if optimizer.searches:
+        raise ValueError(
+            f"{optimizer!r} searches along lines and needs a loss, which contrastive "
+            "divergence does not have. Use SGD, RMSProp or Adam for an RBM."
+        )
+    return optimizer
 
 
 class _Gradient:

@@ -27,6 +27,10 @@ class Task:
 
     stop = False  # whether a callback asked to end the level that this task belongs to
 
+    def resume(self):
+        """What an interrupted run of the same work has saved, or None."""
+        return None
+
     @contextmanager
     def subtask(self, name, n_subtasks=0):
         """Context of one piece of work that is part of this one."""

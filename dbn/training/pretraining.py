@@ -2,7 +2,7 @@
 
 import math
 
-from ..backend.array import map_batches, namespace
+from ..backend.array import map_batches, mean_weights, namespace
 from ..boltzmann import DBN, RBM, Bernoulli, units
 from ..feedforward import Initializer, Logistic, ReLU, Tanh, VarianceScaling
 from .contrastive import train_rbm
@@ -19,7 +19,7 @@ def pretrain(
     sample_weight=None,
     task=None,
     history=None,
-    rbms=None,
+    state=None,
 ):
     """Train a deep belief network greedily, layer by layer; return it.
 
@@ -43,8 +43,10 @@ def pretrain(
         Where progress is reported; default: nowhere.
     history : list, optional
         Receives a dict per epoch of each layer.
-    rbms : list, optional
-        Receives each machine when its training begins.
+    state : dict, optional
+        Pass an empty dict to follow the work: ``"rbms"`` are the machines so far, the
+        last one in training, and ``"layer"`` is what its training remembers. To go on,
+        pass ``"params"``, the flat buffers of those machines, and ``"layer"``.
 
     Returns
     -------
@@ -75,22 +77,29 @@ def pretrain(
             f"layer_options has {len(options)} entries for {len(sizes)} layers; give "
             "one per layer."
         )
-    task = task or Task()
-    rbms, encoded, stopped = [] if rbms is None else rbms, X, False
-    epochs = [o.get("max_iter", 10) for o in options]
+    task, state = task or Task(), {} if state is None else state
+    kept, rbms = state.pop("params", []), []
+    state["rbms"] = rbms
+    encoded, stopped = X, False
     for layer, (n_hidden, option) in enumerate(zip(sizes, options, strict=True)):
         hidden = option.pop("hidden", "bernoulli")
         rbm = RBM(
             encoded.shape[1], n_hidden, visible=visible, hidden=hidden, dtype=X.dtype
         )
         rbms.append(rbm)
-        option |= {"rng": rng, "sample_weight": sample_weight, "layer": layer}
-        if stopped:
-            train_rbm(rbm, encoded, **option | {"max_iter": 0})
-        else:
-            with task.subtask("layer", epochs[layer]) as layer_task:
+        if layer < len(kept):
+            rbm.params.flat[...] = kept[layer]
+        if layer + 1 >= len(kept) and not stopped:
+            if layer >= len(kept):
+                state["layer"] = {}
+            n_epochs = option.get("max_iter", 10) - state["layer"].get("epoch", 0)
+            option |= {"rng": rng, "sample_weight": sample_weight, "layer": layer}
+            option |= {"state": state["layer"], "max_iter": max(n_epochs, 0)}
+            with task.subtask("layer", option["max_iter"]) as layer_task:
                 train_rbm(rbm, encoded, **option, task=layer_task, history=history)
             stopped = layer_task.stop
+        elif stopped:
+            rbm.initialize(rng, mean_weights(encoded, sample_weight) @ encoded)
         if layer + 1 < len(sizes):
             encoded, visible = map_batches(rbm.mean_hidden, encoded), rbm.hidden
     return DBN(rbms)

@@ -1,0 +1,207 @@
+"""Checkpoints: training that was stopped goes on as if it had not been."""
+
+import hashlib
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from ..backend.archive import read_archive, write_archive
+from ..backend.array import dense
+from ..backend.packing import ModelFileError
+
+_KIND, _VERSION = "dbn checkpoint", 1
+# What may change between stop and resume: how long to train and what is shown.
+_FREE = ("max_iter", "verbose", "random_state")
+
+
+class Checkpoint:
+    """Callback that saves the state of training, and from which `fit` goes on.
+
+    A file holds all that training is made of: parameters, optimizer moments, chains,
+    random streams, position, best epoch so far and history. A fit that is resumed ends
+    with the parameters, bit for bit, that it would have had without the stop, in every
+    phase. Files hold no code (see ``docs/model-files.md``); each is written beside its
+    place, synced and renamed, so that a crash leaves the one before.
+
+    Names of files tell the task and a hash of the estimator's parameters and data:
+    below a grid search every fit has its own.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Made if it does not exist.
+    every_n_epochs : int, default=1
+        The last epoch of a layer or phase is saved in any case.
+    keep : int, default=2
+        Files that are kept of each fit, the newest.
+    resume : bool, default=False
+        Whether `fit` goes on from the newest good file for its task, parameters and
+        data, if there is one. `max_iter` may have grown.
+
+    Raises
+    ------
+    ValueError
+        In `fit` with `resume`, if the folder holds checkpoints of the same task, but
+        only for other parameters or data.
+
+    Warns
+    -----
+    RuntimeWarning
+        When a file cannot be written (the disk is full, say): training goes on; or when
+        a damaged file is passed over.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_digits
+    >>> from dbn import RBMTransformer
+    >>> from dbn.training import Checkpoint
+    >>> X = load_digits().data / 16
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     rbm = RBMTransformer(16, max_iter=3, random_state=0)
+    ...     rbm = rbm.set_callbacks(Checkpoint(folder)).fit(X)
+    ...     longer = RBMTransformer(16, max_iter=5, random_state=0)
+    ...     longer = longer.set_callbacks(Checkpoint(folder, resume=True)).fit(X)
+    >>> longer.n_iter_
+    5
+    """
+
+    def __init__(self, folder, every_n_epochs=1, keep=2, resume=False):
+        self.folder = folder
+        self.every_n_epochs = every_n_epochs
+        self.keep = keep
+        self.resume = resume
+        self._stems = {}
+
+    def setup(self, estimator, context):
+        """Check the parameters and make the folder."""
+        for name in ("every_n_epochs", "keep"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(
+                    f"Checkpoint: {name} must be an integer of at least 1; it is "
+                    f"{value!r}."
+                )
+        Path(self.folder).mkdir(parents=True, exist_ok=True)
+
+    def on_fit_task_begin(self, estimator, context, *, X, y, metadata):
+        """Find the names of a fit's files when it begins."""
+        if context.parent is None or context.estimator_name != (
+            context.parent.estimator_name
+        ):
+            stem = _stem(estimator, context, X, y, metadata)
+            self._stems[id(context)] = stem
+            if not self.resume:
+                for path in self._files(stem):
+                    path.unlink()
+
+    def on_fit_task_end(self, estimator, context):
+        """Save after an epoch."""
+        if context.task_name != "epoch":
+            self._stems.pop(id(context), None)
+            return
+        n_done, n_all = context.task_id + 1, context.parent.max_subtasks
+        if n_done % self.every_n_epochs and n_done != n_all:
+            return
+        stem = self._stem_of(context)
+        progress = estimator._progress()
+        path = Path(self.folder) / f"{stem}-{len(progress['history']):06d}.ckpt"
+        try:
+            write_archive(path, progress, kind=_KIND, version=_VERSION)
+        except OSError as error:
+            warnings.warn(
+                f"The checkpoint {path} was not written: {error}. Training goes on; "
+                "the one before is still there.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return
+        for old in self._files(stem)[: -self.keep]:
+            old.unlink()
+
+    def teardown(self, estimator, context):
+        """Forget what an interrupted fit left."""
+        self._stems.clear()
+
+    def load(self, context):
+        """Return what the newest good file for a fit holds, or None.
+
+        Parameters
+        ----------
+        context : sklearn.callback.CallbackContext
+            Of the fit that begins.
+        """
+        if not self.resume:
+            return None
+        stem = self._stem_of(context)
+        for path in reversed(self._files(stem)):
+            try:
+                return read_archive(path, kind=_KIND, version=_VERSION)
+            except ModelFileError as error:
+                warnings.warn(
+                    f"The checkpoint {path} is passed over: {error}",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+        task = stem.rsplit("-", 1)[0]
+        others = self._files(f"{task}-*")
+        if others:
+            raise ValueError(
+                f"{self.folder} holds checkpoints of the same task for other "
+                f"parameters or other data ({others[-1].name}). Use the same, another "
+                "folder, or resume=False, which starts anew."
+            )
+        return None
+
+    def _stem_of(self, context):
+        while id(context) not in self._stems:
+            context = context.parent
+        return self._stems[id(context)]
+
+    def _files(self, stem):
+        """Existing files, the newest last."""
+        return sorted(Path(self.folder).glob(f"{stem}-[0-9]*.ckpt"))
+
+    def __getstate__(self):
+        return {**self.__dict__, "_stems": {}}
+
+
+def _stem(estimator, context, X, y, metadata):
+    """Beginning of the names of a fit's files: class, task, parameters and data."""
+    path, node = [], context
+    while node is not None:
+        path.append(f"{node.estimator_name} {node.task_name} {node.task_id}")
+        node = node.parent
+    params = estimator.get_params(deep=False)
+    params = {k: repr(v) for k, v in params.items() if k not in _FREE}
+    seed = estimator.random_state
+    content = hashlib.sha256(repr([params, seed if _is_int(seed) else None]).encode())
+    for data in (X, y, (metadata or {}).get("sample_weight")):
+        _add_data(content, data)
+    task = hashlib.sha256(repr(path).encode()).hexdigest()[:8]
+    return f"{type(estimator).__name__}-{task}-{content.hexdigest()[:12]}"
+
+
+def _is_int(seed):
+    return isinstance(seed, int | np.integer)
+
+
+def _add_data(digest, data):
+    """Add the shape and some 1000 evenly spaced rows: enough to tell data apart."""
+    if data is None:
+        return
+    n_rows = data.shape[0] if hasattr(data, "shape") else len(data)
+    rows = np.arange(0, n_rows, max(1, n_rows // 1000))
+    if hasattr(data, "iloc"):
+        data = data.iloc[rows]
+    elif hasattr(data, "shape"):
+        data = dense(data[rows])
+    else:
+        data = [data[i] for i in rows]
+    values = np.asarray(data)
+    digest.update(repr([n_rows, values.shape, values.dtype.kind]).encode())
+    if values.dtype.kind in "OUS":
+        digest.update(repr(values.tolist()).encode())
+    else:
+        digest.update(np.ascontiguousarray(values).tobytes())

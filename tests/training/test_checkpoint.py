@@ -1,0 +1,248 @@
+"""Training that was stopped ends as if it had not been, bit for bit."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from dbn.boltzmann import CD, FPCD, PCD, ParallelTempering
+from dbn.training import SGD, Adam, Checkpoint, RMSProp
+from tests.estimators.toy import REAL, X, Y, buffers, message, rbm
+
+
+class Stopped(Exception):
+    pass
+
+
+class Killer:
+    """Raises at the end of the n-th epoch of a fit, as a crash would."""
+
+    def __init__(self, after):
+        self.after = after
+
+    def setup(self, estimator, context):
+        self.n_epochs = 0
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        if context.task_name == "epoch":
+            self.n_epochs += 1
+            if self.n_epochs == self.after:
+                raise Stopped
+
+
+def numbers(estimator):
+    return np.concatenate([params.flat for params in buffers(estimator)])
+
+
+def interrupted(estimator, folder, after, *data, **checkpoint):
+    """Fit, crash after some epochs, and resume in another process' place."""
+    crashing = clone(estimator).set_callbacks(
+        Checkpoint(folder, **checkpoint), Killer(after)
+    )
+    with pytest.raises(Stopped):
+        crashing.fit(*data)
+    resumed = clone(estimator).set_callbacks(
+        Checkpoint(folder, resume=True, **checkpoint)
+    )
+    return resumed.fit(*data)
+
+
+MACHINES = [
+    {},
+    {"sampler": CD(k=((0, 1), (2, 2)))},
+    {"sampler": PCD(n_chains=7), "centering": True},
+    {"sampler": FPCD(n_chains=7)},
+    {"sampler": ParallelTempering(n_chains=5, n_betas=3)},
+    {"optimizer": Adam()},
+    {"optimizer": RMSProp(), "sparsity": 0.2},
+    {"hidden": "gaussian", "visible": "gaussian"},
+]
+
+
+@pytest.mark.parametrize("options", MACHINES, ids=str)
+def test_a_machine(options, tmp_path):
+    options = {"max_iter": 4, "random_state": 0, **options}
+    whole = rbm(**options).fit(X)
+    resumed = interrupted(rbm(**options), tmp_path, 2, X)
+    assert_array_equal(numbers(resumed), numbers(whole))
+    assert resumed.history_ == whole.history_
+    assert resumed.score(X) == whole.score(X)  # the seed of log Z too
+    assert_array_equal(numbers(resumed.partial_fit(X)), numbers(whole.partial_fit(X)))
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 5, 6])
+def test_a_stack_in_every_layer(after, tmp_path):
+    stack = DBNTransformer((4, 3, 2), rbm=rbm(sampler=PCD(n_chains=9)), random_state=0)
+    whole = clone(stack).fit(X)
+    resumed = interrupted(stack, tmp_path, after, X)
+    assert_array_equal(numbers(resumed), numbers(whole))
+    assert (resumed.n_iter_, resumed.history_) == (whole.n_iter_, whole.history_)
+
+
+NETS = [
+    {},
+    {"optimizer": SGD(0.1, nesterov=True), "head_epochs": 2},
+    {"optimizer": RMSProp(), "dropout": 0.3, "max_norm": 1.0},
+    {"batch_norm": True, "learning_rate_multipliers": [0.0, 0.5, 1.0]},
+    {"early_stopping": True, "n_iter_no_change": 2},
+    {"init": "he_normal", "optimizer": "cg"},
+    {"init": "dbn-shuffled", "unlabeled": 2},
+]
+
+
+@pytest.mark.parametrize("options", NETS, ids=str)
+@pytest.mark.parametrize("after", [1, 5, 7])
+@pytest.mark.parametrize("cls", [DBNClassifier, DBNRegressor])
+def test_a_net_in_every_phase(cls, options, after, tmp_path):
+    y = Y + (X[:, 2] > 0.5)
+    options = {"rbm": rbm(), "max_iter": 8, "batch_size": 20, **options}
+    net = cls((4, 3), random_state=0, **options)
+    whole = clone(net).fit(X, y)
+    n_epochs = len(whole.history_)
+    resumed = interrupted(net, tmp_path, min(after, n_epochs), X, y)
+    assert_array_equal(numbers(resumed), numbers(whole))
+    assert resumed.history_ == whole.history_
+    assert resumed.n_iter_ == whole.n_iter_
+
+
+def test_a_seed_of_none_goes_on_with_the_streams_of_the_first_run(tmp_path):
+    """Which split was held out, too; there is no other run to compare with."""
+    net = DBNClassifier((4,), rbm=rbm(), max_iter=6, early_stopping=True)
+    crashing = clone(net).set_callbacks(Checkpoint(tmp_path), Killer(4))
+    with pytest.raises(Stopped):
+        crashing.fit(X, Y)
+    runs = [
+        clone(net).set_callbacks(Checkpoint(tmp_path, keep=9, resume=True)).fit(X, Y)
+        for _ in range(2)
+    ]
+    assert_array_equal(numbers(runs[0]), numbers(runs[1]))
+    assert runs[0].history_[:4] == crashing.history_
+
+
+def test_a_finished_fit_is_not_repeated_but_can_grow(tmp_path):
+    estimator = rbm(random_state=0, max_iter=3)
+    whole = clone(estimator).set_callbacks(Checkpoint(tmp_path)).fit(X)
+    again = clone(estimator).set_callbacks(Checkpoint(tmp_path, resume=True)).fit(X)
+    assert_array_equal(numbers(again), numbers(whole))
+    longer = clone(estimator).set_params(max_iter=5)
+    longer.set_callbacks(Checkpoint(tmp_path, resume=True)).fit(X)
+    assert_array_equal(numbers(longer), numbers(rbm(random_state=0, max_iter=5).fit(X)))
+
+
+def test_every_n_epochs_and_how_many_are_kept(tmp_path):
+    def names(**options):
+        folder = tmp_path / repr(options)
+        rbm(max_iter=7).set_callbacks(Checkpoint(folder, **options)).fit(X)
+        return [path.name[-11:] for path in sorted(folder.iterdir())]
+
+    assert names() == ["000006.ckpt", "000007.ckpt"]
+    assert names(every_n_epochs=3, keep=9) == [f"00000{n}.ckpt" for n in (3, 6, 7)]
+    assert names(keep=1) == ["000007.ckpt"]
+
+
+def test_without_resume_training_starts_anew(tmp_path):
+    rbm(max_iter=5, random_state=0).set_callbacks(Checkpoint(tmp_path)).fit(X)
+    short = rbm(max_iter=2, random_state=0).set_callbacks(Checkpoint(tmp_path)).fit(X)
+    assert short.n_iter_ == 2
+    assert [path.name[-11:] for path in sorted(tmp_path.iterdir())] == [
+        "000001.ckpt",
+        "000002.ckpt",
+    ]
+
+
+def test_resume_in_an_empty_folder_just_trains(tmp_path):
+    estimator = rbm(random_state=0).set_callbacks(Checkpoint(tmp_path, resume=True))
+    assert_array_equal(numbers(estimator.fit(X)), numbers(rbm(random_state=0).fit(X)))
+
+
+@pytest.mark.parametrize(
+    ("params", "data"),
+    [
+        ({"n_components": 5}, (X,)),
+        ({"sampler": "pcd"}, (X,)),
+        ({"random_state": 1}, (X,)),
+        ({}, (X[::-1],)),
+        ({}, (X[:50],)),
+        ({}, (X, None, np.arange(60.0))),
+    ],
+)
+def test_another_fit_is_refused(params, data, tmp_path):
+    rbm(random_state=0).set_callbacks(Checkpoint(tmp_path)).fit(X)
+    other = rbm(**{"random_state": 0} | params)
+    text = message(other.set_callbacks(Checkpoint(tmp_path, resume=True)).fit, *data)
+    assert "holds checkpoints of the same task for other parameters or other" in text
+    assert "resume=False" in text
+
+
+def test_a_damaged_file_is_passed_over(tmp_path):
+    estimator = rbm(max_iter=4, random_state=0)
+    whole = clone(estimator).set_callbacks(Checkpoint(tmp_path)).fit(X)
+    newest = sorted(tmp_path.iterdir())[-1]
+    newest.write_bytes(newest.read_bytes()[:-100])
+    resumed = clone(estimator).set_callbacks(Checkpoint(tmp_path, resume=True))
+    with pytest.warns(RuntimeWarning, match="is passed over"):
+        resumed.fit(X)
+    assert_array_equal(numbers(resumed), numbers(whole))
+
+
+def test_a_full_disk_warns_and_training_goes_on(tmp_path, monkeypatch):
+    from dbn.training import checkpoint
+
+    estimator = rbm(max_iter=4, random_state=0)
+    write, calls = checkpoint.write_archive, []
+
+    def failing(path, content, **options):
+        calls.append(path)
+        if len(calls) > 2:
+            raise OSError(28, "No space left on device")
+        write(path, content, **options)
+
+    monkeypatch.setattr(checkpoint, "write_archive", failing)
+    with pytest.warns(RuntimeWarning, match="No space left on device"):
+        clone(estimator).set_callbacks(Checkpoint(tmp_path)).fit(X)
+    assert [path.name[-11:] for path in sorted(tmp_path.iterdir())] == [
+        "000001.ckpt",
+        "000002.ckpt",
+    ]
+    monkeypatch.undo()
+    resumed = clone(estimator).set_callbacks(Checkpoint(tmp_path, resume=True)).fit(X)
+    assert_array_equal(numbers(resumed), numbers(clone(estimator).fit(X)))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_fits_below_a_search_do_not_collide(n_jobs, tmp_path):
+    def search(**options):
+        machine = rbm(random_state=0).set_callbacks(Checkpoint(tmp_path, **options))
+        grid = {"batch_size": [10, 20], "n_components": [3, 4]}
+        return GridSearchCV(machine, grid, cv=2, n_jobs=n_jobs).fit(X)
+
+    first = search(keep=1)
+    assert len(list(tmp_path.iterdir())) == 2 * 4 + 1  # and the refit
+    again = search(keep=1, resume=True)
+    assert_array_equal(
+        again.cv_results_["mean_test_score"], first.cv_results_["mean_test_score"]
+    )
+
+
+@pytest.mark.parametrize("name", ["every_n_epochs", "keep"])
+def test_wrong_parameters(name, tmp_path):
+    checkpoint = Checkpoint(tmp_path, **{name: 0})
+    text = message(rbm().set_callbacks(checkpoint).fit, X)
+    assert text == f"Checkpoint: {name} must be an integer of at least 1; it is 0."
+
+
+def test_standardised_rows_and_single_precision(tmp_path):
+    rows = REAL.astype(np.float32)
+    whole = rbm(max_iter=4, random_state=0).fit(rows)
+    resumed = interrupted(rbm(max_iter=4, random_state=0), tmp_path, 2, rows)
+    assert numbers(resumed).dtype == np.float32
+    assert_array_equal(numbers(resumed), numbers(whole))
+    assert isinstance(resumed, RBMTransformer)
