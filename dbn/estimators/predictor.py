@@ -1,6 +1,7 @@
 """What classifier and regressor share: a net, started by `init`, then fine-tuned."""
 
 import copy
+import sys
 from numbers import Integral, Real
 
 import numpy as np
@@ -174,6 +175,9 @@ class DBNPredictor(DBNEstimator):
             self.network_ = copy.deepcopy(self.network_)
             self._state = copy.deepcopy(self._state)
             self._state.pop("best", None)  # of the rows held out before
+            machines = self.dbn_.rbms if hasattr(self, "dbn_") else []
+            self._stack = {"rbms": machines, "layer": {"epoch": sys.maxsize}}
+            self._kept = None
             return job
         job.rows, job.sizes, job.prototypes = self._prepare(job.rows, job.weight)
         # Streams of their own: every `init` meets the same shuffles.
