@@ -3,12 +3,13 @@
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.callback import with_callbacks
-from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 
-from ..backend.array import dense, log_softmax, softplus
+from ..backend.array import log_softmax, softplus
 from .predictor import DBNPredictor
+from .supervision import encode_classes, encode_labels, weigh_classes, with_labels
 
 
 class DBNClassifier(ClassifierMixin, DBNPredictor):
@@ -228,12 +229,12 @@ default="adam"
 
     def _fit_targets(self, job):
         """Find the classes and the loss."""
-        if type_of_target(job.y) == "multilabel-indicator":
+        check_classification_targets(job.y)
+        if job.y.ndim == 2 and job.y.shape[1] > 1:
             self._loss = "binary_cross_entropy"
             self.classes_ = np.arange(job.y.shape[1])
             return
         self._loss = "cross_entropy"
-        check_classification_targets(job.y)
         given = job.y if self._classes is None else np.asarray(self._classes)
         self.classes_ = np.unique(column_or_1d(given, warn=True))
         if len(self.classes_) < 2:
@@ -242,35 +243,25 @@ default="adam"
                 "least 2. Check the labels, or that sample_weight leaves rows of both."
             )
 
-    def _encode_targets(self, y, dtype):
-        if self._loss == "binary_cross_entropy":
-            if y.ndim != 2 or y.shape[1] != len(self.classes_):
-                raise ValueError(
-                    f"y has the shape {y.shape}; training began with "
-                    f"{len(self.classes_)} labels per row. Give a column for each."
-                )
-            return np.asarray(dense(y), dtype=dtype)
-        y = column_or_1d(y)
-        unseen = np.setdiff1d(y, self.classes_)
-        if len(unseen):
+    def _encode_targets(self, y, dtype, name="y"):
+        known, given = self.classes_, self._classes
+        if given is not None and not np.array_equal(np.unique(given), known):
             raise ValueError(
-                f"y holds {unseen.tolist()[:5]}, which is not among the classes "
-                f"{self.classes_.tolist()}. Pass classes, with all of them, to the "
-                "first partial_fit, or fit anew without warm_start."
+                f"classes holds {np.unique(given).tolist()}, but training began with "
+                f"{known.tolist()}. Give the same, or leave classes out."
             )
-        found = np.searchsorted(self.classes_, y)
-        return np.eye(len(self.classes_), dtype=dtype)[found]
+        if self._loss == "binary_cross_entropy":
+            return encode_labels(y, len(known), name).astype(dtype)
+        return encode_classes(y, known, name).astype(dtype)
 
-    def _class_weighted(self, job):
-        if self.class_weight is None:
-            return job.label_weight
-        weight = compute_sample_weight(self.class_weight, job.y)
-        weight = weight.astype(job.rows.dtype)
-        return weight if job.label_weight is None else weight * job.label_weight
+    def _weigh_classes(self, job):
+        if self.class_weight is not None:
+            multilabel = self._loss == "binary_cross_entropy"
+            weigh_classes(job, self.class_weight, self.classes_, multilabel)
 
     def _strata(self, targets):
         multilabel = self._loss == "binary_cross_entropy"
-        return None if multilabel else targets.argmax(axis=1)
+        return None if multilabel else self.classes_[targets.argmax(axis=1)]
 
     def _score(self, targets, predicted, weight):
         """Accuracy; of several labels a row must have all right."""
@@ -293,7 +284,7 @@ default="adam"
         -------
         float
         """
-        return super().score(*self._with_labels(X, y, sample_weight))
+        return super().score(*with_labels(self, X, y, sample_weight))
 
     def decision_function(self, X):
         """Logits; for two classes their difference, class 1 minus class 0.

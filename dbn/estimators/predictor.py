@@ -1,17 +1,14 @@
 """What classifier and regressor share: a net, started by `init`, then fine-tuned."""
 
 import copy
+import math
 import sys
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import train_test_split
-from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import validate_data
 
-from ..backend.array import take_rows
 from ..backend.random import make_rng
 from ..boltzmann import get_units
 from ..feedforward import (
@@ -40,7 +37,7 @@ from .dbn import (
     train_stack,
 )
 from .rbm import RBMTransformer
-from .supervision import check_supervised, is_unlabelled
+from .supervision import check_supervised, check_watched, hold_out, with_labels
 
 _DEFAULT_SIZES = (256,)
 
@@ -129,12 +126,19 @@ class DBNPredictor(DBNEstimator):
     def _fit(self, X, y, sample_weight, X_val, y_val):
         going_on = self.warm_start and hasattr(self, "network_")
         job = self._begin(X, y, sample_weight, going_on)
+        validation = check_watched(self, X_val, y_val, job.rows.dtype)
         n_subtasks = 1 if job.prototypes is None else 2
         with fit_task(self, n_subtasks, X, y, sample_weight) as task:
             if not going_on:
                 self._resume(task)
+            if validation is None and self.early_stopping:
+                validation = hold_out(self, job, copy.deepcopy(self._streams[2]))
+            if not going_on:
                 self._initialize(job, task)
-            validation = self._validation(job, X_val, y_val)
+            # Callbacks may score: from here on they see the rows with labels.
+            X, y, weight = with_labels(self, X, y, sample_weight)
+            metadata = None if weight is None else {"sample_weight": weight}
+            task.data = {"X": X, "y": y, "metadata": metadata}
             n_epochs = self.max_iter if going_on else self._epochs_left()
             with task.subtask("finetune", n_epochs, self._snapshot) as finetuning:
                 self._finetune(job, n_epochs, finetuning, validation)
@@ -153,8 +157,8 @@ class DBNPredictor(DBNEstimator):
         job = self._begin(X, y, sample_weight, going_on)
         if not going_on:
             self._initialize(job, Task())
-            del self._stack, self._kept
         self._finetune(job, 1, None, None)
+        del self._stack, self._kept
         return self
 
     def _begin(self, X, y, sample_weight, going_on):
@@ -166,14 +170,15 @@ class DBNPredictor(DBNEstimator):
         if not going_on:
             self._fit_targets(job)
         job.targets = self._encode_targets(job.y, dtype)
-        job.label_weight = self._class_weighted(job)
+        self._weigh_classes(job)
         if going_on:
             self._check_unchanged()
             job.rows = self._encode(job.rows).astype(dtype, copy=False)
             self.visible_.check(job.rows)
             # What somebody else holds, or loaded read-only, stays as it is.
-            self.network_ = copy.deepcopy(self.network_)
-            self._state = copy.deepcopy(self._state)
+            for name in ("network_", "_state", "_rng"):
+                setattr(self, name, copy.deepcopy(getattr(self, name)))
+            self.history_ = list(self.history_)
             self._state.pop("best", None)  # of the rows held out before
             machines = self.dbn_.rbms if hasattr(self, "dbn_") else []
             self._stack = {"rbms": machines, "layer": {"epoch": sys.maxsize}}
@@ -230,13 +235,29 @@ class DBNPredictor(DBNEstimator):
 
     def _check_unchanged(self):
         """Raise a ValueError if parameters ask for another net than the fitted."""
+        shapes = [W.shape for W, _ in self.network_.dense]
         asked = check_layer_sizes(self.hidden_layer_sizes)
-        fitted = [W.shape[1] for W, _ in self.network_.dense[:-1]]
-        if asked not in (fitted, list(_DEFAULT_SIZES)):
+        brought = isinstance(self.init, DBNTransformer | FrozenEstimator)
+        if brought and asked == list(_DEFAULT_SIZES):
+            asked = [n_hidden for _, n_hidden in shapes[:-1]]
+        sizes = [shapes[0][0], *asked, shapes[-1][1]]
+        net = self._new_network(sizes, self.network_.params.flat.dtype)
+        if repr(net) != repr(self.network_):
             raise ValueError(
-                f"Training cannot go on with hidden_layer_sizes={asked}: the net has "
-                f"{fitted}. Set them back, or call fit with warm_start=False."
+                f"Training cannot go on: the net is {self.network_!r}, the parameters "
+                f"now ask for {net!r}. Set hidden_layer_sizes, activation, dropout and "
+                "batch_norm back, or call fit with warm_start=False."
             )
+
+    def _new_network(self, sizes, dtype):
+        return Network(
+            sizes,
+            activation=self.activation,
+            loss=self._loss,
+            dropout=self.dropout,
+            batch_norm=self.batch_norm,
+            dtype=dtype,
+        )
 
     def _initialize(self, job, task):
         """Make the net and fill it as `init` says, after pretraining where it does."""
@@ -254,36 +275,28 @@ class DBNPredictor(DBNEstimator):
                     rng,
                     pretraining,
                 )
-        self.network_ = Network(
-            [job.rows.shape[1], *job.sizes, job.targets.shape[1]],
-            activation=get_activation(self.activation),
-            loss=self._loss,
-            dropout=self.dropout,
-            batch_norm=self.batch_norm,
-            dtype=job.rows.dtype,
-        )
+        sizes = [job.rows.shape[1], *job.sizes, job.targets.shape[1]]
+        network = self._new_network(sizes, job.rows.dtype)
         if self._kept is not None:  # of an interrupted fit
-            for buffer, values in zip(self._buffers(), self._kept, strict=True):
+            for buffer, values in zip(_buffers(network), self._kept, strict=True):
                 buffer[...] = values
-            return
-        if hasattr(self, "dbn_"):
-            structure = self.init if isinstance(self.init, str) else "dbn"
-            start = Pretrained(self.dbn_, structure)
         else:
-            start = get_initializer(self.init)
-        start.fill(self.network_, job.rows, starting_rng)
-        if self.batch_norm and isinstance(start, Pretrained | Given):
-            self.network_.calibrate(job.rows, job.weight)
-
-    def _buffers(self):
-        return self.network_.params.flat, self.network_.statistics.flat
+            if hasattr(self, "dbn_"):
+                structure = self.init if isinstance(self.init, str) else "dbn"
+                start = Pretrained(self.dbn_, structure)
+            else:
+                start = get_initializer(self.init)
+            start.fill(network, job.rows, starting_rng)
+            if self.batch_norm and isinstance(start, Pretrained | Given):
+                network.calibrate(job.rows, job.weight)
+        self.network_ = network  # not before it is whole
 
     def _progress(self):
         """All that training goes on from, as plain data for a file."""
         finetuning = any(e["phase"] == "finetune" for e in self.history_)
         return {
             "stack": stack_progress(self._stack),
-            "network": list(self._buffers()) if finetuning else None,
+            "network": _buffers(self.network_) if finetuning else None,
             "state": self._state,
             "rng": self._rng,
             "streams": self._streams,
@@ -300,37 +313,18 @@ class DBNPredictor(DBNEstimator):
         """For callbacks: the machines so far, the last one in training."""
         return self._stack["rbms"]
 
-    def _validation(self, job, X_val, y_val):
-        """Rows, targets and weights that are not trained on, or None."""
-        if X_val is not None:
-            X_val, y_val = validate_data(
-                self, X_val, y_val, reset=False, multi_output=True, **self._accepted()
-            )
-            rows = self._encode(X_val).astype(job.rows.dtype, copy=False)
-            return rows, self._encode_targets(y_val, rows.dtype), None
-        if not self.early_stopping:
-            return None
-        train, held_out = train_test_split(
-            np.arange(len(job.targets)),
-            test_size=self.validation_fraction,
-            stratify=self._strata(job.targets),
-            random_state=int(copy.deepcopy(self._streams[2]).integers(2**31)),
-        )
-        rows, targets, weight = job.labelled_rows()
-        job.targets, job.labelled = targets[train], job.labelled[train]
-        job.label_weight = None if weight is None else weight[train]
-        weight = None if weight is None else weight[held_out]
-        return take_rows(rows, held_out), targets[held_out], weight
-
     def _finetune(self, job, max_iter, task, validation):
         rows, targets, weight = job.labelled_rows()
 
         def validate():
             held_out, truth, its_weight = validation
             z = self.network_.forward(held_out)
-            loss = self.network_.loss.value(z, truth, its_weight)
-            score = self._score(truth, self.network_.loss.predict(z), its_weight)
-            return {"validation_loss": float(loss), "validation_score": float(score)}
+            loss = float(self.network_.loss.value(z, truth, its_weight))
+            score = math.nan  # the loop reports a divergence
+            if math.isfinite(loss):
+                predicted = self.network_.loss.predict(z)
+                score = float(self._score(truth, predicted, its_weight))
+            return {"validation_loss": loss, "validation_score": score}
 
         stopping = validation is not None and self.early_stopping
         finetune(
@@ -353,14 +347,6 @@ class DBNPredictor(DBNEstimator):
             history=self.history_,
             state=self._state,
         )
-
-    def _with_labels(self, X, y, sample_weight):
-        """Only the labelled rows, for `score`."""
-        if self.unlabeled is None:
-            return X, y, sample_weight
-        labelled = np.flatnonzero(~is_unlabelled(np.asarray(y), self.unlabeled))
-        data = (X, np.asarray(y), sample_weight)
-        return [None if a is None else _safe_indexing(a, labelled) for a in data]
 
     def _snapshot(self):
         return {
@@ -392,3 +378,7 @@ class DBNPredictor(DBNEstimator):
     def intercepts_(self):
         """Biases of each layer, (n_out,), for X and y as given."""
         return [c for _, c in self._folded()]
+
+
+def _buffers(network):
+    return [network.params.flat, network.statistics.flat]

@@ -1,11 +1,13 @@
 """A regressor: a net with squared error that may start from a deep belief network."""
 
+import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 
 from .predictor import DBNPredictor
+from .supervision import with_labels
 
 
 class DBNRegressor(RegressorMixin, DBNPredictor):
@@ -181,17 +183,17 @@ default="adam"
         self.y_mean_ = scaler.mean_.astype(job.rows.dtype)
         self.y_scale_ = scaler.scale_.astype(job.rows.dtype)
 
-    def _encode_targets(self, y, dtype):
-        values = y.reshape(len(y), -1)
+    def _encode_targets(self, y, dtype, name="y"):
+        values = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         if values.shape[1] != len(self.y_mean_):
             raise ValueError(
-                f"y has {values.shape[1]} outputs; training began with "
+                f"{name} has {values.shape[1]} outputs; training began with "
                 f"{len(self.y_mean_)}. Give as many."
             )
         return ((values - self.y_mean_) / self.y_scale_).astype(dtype)
 
-    def _class_weighted(self, job):
-        return job.label_weight
+    def _weigh_classes(self, job):
+        pass
 
     def _strata(self, targets):
         return None
@@ -212,7 +214,7 @@ default="adam"
         -------
         float
         """
-        return super().score(*self._with_labels(X, y, sample_weight))
+        return super().score(*with_labels(self, X, y, sample_weight))
 
     def predict(self, X):
         """Predicted targets, in the units of y.

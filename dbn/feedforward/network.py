@@ -195,7 +195,8 @@ class Network:
         for layer, p in zip(self.layers, self._views(), strict=True):
             if isinstance(layer, BatchNorm):
                 layer.calibrate(X, p, weight)
-            X = map_batches(partial(layer.forward, p=p), X)
+            if not isinstance(layer, Dropout):  # X may still be sparse
+                X = map_batches(partial(layer.forward, p=p), X)
 
     def folded(self):
         """The (W, c) of each dense layer, batch normalization in prediction included.
