@@ -77,6 +77,10 @@ default="adam"
         Growth of the validation score that counts.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in fine-tuning; "balanced" makes all count alike.
+    on_divergence : {"raise", "halve"}, default="raise"
+        What to do when training diverges: raise an error (the parameters from before
+        that epoch are kept), or repeat the epoch with half the learning rate and go on
+        with that, as `history_` tells. Of the fine-tuning; machines have their own.
     unlabeled : scalar, default=None
         The value of y that marks a row without a label, such as -1: it takes part
         in pretraining only, and `score` leaves it out (scorers by name do not). None:
@@ -120,7 +124,9 @@ default="adam"
         In `fit`, for values outside [0, 1] with Bernoulli units, a single class, no
         labelled row, or parts that do not fit together.
     FloatingPointError
-        In `fit`, when training diverges.
+        In `fit`, when training diverges. After this error, and after a
+        KeyboardInterrupt, the estimator is fitted with the epochs done, once
+        fine-tuning has begun.
 
     See Also
     --------
@@ -168,6 +174,7 @@ default="adam"
         n_iter_no_change=10,
         tol=1e-4,
         class_weight=None,
+        on_divergence="raise",
         unlabeled=None,
         warm_start=False,
         random_state=None,

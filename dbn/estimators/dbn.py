@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..backend.array import dense
 from ..backend.random import make_rng
-from ..boltzmann import get_units
+from ..boltzmann import DBN, get_units
 from ..boltzmann.tempering import TemperedPath
 from ..training import pretrain
 from ..training.callbacks import fit_task
@@ -59,21 +59,27 @@ def first_visible(rbm):
 def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
     """Pretrain `estimator.dbn_` on rows in the range of `estimator.visible_`.
 
-    It goes on from `estimator._stack`, the state of `pretrain`.
+    It goes on from `estimator._stack`, the state of `pretrain`. After an interruption
+    or divergence the stack has the layers that were reached.
     """
-    estimator.dbn_ = pretrain(
-        rows,
-        sizes,
-        rng=rng,
-        visible=estimator.visible_,
-        layer_options=[
-            {"hidden": get_units(p.hidden), **p.training_options()} for p in prototypes
-        ],
-        sample_weight=weight,
-        task=task,
-        history=estimator.history_,
-        state=estimator._stack,
-    )
+    options = [
+        {"hidden": get_units(p.hidden), **p.training_options()} for p in prototypes
+    ]
+    try:
+        pretrain(
+            rows,
+            sizes,
+            rng=rng,
+            visible=estimator.visible_,
+            layer_options=options,
+            sample_weight=weight,
+            task=task,
+            history=estimator.history_,
+            state=estimator._stack,
+        )
+    finally:
+        if reached := estimator._stack.get("rbms"):
+            estimator.dbn_ = DBN(reached)
 
 
 def stack_progress(stack):
@@ -162,7 +168,9 @@ class DBNTransformer(DensityTransformer):
         In `fit`, for values outside [0, 1] with Bernoulli units, or sizes and
         prototypes that do not fit.
     FloatingPointError
-        In `fit`, when training diverges.
+        In `fit`, when training diverges. After this error, and after a
+        KeyboardInterrupt, the stack has the layers that were reached, with the epochs
+        done.
 
     See Also
     --------
@@ -221,8 +229,6 @@ class DBNTransformer(DensityTransformer):
         with fit_task(self, len(sizes), X, y, sample_weight) as task:
             self._resume(task)
             train_stack(self, rows, weight, sizes, prototypes, self._rng, task)
-            layers = [entry["layer"] for entry in self.history_]
-            self.n_iter_ = [layers.count(i) for i in range(len(sizes))]
         del self._rng, self._stack
         return self
 
@@ -238,6 +244,12 @@ class DBNTransformer(DensityTransformer):
     def _set_progress(self, kept):
         self._stack, self._rng = kept["stack"], kept["rng"]
         self._seed, self.history_ = kept["seed"], kept["history"]
+
+    @property
+    def n_iter_(self):
+        """Epochs that were run, for each layer."""
+        layers = [entry["layer"] for entry in self.history_]
+        return [layers.count(i) for i in range(len(self.dbn_.rbms))]
 
     @property
     def _machines(self):

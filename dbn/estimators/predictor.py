@@ -70,6 +70,7 @@ class DBNPredictor(DBNEstimator):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "on_divergence": [StrOptions({"raise", "halve"})],
         "unlabeled": "no_validation",
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
@@ -96,6 +97,7 @@ class DBNPredictor(DBNEstimator):
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
+        on_divergence="raise",
         unlabeled=None,
         warm_start=False,
         random_state=None,
@@ -118,6 +120,7 @@ class DBNPredictor(DBNEstimator):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.on_divergence = on_divergence
         self.unlabeled = unlabeled
         self.warm_start = warm_start
         self.random_state = random_state
@@ -339,6 +342,7 @@ class DBNPredictor(DBNEstimator):
             head_epochs=self.head_epochs,
             batch_size=self.batch_size,
             max_iter=max_iter,
+            on_divergence=self.on_divergence,
             sample_weight=weight,
             validate=None if validation is None else validate,
             patience=self.n_iter_no_change if stopping else None,

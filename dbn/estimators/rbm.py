@@ -55,6 +55,10 @@ class RBMTransformer(FittedRBM):
         Rows per update; the last batch of an epoch may be shorter.
     max_iter : int, default=10
         Number of epochs.
+    on_divergence : {"raise", "halve"}, default="raise"
+        What to do when training diverges: raise an error (the parameters from before
+        that epoch are kept), or repeat the epoch with half the learning rate and go on
+        with that, as `history_` tells.
     warm_start : bool, default=False
         Whether `fit` goes on from an earlier `fit` or `partial_fit`: with the machine,
         its chains, the optimizer's memory, the random stream and the preprocessing as
@@ -93,7 +97,8 @@ class RBMTransformer(FittedRBM):
     ValueError
         In `fit`, for values outside [0, 1] with Bernoulli units.
     FloatingPointError
-        In `fit`, when training diverges.
+        In `fit`, when training diverges. After this error, and after a
+        KeyboardInterrupt, the estimator is fitted with the epochs done.
 
     See Also
     --------
@@ -121,6 +126,7 @@ class RBMTransformer(FittedRBM):
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "on_divergence": [StrOptions({"raise", "halve"})],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -140,6 +146,7 @@ class RBMTransformer(FittedRBM):
         sparsity=None,
         batch_size=100,
         max_iter=10,
+        on_divergence="raise",
         warm_start=False,
         random_state=None,
         verbose=0,
@@ -155,6 +162,7 @@ class RBMTransformer(FittedRBM):
         self.sparsity = sparsity
         self.batch_size = batch_size
         self.max_iter = max_iter
+        self.on_divergence = on_divergence
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
@@ -177,6 +185,7 @@ class RBMTransformer(FittedRBM):
             "sparsity": self.sparsity,
             "batch_size": self.batch_size,
             "max_iter": self.max_iter,
+            "on_divergence": self.on_divergence,
         }
 
     def validate(self):

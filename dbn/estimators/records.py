@@ -235,7 +235,7 @@ _MAKERS = {
 _MEMORY = {"_state": dict, "_rng": np.random.Generator}
 _FITTED = {
     RBMTransformer: {"rbm_": RBM, "_base_bias": np.ndarray, "_seed": int} | _MEMORY,
-    DBNTransformer: {"dbn_": DBN, "n_iter_": list, "_seed": int},
+    DBNTransformer: {"dbn_": DBN, "_seed": int},
     DBNClassifier: {"network_": Network, "classes_": np.ndarray, "_loss": str}
     | _MEMORY,
     DBNRegressor: {"network_": Network, "_one_output": bool}

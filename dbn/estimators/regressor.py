@@ -71,6 +71,10 @@ default="adam"
         Patience of early stopping, in epochs.
     tol : float, default=1e-4
         Growth of the validation score that counts.
+    on_divergence : {"raise", "halve"}, default="raise"
+        What to do when training diverges: raise an error (the parameters from before
+        that epoch are kept), or repeat the epoch with half the learning rate and go on
+        with that, as `history_` tells. Of the fine-tuning; machines have their own.
     unlabeled : scalar, default=None
         The value of y that marks a row without a label, such as NaN: it takes part
         in pretraining only, and `score` leaves it out (scorers by name do not). None:
@@ -114,7 +118,9 @@ default="adam"
         In `fit`, for values outside [0, 1] with Bernoulli units, or parts that do not
         fit together.
     FloatingPointError
-        In `fit`, when training diverges.
+        In `fit`, when training diverges. After this error, and after a
+        KeyboardInterrupt, the estimator is fitted with the epochs done, once
+        fine-tuning has begun.
 
     See Also
     --------

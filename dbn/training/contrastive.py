@@ -100,6 +100,7 @@ def train_rbm(
     sparsity=None,
     batch_size=100,
     max_iter=10,
+    on_divergence="raise",
     sample_weight=None,
     task=None,
     history=None,
@@ -131,6 +132,10 @@ def train_rbm(
         Mean activity that hidden units are drawn to, see `Sparsity`.
     batch_size, max_iter : int, default=100 and 10
         Rows per update and number of epochs.
+    on_divergence : {"raise", "halve"}, default="raise"
+        What to do when numbers are not finite any more: raise an error, or repeat the
+        epoch with half the learning rate (up to 30 times) and go on with that, which
+        `history` tells as ``"learning_rate_factor"``.
     sample_weight : array of shape (n_rows,), optional
         Weights of the rows in both phases.
     task : Task, optional
@@ -202,6 +207,7 @@ def train_rbm(
         name=f"Layer {layer}",
         advice=f"Lower the RBM's learning_rate (now {optimizer.learning_rate}).",
         state=state,
+        on_divergence=on_divergence,
     )
     return rbm
 

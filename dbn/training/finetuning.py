@@ -23,6 +23,7 @@ def finetune(
     head_epochs=0,
     batch_size=100,
     max_iter=100,
+    on_divergence="raise",
     sample_weight=None,
     validate=None,
     patience=None,
@@ -54,6 +55,10 @@ default="adam"
         Epochs at the beginning in which only the top layer learns.
     batch_size, max_iter : int, default=100
         Rows per update and number of epochs.
+    on_divergence : {"raise", "halve"}, default="raise"
+        What to do when numbers are not finite any more: raise an error, or repeat the
+        epoch with half the learning rate (up to 30 times) and go on with that, which
+        `history` tells as ``"learning_rate_factor"``.
     sample_weight : array of shape (n_rows,), optional
     validate : callable, optional
         ``validate()`` returns metrics of the network on rows that are not trained on,
@@ -125,6 +130,7 @@ default="adam"
         advice=f"Lower the optimizer's learning_rate (now {optimizer.learning_rate}).",
         state=state,
         statistics=network.statistics,
+        on_divergence=on_divergence,
         patience=patience,
         tol=tol,
     )

@@ -110,9 +110,10 @@ def make_step(
     """
     grad, theta = params.zeros_like(), params.flat
     xp = namespace(theta)
-    memory = remembered(state, "optimizer", optimizer, lambda: optimizer.init(theta))
+    remembered(state, "optimizer", optimizer, lambda: optimizer.init(theta))
 
     def step(rows, epoch):
+        memory = state["optimizer"]
         factors = None if multipliers is None else multipliers(epoch)
         moving = theta.shape[0] if factors is None else int(xp.count_nonzero(factors))
         if moving > memory.get("n_moving", moving):
@@ -168,6 +169,7 @@ def run_epochs(
     advice,
     state,
     statistics=None,
+    on_divergence="raise",
     patience=None,
     tol=0.0,
 ):
@@ -197,6 +199,10 @@ def run_epochs(
         best epoch. Empty at first; with that of an earlier call, training goes on.
     statistics : Parameters, optional
         What else belongs to the model and moves while it is trained.
+    on_divergence : {"raise", "halve"}, default="raise"
+        "halve" repeats the epoch with half the learning rate, up to 30 times, from the
+        third on with the parameters of the beginning, and goes on with that. The
+        history tells the factor, as ``"learning_rate_factor"``.
     patience : int, optional
         Stop when ``"validation_score"`` has not grown by more than `tol` for so many
         epochs, and return to the epoch with the best score (among equals, with the
@@ -206,24 +212,25 @@ def run_epochs(
     Raises
     ------
     FloatingPointError
-        If a parameter or a metric is not finite in an epoch; parameters and state are
-        then those from before it.
+        If a parameter or a metric is not finite in an epoch. Parameters and state are
+        then those from before it, and likewise after a KeyboardInterrupt.
     """
     arrays = [params.flat] if statistics is None else [params.flat, statistics.flat]
     done = state.setdefault("epoch", 0)
+    origin = copy.deepcopy((arrays, state)) if on_divergence == "halve" else None
     over = False
     # After a `break` the task of the last epoch would not end.
     epochs = takewhile(lambda _: not over, range(done, done + max_iter))
     with _blas_threads(params, batch_size):
         for epoch, _ in task.steps(epochs, "epoch"):
-            before = copy.deepcopy((arrays, state))
-            # Overflow shows as a divergence, which is reported once and in words.
-            with np.errstate(over="ignore", invalid="ignore"):
+
+            def attempt(epoch=epoch):
                 loss = _run_epoch(step, epoch, params, n_rows, batch_size, rng)
                 metrics = {} if count_not_finite(params.flat) else measure(loss)
-            if wrong := _not_finite(params, metrics):
-                _restore(arrays, before[0])
-                state.update(before[1])
+                return metrics, _not_finite(params, metrics)
+
+            metrics, wrong = _undone_if_wrong(attempt, arrays, state, origin)
+            if wrong:
                 raise FloatingPointError(
                     f"{name} diverged: {wrong} in epoch {epoch}; the parameters from "
                     f"before it are kept. {advice}"
@@ -234,6 +241,44 @@ def run_epochs(
                 over = _is_over(state, metrics, arrays, patience, tol)
     if patience is not None and "best" in state:
         _restore(arrays, state["best"]["arrays"])
+
+
+_MAX_HALVINGS = 30
+
+
+def _undone_if_wrong(attempt, arrays, state, origin):
+    """Metrics of an epoch, and what went wrong: nothing is then left of the epoch.
+
+    With `origin`, arrays and state of the beginning, it is tried again with half the
+    learning rate, which stays: twice from before the epoch, and then, because that may
+    be too late, from the beginning.
+    """
+    before, rate = copy.deepcopy((arrays, state)), None
+    for n_halvings in range(_MAX_HALVINGS + 1):
+        if n_halvings > 0:
+            _go_back(arrays, state, before if n_halvings < 3 else origin)
+            rate = 0.5 * (rate or state["optimizer"].get("rate", 1.0))
+            state["optimizer"]["rate"] = rate
+        try:
+            # Overflow shows as a divergence, which is reported once and in words.
+            with np.errstate(over="ignore", invalid="ignore"):
+                metrics, wrong = attempt()
+        except KeyboardInterrupt:
+            _go_back(arrays, state, before)
+            raise
+        if not wrong:
+            if "rate" in state.get("optimizer", {}):
+                metrics["learning_rate_factor"] = state["optimizer"]["rate"]
+            return metrics, None
+        if origin is None:
+            break
+    _go_back(arrays, state, before)
+    return metrics, wrong
+
+
+def _go_back(arrays, state, kept):
+    _restore(arrays, kept[0])
+    state.update(copy.deepcopy(kept[1]))
 
 
 def _restore(arrays, kept):

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
+from dbn.backend.parts import scheduled
 from dbn.training import SGD, Adam, Optimizer, RMSProp, Schedule
-from dbn.training.optimizers import OPTIMIZERS, get_optimizer, scheduled
+from dbn.training.optimizers import OPTIMIZERS, get_optimizer
 
 START = np.array([1.0, -2.0, 0.5])
 GRADIENTS = np.random.default_rng(0).standard_normal((12, 3))
