@@ -8,7 +8,7 @@
     sparse    20newsgroups, and the memory that 200,000 x 10,000 sparse rows need
     proteins  a protein alignment: frequencies in the data and in samples
 
-Every record names its settings; finished runs in an existing record are not repeated.
+Every record names its settings and grows with each run that is finished.
 """
 
 import argparse
@@ -232,7 +232,15 @@ def timed(function, *args):
     return round(time.perf_counter() - start, 1)
 
 
-EXPERIMENTS = {f.__name__: f for f in (bars, mnist, gaussian, sparse, proteins)}
+_MNIST = ["epochs", "batch_size", "learning_rate", "hold", "chains", "late_k", "betas"]
+# Each experiment with the options it reads.
+EXPERIMENTS = {
+    "bars": (bars, ["updates"]),
+    "mnist": (mnist, [*_MNIST, "validate"]),
+    "gaussian": (gaussian, []),
+    "sparse": (sparse, []),
+    "proteins": (proteins, ["epochs"]),
+}
 
 
 def parse_args():
@@ -259,12 +267,13 @@ def parse_args():
 
 def main():
     args = parse_args()
-    settings = {k: v for k, v in vars(args).items() if k not in ("output", "data_home")}
-    record = {"settings": settings, "runs": []}
+    experiment, options = EXPERIMENTS[args.experiment]
+    settings = {name: getattr(args, name) for name in ["seeds", "threads", *options]}
+    record = {"experiment": args.experiment, "settings": settings, "runs": []}
     with threadpool_limits(args.threads):
         for seed in args.seeds:
             try:
-                for name, found in EXPERIMENTS[args.experiment](args, seed):
+                for name, found in experiment(args, seed):
                     print(f"seed {seed}, {name}: {found}", flush=True)
                     record["runs"].append({"name": name, "seed": seed, **found})
                     if args.output:
