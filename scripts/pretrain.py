@@ -22,7 +22,7 @@ from dbn.evaluation import (
     provenance,
 )
 from dbn.evaluation.displays import require_matplotlib
-from dbn.training import SGD, Adam, RBMMonitor, Schedule, Sparsity
+from dbn.training import SGD, Adam, Checkpoint, RBMMonitor, Schedule, Sparsity
 
 
 def numbers(text):
@@ -84,6 +84,8 @@ def parse_args(argv):
     add("--threads", type=int, help="BLAS threads; default: as the system has it")
     add("--image-shape", type=int, nargs=2, help="of the pictures, as 28 28")
     add("--validation", type=float, default=0.1, help="share of rows only watched")
+    add("--checkpoint", type=Path, help="folder to save the state of training in")
+    add("--resume", action="store_true", help="go on from the checkpoint")
     add("--output", type=Path, default=Path("pretrained"), help="folder to write to")
     return parser.parse_args(argv)
 
@@ -150,10 +152,14 @@ def main(argv=None):
         require_matplotlib()
         model = make_model(args)
         data = load_dataset(args.dataset, data_home=args.data_home)
+        data = data.with_test(args.seed)  # rows that finetune.py tests on
         X, X_val = split(data, args)
         start = time.perf_counter()
+        callbacks = [RBMMonitor(X_val)]
+        if args.checkpoint:
+            callbacks.append(Checkpoint(args.checkpoint, resume=args.resume))
         with threadpool_limits(args.threads):
-            model.set_callbacks(RBMMonitor(X_val)).fit(X)
+            model.set_callbacks(*callbacks).fit(X)
     except (OSError, ValueError, ArithmeticError, ImportError) as error:
         sys.exit(f"pretrain: {error}")
     seconds = time.perf_counter() - start

@@ -169,3 +169,36 @@ def test_density_experiments(tmp_path):
     runs = json.loads(record.read_text())["runs"]
     assert len(runs) == 6
     assert all(-12.0 < entry["log_likelihood"] < -3.40 for entry in runs)
+
+
+def test_finetune_takes_what_pretrain_wrote_and_goes_on(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    sizes = ["--rows", "300", "--layers", "12,6"]
+    options = ["--epochs", "2", "--output", str(first)]
+    assert run("pretrain.py", *sizes, *options).returncode == 0
+    checkpoint = ["--checkpoint", str(tmp_path / "state")]
+    options = ["--rows", "300", "--labels", "50", "--dropout", "0.2", "--output"]
+    arguments = [str(first / "model.dbn"), *options, str(second), *checkpoint]
+    for epochs, more in (("2", []), ("4", ["--resume"])):
+        done = run("finetune.py", *arguments, "--epochs", epochs, *more)
+        assert done.returncode == 0, done.stderr
+        assert "with 50 labelled rows" in done.stdout
+    history = json.loads((second / "history.json").read_text())["history"]
+    assert [entry["epoch"] for entry in history] == [0, 1, 2, 3]
+    assert "finetune: 100%" in done.stderr
+    assert "2/2" in done.stderr  # the other two were done before
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["nothing"], "finetune: The 'init' parameter of DBNClassifier must be"),
+        (["he_normal", "--dataset", "bars-and-stripes"], "has no labels to fine-tune"),
+        (["he_normal", "--optimizer", "x"], "finetune: optimizer='x' is not known"),
+    ],
+)
+def test_finetune_says_what_is_wrong(tmp_path, args, message):
+    done = run("finetune.py", *args, "--output", str(tmp_path))
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr

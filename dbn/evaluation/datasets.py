@@ -1,7 +1,7 @@
 """Data sets: real data by name, bars and stripes, or the user's own file."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from sklearn.datasets import (
     load_digits,
     load_wine,
 )
+from sklearn.model_selection import train_test_split
 
 from .readers import (
     read_alignment,
@@ -75,6 +76,40 @@ class Dataset:
     X_valid: np.ndarray | csr_array | None = None
     X_test: np.ndarray | csr_array | None = None
     y_test: np.ndarray | None = None
+
+    def with_test(self, random_state=0, test_size=0.3):
+        """The same data with test rows: its own, or drawn from labelled `X`.
+
+        Scripts that pretrain and scripts that fine-tune hold out the same rows, so
+        pretraining never sees them.
+
+        Parameters
+        ----------
+        random_state : int, default=0
+        test_size : float, default=0.3
+            Share of rows that is drawn, of every class alike.
+
+        Returns
+        -------
+        Dataset
+            The data set itself where it has test rows, or no labels.
+
+        Examples
+        --------
+        >>> from dbn.evaluation import load_dataset
+        >>> load_dataset("digits").with_test().X_test.shape
+        (540, 64)
+        """
+        if self.y is None or self.X_test is not None:
+            return self
+        X, X_test, y, y_test = train_test_split(
+            self.X,
+            self.y,
+            test_size=test_size,
+            stratify=self.y,
+            random_state=random_state,
+        )
+        return replace(self, X=X, y=y, X_test=X_test, y_test=y_test)
 
 
 def load_dataset(source="digits", *, data_home=None):

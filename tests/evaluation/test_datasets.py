@@ -439,3 +439,16 @@ def test_unknown_names_and_missing_files(tmp_path):
         load_dataset("cifar")
     with pytest.raises(FileNotFoundError, match="There is no file"):
         load_dataset(tmp_path / "none.csv")
+
+
+def test_test_rows_are_drawn_once_for_all_scripts():
+    data = load_dataset("digits")
+    first, again, other = (data.with_test(seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.X_test, again.X_test)
+    assert not np.array_equal(first.X_test, other.X_test)
+    assert len(first.X) + len(first.X_test) == len(data.X)
+    shares = [np.bincount(y) / len(y) for y in (first.y, first.y_test)]
+    np.testing.assert_allclose(*shares, atol=0.005)
+    assert first.with_test(5) is first
+    bars = load_dataset("bars-and-stripes")
+    assert bars.with_test() is bars
