@@ -1,0 +1,130 @@
+"""Kill training at random moments, resume it, and compare with never having stopped.
+
+Each run trains one of several models in a process of its own, which is killed (SIGKILL)
+after a random time and started again with Checkpoint(resume=True), until it is done.
+Its parameters must then be, bit for bit, those of an uninterrupted training.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from dbn import DBNClassifier, DBNTransformer, RBMTransformer
+from dbn.boltzmann import FPCD, PCD
+from dbn.evaluation import provenance
+from dbn.training import Adam, Checkpoint
+
+MACHINE = RBMTransformer(batch_size=20, max_iter=5)
+JOBS = {
+    "machine, pcd": RBMTransformer(
+        64, sampler=PCD(), centering=True, batch_size=20, max_iter=12, random_state=0
+    ),
+    "machine, fpcd, adam": RBMTransformer(
+        64, sampler=FPCD(), optimizer=Adam(), batch_size=20, max_iter=8, random_state=0
+    ),
+    "stack": DBNTransformer((64, 32, 16), rbm=MACHINE, random_state=0),
+    "net": DBNClassifier(
+        (64, 32), rbm=MACHINE, dropout=0.2, batch_size=20, max_iter=12, random_state=0
+    ),
+    "net, early stopping": DBNClassifier(
+        (64,),
+        rbm=MACHINE,
+        batch_norm=True,
+        early_stopping=True,
+        n_iter_no_change=5,
+        batch_size=20,
+        max_iter=20,
+        random_state=0,
+    ),
+}
+
+
+def parameters(model):
+    """All trained numbers of a fitted estimator."""
+    if hasattr(model, "rbm_"):
+        return model.rbm_.params.flat
+    flats = [rbm.params.flat for rbm in model.dbn_.rbms]
+    if hasattr(model, "network_"):
+        flats += [model.network_.params.flat, model.network_.statistics.flat]
+    return np.concatenate(flats)
+
+
+def train(name, folder=None):
+    X, y = load_digits(return_X_y=True)
+    model = JOBS[name]
+    if folder is not None:
+        model.set_callbacks(Checkpoint(folder / "state", resume=True))
+    return parameters(model.fit(X / 16, y))
+
+
+def killed_run(name, rng, longest):
+    """Numbers of kills, and the parameters in the end."""
+    n_kills = 0
+    with tempfile.TemporaryDirectory() as folder:
+        done = Path(folder) / "done.npy"
+        command = [sys.executable, __file__, "--worker", name, folder]
+        while True:
+            process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+            deadline = time.monotonic() + rng.uniform(0.0, longest)
+            while process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.002)
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                n_kills += 1
+            _, errors = process.communicate()
+            if process.returncode == 0:
+                return n_kills, errors.count("is passed over"), np.load(done)
+            if process.returncode != -signal.SIGKILL:
+                raise RuntimeError(f"{name}: {errors}")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add("--runs", type=int, default=50)
+    add("--longest", type=float, default=4.0, help="seconds before a kill, at most")
+    add("--seed", type=int, default=0)
+    add("--output", type=Path, help="JSON record to write")
+    add("--worker", nargs=2, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.worker:
+        name, folder = args.worker
+        np.save(Path(folder) / "done.tmp.npy", train(name, Path(folder)))
+        os.replace(Path(folder) / "done.tmp.npy", Path(folder) / "done.npy")
+        return
+    rng, start = np.random.default_rng(args.seed), time.perf_counter()
+    whole = {name: train(name) for name in JOBS}
+    runs = []
+    for i in range(args.runs):
+        name = list(JOBS)[i % len(JOBS)]
+        n_kills, n_damaged, found = killed_run(name, rng, args.longest)
+        same = bool(np.array_equal(found, whole[name]))
+        runs.append({"job": name, "kills": n_kills, "damaged": n_damaged, "same": same})
+        print(f"run {i}, {name}: {n_kills} kills, same parameters: {same}", flush=True)
+    summary = {
+        "runs": len(runs),
+        "kills": sum(run["kills"] for run in runs),
+        "damaged_files": sum(run["damaged"] for run in runs),
+        "different": sum(not run["same"] for run in runs),
+        "seconds": round(time.perf_counter() - start),
+    }
+    print(summary)
+    if args.output:
+        record = {"seed": args.seed, **summary, "each": runs, **provenance()}
+        args.output.write_text(json.dumps(record, indent=1) + "\n")
+    sys.exit(summary["different"] > 0)
+
+
+if __name__ == "__main__":
+    main()
