@@ -224,7 +224,8 @@ default="adam"
         X : array-like or sparse matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
         classes : array-like of shape (n_classes,), default=None
-            All classes of all calls, in the first call. Default: those of its y.
+            All classes of all calls, in the first call; later the same, or None.
+            Default: those of the first y.
         sample_weight : array-like of shape (n_samples,), default=None
 
         Returns

@@ -12,6 +12,7 @@ from dbn.training import SGD, Adam
 
 from .toy import PREDICTORS, REAL, Y3, X, Y, message, output, rbm, small
 
+PAIRS = [(5, 4), (4, 3), (3, 1)]  # shapes of a regressor's weights
 NOISY = np.where(np.arange(60) % 5 == 0, 1 - Y, Y)  # so that the best is not the last
 FAST = {"init": "he_normal", "optimizer": Adam(0.05), "batch_size": 10}
 
@@ -320,11 +321,14 @@ def test_divergence_is_reported_with_watched_rows_too(cls):
     assert text.startswith("Fine-tuning diverged: ")
 
 
-def test_a_loss_of_watched_rows_that_overflows_is_reported():
-    reg = plain(DBNRegressor, activation="relu", rbm=rbm(visible="gaussian"))
-    watched = {"X_val": 1e200 * REAL, "y_val": Y}
+@pytest.mark.parametrize("size", [1e200, 1e304])
+def test_a_loss_of_watched_rows_that_overflows_is_reported(size):
+    """The squared error does at 1e200, the prediction itself at 1e307."""
+    start = [(np.full(shape, 300.0), np.zeros(shape[1])) for shape in PAIRS]
+    reg = plain(DBNRegressor, init=start, activation="relu", optimizer="adam")
+    watched = {"X_val": size * REAL, "y_val": Y}
     text = message(reg.fit, REAL, Y, **watched, error=FloatingPointError)
-    assert text.startswith("Fine-tuning diverged: the validation_loss is inf in epoch")
+    assert text.startswith("Fine-tuning diverged: the validation_loss is ")
 
 
 # What learns, and when
@@ -355,6 +359,13 @@ def test_multipliers_multiply_the_moves():
     ):
         for before, one, other in zip(*layers, strict=True):
             assert_allclose(other - before, factor * (one - before), atol=1e-15)
+
+
+def test_max_norm_bounds_the_weights_into_each_unit():
+    bounded, free = (plain(max_norm=m, max_iter=9).fit(X, Y) for m in (0.7, None))
+    for (W, _), (V, _) in zip(bounded.network_.dense, free.network_.dense, strict=True):
+        assert np.linalg.norm(W, axis=0).max() <= 0.7 + 1e-12
+        assert np.linalg.norm(V, axis=0).max() > 0.8
 
 
 @pytest.mark.parametrize("cls", PREDICTORS)

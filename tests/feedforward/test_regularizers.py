@@ -4,10 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 
+from dbn import Network
+from dbn.backend.array import map_batches
 from dbn.backend.random import make_rng
 from dbn.feedforward import BatchNorm, Dropout, limit_norms
-from tests.helpers import largest_mean_z, numerical_gradient, read_only
+from tests.helpers import largest_mean_z, numerical_gradient, randomize, read_only
 
 N_ROWS, N = 7, 3
 X = read_only(make_rng(0).standard_normal((N_ROWS, N)) * [1.0, 3.0, 0.2] + [0, 5, -1])
@@ -238,6 +241,106 @@ def test_calibration_on_columns_without_variance(x):
     layer.calibrate(x, p)
     assert_allclose(layer.forward(X, p), X, rtol=1e-14)
     assert_array_equal(p["variance"], np.zeros(N))
+
+
+def folded(layer, p, n_in=4, seed=2):
+    """A dense layer below, and both folded into one."""
+    rng = make_rng(seed)
+    W, c = read_only(rng.standard_normal((n_in, N)), rng.standard_normal(N))
+    return W, c, *layer.fold(W, c, read_only_parts(p))
+
+
+def read_only_parts(p):
+    return {name: read_only(value) for name, value in p.items()}
+
+
+def test_a_folded_layer_predicts_like_both():
+    layer, p = start()
+    p["mean"][...], p["variance"][...] = [1.0, 5.0, 0.0], [4.0, 9.0, 1e-4]
+    rows = make_rng(3).standard_normal((9, 4))
+    W, c, V, b = folded(layer, p)
+    assert_allclose(rows @ V + b, layer.forward(rows @ W + c, p), rtol=1e-10)
+    assert np.abs(V - W).max() > 0.1
+
+
+def test_folding_a_fresh_or_calibrated_layer():
+    layer, p = start(BatchNorm(N, epsilon=1e-12))
+    layer.reset(p)
+    W, c, V, b = folded(layer, p)
+    assert_allclose(V, W, rtol=1e-10)
+    assert_allclose(b, c, rtol=1e-10)
+    layer, p = start()
+    layer.calibrate(X, p)
+    W, c, V, b = folded(layer, p)
+    assert_allclose(V, W, rtol=1e-12)
+    assert_allclose(b, c, rtol=1e-12, atol=1e-12)
+
+
+def test_folding_keeps_float32_and_works_on_another_library():
+    layer, p = start(dtype=np.float32)
+    W, c = np.ones((2, N), np.float32), np.ones(N, np.float32)
+    assert {part.dtype for part in layer.fold(W, c, p)} == {np.dtype(np.float32)}
+    layer, p = start(library=array_api_strict)
+    W, c = array_api_strict.ones((2, N)), array_api_strict.ones(N)
+    expected = start()[0].fold(np.ones((2, N)), np.ones(N), start()[1])
+    for part, values in zip(layer.fold(W, c, p), expected, strict=True):
+        assert part.__array_namespace__() is array_api_strict
+        assert_allclose(np.asarray(part), values, rtol=1e-12)
+
+
+def test_a_folded_network_predicts_like_the_whole():
+    options = {"activation": "tanh", "loss": "squared_error", "dropout": 0.3}
+    net = Network([N, 5, 4, 2], batch_norm=True, **options)
+    randomize(net.params, seed=4)
+    randomize(net.statistics, seed=5)
+    for i in range(2):
+        net.statistics[f"variance{i}"][...] **= 2
+    before = [net.params.flat.copy(), net.statistics.flat.copy()]
+    h = X
+    *hidden, (W, c) = net.folded()
+    for V, b in hidden:
+        h = np.tanh(h @ V + b)
+    assert_allclose(h @ W + c, net.predict(X), rtol=1e-10)
+    assert_array_equal(net.params.flat, before[0])
+    assert_array_equal(net.statistics.flat, before[1])
+
+
+def test_a_network_without_batch_norm_is_folded_already():
+    net = Network([N, 5, 2], dropout=0.3)
+    randomize(net.params, seed=4)
+    for pair, own in zip(net.folded(), net.dense, strict=True):
+        for part, kept in zip(pair, own, strict=True):
+            assert_array_equal(part, kept)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["equal", "weighted"])
+def test_a_calibrated_network_predicts_as_without_batch_norm(weight):
+    plain = Network([N, 5, 4, 2], activation="tanh")
+    randomize(plain.params, seed=6)
+    net = Network([N, 5, 4, 2], activation="tanh", batch_norm=True, dropout=0.5)
+    for own, wanted in zip(net.dense, plain.dense, strict=True):
+        for part, values in zip(own, wanted, strict=True):
+            part[...] = values
+    net.calibrate(X, weight)
+    assert_allclose(net.predict(X), plain.predict(X), rtol=1e-10)
+    # Row by row it is the plain net, for all rows and not only these.
+    rows = make_rng(9).standard_normal((20, N))
+    assert_allclose(net.predict(rows), plain.predict(rows), rtol=1e-10)
+
+
+def test_sparse_rows_of_more_than_one_batch_calibrate_like_dense_ones(monkeypatch):
+    def in_batches(function, rows, batch_size=3):
+        return map_batches(function, rows, batch_size)
+
+    monkeypatch.setattr("dbn.feedforward.network.map_batches", in_batches)
+    rows = np.where(make_rng(0).random((10, N)) < 0.4, 1.0, 0.0)
+    nets = []
+    for kind in (np.asarray, csr_array):
+        nets.append(Network([N, 4, 2], batch_norm=True, dropout=[0.2, 0.5]))
+        randomize(nets[-1].params, seed=4)
+        nets[-1].calibrate(kind(rows))
+    assert_allclose(nets[0].params.flat, nets[1].params.flat, rtol=1e-12)
+    assert_allclose(nets[0].statistics.flat, nets[1].statistics.flat, rtol=1e-12)
 
 
 def test_torch_has_the_same_batch_norm():
