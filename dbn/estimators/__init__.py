@@ -2,6 +2,7 @@
 
 from .classifier import DBNClassifier
 from .dbn import DBNTransformer
+from .export import from_sklearn, to_sklearn, to_torch
 from .files import load_model, save_model
 from .rbm import RBMTransformer
 from .regressor import DBNRegressor
@@ -11,6 +12,9 @@ __all__ = [
     "DBNRegressor",
     "DBNTransformer",
     "RBMTransformer",
+    "from_sklearn",
     "load_model",
     "save_model",
+    "to_sklearn",
+    "to_torch",
 ]

@@ -3,6 +3,8 @@
 from .benchmark import compare_initializers
 from .comparison import Comparison
 from .datasets import Dataset, bars_and_stripes, load_dataset
+from .diagnostics import LayerStatistics, layer_statistics
+from .diagnostics_display import LayerStatisticsDisplay
 from .displays import ComparisonDisplay, HistoryDisplay
 from .pictures import FiltersDisplay, ReconstructionsDisplay, SamplesDisplay
 from .provenance import provenance
@@ -14,12 +16,15 @@ __all__ = [
     "Dataset",
     "FiltersDisplay",
     "HistoryDisplay",
+    "LayerStatistics",
+    "LayerStatisticsDisplay",
     "PairedDifference",
     "ReconstructionsDisplay",
     "SamplesDisplay",
     "bars_and_stripes",
     "compare_initializers",
     "holm",
+    "layer_statistics",
     "load_dataset",
     "paired_difference",
     "provenance",

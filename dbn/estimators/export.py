@@ -1,0 +1,334 @@
+"""Out to scikit-learn and PyTorch, and in from scikit-learn."""
+
+import copy
+
+import numpy as np
+from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
+from sklearn.utils.validation import check_is_fitted
+
+from ..backend.array import sigmoid
+from ..boltzmann import Gaussian
+from ..feedforward import (
+    ELU,
+    Given,
+    Identity,
+    LeakyReLU,
+    Logistic,
+    ReLU,
+    ScaledTanh,
+    Softplus,
+    Softsign,
+    Tanh,
+)
+from .classifier import DBNClassifier
+from .rbm import RBMTransformer
+from .regressor import DBNRegressor
+
+_IN_SKLEARN = {
+    Logistic: "logistic",
+    Tanh: "tanh",
+    ReLU: "relu",
+    Identity: "identity",
+}
+# Above this x, log(1 + exp(x)) is x in double precision; torch switches at 20.
+_SOFTPLUS_IS_LINEAR = 40.0
+_IN_TORCH = {
+    Logistic: lambda nn, activation: nn.Sigmoid(),
+    Tanh: lambda nn, activation: nn.Tanh(),
+    ScaledTanh: lambda nn, activation: nn.Tanh(),  # the two factors go to the weights
+    ReLU: lambda nn, activation: nn.ReLU(),
+    LeakyReLU: lambda nn, activation: nn.LeakyReLU(activation.negative_slope),
+    ELU: lambda nn, activation: nn.ELU(activation.alpha),
+    Softsign: lambda nn, activation: nn.Softsign(),
+    Softplus: lambda nn, activation: nn.Softplus(threshold=_SOFTPLUS_IS_LINEAR),
+    Identity: lambda nn, activation: nn.Identity(),
+}
+
+
+def to_sklearn(model):
+    """A fitted scikit-learn MLP that predicts what the model predicts.
+
+    Standardisation of X and y and batch normalization are folded into its weights, so
+    it takes the same rows; its outputs are the same up to rounding. Whatever reads
+    scikit-learn's nets, such as a converter to ONNX, can read the model so. Of the
+    parameters only the layer sizes and the activation are taken over. The MLP can be
+    trained further, by ``partial_fit``, with scikit-learn's defaults for the others.
+
+    Parameters
+    ----------
+    model : DBNClassifier or DBNRegressor
+        Fitted, with logistic, tanh, relu or identity hidden layers.
+
+    Returns
+    -------
+    MLPClassifier or MLPRegressor
+        A classifier of two classes has one logistic output there, over the difference
+        of the two logits here. Targets of shape (n, 1) come back as (n,).
+
+    Raises
+    ------
+    TypeError
+        If the model is of another class.
+    ValueError
+        If scikit-learn does not have the activation.
+    sklearn.exceptions.NotFittedError
+        If the model is not fitted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn import DBNClassifier
+    >>> from dbn.estimators import to_sklearn
+    >>> X = np.random.default_rng(0).random((50, 4))
+    >>> y = X[:, 0] > 0.5
+    >>> clf = DBNClassifier((8,), max_iter=5, random_state=0).fit(X, y)
+    >>> mlp = to_sklearn(clf)
+    >>> mlp
+    MLPClassifier(activation='logistic', hidden_layer_sizes=(8,))
+    >>> bool(np.allclose(mlp.predict_proba(X), clf.predict_proba(X)))
+    True
+    """
+    coefs, intercepts = _weights(model, "to_sklearn")
+    activation = model.network_.activation
+    if type(activation) not in _IN_SKLEARN:
+        raise ValueError(
+            f"scikit-learn's MLPs have no {activation!r}: only "
+            f"{', '.join(_IN_SKLEARN.values())}. Train the model with one of these, or "
+            "use to_torch."
+        )
+    sizes = tuple(W.shape[1] for W in coefs[:-1])
+    shared = {"activation": _IN_SKLEARN[type(activation)]}
+    if isinstance(model, DBNClassifier):
+        multilabel = model._loss == "binary_cross_entropy"
+        y = _stand_in_labels(model.classes_, multilabel)
+        mlp, options = MLPClassifier(sizes, **shared), {"classes": model.classes_}
+        if len(model.classes_) == 2 and not multilabel:
+            coefs[-1] = coefs[-1][:, 1:] - coefs[-1][:, :1]
+            intercepts[-1] = intercepts[-1][1:] - intercepts[-1][:1]
+    else:
+        y = _stand_in_values(len(model.y_mean_))
+        mlp, options = MLPRegressor(hidden_layer_sizes=sizes, **shared), {}
+    # A step on rows of zeros makes all that a fitted MLP has, whatever the version; the
+    # seed is for weights that are thrown away.
+    rows = np.zeros((len(y), model.n_features_in_), dtype=coefs[0].dtype)
+    mlp.set_params(random_state=0).partial_fit(rows, y, **options)
+    mlp.set_params(random_state=None)
+    mlp.coefs_, mlp.intercepts_ = coefs, intercepts
+    mlp.loss_curve_, mlp.best_loss_ = [], np.inf
+    mlp.n_iter_, mlp.t_ = model.n_iter_, 0
+    for name in ("_optimizer", "loss_"):  # of that step
+        vars(mlp).pop(name, None)
+    return _with_names(mlp, model)
+
+
+def from_sklearn(estimator):
+    """An estimator of this package that starts from a fitted one of scikit-learn.
+
+    It is fitted and gives the same features or predictions, up to rounding. It has
+    ``warm_start=True``: `fit` and `partial_fit` go on from these weights. Of the
+    parameters only the sizes, the activation and a copy of `random_state` are taken
+    over; set others, such as the optimizer, with `set_params` before training goes on.
+    Nothing is standardised: rows are taken as they are, and a regressor's targets too.
+
+    Parameters
+    ----------
+    estimator : BernoulliRBM, MLPClassifier or MLPRegressor
+        Fitted; never changed.
+
+    Returns
+    -------
+    RBMTransformer, DBNClassifier or DBNRegressor
+        `score_samples` of the first is the log-likelihood, not scikit-learn's
+        pseudo-likelihood. A classifier of two classes gets two logits: plus and minus
+        half of the one there.
+
+    Raises
+    ------
+    TypeError
+        If the estimator is of another class.
+    ValueError
+        If its output is none that this package has (a Poisson loss).
+    sklearn.exceptions.NotFittedError
+        If the estimator is not fitted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.neural_network import BernoulliRBM
+    >>> from dbn.estimators import from_sklearn
+    >>> X = np.repeat(np.eye(4), 10, axis=0)
+    >>> theirs = BernoulliRBM(n_components=3, random_state=0).fit(X)
+    >>> rbm = from_sklearn(theirs)
+    >>> bool(np.allclose(rbm.transform(X), theirs.transform(X)))
+    True
+    >>> rbm.set_params(max_iter=5).fit(X).n_iter_  # goes on
+    5
+    """
+    if isinstance(estimator, BernoulliRBM):
+        check_is_fitted(estimator)
+        return _with_names(_from_rbm(estimator), estimator)
+    if isinstance(estimator, MLPClassifier | MLPRegressor):
+        check_is_fitted(estimator)
+        return _with_names(_from_mlp(estimator), estimator)
+    raise TypeError(
+        f"from_sklearn takes BernoulliRBM, MLPClassifier and MLPRegressor; got "
+        f"{type(estimator).__name__}. Pass the fitted estimator itself (of a pipeline "
+        "its step, of a search its best_estimator_)."
+    )
+
+
+def to_torch(model):
+    """A `torch.nn.Sequential` with the model's outputs: logits, or values.
+
+    Standardisation of X and y and batch normalization are folded into its weights, so
+    it takes the same rows, as tensors of the dtype of the weights. Dropout, which
+    prediction does not have, is left out. The softmax of the logits is `predict_proba`
+    (for multi-label targets their logistic function); for training they go into
+    ``CrossEntropyLoss`` (``BCEWithLogitsLoss``) as they are.
+
+    Parameters
+    ----------
+    model : DBNClassifier or DBNRegressor
+        Fitted, with any activation of `dbn.feedforward`.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        On the CPU. From (n_rows, n_features) to (n_rows, n_outputs): two outputs for
+        two classes, one for a regressor of a single target.
+
+    Raises
+    ------
+    ImportError
+        If torch is not installed.
+    TypeError
+        If the model is of another class.
+    ValueError
+        If torch has no such activation: one of your own.
+    sklearn.exceptions.NotFittedError
+        If the model is not fitted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn import DBNRegressor
+    >>> from dbn.estimators import to_torch
+    >>> X = np.random.default_rng(0).random((50, 4))
+    >>> net = DBNRegressor((8,), max_iter=5, random_state=0).fit(X, X[:, 0])
+    >>> import torch  # doctest: +SKIP
+    >>> values = to_torch(net)(torch.from_numpy(X))  # doctest: +SKIP
+    >>> np.allclose(values.detach()[:, 0], net.predict(X))  # doctest: +SKIP
+    True
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError(
+            "to_torch needs PyTorch, which is not installed. Install it with "
+            "pip install 'dbn-pretraining[torch]'."
+        ) from error
+    coefs, intercepts = _weights(model, "to_torch")
+    activation = model.network_.activation
+    if type(activation) not in _IN_TORCH:
+        known = ", ".join(cls.__name__ for cls in _IN_TORCH)
+        raise ValueError(
+            f"to_torch does not know {activation!r}: only {known}. Build the net from "
+            "coefs_ and intercepts_."
+        )
+    if isinstance(activation, ScaledTanh):
+        rate, height = activation._RATE, activation._HEIGHT
+        for i in range(len(coefs) - 1):
+            coefs[i], intercepts[i] = coefs[i] * rate, intercepts[i] * rate
+            coefs[i + 1] = coefs[i + 1] * height
+    layers = []
+    for W, c in zip(coefs, intercepts, strict=True):
+        # Without drawing weights: torch's random stream stays where it is.
+        weight, bias = torch.tensor(W.T.copy()), torch.tensor(c)
+        layer = torch.nn.utils.skip_init(torch.nn.Linear, *W.shape, dtype=weight.dtype)
+        layer.load_state_dict({"weight": weight, "bias": bias})
+        layers += [layer, _IN_TORCH[type(activation)](torch.nn, activation)]
+    return torch.nn.Sequential(*layers[:-1])
+
+
+def _weights(model, function):
+    """Weights and biases, a list of each, for X and y as given."""
+    if not isinstance(model, DBNClassifier | DBNRegressor):
+        raise TypeError(
+            f"{function} takes a DBNClassifier or a DBNRegressor; got "
+            f"{type(model).__name__}. Pass the fitted model itself (of a pipeline its "
+            "last step, of a search its best_estimator_)."
+        )
+    check_is_fitted(model)
+    # Copies, also where nothing was to be folded.
+    coefs, intercepts = model.coefs_, model.intercepts_
+    return [np.array(W) for W in coefs], [np.array(c) for c in intercepts]
+
+
+def _stand_in_labels(classes, multilabel):
+    """The fewest labels that show all the classes."""
+    return np.repeat([[0], [1]], len(classes), axis=1) if multilabel else classes
+
+
+def _stand_in_values(n_outputs):
+    """Targets that standardisation leaves as they are: mean 0, scale taken as 1."""
+    return np.zeros(2 if n_outputs == 1 else (2, n_outputs))
+
+
+def _with_names(copied, original):
+    """Give it the names of the features, where there are any."""
+    if hasattr(original, "feature_names_in_"):
+        copied.feature_names_in_ = original.feature_names_in_.copy()
+    return copied
+
+
+def _from_rbm(theirs):
+    n_components = len(theirs.components_)
+    ours = RBMTransformer(
+        n_components,
+        visible="bernoulli",
+        warm_start=True,
+        random_state=copy.deepcopy(theirs.random_state),
+    )
+    # What their chains expect to see: of all that is kept, this is most like the data.
+    # Annealing starts from its mean.
+    v = sigmoid(theirs.h_samples_ @ theirs.components_ + theirs.intercept_visible_)
+    # One epoch makes all that a fitted machine has; then come the weights.
+    ours.partial_fit(v)
+    rbm, v_mean = ours.rbm_, v.mean(axis=0)
+    rbm.W[...] = theirs.components_.T
+    rbm.b[...] = theirs.intercept_visible_
+    rbm.c[...] = theirs.intercept_hidden_
+    means = v_mean, rbm.mean_hidden(v_mean[None, :])[0, :]
+    ours.history_, ours._state = [], {"epoch": 0, "means": means}
+    return ours
+
+
+def _from_mlp(theirs):
+    classifies = isinstance(theirs, MLPClassifier)
+    if theirs.out_activation_ not in ("softmax", "logistic", "identity"):
+        raise ValueError(
+            f"The MLP has the output {theirs.out_activation_!r} (loss={theirs.loss!r});"
+            " DBNRegressor has linear outputs only. Fit it with loss='squared_error'."
+        )
+    ours = (DBNClassifier if classifies else DBNRegressor)(
+        tuple(W.shape[1] for W in theirs.coefs_[:-1]),
+        init="xavier_uniform",  # as theirs, should it be fitted anew
+        activation=theirs.activation,
+        warm_start=True,
+        random_state=copy.deepcopy(theirs.random_state),
+    )
+    if classifies:
+        multilabel = theirs.out_activation_ == "logistic" and theirs.n_outputs_ > 1
+        y = _stand_in_labels(theirs.classes_, multilabel)
+    else:
+        y = _stand_in_values(theirs.n_outputs_)
+    rows = np.zeros((len(y), theirs.n_features_in_), dtype=theirs.coefs_[0].dtype)
+    ours.partial_fit(rows, y)  # makes all that a fitted net has; then come the weights
+    layers = list(zip(theirs.coefs_, theirs.intercepts_, strict=True))
+    if classifies and theirs.n_outputs_ == 1:
+        W, c = layers[-1]
+        layers[-1] = 0.5 * np.hstack([-W, W]), 0.5 * np.hstack([-c, c])
+    Given(layers).fill(ours.network_, None, None)
+    ours.visible_, ours.mean_, ours.scale_ = Gaussian(), None, None  # rows as they are
+    ours.history_, ours._state = [], {"epoch": 0}
+    return ours

@@ -1,0 +1,267 @@
+"""What the layers of a net do: activations, gradients, Jacobians, updates."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..estimators import DBNClassifier, DBNRegressor
+from ..estimators.supervision import encode_classes, encode_labels, with_labels
+from ..feedforward import BinaryCrossEntropy, Given, Network
+
+_N_BINS = 50
+
+
+@dataclass(frozen=True, eq=False)
+class LayerStatistics:
+    """What `layer_statistics` measures; arrays have one entry per layer.
+
+    Hidden layers are counted from the data upwards; the three norms have one entry
+    more, for the output layer. What was not measured is None.
+
+    Attributes
+    ----------
+    activation_mean, activation_std : ndarray of shape (n_hidden,)
+        Mean and standard deviation over all rows and units of a layer.
+    activation_p98 : ndarray of shape (n_hidden,)
+        98th percentile of the activations.
+    saturation : ndarray of shape (n_hidden,)
+        Share of rows and units where the slope of the activation is below a tenth of
+        its largest: beyond 0.949 of the range of tanh and the logistic function on both
+        sides, and at 0 for the rectifier.
+    gradient_std : ndarray of shape (n_hidden,) or None
+        Standard deviation over rows and units of the gradient of a row's loss with
+        respect to the units' total inputs.
+    singular_value : ndarray of shape (n_hidden,) or None
+        Mean singular value of the layer's Jacobian, the derivative of its activations
+        with respect to those below: of all its singular values and some rows.
+    weight_norm : ndarray of shape (n_hidden + 1,)
+        Euclidean norm of the weights W.
+    weight_gradient_norm : ndarray of shape (n_hidden + 1,) or None
+        The same of the gradient of the mean loss with respect to W.
+    update_norm : ndarray of shape (n_hidden + 1,) or None
+        The same of the change of W since the `previous` net.
+    activation_histograms, gradient_histograms : list of (density, edges)
+        For each hidden layer, 50 values and the 51 edges around them, as
+        `numpy.histogram` returns them with ``density=True``; the second may be None.
+        What is exactly 0 is left out (units that a rectifier shuts, see `saturation`),
+        unless all is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn import Network
+    >>> from dbn.evaluation import layer_statistics
+    >>> layer_statistics(Network([3, 4, 5, 2]), np.eye(3)).activation_mean
+    array([0.5, 0.5])
+    """
+
+    activation_mean: np.ndarray
+    activation_std: np.ndarray
+    activation_p98: np.ndarray
+    saturation: np.ndarray
+    gradient_std: np.ndarray | None
+    singular_value: np.ndarray | None
+    weight_norm: np.ndarray
+    weight_gradient_norm: np.ndarray | None
+    update_norm: np.ndarray | None
+    activation_histograms: list
+    gradient_histograms: list | None
+
+
+def layer_statistics(model, X, y=None, *, previous=None, n_jacobians=5):
+    """Measure every layer of a net: what Glorot and Bengio (2010) plot.
+
+    Call it before and during training, on the same few hundred rows each time (the
+    paper takes 300 of the test set), and give the list to `LayerStatisticsDisplay`.
+    The net is measured as it predicts: nothing is dropped, and batch normalization
+    counts as part of the weights.
+
+    Parameters
+    ----------
+    model : DBNClassifier, DBNRegressor or Network
+        Estimators must be fitted, or partially.
+    X : array-like of shape (n_rows, n_features)
+        For a `Network`, rows as its first layer sees them.
+    y : array-like of shape (n_rows,) or (n_rows, n_outputs), optional
+        Targets, needed for gradients; for a `Network` as its loss sees them (one-hot
+        rows, for example). Rows without a label are left out.
+    previous : estimator or Network, optional
+        The net at an earlier time, needed for `update_norm`.
+    n_jacobians : int, default=5
+        Number of rows, from the first, whose Jacobians are taken apart: the slow part
+        where layers are wide. 0 leaves it out.
+
+    Returns
+    -------
+    LayerStatistics
+
+    Raises
+    ------
+    TypeError
+        If the model is of another class.
+    ValueError
+        If there is no hidden layer, `previous` has other layers, X has no rows, or X
+        or y does not fit the model.
+    sklearn.exceptions.NotFittedError
+        If an estimator is not fitted.
+
+    References
+    ----------
+    Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward
+    neural networks": figures 2 and 3 (mean, standard deviation and percentile of the
+    activations during training), 6 and 7 (activations and back-propagated gradients at
+    the start), 8 and 9 (gradients of the weights), section 4.2.1 (singular values).
+
+    Examples
+    --------
+    The start of a net, and then three epochs. With all multipliers at 0 nothing moves:
+
+    >>> from dbn import DBNClassifier
+    >>> from dbn.evaluation import layer_statistics, load_dataset
+    >>> data = load_dataset("digits")
+    >>> X, y, held_out = data.X[:1000], data.y[:1000], (data.X[1000:], data.y[1000:])
+    >>> clf = DBNClassifier((50, 50, 50), init="standard", activation="tanh")
+    >>> clf = clf.set_params(learning_rate_multipliers=[0, 0, 0, 0], random_state=0)
+    >>> followed = [layer_statistics(clf.partial_fit(X, y), *held_out)]
+    >>> clf = clf.set_params(learning_rate_multipliers=None)
+    >>> for epoch in range(3):
+    ...     before = clf.network_
+    ...     clf = clf.partial_fit(X, y)
+    ...     followed.append(layer_statistics(clf, *held_out, previous=before))
+    >>> followed[0].activation_std.round(2)  # shrinks from layer to layer
+    array([0.26, 0.16, 0.1 ])
+    >>> bool(followed[-1].activation_std[-1] > followed[0].activation_std[-1])
+    True
+    """
+    network = _plain(model)
+    rows, targets = _as_the_net_sees(model, X, y)
+    if not rows.shape[0]:
+        raise ValueError("X has no rows to measure on. Give some.")
+    outputs = network.activations(rows)
+    hidden, z = outputs[2:-1:2], outputs[-1]  # dense, activation, ..., dense
+    deltas = weight_gradients = gradients = changes = None
+    if targets is not None:
+        deltas = _back_propagated(network, hidden, z, targets)
+        gradients = deltas[:-1]
+        below = zip([rows, *hidden], deltas, strict=True)
+        weight_gradients = [h.T @ delta / len(delta) for h, delta in below]
+    weights = [W for W, _ in network.dense]
+    if previous is not None:
+        changes = _changes(weights, [W for W, _ in _plain(previous).dense])
+    slope, low = network.activation.slope, 0.1 * _largest_slope(network.activation)
+    return LayerStatistics(
+        activation_mean=_each(hidden, np.mean),
+        activation_std=_each(hidden, np.std),
+        activation_p98=_each(hidden, lambda h: np.percentile(h, 98)),
+        saturation=_each(hidden, lambda h: np.mean(slope(h) < low)),
+        gradient_std=_each(gradients, np.std),
+        singular_value=_singular_values(network, hidden, n_jacobians),
+        weight_norm=_each(weights, np.linalg.norm),
+        weight_gradient_norm=_each(weight_gradients, np.linalg.norm),
+        update_norm=_each(changes, np.linalg.norm),
+        activation_histograms=[_histogram(h) for h in hidden],
+        gradient_histograms=gradients and [_histogram(g) for g in gradients],
+    )
+
+
+def _plain(model):
+    """Its net without dropout, and with batch normalization in the weights."""
+    if isinstance(model, DBNClassifier | DBNRegressor):
+        check_is_fitted(model)
+        model = model.network_
+    if not isinstance(model, Network):
+        raise TypeError(
+            "layer_statistics takes a DBNClassifier, a DBNRegressor or a Network; got "
+            f"{type(model).__name__}. Pass one of these."
+        )
+    layers = model.folded()
+    if len(layers) < 2:
+        raise ValueError(f"{model!r} has no hidden layer to measure. Give it one.")
+    plain = Network(
+        [layers[0][0].shape[0], *(W.shape[1] for W, _ in layers)],
+        activation=model.activation,
+        loss=model.loss,
+        dtype=model.params.flat.dtype,
+    )
+    Given(layers).fill(plain, None, None)
+    return plain
+
+
+def _as_the_net_sees(model, X, y):
+    """Rows and targets (or None) in the net's own terms; only labelled rows, if any."""
+    if isinstance(model, Network):
+        return X, y
+    if y is None:
+        return model._rows(X), None
+    X, y, _ = with_labels(model, X, y)
+    options = {"multi_output": True, "y_numeric": model._numeric_targets}
+    X, y = validate_data(model, X, y, reset=False, **options, **model._accepted())
+    rows = model._encode(X)
+    if isinstance(model, DBNRegressor):
+        return rows, model._encode_targets(y, rows.dtype)
+    if isinstance(model.network_.loss, BinaryCrossEntropy):
+        return rows, encode_labels(y, len(model.classes_), "y").astype(rows.dtype)
+    return rows, encode_classes(y, model.classes_, "y").astype(rows.dtype)
+
+
+def _back_propagated(network, hidden, z, y):
+    """Gradients of each row's loss with respect to the inputs of all units, by layer.
+
+    The last is with respect to `z`.
+    """
+    if np.shape(y) != z.shape:
+        raise ValueError(
+            f"y has the shape {np.shape(y)} and the net's output {z.shape}. For a "
+            "Network, give y as its loss sees it: one-hot rows for cross-entropy."
+        )
+    delta = network.loss.gradient(z, y) * len(z)  # that of the mean, times the rows
+    deltas = [delta]
+    for (W, _), h in zip(network.dense[:0:-1], hidden[::-1], strict=True):
+        delta = (delta @ W.T) * network.activation.slope(h)
+        deltas.insert(0, delta)
+    return deltas
+
+
+def _singular_values(network, hidden, n_rows):
+    """Mean singular value of each hidden layer's Jacobian, or None for no rows."""
+    if n_rows < 0:
+        raise ValueError(f"n_jacobians is {n_rows}; it must not be negative.")
+    if n_rows == 0:
+        return None
+    means = []
+    for (W, _), h in zip(network.dense[:-1], hidden, strict=True):
+        slopes = network.activation.slope(h[:n_rows])
+        values = [np.linalg.svd(W * s, compute_uv=False) for s in slopes]
+        means.append(np.mean(values))
+    return np.array(means)
+
+
+def _changes(weights, previous):
+    shapes = [[W.shape for W in net] for net in (weights, previous)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            f"The weights have the shapes {shapes[0]} and those of previous "
+            f"{shapes[1]}. Pass the same net at an earlier time."
+        )
+    return [W - W_before for W, W_before in zip(weights, previous, strict=True)]
+
+
+def _largest_slope(activation):
+    x = np.linspace(-10.0, 10.0, 2001)
+    return activation.slope(activation.forward(x, {})).max()
+
+
+def _each(arrays, function):
+    """A number for each array; None for None."""
+    return None if arrays is None else np.array([float(function(a)) for a in arrays])
+
+
+def _histogram(values):
+    values = np.asarray(values, dtype=float).ravel()
+    values = values[values != 0.0] if values.any() else values
+    low, high = values.min(), values.max()
+    # Bins of a width that floats can tell apart, also where all values are alike.
+    room = max(1e-4 * max(-low, high) - (high - low), 0.0) / 2.0
+    bounds = (low - room, high + room)
+    return np.histogram(values, bins=_N_BINS, range=bounds, density=True)

@@ -1,0 +1,168 @@
+"""Curves and histograms of what the layers of a net do (extra `plots`)."""
+
+from math import ceil
+
+import numpy as np
+
+from .diagnostics import LayerStatistics
+from .displays import _MAX_MARKERS, COLORS, MARKERS, require_matplotlib
+
+_LABELS = {
+    "activation_mean": "activation, mean +- std",
+    "activation_std": "activation, std and 98th percentile",
+    "saturation": "share of saturated units",
+    "gradient_std": "std of the back-propagated gradient",
+    "singular_value": "mean singular value of the Jacobian",
+    "weight_norm": "norm of W",
+    "weight_gradient_norm": "norm of the gradient of W",
+    "update_norm": "norm of the change of W",
+    "activation_histograms": "activation",
+    "gradient_histograms": "back-propagated gradient",
+}
+_LOGARITHMIC = ("gradient_std", "weight_norm", "weight_gradient_norm", "update_norm")
+
+
+class LayerStatisticsDisplay:
+    """A quantity of every layer: against epochs, or its histogram.
+
+    The pictures of Glorot and Bengio (2010): "activation_mean" is their figure 2 and
+    "activation_std" figure 3, "activation_histograms" is 4 and 6,
+    "gradient_histograms" 7; norms and "gradient_std" have a logarithmic scale.
+
+    Parameters
+    ----------
+    statistics : LayerStatistics or list of LayerStatistics
+        From `layer_statistics`. A list holds one for each epoch, the first from before
+        training. Histograms are those of the last.
+    quantity : str, default="activation_histograms"
+        The name of an attribute of `LayerStatistics`, `activation_p98` excepted, which
+        is in the picture of "activation_std".
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> from dbn import Network
+    >>> from dbn.evaluation import LayerStatisticsDisplay, layer_statistics
+    >>> from dbn.feedforward import get_initializer
+    >>> rng = np.random.default_rng(0)
+    >>> net, X = Network([20, 30, 30, 5], activation="tanh"), rng.random((50, 20))
+    >>> get_initializer("xavier_uniform").fill(net, X, rng)
+    >>> statistics = layer_statistics(net, X)
+    >>> display = LayerStatisticsDisplay.from_statistics(statistics)
+    >>> [line.get_label() for line in display.ax_.lines]
+    ['layer 0', 'layer 1']
+    >>> plt.close()
+    """
+
+    def __init__(self, statistics, *, quantity="activation_histograms"):
+        self.statistics = statistics
+        self.quantity = quantity
+
+    @classmethod
+    def from_statistics(cls, statistics, *, quantity="activation_histograms", ax=None):
+        """Draw a quantity of every layer; return the display.
+
+        Parameters
+        ----------
+        statistics : LayerStatistics or list of LayerStatistics
+        quantity : str, default="activation_histograms"
+        ax : matplotlib Axes, optional
+
+        Raises
+        ------
+        ValueError
+            If the quantity is not known or was not measured, or the list is empty.
+        ImportError
+            If matplotlib is not installed.
+        """
+        return cls(statistics, quantity=quantity).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw into `ax`, or a new figure; return self. Errors: see `from_statistics`.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+        """
+        measured = self._measured()
+        if ax is None:
+            _, ax = require_matplotlib().subplots(
+                figsize=(5.6, 3.6), layout="constrained"
+            )
+        if self.quantity.endswith("histograms"):
+            _draw_histograms(ax, getattr(measured[max(measured)], self.quantity))
+            ax.set(xlabel=_LABELS[self.quantity], ylabel="density")
+        else:
+            _draw_curves(ax, measured, self.quantity)
+            ax.set(xlabel="epoch", ylabel=_LABELS[self.quantity])
+        ax.grid(color="0.9")
+        ax.set_axisbelow(True)
+        ax.legend(fontsize="small")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _measured(self):
+        """The statistics that have the quantity, by epoch."""
+        if self.quantity not in _LABELS:
+            raise ValueError(
+                f"quantity is {self.quantity!r}; it must be one of {[*_LABELS]}."
+            )
+        alone = isinstance(self.statistics, LayerStatistics)
+        entries = enumerate([self.statistics] if alone else self.statistics)
+        found = {i: s for i, s in entries if getattr(s, self.quantity) is not None}
+        if not found:
+            raise ValueError(
+                f"{self.quantity} was not measured. Gradients need y in "
+                "layer_statistics, updates previous, and singular values "
+                "n_jacobians above 0."
+            )
+        return found
+
+
+def _style(layer, n_hidden):
+    return {
+        "color": COLORS[layer % len(COLORS)],
+        "linestyle": "-" if layer < len(COLORS) else "--",
+        "label": f"layer {layer}" if layer < n_hidden else "output",
+    }
+
+
+def _draw_histograms(ax, histograms):
+    """A line through the middles of the bins for each layer."""
+    for layer, (density, edges) in enumerate(histograms):
+        style = _style(layer, len(histograms))
+        ax.plot((edges[:-1] + edges[1:]) / 2.0, density, **style)
+    ax.set_ylim(bottom=0.0)
+
+
+def _draw_curves(ax, measured, quantity):
+    """A line over the epochs for each layer, with what belongs to it."""
+
+    def of(name):
+        return np.array([getattr(s, name) for s in measured.values()])
+
+    epochs, values = [*measured], of(quantity)
+    bars, ends = of("activation_std"), of("activation_p98")
+    every = ceil(len(epochs) / _MAX_MARKERS)
+    for i, curve in enumerate(values.T):
+        style = _style(i, bars.shape[1])
+        marker = {"marker": MARKERS[i % len(MARKERS)], "markersize": 4}
+        marker["markevery"] = slice(i * every // values.shape[1], None, every)
+        if quantity == "activation_mean":
+            bar = {"yerr": bars[:, i], "elinewidth": 0.8, "capsize": 2}
+            bar["errorevery"] = (marker["markevery"].start, every)
+            ax.errorbar(epochs, curve, **bar, **marker, **style)
+            continue
+        ax.plot(epochs, curve, **marker, **style)
+        if quantity == "activation_std":
+            style |= {"linestyle": "none", "label": None}
+            ax.plot(epochs, ends[:, i], **marker, **style)
+    if quantity in _LOGARITHMIC:
+        ax.set_yscale("log")
+    ax.xaxis.get_major_locator().set_params(integer=True)
