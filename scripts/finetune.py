@@ -44,6 +44,7 @@ def parse_args(argv):
     add("--batch-size", type=int, default=100)
     add("--epochs", type=int, default=20)
     add("--early-stopping", action="store_true")
+    add("--on-divergence", choices=["raise", "halve"], default="raise")
     add("--seed", type=int, default=0)
     add("--threads", type=int, help="BLAS threads; default: as the system has it")
     add("--checkpoint", type=Path, help="folder to save the state of training in")
@@ -79,6 +80,7 @@ def make_net(args):
         batch_size=args.batch_size,
         max_iter=args.epochs,
         early_stopping=args.early_stopping,
+        on_divergence=args.on_divergence,
         random_state=args.seed,
         verbose=1,
     )

@@ -80,6 +80,7 @@ def parse_args(argv):
     add("--sparsity-cost", type=float, default=0.1)
     add("--batch-size", type=int, default=100)
     add("--epochs", type=int, default=10, help="per layer")
+    add("--on-divergence", choices=["raise", "halve"], default="raise")
     add("--seed", type=int, default=0)
     add("--threads", type=int, help="BLAS threads; default: as the system has it")
     add("--image-shape", type=int, nargs=2, help="of the pictures, as 28 28")
@@ -130,6 +131,7 @@ def make_model(args):
         sparsity=sparsity,
         batch_size=args.batch_size,
         max_iter=args.epochs,
+        on_divergence=args.on_divergence,
     )
     common = {"random_state": args.seed, "verbose": 1}
     if len(sizes) == 1:

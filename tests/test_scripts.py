@@ -202,3 +202,9 @@ def test_finetune_says_what_is_wrong(tmp_path, args, message):
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_kill():
+    done = run("kill.py", "--runs", "1", "--longest", "3")
+    assert done.returncode == 0, done.stderr
+    assert "'different': 0" in done.stdout
