@@ -101,12 +101,7 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         self.visible_ = get_units(visible)
         self.mean_ = self.scale_ = None
         if isinstance(self.visible_, Gaussian):
-            if issparse(X):
-                raise ValueError(
-                    "Gaussian visible units standardise X, which would make a sparse X "
-                    "dense. Scale it to [0, 1] (MaxAbsScaler) and use "
-                    "visible='bernoulli', or pass X.toarray()."
-                )
+            _refuse_sparse(X)
             scaler = StandardScaler().fit(X, sample_weight=weight)
             self.mean_ = scaler.mean_.astype(X.dtype)
             self.scale_ = scaler.scale_.astype(X.dtype)
@@ -115,7 +110,10 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _encode(self, X):
         """X as the visible units see it: standardised when they are Gaussian."""
-        return X if self.mean_ is None else (X - self.mean_) / self.scale_
+        if self.mean_ is None:
+            return X
+        _refuse_sparse(X)
+        return (X - self.mean_) / self.scale_
 
     def _decode(self, V):
         """Visible rows in the units of X."""
@@ -150,6 +148,15 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, **self._accepted(), reset=False)
         return self._encode(X)
+
+
+def _refuse_sparse(X):
+    if issparse(X):
+        raise ValueError(
+            "Gaussian visible units standardise X, which would make a sparse X dense. "
+            "Scale it to [0, 1] (MaxAbsScaler) and use visible='bernoulli', or pass "
+            "X.toarray()."
+        )
 
 
 def check_layer_sizes(sizes):

@@ -282,6 +282,7 @@ class RBMTransformer(FittedRBM):
             # What somebody else holds, or loaded read-only, stays as it is.
             self.rbm_ = copy.deepcopy(self.rbm_)
             self._state = copy.deepcopy(self._state)
+            self._rng, self.history_ = copy.deepcopy(self._rng), [*self.history_]
             return rows, weight
         rows = self._fit_visible(rows, weight, self.visible)
         self.rbm_ = self._new_machine(rows.shape[1], rows.dtype)

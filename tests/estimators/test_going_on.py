@@ -92,6 +92,7 @@ def test_a_copy_is_not_touched_by_what_goes_on():
     before = theta(shallow).copy()
     estimator.rbm_.params.flat.flags.writeable = False  # as loaded from a memory map
     estimator.partial_fit(X)
+    assert shallow.n_iter_ == 2
     assert_array_equal(theta(shallow), before)
     assert np.abs(theta(estimator) - before).max() > 0
 

@@ -132,6 +132,13 @@ def test_gaussian_units_refuse_sparse_rows_with_advice(visible):
     assert "X.toarray()" in text
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["transform", "score_samples", "partial_fit"])
+def test_a_standardised_machine_refuses_sparse_rows_later_too(name, kind):
+    fitted = rbm(visible="gaussian").fit(ROWS)
+    assert "X.toarray()" in message(getattr(fitted, name), kind(ROWS))
+
+
 def test_groups_that_are_not_one_hot_are_counted():
     wrong = ONE_HOT.copy()
     wrong[[3, 50], 0] = 0.5
