@@ -173,12 +173,16 @@ class RBM:
             - xp.sum(self.hidden_input(v) * h, axis=1)
         )
 
-    def free_energy(self, v):
-        """-log sum_h exp(-E(v, h)) of each row, in nats, shape (n_rows,)."""
+    def free_energy(self, v, x=None):
+        """-log sum_h exp(-E(v, h)) of each row, in nats, shape (n_rows,).
+
+        `x` is the total input of the hidden units at `v`, where it is known.
+        """
+        x = self.hidden_input(v) if x is None else x
         return (
             self.visible.base_energy(dense(v), self.p_visible)
             - v @ self.b
-            - self.hidden.cgf(self.hidden_input(v))
+            - self.hidden.cgf(x)
         )
 
     def check_proper(self):

@@ -90,7 +90,8 @@ class _Run:
 
     def metrics(self):
         rbm, xp = self.rbm, namespace(self.rows)
-        h = rbm.mean_hidden(self.rows)
+        x = rbm.hidden_input(self.rows)
+        h = rbm.hidden.mean(x)
         found = {"dead_units": int(xp.count_nonzero(xp.max(h, axis=0) < 0.01))}
         if isinstance(rbm.hidden, Bernoulli | Softmax):
             low = xp.min(h, axis=0)
@@ -98,9 +99,9 @@ class _Run:
         found["weight_norm"] = float(xp.linalg.vector_norm(rbm.W))
         found["update_norm"] = float(xp.linalg.vector_norm(rbm.W - self.before))
         if self.validation is not None and self.lawful:
-            energies = [rbm.free_energy(v) for v in (self.validation, self.rows)]
-            validation, training = (float(xp.mean(e)) for e in energies)
-            found["free_energy_gap"] = validation - training
+            training = rbm.free_energy(self.rows, x)
+            gap = xp.mean(rbm.free_energy(self.validation)) - xp.mean(training)
+            found["free_energy_gap"] = float(gap)
         if self.lawful and isinstance(rbm.visible, Bernoulli | Softmax):
             found["pseudo_log_likelihood"] = _pseudo_log_likelihood(rbm, self.rows)
         return found
