@@ -36,6 +36,8 @@ def same(a, b):
         lengths = type(a) is type(b) and len(a) == len(b)
         return lengths and all(same(x, y) for x, y in zip(a, b, strict=True))
     if isinstance(a, np.random.Generator):
+        if type(a) is not type(b):
+            return False
         a, b = (rng.bit_generator for rng in (a, b))
         return same([a.state, a.seed_seq.state], [b.state, b.seed_seq.state])
     if isinstance(a, str | int | float | None | np.generic):

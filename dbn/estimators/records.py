@@ -263,6 +263,11 @@ def _set_state(model, params, state):
     for name, kind in (fitted | _FITTED[cls]).items():
         found = isinstance(state.get(name), kind)
         require(found, f"{cls.__name__}.{name} is missing or no {kind.__name__}")
+    streams = state.get("_streams", [])
+    drawable = isinstance(streams, list) and all(
+        isinstance(stream, np.random.Generator) for stream in streams
+    )
+    require(drawable, f"{cls.__name__}._streams are no random streams")
     both = ("mean_" in state) and ("scale_" in state)
     require(both and (model.mean_ is None) == (model.scale_ is None), "no mean_")
     model.visible_.validate()
