@@ -80,10 +80,20 @@ class _Run:
     """One machine in training, with the rows to watch as that machine sees them."""
 
     def __init__(self, estimator, X, X_val):
-        self.rbm = estimator._machines[-1]
+        self.rbm = rbm = estimator._machines[-1]
         self.rows = estimator._monitored_rows(X)
-        self.validation = None if X_val is None else estimator._monitored_rows(X_val)
-        self.lawful = self.rbm.visible.normalised and self.rbm.hidden.normalised
+        self.lawful = rbm.visible.normalised and rbm.hidden.normalised
+        # All rows whose free energies are needed, in one array: first the validation
+        # rows, then the watched rows with one unit in each of its states.
+        rows = [] if X_val is None else [estimator._monitored_rows(X_val)]
+        self.n_validation = rows[0].shape[0] if rows else 0
+        self.discrete = isinstance(rbm.visible, Bernoulli | Softmax)
+        if self.discrete:
+            # Of units with many states fewer rows, which then cost the same.
+            step = max(1, getattr(rbm.visible, "n_states", 2) // 2)
+            states, self.shares = _one_unit_varied(rbm, self.rows[::step, ...])
+            rows += states
+        self.varied = namespace(self.rows).concat(rows) if rows else None
 
     def begin(self):
         self.before = namespace(self.rbm.W).asarray(self.rbm.W, copy=True)
@@ -98,30 +108,44 @@ class _Run:
             found["always_on_units"] = int(xp.count_nonzero(low > 0.99))
         found["weight_norm"] = float(xp.linalg.vector_norm(rbm.W))
         found["update_norm"] = float(xp.linalg.vector_norm(rbm.W - self.before))
-        if self.validation is not None and self.lawful:
-            training = rbm.free_energy(self.rows, x)
-            gap = xp.mean(rbm.free_energy(self.validation)) - xp.mean(training)
+        if not self.lawful or self.varied is None:
+            return found
+        energies = rbm.free_energy(self.varied)
+        if self.n_validation:
+            gap = xp.mean(energies[: self.n_validation])
+            gap = gap - xp.mean(rbm.free_energy(self.rows, x))
             found["free_energy_gap"] = float(gap)
-        if self.lawful and isinstance(rbm.visible, Bernoulli | Softmax):
-            found["pseudo_log_likelihood"] = _pseudo_log_likelihood(rbm, self.rows)
+        if self.discrete:
+            log_p = xp.reshape(-energies[self.n_validation :], self.shares.shape)
+            log_p = log_softmax(log_p.T)
+            terms = xp.sum(self.shares.T * log_p, axis=1)
+            n_units = self.rows.shape[1] // getattr(rbm.visible, "n_states", 1)
+            found["pseudo_log_likelihood"] = n_units * float(xp.mean(terms))
         return found
 
 
-def _pseudo_log_likelihood(rbm, v):
-    """Mean estimate from one unit of each row, by free energies with its states."""
+def _one_unit_varied(rbm, v):
+    """Rows `v` with one unit set to each of its states, and the states' weights.
+
+    Returns
+    -------
+    list of array of shape (n_rows, n_visible)
+        One array per state.
+    array of shape (n_states, n_rows)
+        How much of each state there is in the unit: grey values and probabilities
+        weigh both, or all.
+    """
     xp, size = namespace(v), getattr(rbm.visible, "n_states", 1)
     n_rows, n_units = v.shape[0], v.shape[1] // size
-    # The same units in every epoch, so that the values compare.
+    # The same units in every fit, so that the values compare.
     chosen = np.random.default_rng(0).integers(n_units, size=n_rows)
     chosen = np.repeat(chosen[:, None] == np.arange(n_units), size, axis=1)
+    chosen = xp.asarray(chosen)
     states = np.tile(np.eye(size), n_units) if size > 1 else [[0.0], [1.0]]
-    energies, shares = [], []
+    rows, shares = [], []
     for state in np.asarray(states):
         state = xp.asarray(state, dtype=v.dtype)[None, :]
-        energies.append(rbm.free_energy(xp.where(xp.asarray(chosen), state, v)))
-        # Grey values and probabilities weigh both, or all, states.
+        rows.append(xp.where(chosen, state, v))
         share = v * state if size > 1 else 1.0 - xp.abs(v - state)
-        shares.append(xp.sum(xp.where(xp.asarray(chosen), share, 0.0), axis=1))
-    log_p = log_softmax(-xp.stack(energies, axis=1))
-    terms = xp.sum(xp.stack(shares, axis=1) * log_p, axis=1)
-    return n_units * float(xp.mean(terms))
+        shares.append(xp.sum(xp.where(chosen, share, 0.0), axis=1))
+    return rows, xp.stack(shares)
