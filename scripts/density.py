@@ -34,7 +34,7 @@ from dbn.boltzmann import (
     ais,
     reverse_ais,
 )
-from dbn.boltzmann.likelihood import sample_exact
+from dbn.boltzmann.enumeration import sample_exact
 from dbn.evaluation import load_dataset, provenance
 from dbn.training import SGD, Adam, Schedule
 

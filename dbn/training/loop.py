@@ -111,11 +111,12 @@ def make_step(
     grad, theta = params.zeros_like(), params.flat
     xp = namespace(theta)
     remembered(state, "optimizer", optimizer, lambda: optimizer.init(theta))
+    count = _count_moving(theta.shape[0])
 
     def step(rows, epoch):
         memory = state["optimizer"]
         factors = None if multipliers is None else multipliers(epoch)
-        moving = theta.shape[0] if factors is None else int(xp.count_nonzero(factors))
+        moving = count(factors)
         if moving > memory.get("n_moving", moving):
             # What begins to move has moments of zero: with the number of steps of the
             # others, Adam would correct no bias and leap.
@@ -151,6 +152,21 @@ def make_step(
         return loss
 
     return step
+
+
+def _count_moving(n_parameters):
+    """A function that counts what factors let move: once per array, not per step."""
+    seen, n_moving = None, n_parameters
+
+    def count(factors):
+        nonlocal seen, n_moving
+        if factors is not seen:
+            seen, n_moving = factors, n_parameters
+            if factors is not None:
+                n_moving = int(namespace(factors).count_nonzero(factors))
+        return n_moving
+
+    return count
 
 
 def run_epochs(
