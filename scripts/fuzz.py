@@ -1,77 +1,151 @@
-"""Load many broken and malicious model files; count what came of them.
+"""Load many broken and malicious files of every format; count what came of them.
 
 Each case damages a good file (cut off, bits flipped, other dtypes and shapes, absurd
-sizes, bombs, paths as names, pickles, forged headers with matching checksums) and loads
-it. The only outcomes are a refusal with `ModelFileError` and a model; memory is bounded
-by a few times the size of the file. Anything else is an escape: the first few are
-reported, and the exit status is 1.
+sizes, bombs, paths as names, pickles, JSON that is none, forged headers with matching
+checksums) and loads it: model files, checkpoints (by going on from them), the data
+files of `load_dataset`, and the JSON of a comparison. It is refused with a ValueError
+(a ModelFileError for our own formats), or it loads; in seconds, and in memory bounded
+by a multiple of the file's size. Anything else is an escape: the first few are
+reported, and the exit status is 1. A case is repeated by its number and the seed.
+
+With --coverage-guided, atheris (pip install atheris) makes the choices, and prefers
+those that reach new code of this package.
 """
 
 import argparse
+import importlib
 import json
+import pkgutil
 import random
+import signal
 import sys
 import tempfile
 import time
 import traceback
 import tracemalloc
 from collections import Counter
+from inspect import isfunction
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from hostile import FORMATS
 
-from dbn import load_model
+import dbn
 from dbn.evaluation import provenance
-from tests.hostile import ALLOWED, FIXTURES, check_case
+
+SECONDS_PER_CASE = 20
 
 
-def fuzz(n_cases, seed, folder):
-    """Counts of (kind of damage, outcome), and the traces of what escaped."""
-    rng = random.Random(seed)
-    files = [(path.read_bytes(), load_model(path)) for path in FIXTURES]
+class Hang(BaseException):
+    """A case takes too long."""
+
+
+def one_case(formats, folder, integer):
+    """Format, kind of damage and outcome of a case."""
+    format = formats[integer(0, len(formats) - 1)]
+    kinds = list(format.allowed)
+    kind = kinds[integer(0, len(kinds) - 1)]
+    place = folder / format.name.replace(" ", "-")
+    place.mkdir(exist_ok=True)
+    signal.alarm(SECONDS_PER_CASE)
+    try:
+        found = format.check(kind, place, integer)
+    except (Exception, Hang):
+        return format.name, kind.__name__, f"ESCAPED\n{traceback.format_exc()}"
+    finally:
+        signal.alarm(0)
+    return format.name, kind.__name__, found
+
+
+def fuzz(formats, cases, seed, folder):
+    """Counts of (format, kind of damage, outcome), and the traces of what escaped."""
     counts, escapes = Counter(), []
-    path = Path(folder) / "case.dbn"
-    for case in range(n_cases):
-        kind = rng.choice(list(ALLOWED))
-        data, original = rng.choice(files)
-        try:
-            found = check_case(kind, data, path, original, rng.randint)
-        except Exception:
+    for case in cases:
+        rng = random.Random(f"{seed} {case}")
+        format, kind, found = one_case(formats, folder, rng.randint)
+        if found.startswith("ESCAPED"):
+            escapes.append(f"case {case}, {format}, {kind}: {found}")
             found = "ESCAPED"
-            escapes.append(f"case {case}\n{traceback.format_exc()}")
-        counts[kind.__name__, found] += 1
+        counts[format, kind, found] += 1
     return counts, escapes
 
 
-def main():
+def fuzz_guided(formats, n_cases, seed, folder):
+    """The same with choices by atheris, which ends the process."""
+    try:
+        import atheris
+    except ImportError:
+        sys.exit("fuzz: --coverage-guided needs atheris: pip install atheris")
+    for info in pkgutil.walk_packages(dbn.__path__, "dbn."):
+        for value in vars(importlib.import_module(info.name)).values():
+            if isfunction(value) and value.__module__ == info.name:
+                atheris.instrument_func(value)
+
+    def run(data):
+        choices = atheris.FuzzedDataProvider(data)
+        *case, found = one_case(formats, folder, choices.ConsumeIntInRange)
+        if found.startswith("ESCAPED"):
+            raise AssertionError(f"{case}: {found}")
+
+    options = [f"-runs={n_cases}", f"-seed={seed}", "-max_len=256", "-len_control=0"]
+    atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={folder}/"], run)
+    atheris.Fuzz()
+
+
+def parse_args():
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--cases", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", help="where to write a JSON record")
+    add = parser.add_argument
+    add("--cases", type=int, default=20_000)
+    add("--seed", type=int, default=0)
+    add("--case", type=int, help="run only the case of this number")
+    names = [format.name for format in FORMATS]
+    add("--formats", nargs="+", default=names, choices=names, metavar="NAME")
+    add("--coverage-guided", action="store_true")
+    add("--output", type=Path, help="where to write a JSON record")
     args = parser.parse_args()
+    args.formats = [format for format in FORMATS if format.name in args.formats]
+    if args.coverage_guided and args.output:
+        parser.error("atheris ends the process: no record is written")
+    return args
+
+
+def main():
+    args = parse_args()
     start = time.perf_counter()
     tracemalloc.start()
+
+    def hang(*_):
+        raise Hang
+
+    signal.signal(signal.SIGALRM, hang)
     with tempfile.TemporaryDirectory() as folder:
-        counts, escapes = fuzz(args.cases, args.seed, folder)
+        if args.coverage_guided:
+            fuzz_guided(args.formats, args.cases, args.seed, Path(folder))
+        cases = range(args.cases) if args.case is None else [args.case]
+        counts, escapes = fuzz(args.formats, cases, args.seed, Path(folder))
     seconds = time.perf_counter() - start
-    for (kind, found), n in sorted(counts.items()):
-        print(f"{kind:<20} {found:<14} {n}")
-    print(f"{args.cases} cases in {seconds:.0f} s, {len(escapes)} escapes")
+    for (name, kind, found), n in sorted(counts.items()):
+        print(f"{name:<22} {kind:<20} {found:<8} {n}")
+    print(f"{len(cases)} cases in {seconds:.0f} s, {len(escapes)} escapes")
     for escape in escapes[:5]:
         print(f"\n{escape}")
     if args.output:
+        tree, totals = {}, Counter()
+        for (name, kind, found), n in counts.items():
+            tree.setdefault(name, {})[f"{kind}: {found}"] = n
+            totals[name] += n
         record = {
             "settings": provenance(),
-            "cases": args.cases,
             "seed": args.seed,
-            "seconds": round(seconds, 1),
-            "counts": {f"{kind}: {found}": n for (kind, found), n in counts.items()},
+            "cases": sum(totals.values()),
+            "cases_per_format": totals,
+            "counts": tree,
             "escapes": len(escapes),
+            "seconds": round(seconds, 1),
         }
         text = json.dumps(record, indent=1, sort_keys=True) + "\n"
-        Path(args.output).write_text(text)
+        args.output.write_text(text)
     return 1 if escapes else 0
 
 

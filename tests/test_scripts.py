@@ -1,5 +1,6 @@
 """Every script runs on a toy configuration, and says clearly what it cannot use."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hostile import FORMATS
 
 from tests.evaluation.test_datasets import idx_bytes
 
@@ -104,7 +106,22 @@ def test_fuzz(tmp_path):
     assert done.returncode == 0, done.stderr + done.stdout
     assert "60 cases in" in done.stdout and "0 escapes" in done.stdout
     content = json.loads(record.read_text())
-    assert sum(content["counts"].values()) == 60 and content["escapes"] == 0
+    counted = [n for counts in content["counts"].values() for n in counts.values()]
+    assert sum(counted) == content["cases"] == 60 and content["escapes"] == 0
+    assert len(content["cases_per_format"]) == len(FORMATS)
+
+
+def test_guided_fuzzing(tmp_path):
+    """With atheris where it is installed, and otherwise what to do about it."""
+    done = run("fuzz.py", "--coverage-guided", "--formats", "csv", "--cases", "9")
+    if importlib.util.find_spec("atheris") is None:
+        assert done.returncode == 1
+        assert (
+            done.stderr
+            == "fuzz: --coverage-guided needs atheris: pip install atheris\n"
+        )
+    else:
+        assert done.returncode == 0 and "Done 9 runs" in done.stderr
 
 
 def test_pretrain_and_sample(tmp_path):

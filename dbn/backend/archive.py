@@ -14,12 +14,13 @@ import os
 import re
 import secrets
 import struct
+import time
 import zipfile
 from contextlib import contextmanager, suppress
 
 import numpy as np
 
-from .packing import DTYPES, ModelFileError, Packer, unpack
+from .packing import DTYPES, ModelFileError, Packer, parse_json, unpack
 
 _CONTENT = "model.json"
 # Limits of what is written and read. JSON values cost up to some 100 bytes of memory.
@@ -160,7 +161,8 @@ def replacing(path):
     """A new binary file that takes the place of `path` when it is complete.
 
     It is written under another name in the same folder, brought to the disk, and
-    renamed, so that at any moment `path` is either the old file or the new one.
+    renamed, so that at any moment `path` is either the old file or the new one. What a
+    writer that was killed has left in the folder is removed.
 
     Parameters
     ----------
@@ -173,9 +175,11 @@ def replacing(path):
     """
     path = os.path.realpath(path)  # through a link, not in its place
     folder = os.path.dirname(path)
+    _sweep(folder)
     temporary = os.path.join(folder, f".dbn-{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
+            _lock(file)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -184,12 +188,41 @@ def replacing(path):
         with suppress(OSError):
             os.unlink(temporary)
         raise
-    if os.name == "posix":  # elsewhere a folder cannot be opened
+    with suppress(OSError):  # the new file is there; not everywhere can folders sync
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+_TEMPORARY = re.compile(r"\.dbn-[0-9a-f]{16}\.tmp")
+
+
+def _sweep(folder):
+    """Remove the temporary files of writers that were killed: nobody locks them."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _TEMPORARY.fullmatch(entry.name) and entry.is_file(
+                follow_symlinks=False
+            ):
+                with suppress(OSError):
+                    # A file is made, and then locked: not before it is a second old.
+                    if time.time() - entry.stat().st_mtime > 1.0:
+                        with open(entry.path, "rb") as file:
+                            if _lock(file):
+                                os.unlink(entry.path)
+
+
+def _lock(file):
+    """Lock a file while it is open; whether nobody else did."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):  # not POSIX, a disk without locks, or locked
+        return False
+    return True
 
 
 class _ShortReads(io.BufferedReader):
@@ -275,15 +308,11 @@ def _read_text(archive, size):
     return text
 
 
-def _refuse_constant(name):
-    raise ModelFileError(f"{_CONTENT} holds {name}, which is not JSON.")
-
-
 def _parse(text, kind, version):
     """The header, with its format and version checked."""
     from .. import __version__
 
-    header = json.loads(text.decode("ascii"), parse_constant=_refuse_constant)
+    header = parse_json(text.decode("ascii"))
     if header["format"] != kind:
         raise ModelFileError(
             f"its format is {header['format']!r:.80}, where {kind!r} is expected."

@@ -8,6 +8,7 @@ with "$" stands for what it has no form for:
     {"$rng": {"state": ..., "seed": [entropy, spawn_key, n_children_spawned]}}
 """
 
+import json
 import math
 import re
 
@@ -43,6 +44,42 @@ _TAGS = {
     **dict.fromkeys(["$array", "$float"], str),
     "$rng": dict,
 }
+
+
+def parse_json(text):
+    """The values of a JSON text, which holds no NaN and no name twice in an object.
+
+    Python's own parser accepts both, and ends in a RecursionError where values are
+    nested a thousand deep.
+
+    Parameters
+    ----------
+    text : str
+
+    Raises
+    ------
+    ValueError
+        If it is no such text.
+
+    Examples
+    --------
+    >>> parse_json('{"n": [1, 2]}')
+    {'n': [1, 2]}
+    """
+
+    def refuse(name):
+        raise ModelFileError(f"it holds {name}, which is not JSON.")
+
+    def unique(pairs):
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ModelFileError("it holds a name twice in one object.")
+        return found
+
+    try:
+        return json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+    except RecursionError as error:
+        raise ModelFileError("its values are nested too deeply.") from error
 
 
 class Packer:

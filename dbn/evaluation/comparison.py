@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from ..backend.packing import parse_json
 from .statistics import holm, paired_difference
 
 FORMAT = 1
@@ -234,7 +235,7 @@ class Comparison:
         """
         with open(path, encoding="utf-8") as file:
             try:
-                content = json.load(file)
+                content = parse_json(file.read())
             except ValueError as error:
                 raise ValueError(f"{path} is not a JSON file ({error}).") from error
         if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -242,7 +243,71 @@ class Comparison:
                 f"{path} is not a comparison of format {FORMAT}. Write one with "
                 "Comparison.to_json."
             )
-        return cls(content["settings"], content["records"])
+        result = cls(content.get("settings"), content.get("records"))
+        if problem := result._problem():
+            raise ValueError(
+                f"{path} is not a whole comparison: {problem}. Write it again with "
+                "Comparison.to_json."
+            )
+        return result
+
+    def _problem(self):
+        """Why these settings and records have no summary, in words; None if they do."""
+        for record in [self.settings, *_items(self.records)]:
+            known = _SETTINGS if record is self.settings else _RECORD
+            if not isinstance(record, dict):
+                return f"{record!r:.80} is no dict"
+            for key, accepts in known.items():
+                if not accepts(record.get(key)):
+                    return f"{key} is {record.get(key)!r:.80}"
+        sizes = [self.settings.get(key) for key in ("n_train", "n_test")]
+        if not self.settings["fixed_test_split"] and not all(map(_is_count, sizes)):
+            return f"n_train and n_test are {sizes!r:.80}"
+        cells = self.errors()
+        for cell, errors in cells.items():
+            tuned = {contender_name(r) for r in self._stage("tune", cell)}
+            n_dbn = sum(name.startswith("dbn ") for name in errors)
+            n_seeds = {len(values) for values in errors.values()}
+            whole = tuned >= {*errors} and 0 < n_dbn < len(errors)
+            if not whole or len(n_seeds) != 1 or n_seeds == {1}:
+                return (
+                    f"{cell:.80} has not the same seeds of a DBN and of others, tuned"
+                )
+        return None if cells else "it has no tests"
+
+
+def _items(value):
+    return value if isinstance(value, list) else [value]
+
+
+def _is_text(value):
+    return isinstance(value, str)
+
+
+def _is_count(value):
+    return type(value) is int and 0 < value < 2**53
+
+
+def _is_amount(value, most=1e300):
+    return type(value) in (int, float) and 0 <= value <= most
+
+
+_SETTINGS = {
+    "dataset": _is_text,
+    "fixed_test_split": lambda value: isinstance(value, bool),
+}
+_RECORD = {
+    "stage": lambda value: value in ("tune", "test"),
+    "hidden_layer_sizes": lambda value: (
+        isinstance(value, list) and value and all(map(_is_count, value))
+    ),
+    "n_labels": _is_count,
+    **dict.fromkeys(["init", "activation"], _is_text),
+    "error": lambda value: _is_amount(value, most=1),
+    **dict.fromkeys(
+        ["learning_rate", "pretrain_seconds", "finetune_seconds"], _is_amount
+    ),
+}
 
 
 def _mean(records, key):

@@ -253,7 +253,8 @@ def _read_idx_folder(name, data_home):
         arrays[key] = read_idx(path)
     for key in ("X", "X_test"):
         images = arrays[key]
-        arrays[key] = images.reshape(len(images), -1).astype(np.float32) / 255.0
+        arrays[key] = images.reshape(len(images), -1).astype(np.float32)
+        arrays[key] /= 255.0
     return _checked(name, arrays, path.parent)
 
 
@@ -286,15 +287,18 @@ def _checked(name, arrays, path):
                 f"{path}: {part} has {X.shape[1]} columns and X has "
                 f"{arrays['X'].shape[1]}; they need the same columns."
             )
-        if y is not None and y.shape != X.shape[:1]:
+        if y is not None and (y.shape != X.shape[:1] or y.dtype.kind not in "biufUS"):
             raise ValueError(
                 f"{path}: {part} has {X.shape[0]} rows, but its labels have shape "
-                f"{y.shape}; they need shape ({X.shape[0]},)."
+                f"{y.shape} and dtype {y.dtype}; they need shape ({X.shape[0]},) and "
+                "numbers or strings."
             )
-        if not X.shape[0] or not np.isfinite(X.data if issparse(X) else X).all():
+        with np.errstate(over="ignore"):
+            X = X.astype(np.float32, copy=False)
+        if 0 in X.shape or not np.isfinite(X.data if issparse(X) else X).all():
             raise ValueError(
-                f"{path}: {part} is empty or has values that are not finite. Remove "
-                "or fill those rows first."
+                f"{path}: {part} is empty or has values that are not finite as "
+                "float32. Remove or fill those rows first."
             )
-        arrays[part] = X.astype(np.float32, copy=False)
+        arrays[part] = X
     return Dataset(name, **arrays)

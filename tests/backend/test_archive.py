@@ -11,11 +11,12 @@ import zipfile
 
 import numpy as np
 import pytest
+from hostile.archives import members, zipped
+from hostile.common import same
 
 from dbn.backend import archive
 from dbn.backend.archive import read_archive, replacing, write_archive
 from dbn.backend.packing import ModelFileError
-from tests.hostile import members, same, zipped
 
 CONTENT = {"W": np.arange(6.0).reshape(2, 3), "k": (1, None), "labels": np.array(["a"])}
 
@@ -160,7 +161,14 @@ def test_versions_are_positive_integers(path, version):
 
 def test_json_has_no_nan(path):
     changed(path, lambda header, _: header["content"].update(k=float("nan")))
-    assert "model.json holds NaN, which is not JSON" in refusal(path)
+    assert "it holds NaN, which is not JSON" in refusal(path)
+
+
+def test_json_has_no_name_twice(path):
+    files = members(path.read_bytes())
+    text = files["model.json"].replace(b"{", b'{"version": 1, ', 1)
+    path.write_bytes(zipped(files | {"model.json": text}))
+    assert "holds a name twice in one object" in refusal(path)
 
 
 def test_a_directory_as_large_as_the_file_is_not_read(tmp_path):

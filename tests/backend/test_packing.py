@@ -6,13 +6,13 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
+from hostile.common import same
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dbn.backend.packing import ModelFileError, Packer, unpack
 from dbn.backend.random import make_rng
-from tests.hostile import same
 
 
 def there_and_back(value):
