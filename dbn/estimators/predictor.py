@@ -130,30 +130,31 @@ class DBNPredictor(DBNEstimator):
         going_on = self.warm_start and hasattr(self, "network_")
         job = self._begin(X, y, sample_weight, going_on)
         validation = check_watched(self, X_val, y_val, job.rows.dtype)
-        n_subtasks = 1 if job.prototypes is None else 2
+        n_subtasks, before = (1 if job.prototypes is None else 2), self.n_iter_
         with fit_task(self, n_subtasks, X, y, sample_weight) as task:
-            if not going_on:
-                self._resume(task)
+            self._resume(task)
             if validation is None and self.early_stopping:
                 validation = hold_out(self, job, copy.deepcopy(self._streams[2]))
             if not going_on:
                 self._initialize(job, task)
+            elif self._kept is not None:
+                _set_buffers(self.network_, self._kept)
             # Callbacks may score: from here on they see the rows with labels.
             X, y, weight = with_labels(self, X, y, sample_weight)
             metadata = None if weight is None else {"sample_weight": weight}
             task.data = {"X": X, "y": y, "metadata": metadata}
-            n_epochs = self.max_iter if going_on else self._epochs_left()
+            n_epochs = self._epochs_left(before)
             with task.subtask("finetune", n_epochs, self._snapshot) as finetuning:
                 self._finetune(job, n_epochs, finetuning, validation)
         del self._stack, self._kept
         return self
 
-    def _epochs_left(self):
+    def _epochs_left(self, before):
         """Epochs that an interrupted fit, if this goes on from one, did not do."""
         waited = self._state.get("best", {"waited": 0})["waited"]
         if self.early_stopping and waited >= self.n_iter_no_change:
             return 0
-        return max(self.max_iter - self._state.get("epoch", 0), 0)
+        return max(self.max_iter - (self.n_iter_ - before), 0)
 
     def _partial_fit(self, X, y, sample_weight):
         going_on = hasattr(self, "network_")
@@ -281,8 +282,7 @@ class DBNPredictor(DBNEstimator):
         sizes = [job.rows.shape[1], *job.sizes, job.targets.shape[1]]
         network = self._new_network(sizes, job.rows.dtype)
         if self._kept is not None:  # of an interrupted fit
-            for buffer, values in zip(_buffers(network), self._kept, strict=True):
-                buffer[...] = values
+            _set_buffers(network, self._kept)
         else:
             if hasattr(self, "dbn_"):
                 structure = self.init if isinstance(self.init, str) else "dbn"
@@ -307,7 +307,8 @@ class DBNPredictor(DBNEstimator):
         }
 
     def _set_progress(self, kept):
-        self._stack, self._kept = kept["stack"], kept["network"]
+        # A warm start has its stack.
+        self._stack, self._kept = kept["stack"] | self._stack, kept["network"]
         self._state, self._rng = kept["state"], kept["rng"]
         self._streams, self.history_ = kept["streams"], kept["history"]
 
@@ -386,3 +387,8 @@ class DBNPredictor(DBNEstimator):
 
 def _buffers(network):
     return [network.params.flat, network.statistics.flat]
+
+
+def _set_buffers(network, kept):
+    for buffer, values in zip(_buffers(network), kept, strict=True):
+        buffer[...] = values

@@ -228,8 +228,10 @@ class RBMTransformer(FittedRBM):
                 "history_": list(self.history_),
             }
 
+        before = self.n_iter_
         with fit_task(self, self.max_iter, X, y, sample_weight, snapshot) as task:
-            done = self._state["epoch"] if self._resume(task) else 0
+            self._resume(task)
+            done = self.n_iter_ - before  # of this fit, before it was interrupted
             self._train(rows, weight, max(self.max_iter - done, 0), task)
         return self
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from sklearn.callback import ProgressBar
 from tqdm.auto import tqdm
 
+from ..backend.archive import refusals
 from .checkpoint import Checkpoint
 from .loop import Task
 
@@ -21,20 +22,23 @@ class FitTask(Task):
     attributes : callable, optional
         Makes the fitted attributes from which a hook can build a `fitted_estimator`;
         called only when a hook asks. Default: hooks get no estimator.
+    root : FitTask, optional
+        Of the whole fit; default: this one.
     """
 
-    def __init__(self, estimator, context, data, attributes=None):
+    def __init__(self, estimator, context, data, attributes=None, root=None):
         self.estimator = estimator
         self.context = context
         self.data = data
         self.attributes = attributes
+        self.root = root or self
+        self.origin = None  # of a root: the checkpoint that it goes on from
 
     @contextmanager
     def subtask(self, name, n_subtasks=0, attributes=None):
         context = self.context.subcontext(task_name=name, max_subtasks=n_subtasks)
-        task = FitTask(
-            self.estimator, context, self.data, attributes or self.attributes
-        )
+        attributes = attributes or self.attributes
+        task = FitTask(self.estimator, context, self.data, attributes, self.root)
         with task.running():
             yield task
 
@@ -42,19 +46,46 @@ class FitTask(Task):
         """What a `Checkpoint` callback has saved of the same fit, or None."""
         for callback in self.estimator.__dict__.get("_skl_callbacks") or ():
             if isinstance(callback, Checkpoint):
-                return callback.load(self.context)
+                found = callback.load(self.estimator, self.context)
+                if found is not None:
+                    self.origin, kept = found
+                    return kept
         return None
+
+    @contextmanager
+    def blaming_checkpoint(self):
+        """Raise a ModelFileError where training cannot go on from a checkpoint."""
+        try:
+            yield
+        except FloatingPointError:  # training has diverged, and says so
+            raise
+        except Exception:
+            if self.origin is None:
+                raise
+            with refusals(self.origin):
+                raise
+
+    @contextmanager
+    def _calling(self):
+        """Call callbacks: what they raise is not the fault of a checkpoint."""
+        try:
+            yield
+        except Exception:
+            self.root.origin = None
+            raise
 
     @contextmanager
     def running(self):
         """Call the begin hooks, then, unless the work raises, the end hooks."""
-        self.context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+        with self._calling():
+            self.context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
         yield self
-        self.stop = self.context.call_on_fit_task_end(
-            estimator=self.estimator,
-            reconstruction_attributes=self.attributes,
-            **self.data,
-        )
+        with self._calling():
+            self.stop = self.context.call_on_fit_task_end(
+                estimator=self.estimator,
+                reconstruction_attributes=self.attributes,
+                **self.data,
+            )
 
 
 @contextmanager
@@ -81,7 +112,8 @@ def fit_task(estimator, n_subtasks, X, y=None, sample_weight=None, attributes=No
         data = {"X": X, "y": y, "metadata": metadata}
         context = estimator._init_callback_context(max_subtasks=n_subtasks)
         with FitTask(estimator, context, data, attributes).running() as task:
-            yield task
+            with task.blaming_checkpoint():
+                yield task
             task.attributes = dict  # the estimator is complete as it stands
     finally:
         if lend and callbacks is None:

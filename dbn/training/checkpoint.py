@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..backend.archive import read_archive, write_archive
+from ..backend.archive import read_archive, refusals, write_archive
 from ..backend.array import dense
 from ..backend.packing import ModelFileError
 
@@ -25,7 +25,8 @@ class Checkpoint:
     place, synced and renamed, so that a crash leaves the one before.
 
     Names of files tell the task and a hash of the estimator's parameters and data:
-    below a grid search every fit has its own.
+    below a grid search every fit has its own. The task of a warm start is to go on from
+    the epochs that the estimator has: to resume it, bring the estimator there again.
 
     Parameters
     ----------
@@ -43,7 +44,10 @@ class Checkpoint:
     ------
     ValueError
         In `fit` with `resume`, if the folder holds checkpoints of the same task, but
-        only for other parameters or data.
+        only for other parameters or data, or if training cannot go on from what a
+        forged file holds (then a `ModelFileError`).
+    OSError
+        In `fit`, if the folder cannot be made.
 
     Warns
     -----
@@ -94,7 +98,7 @@ class Checkpoint:
             self._stems[id(context)] = stem
             if not self.resume:
                 for path in self._files(stem):
-                    path.unlink()
+                    path.unlink(missing_ok=True)
 
     def on_fit_task_end(self, estimator, context):
         """Save after an epoch."""
@@ -108,27 +112,29 @@ class Checkpoint:
         progress = estimator._progress()
         path = Path(self.folder) / f"{stem}-{len(progress['history']):06d}.ckpt"
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)  # it may have been removed
             write_archive(path, progress, kind=_KIND, version=_VERSION)
+            for old in self._files(stem)[: -self.keep]:
+                old.unlink(missing_ok=True)
         except OSError as error:
             warnings.warn(
-                f"The checkpoint {path} was not written: {error}. Training goes on; "
-                "the one before is still there.",
+                f"The checkpoint {path} could not be kept: {error}. Training goes on; "
+                "what was written before is still there.",
                 RuntimeWarning,
                 stacklevel=2,
             )
-            return
-        for old in self._files(stem)[: -self.keep]:
-            old.unlink()
 
     def teardown(self, estimator, context):
         """Forget what an interrupted fit left."""
         self._stems.clear()
 
-    def load(self, context):
-        """Return what the newest good file for a fit holds, or None.
+    def load(self, estimator, context):
+        """Return the newest good file for a fit and what it holds, or None.
 
         Parameters
         ----------
+        estimator : estimator
+            As it stands when the fit begins.
         context : sklearn.callback.CallbackContext
             Of the fit that begins.
         """
@@ -137,7 +143,9 @@ class Checkpoint:
         stem = self._stem_of(context)
         for path in reversed(self._files(stem)):
             try:
-                return read_archive(path, kind=_KIND, version=_VERSION)
+                kept = read_archive(path, kind=_KIND, version=_VERSION)
+                with refusals(path):
+                    return path, _checked(kept, estimator._progress())
             except ModelFileError as error:
                 warnings.warn(
                     f"The checkpoint {path} is passed over: {error}",
@@ -145,11 +153,11 @@ class Checkpoint:
                     stacklevel=2,
                 )
         task = stem.rsplit("-", 1)[0]
-        others = self._files(f"{task}-*")
+        others = {*self._files(f"{task}-*")} - {*self._files(stem)}
         if others:
             raise ValueError(
                 f"{self.folder} holds checkpoints of the same task for other "
-                f"parameters or other data ({others[-1].name}). Use the same, another "
+                f"parameters or other data ({max(others).name}). Use the same, another "
                 "folder, or resume=False, which starts anew."
             )
         return None
@@ -173,6 +181,8 @@ def _stem(estimator, context, X, y, metadata):
     while node is not None:
         path.append(f"{node.estimator_name} {node.task_name} {node.task_id}")
         node = node.parent
+    if estimator.history_:  # a warm start
+        path.append(f"after {len(estimator.history_)} epochs")
     params = estimator.get_params(deep=False)
     params = {k: repr(v) for k, v in params.items() if k not in _FREE}
     seed = estimator.random_state
@@ -181,6 +191,28 @@ def _stem(estimator, context, X, y, metadata):
         _add_data(content, data)
     task = hashlib.sha256(repr(path).encode()).hexdigest()[:8]
     return f"{type(estimator).__name__}-{task}-{content.hexdigest()[:12]}"
+
+
+def _checked(kept, begun):
+    """What a file holds, if it is of the kind that this estimator saves.
+
+    Whether its arrays fit shows when training goes on; numbers of epochs below zero
+    would only make that long.
+    """
+    same = {*kept} == {*begun} and all(
+        isinstance(kept[name], type(value))
+        for name, value in begun.items()
+        if value is not None
+    )
+    history = kept["history"]
+    finetuned = any(entry["phase"] == "finetune" for entry in history)
+    same &= "network" not in kept or finetuned == (kept["network"] is not None)
+    counts = [entry["epoch"] for entry in history]
+    for memory in (kept.get("state", {}), kept.get("stack", {}).get("layer", {})):
+        counts.append(memory.get("epoch", 0))
+    if not same or not all(type(n) is int and n >= 0 for n in counts):
+        raise ModelFileError("it does not hold what this estimator saves.")
+    return kept
 
 
 def _is_int(seed):

@@ -137,6 +137,70 @@ def test_a_finished_fit_is_not_repeated_but_can_grow(tmp_path):
     assert_array_equal(numbers(longer), numbers(rbm(random_state=0, max_iter=5).fit(X)))
 
 
+def going_on(make, folder, *data, **checkpoint):
+    """A warm start that crashes, and is resumed where the estimator is made again."""
+    rest = Killer(99)
+    crashing = make().set_callbacks(Checkpoint(folder, **checkpoint), Killer(3))
+    with pytest.raises(Stopped):
+        crashing.fit(*data)
+    resumed = make().set_callbacks(Checkpoint(folder, resume=True), rest).fit(*data)
+    assert rest.n_epochs == 2
+    return resumed
+
+
+@pytest.mark.parametrize("options", MACHINES, ids=str)
+def test_a_warm_start_of_a_machine(options, tmp_path):
+    """Five epochs and five more, killed after eight in all."""
+    options = {"max_iter": 5, "warm_start": True, "random_state": 0, **options}
+    whole = rbm(**options).fit(X).fit(X)
+    resumed = going_on(lambda: rbm(**options).fit(X), tmp_path, X)
+    assert resumed.n_iter_ == whole.n_iter_ == 10
+    assert_array_equal(numbers(resumed), numbers(whole))
+    assert resumed.history_ == whole.history_
+
+
+@pytest.mark.parametrize("options", NETS, ids=str)
+@pytest.mark.parametrize("cls", [DBNClassifier, DBNRegressor])
+def test_a_warm_start_of_a_net(cls, options, tmp_path):
+    y = Y + (X[:, 2] > 0.5)
+    options = {"rbm": rbm(), "max_iter": 5, "batch_size": 20, **options}
+    options |= {"warm_start": True, "random_state": 0, "n_iter_no_change": 9}
+
+    def make():
+        return cls((4, 3), **options).fit(X, y)
+
+    whole = make().fit(X, y)
+    resumed = going_on(make, tmp_path, X, y)
+    assert resumed.n_iter_ == whole.n_iter_ == 10
+    assert_array_equal(numbers(resumed), numbers(whole))
+    assert resumed.history_ == whole.history_
+    again = [net.partial_fit(X, y) for net in (resumed, whole)]
+    assert_array_equal(*map(numbers, again))
+
+
+def test_a_script_of_two_fits_is_run_again(tmp_path):
+    """Each fit finds its own files: the first has nothing left to do."""
+    whole = rbm(max_iter=5, warm_start=True, random_state=0).fit(X).fit(X)
+
+    def script(*more):
+        machine = rbm(max_iter=5, warm_start=True, random_state=0)
+        machine.set_callbacks(Checkpoint(tmp_path, resume=True), *more)
+        return machine.fit(X).set_callbacks(Checkpoint(tmp_path, resume=True), *more)
+
+    with pytest.raises(Stopped):
+        script().set_callbacks(Checkpoint(tmp_path, resume=True), Killer(3)).fit(X)
+    again = script().fit(X)
+    assert_array_equal(numbers(again), numbers(whole))
+    assert again.history_ == whole.history_
+
+
+def test_a_warm_start_on_other_rows_is_another_task(tmp_path):
+    machine = rbm(warm_start=True, random_state=0)
+    machine.set_callbacks(Checkpoint(tmp_path, resume=True)).fit(X).fit(X[:40])
+    plain = rbm(warm_start=True, random_state=0).fit(X).fit(X[:40])
+    assert_array_equal(numbers(machine), numbers(plain))
+
+
 def test_every_n_epochs_and_how_many_are_kept(tmp_path):
     def names(**options):
         folder = tmp_path / repr(options)
