@@ -36,9 +36,10 @@ def make_rng(random_state=None):
 
 
 def _draw(draw, shape, like):
+    if isinstance(like, np.ndarray):
+        return draw(shape, dtype=like.dtype)
     dtype = np.float32 if "float32" in str(like.dtype) else np.float64
-    noise = draw(shape, dtype=dtype)
-    return noise if isinstance(like, np.ndarray) else namespace(like).asarray(noise)
+    return namespace(like).asarray(draw(shape, dtype=dtype))
 
 
 def uniform(rng, shape, like):

@@ -24,7 +24,8 @@ class Sampler(Part):
 
     A sampler is a specification; what it remembers between batches is its state, a dict
     that belongs to one training, which it returns and gets back. The state's entry
-    ``"epoch"``, from which schedules are read, is advanced by the training loop.
+    ``"epoch"``, from which schedules are read, is advanced by the training loop, which
+    also lends ``"h_pos"``, the means at `x_pos`, for the time of a call.
     """
 
     # Whether each negative row belongs to a positive row and shares its weight.
@@ -98,9 +99,12 @@ class CD(Sampler):
         return {"epoch": 0}
 
     def negative(self, rbm, v_pos, x_pos, state, rng):
-        x = x_pos
+        x, mean = x_pos, state.get("h_pos")
         for _ in range(scheduled(self.k, state["epoch"])):
-            h = rbm.hidden.sample(x, rng)
+            if mean is None:
+                h = rbm.hidden.sample(x, rng)
+            else:
+                h, mean = rbm.hidden.sample_at_mean(mean, x, rng), None
             # A learned variance needs samples: means vary too little.
             sample = self.sample_visible or rbm.p_visible
             v = rbm.sample_visible(h, rng) if sample else rbm.mean_visible(h)
@@ -235,7 +239,9 @@ class FPCD(Sampler):
         v = driven.gibbs(state["v"], rng, scheduled(self.k, state["epoch"]))
         h = driven.mean_hidden(v)
         grad = driven.params  # no longer needed as parameters
-        rbm.gradient(v_pos, rbm.hidden.mean(x_pos), v, h, grad)
+        h_pos = state.get("h_pos")
+        h_pos = rbm.hidden.mean(x_pos) if h_pos is None else h_pos
+        rbm.gradient(v_pos, h_pos, v, h, grad)
         fast = self.fast_decay * fast - self.fast_learning_rate * grad.flat
         return v, h, {**state, "v": v, "fast": fast}
 

@@ -57,6 +57,10 @@ class Units(Part):
     def sample(self, x, rng, p=None):
         """Draw the units at total input `x`."""
 
+    def sample_at_mean(self, mean, x, rng, p=None):
+        """`sample`, where the `mean` at total input `x` is known and saves work."""
+        return self.sample(x, rng, p)
+
     @abstractmethod
     def cgf(self, x, p=None):
         """Cumulant generating function, in nats, summed over the units."""
@@ -101,6 +105,9 @@ class Bernoulli(Units):
 
     def sample(self, x, rng, p=None):
         return bernoulli(rng, sigmoid(x))
+
+    def sample_at_mean(self, mean, x, rng, p=None):
+        return bernoulli(rng, mean)
 
     def cgf(self, x, p=None):
         return namespace(x).sum(softplus(x), axis=1)

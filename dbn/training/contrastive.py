@@ -235,10 +235,10 @@ class _Gradient:
         x = rbm.hidden_input(v)
         h = rbm.hidden.mean(x)
         chains, means = self.state["chains"], self.state["means"]
-        chains["epoch"] = epoch
-        v_neg, h_neg, self.state["chains"] = self.sampler.negative(
-            rbm, v, x, chains, self.rng
-        )
+        chains["epoch"], chains["h_pos"] = epoch, h
+        v_neg, h_neg, chains = self.sampler.negative(rbm, v, x, chains, self.rng)
+        chains.pop("h_pos", None)
+        self.state["chains"] = chains
         if self.centering or self.sparsity:
             self._move_means(v, h, weight)
         offsets = means if self.centering else None

@@ -98,6 +98,13 @@ def test_samples_come_from_the_stream_that_is_passed(unit):
     assert_array_equal(first, unit.sample(x, make_rng(0)))
 
 
+@each_unit
+def test_samples_are_the_same_where_the_mean_is_known(unit):
+    x = np.random.default_rng(0).standard_normal((50, 6))
+    drawn = unit.sample_at_mean(unit.mean(x), read_only(x), make_rng(0))
+    assert_array_equal(drawn, unit.sample(x, make_rng(0)))
+
+
 def test_bernoulli_samples_are_binary():
     draws = Bernoulli().sample(np.zeros((50, 4)), make_rng(0))
     assert set(np.unique(draws)) == {0.0, 1.0}
