@@ -4,8 +4,11 @@ import errno
 import io
 import json
 import os
+import signal
 import stat
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 
@@ -226,18 +229,99 @@ def test_a_million_values_are_refused_before_they_are_parsed(tmp_path, monkeypat
 # Writing: the old file or the new one.
 
 
-@pytest.mark.parametrize("fails", ["fsync", "replace"])
-def test_a_failed_write_leaves_the_old_file(path, monkeypatch, fails):
+@pytest.mark.parametrize(
+    ("module", "fails"), [(os, "fsync"), (os, "replace"), (archive, "open")]
+)
+def test_a_failed_write_leaves_the_old_file(path, monkeypatch, module, fails):
     old = path.read_bytes()
 
     def full(*args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, fails, full)
+    monkeypatch.setattr(module, fails, full, raising=False)
     with pytest.raises(OSError, match="No space left"):
         write_archive(path, {"new": 1}, kind="test", version=1)
     assert path.read_bytes() == old
     assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_a_write_that_ends_half_way_leaves_the_old_file(path):
+    """The kernel takes the first 100 bytes, and no more."""
+    resource = pytest.importorskip("resource")
+    old, limits = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+            write_archive(path, CONTENT, kind="test", version=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == old
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_writes_that_take_a_few_bytes_at_a_time(path, monkeypatch):
+    class Slow(io.FileIO):
+        def write(self, data):
+            return super().write(bytes(data[:7]))
+
+    def slow(name, mode):
+        return io.BufferedRandom(Slow(name, mode + "+"), 64)
+
+    monkeypatch.setattr(archive, "open", slow, raising=False)
+    write_archive(path, CONTENT, kind="test", version=1)
+    assert same(read(path), CONTENT)
+
+
+def test_a_folder_that_cannot_be_synced_has_the_new_file(path, monkeypatch):
+    sync, calls = os.fsync, []
+
+    def fsync(handle):
+        calls.append(handle)
+        if len(calls) == 2:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_archive(path, {"new": 1}, kind="test", version=1)
+    assert len(calls) == 2 and read(path) == {"new": 1}
+
+
+KILLED = """
+import os, signal, sys
+from dbn.backend.archive import replacing
+with replacing(sys.argv[1]) as file:
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_writer_leaves_is_removed_by_the_next(path):
+    old = path.read_bytes()
+    command = [sys.executable, "-c", KILLED, str(path)]
+    assert subprocess.run(command).returncode == -signal.SIGKILL
+    assert path.read_bytes() == old
+    (left,) = path.parent.glob(".dbn-*.tmp")
+    os.utime(left, (0, 0))
+    write_archive(path, {"new": 1}, kind="test", version=1)
+    assert read(path) == {"new": 1} and not left.exists()
+
+
+def test_files_of_others_and_of_living_writers_stay(path):
+    folder = path.parent
+    for name in (".dbn-1.tmp", "dbn-0123456789abcdef.tmp", ".dbn-zz.tmp"):
+        (folder / name).write_text("")
+    (folder / ".dbn-0000000000000000.tmp").mkdir()
+    (folder / ".dbn-1111111111111111.tmp").symlink_to(path)
+    os.mkfifo(folder / ".dbn-2222222222222222.tmp")
+    others = {*folder.iterdir()}
+    with replacing(path) as file:
+        for entry in folder.iterdir():
+            os.utime(entry, (0, 0), follow_symlinks=False)
+        write_archive(folder / "more", {}, kind="test", version=1)
+        file.write(b"whole")
+    assert {*folder.iterdir()} == others | {folder / "more"}
+    assert path.read_bytes() == b"whole"
 
 
 def test_an_interrupted_write_leaves_the_old_file(path):

@@ -31,6 +31,7 @@ from dbn import (
     load_model,
     save_model,
 )
+from dbn.backend import archive
 from dbn.backend.parameters import Parameters
 from dbn.backend.parts import Part
 from dbn.boltzmann import PCD, Bernoulli, Gaussian
@@ -525,6 +526,22 @@ def test_partial_fit_after_the_other_formats_changes_nothing(tmp_path):
         rows = X.astype(np.float32)
         back, model = back.partial_fit(rows), model.partial_fit(rows)
         assert_array_equal(back.rbm_.params.flat, model.rbm_.params.flat)
+
+
+def test_a_disk_that_fails_leaves_the_old_model(tmp_path, monkeypatch):
+    path = tmp_path / "model.dbn"
+    save_model(ZOO["rbm"], path)
+
+    def fail(*args):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(archive, "open", fail, raising=False)
+    with pytest.raises(OSError, match="Read-only file system"):
+        save_model(ZOO["DBNClassifier"], path)
+    monkeypatch.undo()
+    assert same(load_model(path).params.flat, ZOO["rbm"].params.flat)
+    with pytest.raises(FileNotFoundError):
+        save_model(ZOO["rbm"], tmp_path / "no" / "folder" / "model.dbn")
 
 
 def test_paths_are_strings_or_path_objects(tmp_path):
