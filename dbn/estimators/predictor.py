@@ -200,6 +200,12 @@ class DBNPredictor(DBNEstimator):
         The prototypes are None unless a DBN is to be pretrained.
         """
         self.__dict__.pop("dbn_", None)  # of an earlier fit
+        brought = isinstance(self.init, DBNTransformer | FrozenEstimator)
+        if brought and self.rbm is not None:
+            raise ValueError(
+                f"rbm is {self.rbm!r}, but the DBN in init has machines of its own. "
+                "Leave rbm at None, or set the rbm of that DBNTransformer."
+            )
         if isinstance(self.init, FrozenEstimator):
             rows, sizes = adopt_stack(self, self.init.estimator, rows)
             self._check_sizes(check_layer_sizes(self.hidden_layer_sizes), sizes)

@@ -33,8 +33,9 @@ class DBNRegressor(RegressorMixin, DBNPredictor):
           pretrained before, on any rows: pretrain once, fine-tune many times.
     rbm : RBMTransformer, list of RBMTransformer or None, default=None
         Prototype of every layer of the DBN, or one per layer, as in `DBNTransformer`.
-        Its `visible` also decides the preprocessing of X for every other `init`. None
-        takes the hidden units that go with the activation.
+        Its `visible` also decides the preprocessing of X for every other `init`, except
+        a DBN, which has its own machines. None takes the hidden units that go with the
+        activation.
     activation : str or Activation, default="logistic"
         Of the hidden layers: "logistic", "tanh", "scaled_tanh", "relu", "leaky_relu",
         "elu", "softsign", "softplus" or "identity". A DBN starts logistic, tanh
@@ -76,7 +77,8 @@ default="adam"
         that epoch are kept), or repeat the epoch with half the learning rate and go on
         with that, as `history_` tells. Of the fine-tuning; machines have their own.
     unlabeled : scalar, default=None
-        The value of y that marks a row without a label, such as NaN: it takes part
+        The value of y that marks a row without a label, such as NaN (which, as
+        `pandas.NA`, marks whatever is missing): it takes part
         in pretraining only, and `score` leaves it out (scorers by name do not). None:
         no value is special.
     warm_start : bool, default=False

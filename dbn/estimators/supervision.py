@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
+from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.validation import _check_y, _num_samples, validate_data
 
@@ -49,7 +50,7 @@ def labelled_part(y, value):
     """
     # A list, or what pandas calls object, holds a mark beside labels of any type.
     y = np.asarray(dense(y), dtype=object if isinstance(y, list) else None)
-    marked = y != y if value != value else y == value
+    marked = _marked(y, value)
     labelled = np.flatnonzero(~(marked if y.ndim == 1 else marked.all(axis=1)))
     if len(labelled) == 0:
         raise ValueError(
@@ -58,6 +59,19 @@ def labelled_part(y, value):
         )
     y = y[labelled]
     return labelled, np.asarray(y.tolist()) if y.dtype == object else y
+
+
+def _marked(y, value):
+    """Where y is a value; where the value is missing (NaN, pandas.NA), where y is."""
+    missing = _is_missing(value)
+    if y.dtype != object:
+        return y != y if missing else y == value
+    marks = [missing if _is_missing(v) else not missing and v == value for v in y.flat]
+    return np.asarray(marks, dtype=bool).reshape(y.shape)
+
+
+def _is_missing(value):
+    return is_scalar_nan(value) or is_pandas_na(value)
 
 
 def with_labels(estimator, X, y, sample_weight=None):

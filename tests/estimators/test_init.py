@@ -118,6 +118,15 @@ def frozen(stack, cls=DBNClassifier, **params):
 
 
 @pytest.mark.parametrize("cls", PREDICTORS)
+def test_machines_beside_those_of_a_stack_are_refused(stack, cls):
+    for init in (FrozenEstimator(stack), DBNTransformer((4, 3), rbm=rbm())):
+        net = cls(init=init, rbm=rbm(n_components=9))
+        text = message(net.fit, REAL, Y)
+        assert "n_components=9" in text and "machines of its own" in text
+        assert "Leave rbm at None, or set the rbm of that DBNTransformer" in text
+
+
+@pytest.mark.parametrize("cls", PREDICTORS)
 def test_a_frozen_stack_starts_the_net_and_stays_as_it_is(stack, cls):
     before = [params.flat.copy() for params in buffers(stack)]
     fitted = frozen(stack, cls, optimizer="adam", max_iter=2).fit(REAL, Y)

@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import expit, log_expit, log_softmax
+from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.neural_network import MLPClassifier
@@ -323,6 +324,24 @@ def test_without_pretraining_unlabelled_rows_change_nothing(cls, mark, y, truth)
     assert_array_equal(theta(found), theta(expected))
     if cls is DBNClassifier:
         assert_array_equal(found.classes_, expected.classes_)
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "Float64", "boolean", "string", "category"])
+@pytest.mark.parametrize("mark", ["NA", "nan"])
+def test_what_is_missing_in_pandas_is_unlabelled(dtype, mark):
+    mark = pd.NA if mark == "NA" else np.nan
+    truth = pd.Series(Y3 if dtype in ("string", "category") else Y).astype(dtype)
+    y = truth.where(KNOWN)
+    assert y.isna().sum() == (~KNOWN).sum()
+    found = plain(unlabeled=mark).fit(X, y)
+    expected = plain().fit(X[KNOWN], np.asarray(truth.tolist())[KNOWN])
+    assert_array_equal(theta(found), theta(expected))
+    assert_array_equal(found.classes_, expected.classes_)
+    assert found.score(X, y) == expected.score(X[KNOWN], np.asarray(truth)[KNOWN])
+    assert clone(found).unlabeled is mark
+    # In objects too, and beside another mark.
+    objects = np.array([mark if v is pd.NA else v for v in y.astype(object)], object)
+    assert_array_equal(theta(plain(unlabeled=pd.NA).fit(X, objects)), theta(expected))
 
 
 @each_mark

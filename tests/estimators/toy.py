@@ -1,6 +1,7 @@
 """Small data and small estimators for the tests of this room."""
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 
 from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
 
@@ -21,7 +22,9 @@ def small(cls, **params):
     """A small estimator of the class: two hidden layers where it has layers."""
     if cls is RBMTransformer:
         return rbm(**{"random_state": 0} | params)
-    params = {"hidden_layer_sizes": (4, 3), "rbm": rbm(), "random_state": 0} | params
+    own = isinstance(params.get("init"), DBNTransformer | FrozenEstimator)
+    machines = {"rbm": None if own else rbm()}
+    params = {"hidden_layer_sizes": (4, 3), "random_state": 0} | machines | params
     if cls is not DBNTransformer:
         params = {"max_iter": 3, "batch_size": 20} | params
     return cls(**params)
