@@ -21,7 +21,15 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Rooms from the bottom up; in each, files from left to right. A file imports rooms
 # above its own in this list (never its sibling, see below) and files to its left.
 ROOMS = {
-    "backend": ["parts", "array", "random", "parameters", "packing", "archive"],
+    "backend": [
+        "parts",
+        "array",
+        "random",
+        "threads",
+        "parameters",
+        "packing",
+        "archive",
+    ],
     "boltzmann": [
         "units",
         "rbm",

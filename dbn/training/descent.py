@@ -5,6 +5,7 @@ from abc import abstractmethod
 
 from ..backend.array import namespace
 from ..backend.parts import Part, check_number, scheduled
+from ..backend.threads import in_blocks
 
 
 class Optimizer(Part):
@@ -59,7 +60,14 @@ class Clipping(Optimizer):
                 grad *= self.clip_norm / float(xp.linalg.vector_norm(grad))
             elif norm > self.clip_norm:
                 grad *= self.clip_norm / norm
-        self._move(theta, grad, state)
+        # Moments and the like: what has an entry for every parameter.
+        moments = {k: a for k, a in state.items() if hasattr(a, "shape")}
+
+        def move(block):
+            parts = state | {k: a[block] for k, a in moments.items()}
+            self._move(theta[block], grad[block], parts)
+
+        in_blocks(move, theta.shape[0])
         return state
 
     def _rate(self, state):
@@ -68,7 +76,10 @@ class Clipping(Optimizer):
 
     @abstractmethod
     def _move(self, theta, grad, state):
-        """Move `theta` along the clipped gradient."""
+        """Move a block of `theta` in place along the clipped gradient.
+
+        `state` holds the same block of the moments, which change in place too.
+        """
 
 
 class SGD(Clipping):
@@ -255,8 +266,11 @@ class Adam(Clipping):
         zeros = namespace(theta).zeros_like
         return {"epoch": 0, "t": 0, "m": zeros(theta), "v": zeros(theta)}
 
-    def _move(self, theta, grad, state):
+    def step(self, theta, grad, state):
         state["t"] += 1
+        return super().step(theta, grad, state)
+
+    def _move(self, theta, grad, state):
         m, v = state["m"], state["v"]
         m *= self.beta_1
         m += (1.0 - self.beta_1) * grad

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cache
 from itertools import takewhile
 
@@ -10,6 +10,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from ..backend.array import count_not_finite, namespace
+from ..backend.threads import element_threads
 
 
 class Task:
@@ -61,16 +62,24 @@ def penalty(params, weight_decay):
     return 0.5 * weight_decay * sum(float(namespace(W).sum(W * W)) for W in parts)
 
 
-def _blas_threads(params, batch_size):
-    """Context of one BLAS thread where the products are too small to share.
+@contextmanager
+def _threads(params, batch_size):
+    """Context with one BLAS thread where the products are too small to share.
 
     Below about 2 million multiply-adds a second thread gains little, and on a busy
-    machine it was seen to cost a factor of 8, waiting for its partner.
+    machine it was seen to cost a factor of 8, waiting for its partner. Otherwise long
+    vectors are shared among as many threads as the products.
     """
+    pools = _thread_pools()
     largest = max(math.prod(shape) for shape in params.shapes.values())
     if largest * batch_size < 2**21:
-        return _thread_pools().limit(limits=1, user_api="blas")
-    return nullcontext()
+        with pools.limit(limits=1, user_api="blas"):
+            yield
+    else:
+        blas = [lib for lib in pools.info() if lib["user_api"] == "blas"]
+        n_threads = max((lib["num_threads"] for lib in blas), default=1)
+        with element_threads(n_threads):
+            yield
 
 
 def _keep_freed_memory():
@@ -248,7 +257,7 @@ def run_epochs(
     _keep_freed_memory()
     # After a `break` the task of the last epoch would not end.
     epochs = takewhile(lambda _: not over, range(done, done + max_iter))
-    with _blas_threads(params, batch_size):
+    with _threads(params, batch_size):
         for epoch, _ in task.steps(epochs, "epoch"):
 
             def attempt(epoch=epoch):
