@@ -221,6 +221,16 @@ def test_finetune_says_what_is_wrong(tmp_path, args, message):
     assert "Traceback" not in done.stderr
 
 
+def test_overhead(tmp_path):
+    record = tmp_path / "overhead.json"
+    options = ["--rows", "300", "--hidden", "5", "--pairs", "3", "--threads", "1"]
+    done = run("overhead.py", *options, "--output", str(record))
+    assert done.returncode == 0, done.stderr
+    assert "(median of 3 pairs)" in done.stdout
+    content = json.loads(record.read_text())
+    assert len(content["seconds_without_and_with"]) == 3 and content["bytes"] > 784 * 5
+
+
 def test_kill():
     done = run("kill.py", "--runs", "1", "--longest", "3")
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,102 @@
+"""What does a checkpoint after every epoch cost?
+
+One machine is trained with a checkpoint after every other epoch. So each epoch with one
+has a neighbour without, under the same load, and the overhead is the median of the
+ratios of such pairs, less one. The file is written and synced within the epoch.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from dbn import RBMTransformer
+from dbn.evaluation import load_dataset, provenance
+from dbn.training import Checkpoint
+
+
+class Clock:
+    """Callback that notes when each epoch has ended, after the checkpoint's hook."""
+
+    def __init__(self):
+        self.ends = []
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        if context.task_name == "epoch":
+            self.ends.append(time.perf_counter())
+
+
+def measure(X, args):
+    """Seconds of pairs of epochs, without a checkpoint and with one; size of a file."""
+    clock = Clock()
+    rbm = RBMTransformer(
+        args.hidden, batch_size=100, max_iter=2 * args.pairs + 2, random_state=0
+    )
+    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+        rbm.set_callbacks(Checkpoint(folder, every_n_epochs=2), clock).fit(X)
+        (size, *_) = (path.stat().st_size for path in Path(folder).iterdir())
+    seconds = np.diff(clock.ends)[1:]  # the first pair is warming up
+    return seconds.reshape(-1, 2).tolist(), size
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add(
+        "--data-home",
+        help="folder with MNIST as IDX files; otherwise DBN_DATA, or else",
+    )
+    add("--rows", type=int, default=60000, help="that many; random ones without MNIST")
+    add("--hidden", type=int, default=500)
+    add("--pairs", type=int, default=10, help="pairs of epochs")
+    add("--threads", type=int, default=2, help="BLAS threads")
+    add("--folder", help="on the disk to write to; default: the temporary folder")
+    add("--output", type=Path, help="write the record to this JSON file")
+    args = parser.parse_args()
+    home = args.data_home or os.environ.get("DBN_DATA")
+    if home:
+        X = load_dataset("mnist", data_home=home).X[: args.rows]
+    else:
+        X = np.random.default_rng(0).random((args.rows, 784), dtype=np.float32)
+    with threadpool_limits(args.threads):
+        pairs, size = measure(X, args)
+        origin = provenance()
+    overhead = median(with_one / without for without, with_one in pairs) - 1.0
+    seconds = median(without for without, _ in pairs)
+    print(
+        f"{X.shape[0]} x {X.shape[1]}, {args.hidden} hidden units, {args.threads} BLAS "
+        f"threads: an epoch takes {seconds:.2f} s; a checkpoint of {size / 1e6:.1f} MB "
+        f"adds {100 * overhead:.2f} % (median of {len(pairs)} pairs)"
+    )
+    if args.output:
+        record = {
+            "rows": "mnist" if home else "random",
+            "n_rows": len(X),
+            "n_hidden": args.hidden,
+            "bytes": size,
+            "overhead": overhead,
+            "seconds_without_and_with": pairs,
+            **origin,
+        }
+        args.output.write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
