@@ -3,6 +3,8 @@
 import math
 from abc import abstractmethod
 
+import numpy as np
+
 from ..backend.array import namespace
 from ..backend.parts import Part, check_number, scheduled
 from ..backend.threads import in_blocks
@@ -273,7 +275,7 @@ class Adam(Clipping):
     def _move(self, theta, grad, state):
         m, v = state["m"], state["v"]
         m *= self.beta_1
-        m += (1.0 - self.beta_1) * grad
+        m += (1.0 - self.beta_1) * grad  # the one array that is made in a step
         grad *= grad
         grad *= 1.0 - self.beta_2
         v *= self.beta_2
@@ -284,8 +286,18 @@ class Adam(Clipping):
         # Both bias corrections folded into two scalars, as in section 2 of the paper.
         root = math.sqrt(1.0 - self.beta_2 ** state["t"])
         rate *= root / (1.0 - self.beta_1 ** state["t"])
-        denominator = namespace(v).sqrt(v)
-        denominator += self.epsilon * root
-        update = m / denominator
-        update *= rate
-        theta -= update
+        # The gradient's memory serves for the rest: same as theta -= rate * m / (...).
+        xp = namespace(v)
+        _write(grad, xp.sqrt, v)
+        grad += self.epsilon * root
+        _write(grad, xp.divide, m, grad)
+        grad *= rate
+        theta -= grad
+
+
+def _write(out, function, *args):
+    """``out[...] = function(*args)``, without a temporary array in NumPy."""
+    if isinstance(out, np.ndarray):
+        function(*args, out=out)
+    else:
+        out[...] = function(*args)
