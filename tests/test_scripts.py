@@ -74,11 +74,18 @@ def test_benchmark_ends_with_one_line(tmp_path, args, message):
 
 def test_speed(tmp_path):
     record = tmp_path / "speed.json"
-    shape = ["--rows", "200", "--visible", "20", "--hidden", "10", "--repeats", "1"]
-    done = run("speed.py", *shape, "--output", str(record))
+    options = ["--cases", "rbm", "net", "apply", "scaling", "--repeats", "1"]
+    options += ["--shrink", "500", "--threads", "1"]
+    done = run("speed.py", *options, "--output", str(record))
     assert done.returncode == 0, done.stderr
-    assert "of its time" in done.stdout
-    assert json.loads(record.read_text())["dbn_to_sklearn"] > 0
+    found = {
+        result["case"]: result for result in json.loads(record.read_text())["results"]
+    }
+    update = found["CD-1 update 784-500, batch 100, float32"]
+    assert update["times_dbn"]["products"] > 0
+    assert {"dbn", "BernoulliRBM"} <= set(update["milliseconds"])
+    assert found["scaling in rows"]["exponent"] > 0
+    assert "of dbn's time" in done.stdout
 
 
 def test_mnist(tmp_path):
