@@ -30,7 +30,7 @@ def test_damaged_files(format, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fuzz")
     seen = set()
 
-    @settings(max_examples=15)
+    @settings(max_examples=10)
     @given(st.data())
     def check(data):
         def integer(low, high):

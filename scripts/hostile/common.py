@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 from scipy.sparse import issparse
@@ -150,6 +150,7 @@ class Format:
     allowed: dict = field(repr=False)  # kind of damage -> set of outcomes
     refusal: type = ValueError
     memory: Callable = lambda n: 2**22 + 10 * n  # at most, for a file of n bytes
+    originals: dict = field(default_factory=dict, repr=False)  # what the samples hold
 
     def outcome(self, data, path, original=None):
         """What loading makes of bytes: "refused", "equal" or "another".
@@ -170,11 +171,6 @@ class Format:
         if result is None:
             return "refused"
         return "equal" if same(result, original) else "another"
-
-    @cached_property
-    def originals(self):
-        """What the good samples hold; filled by `check`."""
-        return {}
 
     def check(self, kind, folder, integer):
         """Damage a sample in one way and load it; return what came of it."""
