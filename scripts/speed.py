@@ -22,6 +22,7 @@ import rivals
 from threadpoolctl import threadpool_limits
 
 from dbn import DBNClassifier, RBMTransformer
+from dbn.boltzmann import CD, PCD
 from dbn.evaluation import provenance
 from dbn.training import SGD, Adam
 
@@ -82,7 +83,7 @@ def rbm_cases(args):
                     n_hidden,
                     batch_size=batch_size,
                     max_iter=epochs,
-                    sampler=sampler,
+                    sampler=CD() if sampler == "cd" else PCD(n_chains=batch_size),
                     random_state=0,
                 )
                 peer = rivals.sklearn_rbm(X, *sizes, epochs)
@@ -262,7 +263,9 @@ def scaling_cases(args):
     for what, sizes in (("rows", rows), ("hidden units", hidden)):
         taken = {}
         for size in sizes:
-            data, n_hidden = (X[:size], 500) if what == "rows" else (X[: top // 12], size)
+            data, n_hidden = (
+                (X[:size], 500) if what == "rows" else (X[: top // 12], size)
+            )
             model = RBMTransformer(n_hidden, max_iter=1, random_state=0)
             fits = [
                 seconds(lambda m=model, d=data: m.fit(d)) for _ in range(args.repeats)
