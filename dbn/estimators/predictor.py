@@ -302,7 +302,7 @@ class DBNPredictor(DBNEstimator):
 
     def _progress(self):
         """All that training goes on from, as plain data for a file."""
-        finetuning = any(e["phase"] == "finetune" for e in self.history_)
+        finetuning = any(e["phase"] == "finetune" for e in self.history_[-1:])
         return {
             "stack": stack_progress(self._stack),
             "network": _buffers(self.network_) if finetuning else None,
