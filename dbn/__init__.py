@@ -1,6 +1,7 @@
 """Deep belief networks: pretraining, fine-tuning, and whether it was worth it."""
 
 from .backend.packing import ModelFileError
+from .backend.rows import ScaledRows
 from .boltzmann import DBN, RBM
 from .estimators import (
     DBNClassifier,
@@ -23,6 +24,7 @@ __all__ = [
     "ModelFileError",
     "Network",
     "RBMTransformer",
+    "ScaledRows",
     "load_model",
     "save_model",
 ]

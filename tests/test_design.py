@@ -23,6 +23,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = {
     "backend": [
         "parts",
+        "rows",
         "array",
         "random",
         "threads",

@@ -238,6 +238,32 @@ def test_overhead(tmp_path):
     assert len(content["seconds_without_and_with"]) == 3 and content["bytes"] > 784 * 5
 
 
+def test_stream(tmp_path):
+    record, folder = tmp_path / "stream.json", tmp_path / "rows"
+    folder.mkdir()
+    done = run(
+        "stream.py",
+        *["--gigabytes", "0.01", "--folder", str(folder), "--hidden", "10"],
+        *["--memory-rows", "1000", "--threads", "1", "--output", str(record)],
+    )
+    assert done.returncode == 0, done.stderr
+    assert "10 MB in the file; anonymous memory at most" in done.stdout
+    content = json.loads(record.read_text())
+    assert content["file"]["rows"] == 12_755 and content["memory"]["rows"] == 1000
+    assert content["file"]["reconstruction_error"] < 0.2
+    assert content["peak_anonymous_mb"] >= content["anonymous_before_mb"] > 10
+    assert {"command", "commit", "versions"} <= {*content}
+    assert list(folder.iterdir()) == []
+
+
+def test_stream_says_when_there_is_no_room(tmp_path):
+    done = run("stream.py", "--gigabytes", "1e9", "--folder", str(tmp_path))
+    assert done.returncode == 1
+    assert "GB of room for 1000000000.0 GB. Choose a smaller" in done.stderr
+    assert done.stderr.startswith("stream: ") and "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_kill():
     done = run("kill.py", "--runs", "1", "--longest", "3")
     assert done.returncode == 0, done.stderr

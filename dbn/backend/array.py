@@ -5,7 +5,8 @@ finds the library of an array; the functions below are the element-wise pieces t
 need numerical care, and the one product that writes into a given buffer.
 
 Rows may also be a scipy sparse CSR matrix of NumPy values: it stays sparse in products,
-and `dense` makes an array of as many of its rows as are needed at a time.
+and `dense` makes an array of as many of its rows as are needed at a time. Or they are
+`ScaledRows`, which are read from a file, or computed, as they are needed.
 """
 
 import math
@@ -14,6 +15,8 @@ import numpy as np
 from scipy import special
 from scipy.sparse import issparse
 from sklearn.externals.array_api_compat import array_namespace
+
+from .rows import ScaledRows, row_slices
 
 
 def namespace(*arrays):
@@ -25,7 +28,10 @@ def namespace(*arrays):
     >>> namespace(np.zeros(2)) is np
     True
     """
-    if all(isinstance(a, np.ndarray) or issparse(a) for a in arrays):
+    if all(
+        isinstance(a, np.ndarray) or issparse(a) or isinstance(a, ScaledRows)
+        for a in arrays
+    ):
         return np
     return array_namespace(*arrays)
 
@@ -51,6 +57,8 @@ def extent(X):
     >>> extent(csr_array([[0.0, 1.0]]))
     (0.0, 1.0)
     """
+    if isinstance(X, ScaledRows):
+        return X.extent()
     if issparse(X):
         return float(X.min()), float(X.max())
     xp = namespace(X)
@@ -67,7 +75,7 @@ def take_rows(X, rows):
     array([[4, 5],
            [0, 1]])
     """
-    if issparse(X):
+    if not isinstance(X, np.ndarray) and (issparse(X) or isinstance(X, ScaledRows)):
         return X[rows]
     xp = namespace(X)
     return xp.take(X, xp.asarray(rows), axis=0)
@@ -229,17 +237,28 @@ def map_batches(function, X, batch_size=None):
     Bounds the memory of the intermediate arrays, not of the result. By default a batch
     has about 4 million entries.
 
+    Parameters
+    ----------
+    function : callable
+        Makes an array with as many rows, or a multiple of that, from rows of `X`.
+    X : array, sparse CSR matrix or ScaledRows
+    batch_size : int, optional
+
     Examples
     --------
     >>> import numpy as np
     >>> map_batches(np.square, np.arange(3.0), batch_size=2)
     array([0., 1., 4.])
     """
-    if batch_size is None:
-        batch_size = max(1, 2**22 // math.prod(X.shape[1:]))
-    if X.shape[0] <= batch_size:
-        return function(X)
-    starts = range(0, X.shape[0], batch_size)
-    stops = [min(i + batch_size, X.shape[0]) for i in starts]
-    parts = zip(starts, stops, strict=True)
-    return namespace(X).concat([function(X[i:j, ...]) for i, j in parts])
+    slices = list(row_slices(X, batch_size, entries=2**22))
+    if len(slices) < 2:
+        return function(X[:] if isinstance(X, ScaledRows) else X)
+    # Into one array: to join the parts at the end takes their memory twice.
+    part = function(X[slices[0], ...])
+    n = part.shape[0] // slices[0].stop
+    shape = (n * X.shape[0], *part.shape[1:])
+    result = namespace(part).empty(shape, dtype=part.dtype, device=part.device)
+    result[: part.shape[0], ...] = part
+    for rows in slices[1:]:
+        result[n * rows.start : n * rows.stop, ...] = function(X[rows, ...])
+    return result

@@ -1,5 +1,6 @@
 """What the four estimators share: input, preprocessing, nested parameters."""
 
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -7,15 +8,22 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils import (
+    _safe_indexing,
+    assert_all_finite,
+    check_array,
+    check_consistent_length,
+)
 from sklearn.utils.validation import (
     _check_sample_weight,
+    _check_y,
     _num_samples,
     check_is_fitted,
     validate_data,
 )
 
 from ..backend.array import dense, extent
+from ..backend.rows import ScaledRows, as_rows, is_large_file, row_slices
 from ..boltzmann import Gaussian, get_units
 from ..training.contrastive import monitored_rows
 
@@ -67,8 +75,7 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         """
         # In C order: to copy batches of rows from a column-wise X, as most data frames
         # hold, made training on MNIST 4 times slower.
-        options |= self._accepted() | {"order": "C"}
-        X = validate_data(self, X, y, **options)
+        X = self._checked(X, y, order="C", **options)
         if isinstance(X, tuple):
             X, y = X
         if sample_weight is None:
@@ -77,8 +84,38 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             sample_weight, X, dtype=X.dtype, ensure_non_negative=True
         )
         used = weight > 0
+        if used.all():
+            return X, y, weight
         y = y if isinstance(y, str | None) else y[used]
-        return X[used], y, weight[used]
+        lazy = isinstance(X, ScaledRows)
+        X = X.choose(np.flatnonzero(used)) if lazy else X[used]
+        return X, y, weight[used]
+
+    def _checked(self, X, y="no_validation", *, reset=True, order=None, **options):
+        """scikit-learn's validation, or for rows of a file the same without a copy.
+
+        `options` are those of y.
+        """
+        rows = as_rows(X)
+        if not isinstance(rows, ScaledRows):
+            if order is not None and is_large_file(X):
+                warnings.warn(
+                    f"All {X.nbytes / 1e9:.1f} GB of X are copied to memory: its file "
+                    "holds columns, not rows (Fortran order). Write it in C order to "
+                    "train on more than memory holds.",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
+            options |= self._accepted() | {"order": order, "reset": reset}
+            return validate_data(self, X, y, **options)
+        validate_data(self, rows, y, reset=reset, skip_check_array=True)
+        name = type(self).__name__
+        for part in row_slices(rows) if rows.may_be_infinite else ():
+            assert_all_finite(rows[part], estimator_name=name, input_name="X")
+        if isinstance(y, str | None):
+            return rows
+        check_consistent_length(rows, y)
+        return rows, _check_y(y, estimator=self, **options)
 
     def _accepted(self):
         """Options of scikit-learn's validation of X."""
@@ -95,17 +132,22 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _fit_visible(self, X, weight, visible):
         """Choose the visible units; return X in their range."""
-        if isinstance(visible, str) and visible == "auto":
+        auto = isinstance(visible, str) and visible == "auto"
+        if auto:
             low, high = extent(X)
             visible = "bernoulli" if low >= 0.0 and high <= 1.0 else "gaussian"
         self.visible_ = get_units(visible)
         self.mean_ = self.scale_ = None
         if isinstance(self.visible_, Gaussian):
             _refuse_sparse(X)
-            scaler = StandardScaler().fit(X, sample_weight=weight)
+            scaler, lazy = StandardScaler(), isinstance(X, ScaledRows)
+            for part in row_slices(X) if lazy else [slice(None)]:
+                its_weight = None if weight is None else weight[part]
+                scaler.partial_fit(X[part], sample_weight=its_weight)
             self.mean_ = scaler.mean_.astype(X.dtype)
             self.scale_ = scaler.scale_.astype(X.dtype)
-        self.visible_.check(X)
+        if not auto:
+            self.visible_.check(X)
         return self._encode(X)
 
     def _encode(self, X):
@@ -113,6 +155,9 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         if self.mean_ is None:
             return X
         _refuse_sparse(X)
+        if isinstance(X, ScaledRows):
+            dtype = np.result_type(X.dtype, self.mean_.dtype)
+            return ScaledRows(X, self.scale_, subtract=self.mean_, dtype=dtype)
         return (X - self.mean_) / self.scale_
 
     def _decode(self, V):
@@ -146,8 +191,7 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
     def _rows(self, X):
         """Validate the input of transform or predict; return it encoded."""
         check_is_fitted(self)
-        X = validate_data(self, X, **self._accepted(), reset=False)
-        return self._encode(X)
+        return self._encode(self._checked(X, reset=False))
 
 
 def _refuse_sparse(X):

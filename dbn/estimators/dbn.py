@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.callback import with_callbacks
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ..backend.array import dense
@@ -60,8 +61,10 @@ def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
     """Pretrain `estimator.dbn_` on rows in the range of `estimator.visible_`.
 
     It goes on from `estimator._stack`, the state of `pretrain`. After an interruption
-    or divergence the stack has the layers that were reached.
+    or divergence the stack has the layers that were reached. The memory budget is that
+    of the DBNTransformer, which in a predictor is `init`.
     """
+    stack = getattr(estimator, "init", estimator)
     options = [
         {"hidden": get_units(p.hidden), **p.training_options()} for p in prototypes
     ]
@@ -73,6 +76,7 @@ def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
             visible=estimator.visible_,
             layer_options=options,
             sample_weight=weight,
+            memory_budget=getattr(stack, "memory_budget", None),
             task=task,
             history=estimator.history_,
             state=estimator._stack,
@@ -139,6 +143,13 @@ class DBNTransformer(DensityTransformer):
         Prototype of every layer, or one per layer. `n_components` comes from
         `hidden_layer_sizes`; a prototype's `random_state` and `verbose`, and above the
         first layer its `visible`, are not used. None is ``RBMTransformer()``.
+    memory_budget : int or None, default=None
+        Bytes of memory that the hidden activities of all rows, on which the layers
+        above the first are trained, may take during `fit`. What does not fit goes to a
+        temporary file without a name, in the folder that ``TMPDIR`` sets; from a file
+        of more than 64 MB, rows are shuffled in blocks (see `ScaledRows`), and up to
+        there the result is the same. None is no limit. X is the caller's: it stays in
+        its file when it is a memory map.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, shuffles and samples.
     verbose : int, default=0
@@ -171,6 +182,8 @@ class DBNTransformer(DensityTransformer):
         In `fit`, when training diverges. After this error, and after a
         KeyboardInterrupt, the stack has the layers that were reached, with the epochs
         done.
+    OSError
+        In `fit`, when there is no room for a temporary file.
 
     See Also
     --------
@@ -189,15 +202,23 @@ class DBNTransformer(DensityTransformer):
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Integral],
         "rbm": [RBMTransformer, list, tuple, None],
+        "memory_budget": [Interval(Integral, 0, None, closed="left"), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
 
     def __init__(
-        self, hidden_layer_sizes=(256,), *, rbm=None, random_state=None, verbose=0
+        self,
+        hidden_layer_sizes=(256,),
+        *,
+        rbm=None,
+        memory_budget=None,
+        random_state=None,
+        verbose=0,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.rbm = rbm
+        self.memory_budget = memory_budget
         self.random_state = random_state
         self.verbose = verbose
 
@@ -208,7 +229,8 @@ class DBNTransformer(DensityTransformer):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, sparse matrix or ScaledRows of shape (n_samples, n_features)
+            A `numpy.memmap` in C order of more than 64 MB stays in its file.
         y : Ignored
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None

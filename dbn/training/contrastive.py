@@ -6,6 +6,7 @@ import numpy as np
 
 from ..backend.array import dense, mean_weights, namespace, take_rows
 from ..backend.parts import Part, check_number
+from ..backend.rows import ScaledRows, as_rows
 from ..boltzmann import Bernoulli, Softmax, get_sampler
 from .loop import Task, make_step, remembered, run_epochs
 from .optimizers import SGD, get_optimizer
@@ -113,9 +114,9 @@ def train_rbm(
     ----------
     rbm : RBM
         Changed in place. It starts from `RBM.initialize`.
-    X : array or scipy sparse CSR of shape (n_rows, n_visible)
+    X : array, scipy sparse CSR or ScaledRows of shape (n_rows, n_visible)
         In the range of the visible units, and with the dtype of the machine. A sparse
-        matrix stays sparse.
+        matrix stays sparse, and rows of a file are read batch by batch.
     rng : numpy.random.Generator
     sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler, default="cd"
         Where the negative phase comes from.
@@ -169,6 +170,7 @@ def train_rbm(
     >>> bool(energies[0] < energies[1])  # the pattern seen is the likelier one
     True
     """
+    X = as_rows(X)
     optimizer = _descending(get_optimizer(optimizer or default_optimizer(rbm)))
     sampler = get_sampler(sampler)
     state = {} if state is None else state
@@ -207,6 +209,7 @@ def train_rbm(
         name=f"Layer {layer}",
         advice=f"Lower the RBM's learning_rate (now {optimizer.learning_rate}).",
         state=state,
+        order=X.shuffled if isinstance(X, ScaledRows) else None,
         on_divergence=on_divergence,
     )
     return rbm

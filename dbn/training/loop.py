@@ -10,6 +10,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from ..backend.array import count_not_finite, namespace
+from ..backend.rows import even_batches
 from ..backend.threads import element_threads
 
 
@@ -203,6 +204,7 @@ def run_epochs(
     name,
     advice,
     state,
+    order=None,
     statistics=None,
     on_divergence="raise",
     patience=None,
@@ -232,6 +234,9 @@ def run_epochs(
     state : dict
         What training remembers, here ``"epoch"``, the number of epochs done, and the
         best epoch. Empty at first; with that of an earlier call, training goes on.
+    order : callable, optional
+        ``order(rng)`` gives the numbers of all rows in a new order, as arrays one after
+        the other. Default: one permutation.
     statistics : Parameters, optional
         What else belongs to the model and moves while it is trained.
     on_divergence : {"raise", "halve"}, default="raise"
@@ -253,7 +258,7 @@ def run_epochs(
     arrays = [params.flat] if statistics is None else [params.flat, statistics.flat]
     done = state.setdefault("epoch", 0)
     origin = copy.deepcopy((arrays, state)) if on_divergence == "halve" else None
-    over = False
+    over, order = False, order or (lambda rng: [rng.permutation(n_rows)])
     _keep_freed_memory()
     # After a `break` the task of the last epoch would not end.
     epochs = takewhile(lambda _: not over, range(done, done + max_iter))
@@ -261,7 +266,8 @@ def run_epochs(
         for epoch, _ in task.steps(epochs, "epoch"):
 
             def attempt(epoch=epoch):
-                loss = _run_epoch(step, epoch, params, n_rows, batch_size, rng)
+                batches = even_batches(order(rng), batch_size)
+                loss = _run_epoch(step, epoch, params, batches)
                 metrics = {} if count_not_finite(params.flat) else measure(loss)
                 return metrics, _not_finite(params, metrics)
 
@@ -353,18 +359,17 @@ def remembered(state, key, part, start):
 _UPDATES_PER_CHECK = 100
 
 
-def _run_epoch(step, epoch, params, n_rows, batch_size, rng):
-    """One pass over the rows in a new order; the mean loss, or None.
+def _run_epoch(step, epoch, params, batches):
+    """One pass over batches of rows; the mean loss, or None.
 
     It ends early when parameters are not finite any more.
     """
-    order = rng.permutation(n_rows)
-    total = None
-    for update, start in enumerate(range(0, n_rows, batch_size)):
-        rows = order[start : start + batch_size]
+    total, n_rows = None, 0
+    for update, rows in enumerate(batches):
         loss = step(rows, epoch)
         if loss is not None:
             total = loss * len(rows) + (0.0 if total is None else total)
+            n_rows += len(rows)
         if update % _UPDATES_PER_CHECK == 0:
             # One product, in which anything that is not finite shows, comes first.
             theta = params.flat

@@ -3,6 +3,7 @@
 import math
 
 from ..backend.array import map_batches, mean_weights, namespace
+from ..backend.rows import as_rows, row_slices, rows_in_file
 from ..boltzmann import DBN, RBM, Bernoulli, units
 from ..feedforward import Initializer, Logistic, ReLU, Tanh, VarianceScaling
 from .contrastive import train_rbm
@@ -17,6 +18,7 @@ def pretrain(
     visible="bernoulli",
     layer_options=None,
     sample_weight=None,
+    memory_budget=None,
     task=None,
     history=None,
     state=None,
@@ -28,7 +30,7 @@ def pretrain(
 
     Parameters
     ----------
-    X : array of shape (n_rows, n_features)
+    X : array, scipy sparse CSR or ScaledRows of shape (n_rows, n_features)
         In the range of the visible units.
     hidden_layer_sizes : sequence of int
         Numbers of hidden units, from the data upwards.
@@ -39,6 +41,12 @@ def pretrain(
         For each layer, keyword arguments of `train_rbm`, and ``"hidden"``, the type of
         its hidden units. Default: none.
     sample_weight : array of shape (n_rows,), optional
+    memory_budget : int, optional
+        Bytes that hidden activities of all rows may take in memory, those that a layer
+        is trained on and those of the next together. What does not fit goes to a
+        temporary file (see `dbn.backend.rows.rows_in_file`), from which more than 64 MB
+        are shuffled in blocks; up to there, the result does not depend on it. X itself
+        does not count. Default: no bound.
     task : Task, optional
         Where progress is reported; default: nowhere.
     history : list, optional
@@ -60,6 +68,8 @@ def pretrain(
         If `layer_options` does not have one entry per layer.
     FloatingPointError
         If training diverges.
+    OSError
+        If a temporary file cannot be written.
 
     Examples
     --------
@@ -80,7 +90,7 @@ def pretrain(
     task, state = task or Task(), {} if state is None else state
     kept, rbms = state.pop("params", []), []
     state["rbms"] = rbms
-    encoded, stopped = X, False
+    encoded, held, stopped = as_rows(X), 0, False
     for layer, (n_hidden, option) in enumerate(zip(sizes, options, strict=True)):
         hidden = option.pop("hidden", "bernoulli")
         rbm = RBM(
@@ -101,8 +111,27 @@ def pretrain(
         elif stopped:
             rbm.initialize(rng, mean_weights(encoded, sample_weight) @ encoded)
         if layer + 1 < len(sizes):
-            encoded, visible = map_batches(rbm.mean_hidden, encoded), rbm.hidden
+            room = None if memory_budget is None else memory_budget - held
+            encoded, held = _encode(rbm, encoded, room)
+            visible = rbm.hidden
     return DBN(rbms)
+
+
+def _encode(rbm, rows, room):
+    """Hidden means of all rows, in a file if they need more than `room` bytes.
+
+    Returns them and the bytes that they take in memory.
+    """
+    n_hidden, dtype = rbm.W.shape[1], rbm.W.dtype
+    if room is None:
+        return map_batches(rbm.mean_hidden, rows), 0
+    n_bytes = rows.shape[0] * n_hidden * dtype.itemsize
+    if n_bytes <= room:
+        return map_batches(rbm.mean_hidden, rows), n_bytes
+    # Slices as those of map_batches, so that a file holds the same numbers.
+    slices = row_slices(rows, entries=2**22)
+    parts = (rbm.mean_hidden(rows[part]) for part in slices)
+    return rows_in_file(parts, n_hidden, dtype), 0
 
 
 # For activations that a stack can start: the type of hidden units whose mean they give,

@@ -105,6 +105,12 @@ def test_count_not_finite():
     assert count_not_finite(np.zeros(3)) == 0
 
 
+def test_map_batches_of_no_rows_and_of_many_results_per_row():
+    assert map_batches(np.square, np.zeros((0, 3))).shape == (0, 3)
+    X = np.arange(14.0).reshape(7, 2)
+    assert_array_equal(map_batches(np.ravel, X, 3), X.ravel())
+
+
 @pytest.mark.parametrize("function", [np.square, lambda X: X.sum(axis=1)])
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 8])
 def test_map_batches_equals_one_call_on_small_batches(function, batch_size):

@@ -1,0 +1,341 @@
+"""Rows that stay where they are until a batch of them is needed.
+
+Data larger than memory lies in a file that NumPy maps (`numpy.memmap`). What looks at
+all of its rows does so in slices (`row_slices`), and what changes them, such as a scale
+or a standardisation, is applied to the rows of a batch (`ScaledRows`).
+"""
+
+import math
+import mmap
+import tempfile
+
+import numpy as np
+
+# The rows of a larger file are shuffled in groups of this many bytes, each of several
+# blocks from anywhere in the file; a smaller one is handled like an array in memory.
+_GROUP, _BLOCKS = 2**26, 16
+
+
+def row_slices(X, batch_size=None, *, entries=2**20):
+    """Slices that cover the rows of `X`, of `batch_size` rows or about `entries`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> list(row_slices(np.zeros((3, 2)), 2))
+    [slice(0, 2, None), slice(2, 3, None)]
+    """
+    size = batch_size or max(1, entries // math.prod(X.shape[1:]))
+    n_rows = X.shape[0]
+    return (slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size))
+
+
+def even_batches(groups, size):
+    """Batches of `size` rows, the last one shorter, out of groups of row numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [len(batch) for batch in even_batches([np.arange(5), np.arange(2)], 3)]
+    [3, 3, 1]
+    """
+    left = None
+    for rows in groups:
+        if left is not None:
+            rows = np.concatenate([left, rows])
+        whole = len(rows) // size * size
+        for start in range(0, whole, size):
+            yield rows[start : start + size]
+        left = rows[whole:] if whole < len(rows) else None
+    if left is not None:
+        yield left
+
+
+def file_of(X):
+    """The memory map that the array `X` lies in, or None.
+
+    What joblib maps to hand it to workers counts as memory, from where it came: results
+    must not depend on `n_jobs`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> file_of(np.zeros(3)) is None
+    True
+    """
+    while isinstance(X, np.ndarray):
+        if "joblib_memmapping_folder" in str(getattr(X, "filename", "")):
+            return None
+        X = X.base
+    return X if isinstance(X, mmap.mmap) else None
+
+
+def is_large_file(X):
+    """Whether the array `X` is a memory map of more than 64 MB."""
+    return file_of(X) is not None and X.nbytes > _GROUP
+
+
+def as_rows(X):
+    """`X`, or `ScaledRows` of it where it is a memory map of more than 64 MB.
+
+    The values are the same; float32 and float64 keep their dtype, and other numbers
+    become float64, as in scikit-learn. An array in columns (Fortran order) is returned
+    as it is, because each of its rows lies scattered over the file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> as_rows(np.zeros((2, 3))).shape
+    (2, 3)
+    """
+    if not is_large_file(X):
+        return X
+    if X.ndim != 2 or X.dtype.kind not in "biuf" or not _in_rows(X):
+        return X
+    single = X.dtype == np.float32
+    return ScaledRows(X, dtype=np.float32 if single else np.float64)
+
+
+def _in_rows(X):
+    """Whether the entries of each row lie side by side."""
+    return X.shape[1] == 1 or X.strides[1] == X.itemsize
+
+
+class ScaledRows:
+    """The rows ``(X - subtract) / divide_by`` as floats, computed when they are read.
+
+    Estimators take it in place of X: bytes in a file or in memory, for example, become
+    values in [0, 1] batch by batch, as ``X / 255`` would have them, and no array of the
+    size of X is made. What they give back (features, say) is in memory. A plain memory
+    map of more than 64 MB, in C order, is treated likewise, its values as they are.
+
+    An epoch reads the rows of a file of more than 64 MB in blocks: their order is
+    shuffled, and then the rows within groups of 16 blocks, 64 MB together. A file in
+    which neighbouring rows belong together (sorted by class, say) is better shuffled
+    once, as a whole, when it is written.
+
+    Parameters
+    ----------
+    X : ndarray (`numpy.memmap`, read-only or not) of shape (n_rows, n_features)
+        Numbers in C order. Never changed.
+    divide_by : float or array of shape (n_features,), default=1
+    subtract : float or array of shape (n_features,), default=0
+    dtype : float32 or float64, default=None
+        Of the rows. None is float32 where it holds what X holds (floats up to 32 bits,
+        integers up to 16), otherwise float64.
+
+    Attributes
+    ----------
+    shape, ndim, dtype : as of an array
+
+    Raises
+    ------
+    ValueError
+        If X is not such an array, or the numbers do not fit it or are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn import RBMTransformer, ScaledRows
+    >>> images = np.random.default_rng(0).integers(0, 256, (200, 64), dtype=np.uint8)
+    >>> rows = ScaledRows(images, divide_by=255)
+    >>> rows[:2].dtype, float(rows[:].max())
+    (dtype('float32'), 1.0)
+    >>> rbm = RBMTransformer(n_components=16, random_state=0).fit(rows)
+    >>> rbm.transform(rows).shape
+    (200, 16)
+    """
+
+    # A NumPy array on the left of @ leaves the product to the rows.
+    __array_ufunc__ = None
+    ndim = 2
+
+    def __init__(self, X, divide_by=1.0, *, subtract=0.0, dtype=None):
+        if not isinstance(X, ScaledRows):
+            X = _checked(X)
+        dtype = np.dtype(
+            np.result_type(X.dtype, np.float32) if dtype is None else dtype
+        )
+        if dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtype must be float32 or float64; it is {dtype}.")
+        self.shape, self.dtype = X.shape, dtype
+        self._source, self._chosen, self._steps = X, None, []
+        subtract = _checked_numbers("subtract", subtract, X, dtype)
+        divide_by = _checked_numbers("divide_by", divide_by, X, dtype)
+        if not divide_by.all():
+            raise ValueError(f"divide_by must not be 0; it is {divide_by!s:.80}.")
+        if subtract.any():
+            self._steps.append((np.subtract, subtract))
+        if (divide_by != 1.0).any():
+            self._steps.append((np.divide, divide_by))
+
+    def __repr__(self):
+        return f"ScaledRows({self.shape[0]} x {self.shape[1]}, {self.dtype})"
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, key):
+        """Rows at a slice, an index, indices or a mask, as an array."""
+        rows, *columns = key if isinstance(key, tuple) else (key,)
+        if not all(c is Ellipsis or _is_whole(c) for c in columns):
+            raise IndexError(
+                f"ScaledRows are indexed by rows; got [{key!r}]. For columns, index an "
+                "array of rows."
+            )
+        return self._scaled(self._raw(rows))
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self[:], dtype=dtype)
+
+    def __rmatmul__(self, weights):
+        """``weights @ rows``: with weights that sum to 1, the mean."""
+        # In double precision, some rows at a time: in one product of single precision
+        # the mean of 5 million ones comes out as 1.004.
+        total = np.zeros(self.shape[1])
+        for rows in row_slices(self, max(1, min(2**12, 2**20 // self.shape[1]))):
+            total += weights[rows] @ self[rows]
+        return total.astype(np.result_type(weights, self.dtype))
+
+    def astype(self, dtype, copy=False):
+        """The same rows, rounded to another dtype when they are read."""
+        return self if self.dtype == dtype else ScaledRows(self, dtype=dtype)
+
+    def choose(self, indices):
+        """Some of the rows, which stay where they are as well.
+
+        Parameters
+        ----------
+        indices : int array of shape (n_chosen,)
+        """
+        chosen = ScaledRows(self, dtype=self.dtype)
+        chosen._chosen, chosen.shape = indices, (len(indices), self.shape[1])
+        return chosen
+
+    @property
+    def may_be_infinite(self):
+        """Whether there may be a NaN or infinity: not among scaled integers."""
+        return self._array().dtype.kind == "f"
+
+    def extent(self):
+        """Minimum and maximum, NaN if there is one."""
+        ends = None
+        for rows in row_slices(self):
+            part = self._raw(rows)
+            parts = [part.min(axis=0), part.max(axis=0)]
+            if ends is not None:
+                parts = np.minimum(ends[0], parts[0]), np.maximum(ends[1], parts[1])
+            ends = np.stack(parts)
+        ends = self._scaled(ends)  # which may turn them round
+        return float(ends.min()), float(ends.max())
+
+    def shuffled(self, rng):
+        """Yield the numbers of all rows in a random order, in one or more arrays.
+
+        Rows of a large file come in groups of blocks, see the class.
+        """
+        n_rows, X = self.shape[0], self._array()
+        block = max(1, _GROUP // _BLOCKS // max(1, abs(X.strides[0])))
+        if file_of(X) is None or n_rows <= block * _BLOCKS:
+            yield rng.permutation(n_rows)
+            return
+        starts = rng.permutation(np.arange(0, n_rows, block))
+        for i in range(0, len(starts), _BLOCKS):
+            blocks = [
+                np.arange(start, min(start + block, n_rows))
+                for start in starts[i : i + _BLOCKS]
+            ]
+            yield rng.permutation(np.concatenate(blocks))
+
+    def _array(self):
+        """The array in which the numbers are."""
+        source = self._source
+        return source._array() if isinstance(source, ScaledRows) else source
+
+    def _raw(self, rows):
+        if self._chosen is not None:
+            rows = self._chosen[rows]
+        if isinstance(rows, slice) or isinstance(self._source, ScaledRows):
+            return self._source[rows]
+        rows = np.asarray(rows)
+        if rows.dtype == bool:
+            rows = np.flatnonzero(rows)
+        return self._source.take(rows, axis=0)
+
+    def _scaled(self, rows):
+        for function, value in self._steps:
+            rows = function(rows, value, dtype=self.dtype)
+        return rows.astype(self.dtype, copy=False)
+
+
+def _checked(X):
+    """X without its subclass, if it is an array of numbers in rows."""
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or 0 in X.shape:
+        shape = getattr(X, "shape", "none")
+        raise ValueError(
+            "ScaledRows need a NumPy array (np.memmap included) of at least one row "
+            f"and column; got a {type(X).__name__} of shape {shape}."
+        )
+    if X.dtype.kind not in "biuf":
+        raise ValueError(f"ScaledRows need real numbers; X has the dtype {X.dtype}.")
+    if not _in_rows(X):
+        raise ValueError(
+            "ScaledRows need an array in C order: in this one, in Fortran order, every "
+            "row is scattered over the whole. Write it in C order, some columns at a "
+            "time, or use np.ascontiguousarray where it fits into memory."
+        )
+    return X.view(np.ndarray)
+
+
+def _checked_numbers(name, value, X, dtype):
+    value = np.asarray(value, dtype=dtype)
+    if value.shape not in ((), X.shape[1:]) or not np.isfinite(value).all():
+        raise ValueError(
+            f"{name} must be a finite number, or {X.shape[1]} of them, one for each "
+            f"column of X; it has the shape {value.shape} and is {value!s:.80}."
+        )
+    return value
+
+
+def _is_whole(key):
+    return isinstance(key, slice) and key == slice(None)
+
+
+def rows_in_file(parts, n_columns, dtype):
+    """Write arrays of rows to a temporary file; return all rows, mapped read-only.
+
+    The file has no name and is gone when the rows are, however the process ends. It
+    lies in the folder of `tempfile.gettempdir()`, which `TMPDIR` sets.
+
+    Parameters
+    ----------
+    parts : iterable of arrays of shape (n_rows of the part, n_columns)
+    n_columns : int
+    dtype : dtype
+
+    Raises
+    ------
+    OSError
+        If there is not enough room.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rows = rows_in_file([np.ones((2, 3)), np.zeros((1, 3))], 3, float)
+    >>> rows.shape
+    (3, 3)
+    """
+    try:
+        # The map keeps the file, which has no name, alive.
+        with tempfile.TemporaryFile(prefix="dbn-") as file:
+            for part in parts:
+                file.write(np.ascontiguousarray(part, dtype=dtype))
+            file.flush()
+            X = np.memmap(file, dtype=dtype, mode="r")
+    except OSError as error:
+        raise OSError(
+            f"Rows of {n_columns} columns could not be kept in the folder for "
+            f"temporary files, {tempfile.gettempdir()}: {error}. Set TMPDIR to a "
+            "folder with more room, or raise memory_budget."
+        ) from error
+    return as_rows(X.reshape(-1, n_columns))

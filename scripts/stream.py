@@ -1,0 +1,153 @@
+"""One epoch on a file of bytes that may be larger than memory: what it takes.
+
+Writes noisy patterns of 784 pixels as bytes, trains an RBM from a memory map of them,
+and meanwhile samples the anonymous memory of the process (RssAnon: what cannot go back
+to a file). Then the same machine trains on rows in memory, for the speed. The time of a
+fit counts all: validation, the mean of the rows, and the epoch. Linux only.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from dbn import RBMTransformer, ScaledRows
+from dbn.backend.random import make_rng
+from dbn.evaluation import provenance
+
+N_PIXELS, CHUNK = 784, 10_000
+
+
+def patterns(rng, n_rows):
+    """Chunks of bytes: one of 50 patterns of strokes in each row, with noise."""
+    means = rng.random((50, N_PIXELS), dtype=np.float32) < 0.2
+    means = np.where(means, np.float32(0.9), np.float32(0.02))
+    for start in range(0, n_rows, CHUNK):
+        n = min(CHUNK, n_rows - start)
+        on = (
+            rng.random((n, N_PIXELS), dtype=np.float32)
+            < means[rng.integers(50, size=n)]
+        )
+        yield np.where(on, np.uint8(255), np.uint8(0))
+
+
+def write(path, n_rows, seed):
+    """A read-only map of the rows, after `path` was written."""
+    needed, free = n_rows * N_PIXELS, shutil.disk_usage(path.parent).free
+    if needed > 0.95 * free:
+        raise OSError(
+            f"{path.parent} has {free / 1e9:.1f} GB of room for {needed / 1e9:.1f} GB. "
+            "Choose a smaller --gigabytes, or another --folder."
+        )
+    with path.open("wb") as file:
+        for chunk in patterns(make_rng(seed), n_rows):
+            chunk.tofile(file)
+    return np.memmap(path, dtype=np.uint8, mode="r", shape=(n_rows, N_PIXELS))
+
+
+def anonymous_bytes():
+    """RssAnon of this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith("RssAnon"))
+    return 1024 * int(line.split()[1])
+
+
+class Peak:
+    """Largest RssAnon while the context lasts, looked up 20 times a second."""
+
+    def __enter__(self):
+        self.before = self.bytes = anonymous_bytes()
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+        return self
+
+    def watch(self):
+        while not self.over.wait(0.05):
+            self.bytes = max(self.bytes, anonymous_bytes())
+
+    def __exit__(self, *error):
+        self.over.set()
+        self.thread.join()
+
+
+def fit(args, rows):
+    """Seconds and rows per second of one epoch, validation included."""
+    model = RBMTransformer(
+        args.hidden, batch_size=args.batch_size, max_iter=1, random_state=args.seed
+    )
+    start = time.perf_counter()
+    model.fit(rows)
+    seconds = time.perf_counter() - start
+    error = model.history_[-1]["reconstruction_error"]
+    return {
+        "rows": len(rows),
+        "seconds": round(seconds, 1),
+        "rows_per_second": round(len(rows) / seconds),
+        "reconstruction_error": error,
+    }
+
+
+def measure(args, folder):
+    """The figures of the record."""
+    n_rows = max(1, round(args.gigabytes * 1e9 / N_PIXELS))
+    start = time.perf_counter()
+    X = write(Path(folder) / "rows.uint8", n_rows, args.seed)
+    found = {"write_seconds": round(time.perf_counter() - start, 1)}
+    with Peak() as peak:
+        found["file"] = fit(args, ScaledRows(X, divide_by=255))
+    found["peak_anonymous_mb"] = round(peak.bytes / 1e6)
+    found["anonymous_before_mb"] = round(peak.before / 1e6)
+    found["file_mb"] = round(X.nbytes / 1e6)
+    found["memory"] = fit(args, X[: args.memory_rows] / np.float32(255))
+    ratio = found["file"]["rows_per_second"] / found["memory"]["rows_per_second"]
+    return found | {"speed_over_memory": round(ratio, 3)}
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--gigabytes", type=float, default=12.0, help="size of the file (default: 12)")
+    add("--folder", help="where it is written, and removed (default: that of tempfile)")
+    add("--hidden", type=int, default=500, help="hidden units (default: 500)")
+    add("--batch-size", type=int, default=100, help="rows per update (default: 100)")
+    add("--memory-rows", type=int, default=60_000, help="for the speed in memory")
+    add("--threads", type=int, default=2, help="BLAS threads (default: 2)")
+    add("--seed", type=int, default=0)
+    add("--output", type=Path, help="JSON record to write")
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    try:
+        with (
+            threadpool_limits(args.threads),
+            tempfile.TemporaryDirectory(prefix="dbn-", dir=args.folder) as folder,
+        ):
+            found = measure(args, folder)
+            record = found | provenance()
+    except OSError as error:
+        sys.exit(f"stream: {error}")
+    for name in ("file", "memory"):
+        print(f"{name}: {found[name]}")
+    print(
+        f"{found['file_mb']:,} MB in the file; anonymous memory at most "
+        f"{found['peak_anonymous_mb']:,} MB ({found['anonymous_before_mb']:,} MB "
+        f"before); {found['speed_over_memory']:.2f} of the speed in memory"
+    )
+    if args.output:
+        args.output.write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
