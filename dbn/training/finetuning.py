@@ -6,6 +6,7 @@ import re
 import numpy as np
 
 from ..backend.array import namespace, take_rows
+from ..backend.rows import ScaledRows
 from .loop import Task, make_step, run_epochs
 from .optimizers import get_optimizer
 
@@ -131,6 +132,7 @@ default="adam"
         state=state,
         statistics=network.statistics,
         on_divergence=on_divergence,
+        order=X.shuffled if isinstance(X, ScaledRows) else None,
         patience=patience,
         tol=tol,
     )

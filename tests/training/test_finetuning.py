@@ -7,6 +7,7 @@ from scipy.sparse import csr_array, csr_matrix
 from dbn import Network
 from dbn.backend.parameters import Parameters
 from dbn.backend.random import make_rng
+from dbn.backend.rows import ScaledRows
 from dbn.feedforward import get_initializer
 from dbn.training import LBFGS, SGD, Adam, ConjugateGradient, RMSProp, finetune
 from dbn.training.optimizers import OPTIMIZERS
@@ -615,3 +616,17 @@ def test_every_optimizer_learns_by_name(name):
 def test_a_bound_of_norms_that_is_none_is_refused(max_norm):
     with pytest.raises(ValueError, match="max_norm must be positive"):
         trained(net=deep(), max_norm=max_norm)
+
+
+def test_rows_in_a_file_choose_their_own_order(monkeypatch):
+    asked = []
+
+    def shuffled(rows, rng):
+        asked.append(len(rows))
+        yield rng.permutation(len(rows))
+
+    monkeypatch.setattr(ScaledRows, "shuffled", shuffled)
+    rows, targets = np.zeros((6, 3)), np.zeros((6, 1))
+    net = Network([3, 1], loss="squared_error")
+    finetune(net, ScaledRows(rows), targets, rng=make_rng(0), max_iter=2)
+    assert asked == [6, 6]
