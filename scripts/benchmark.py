@@ -1,10 +1,12 @@
 """Does pretraining a deep belief network help, compared with Xavier and He?
 
 Trains the same nets from several starts on real images, over seeds and label budgets,
-and writes a table, a verdict, results.json and comparison.png.
+and writes a table, a verdict, results.json and comparison.png. Finished nets are kept
+in the folder study beside them: --resume goes on after a stop.
 """
 
 import argparse
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 from dbn.evaluation import ComparisonDisplay, compare_initializers, load_dataset
 from dbn.evaluation.benchmark import INITS
 from dbn.evaluation.displays import require_matplotlib
+from dbn.evaluation.journal import is_finished
 
 
 def sizes(text):
@@ -19,8 +22,8 @@ def sizes(text):
 
 
 def contender(text):
-    init, _, activation = text.partition(":")
-    return init, activation or "logistic"
+    init, *more = text.split(":")
+    return init, *(more or ["logistic"])
 
 
 def parse_args(argv):
@@ -40,23 +43,50 @@ def parse_args(argv):
         "--inits",
         nargs="+",
         type=contender,
-        default=[f"{init}:{activation}" for init, activation in INITS],
-        help="starts, each as init:activation",
+        default=[":".join(entry) for entry in INITS],
+        help="starts, each as init:activation or init:activation:dropout; "
+        "he_normal:relu:dropout and two logistic regressions are always compared",
     )
     add(
         "--hidden-layer-sizes",
         nargs="+",
         type=sizes,
-        default=["128,128", "128,128,128,128"],
+        default=["128,128"],
         help="networks, each as sizes with commas",
     )
     add("--labels", nargs="+", type=int, default=[100, 1000], help="label budgets")
     add("--seeds", type=int, default=8, help="number of seeds")
-    add("--learning-rates", nargs="+", type=float, default=[0.001, 0.003, 0.01])
-    add("--updates", type=int, default=1000, help="updates of fine-tuning")
+    add("--learning-rates", nargs="+", type=float, default=[0.003, 0.01])
+    add(
+        "--tune",
+        default="strict",
+        choices=["strict", "literature"],
+        help="where validation rows come from: cross-validation inside the label "
+        "budget, or up to 10,000 other training rows with their labels",
+    )
+    add(
+        "--equal",
+        default="epochs",
+        choices=["epochs", "multiply_adds"],
+        help="what is the same for all: epochs of fine-tuning, or multiply-adds with "
+        "those of pretraining",
+    )
+    add(
+        "--pretraining-rows",
+        default="all",
+        choices=["all", "labelled"],
+        help="training rows that DBNs are pretrained on, without labels",
+    )
+    add("--scoring", default="accuracy", help="name of a scikit-learn scorer")
+    add("--updates", type=int, default=500, help="updates of fine-tuning")
     add("--pretrain-updates", type=int, default=3000, help="updates of each RBM")
     add("--batch-size", type=int, default=20)
     add("--jobs", type=int, default=-1, help="processes; -1 for all cores")
+    add(
+        "--resume",
+        action="store_true",
+        help="go on with the study in the output folder that was stopped",
+    )
     args = parser.parse_args(argv)
     # argparse leaves defaults that are lists as they are.
     args.inits = [contender(i) if isinstance(i, str) else i for i in args.inits]
@@ -66,12 +96,27 @@ def parse_args(argv):
     return args
 
 
+def study_folder(output, resume):
+    """Where finished nets are kept: no unfinished study is lost or mixed with this."""
+    folder = output / "study"
+    finished = None if resume else is_finished(folder)
+    if finished is False:
+        raise ValueError(
+            f"{folder} holds a study that was stopped. Go on with --resume, choose "
+            "another --output, or delete it."
+        )
+    if finished:
+        shutil.rmtree(folder)
+    return folder
+
+
 def main(argv=None):
     args = parse_args(argv)
     start = time.perf_counter()
     try:
         require_matplotlib()
         args.output.mkdir(parents=True, exist_ok=True)
+        folder = study_folder(args.output, args.resume)
         data = load_dataset(args.dataset, data_home=args.data_home)
         result = compare_initializers(
             data.X,
@@ -83,15 +128,23 @@ def main(argv=None):
             label_budgets=args.labels,
             n_seeds=args.seeds,
             learning_rates=args.learning_rates,
+            tune=args.tune,
+            equal=args.equal,
+            pretraining_rows=args.pretraining_rows,
+            scoring=args.scoring,
             n_updates=args.updates,
             pretrain_updates=args.pretrain_updates,
             batch_size=args.batch_size,
             n_jobs=args.jobs,
+            folder=folder,
             verbose=1,
             name=data.name,
         )
-    except (ImportError, OSError, ValueError) as error:
-        sys.exit(f"benchmark: {error}")
+    except KeyboardInterrupt:
+        sys.exit("\nbenchmark: stopped. The same command with --resume goes on.")
+    except (ImportError, OSError, ValueError, RuntimeError, ArithmeticError) as error:
+        notes = getattr(error, "__notes__", [])
+        sys.exit(" ".join([f"benchmark: {error}", *notes]))
     result.settings["seconds"] = round(time.perf_counter() - start, 1)
     result.to_json(args.output / "results.json")
     ComparisonDisplay.from_results(result).figure_.savefig(

@@ -3,6 +3,9 @@
 Each run trains one of several models in a process of its own, which is killed (SIGKILL)
 after a random time and started again with Checkpoint(resume=True), until it is done.
 Its parameters must then be, bit for bit, those of an uninterrupted training.
+
+With --study it is a comparison of initializers that is killed, at random moments until
+it is done; its results, but for seconds, must be those of one that was never stopped.
 """
 
 import argparse
@@ -20,7 +23,7 @@ from sklearn.datasets import load_digits
 
 from dbn import DBNClassifier, DBNTransformer, RBMTransformer
 from dbn.boltzmann import FPCD, PCD
-from dbn.evaluation import provenance
+from dbn.evaluation import Comparison, compare_initializers, provenance
 from dbn.training import Adam, Checkpoint
 
 MACHINE = RBMTransformer(batch_size=20, max_iter=5)
@@ -48,6 +51,9 @@ JOBS = {
 }
 
 
+STUDY = "study of 84 cells"
+
+
 def parameters(model):
     """All trained numbers of a fitted estimator."""
     if hasattr(model, "rbm_"):
@@ -59,6 +65,8 @@ def parameters(model):
 
 
 def train(name, folder=None):
+    if name == STUDY:
+        return study(folder)
     X, y = load_digits(return_X_y=True)
     model = JOBS[name]
     if folder is not None:
@@ -66,8 +74,30 @@ def train(name, folder=None):
     return parameters(model.fit(X / 16, y))
 
 
+def study(folder=None):
+    """Errors, curves and costs of a comparison, as an array of one text."""
+    X, y = load_digits(return_X_y=True)
+    result = compare_initializers(
+        *(X / 16, y),
+        hidden_layer_sizes=[(32, 16)],
+        label_budgets=[100],
+        n_seeds=3,
+        n_updates=100,
+        pretrain_updates=300,
+        folder=None if folder is None else folder / "state",
+    )
+    if folder is not None:
+        result.to_json(folder / "results.json")
+        result = Comparison.from_json(folder / "results.json")
+    records = [
+        {k: v for k, v in record.items() if "seconds" not in k}
+        for record in result.records
+    ]
+    return np.array(json.dumps(records))
+
+
 def killed_run(name, rng, longest):
-    """Numbers of kills, and the parameters in the end."""
+    """Numbers of kills and of damaged files, and what was trained in the end."""
     n_kills = 0
     with tempfile.TemporaryDirectory() as folder:
         done = Path(folder) / "done.npy"
@@ -94,6 +124,7 @@ def main():
     add = parser.add_argument
     add("--runs", type=int, default=50)
     add("--longest", type=float, default=4.0, help="seconds before a kill, at most")
+    add("--study", action="store_true", help="kill a comparison of initializers")
     add("--seed", type=int, default=0)
     add("--output", type=Path, help="JSON record to write")
     add("--worker", nargs=2, help=argparse.SUPPRESS)
@@ -104,14 +135,15 @@ def main():
         os.replace(Path(folder) / "done.tmp.npy", Path(folder) / "done.npy")
         return
     rng, start = np.random.default_rng(args.seed), time.perf_counter()
-    whole = {name: train(name) for name in JOBS}
+    names = [STUDY] if args.study else list(JOBS)
+    whole = {name: train(name) for name in names}
     runs = []
     for i in range(args.runs):
-        name = list(JOBS)[i % len(JOBS)]
+        name = names[i % len(names)]
         n_kills, n_damaged, found = killed_run(name, rng, args.longest)
         same = bool(np.array_equal(found, whole[name]))
         runs.append({"job": name, "kills": n_kills, "damaged": n_damaged, "same": same})
-        print(f"run {i}, {name}: {n_kills} kills, same parameters: {same}", flush=True)
+        print(f"run {i}, {name}: {n_kills} kills, same result: {same}", flush=True)
     summary = {
         "runs": len(runs),
         "kills": sum(run["kills"] for run in runs),

@@ -118,11 +118,12 @@ def test_labels_are_not_widened_to_the_longest(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"format": 1, "format": 1}', "a name twice"),
+        ('{"format": 2, "format": 2}', "a name twice"),
         ('{"format": NaN}', "holds NaN, which is not JSON"),
         ("[" * 100_000, "nested too deeply"),
-        ('{"format": 1}', "None is no dict"),
-        ('{"format": 1, "settings": {}, "records": []}', "dataset is None"),
+        ('{"format": 1}', "format 2 but of format 1"),
+        ('{"format": 2}', "None is no dict"),
+        ('{"format": 2, "settings": {}, "records": []}', "dataset is None"),
         (b"\xff\xfe{}", "not a JSON file"),
     ],
 )

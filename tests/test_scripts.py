@@ -55,6 +55,29 @@ def test_benchmark_on_the_users_own_csv(tmp_path):
     assert "Verdict on mine" in done.stdout
 
 
+def test_benchmark_goes_on_where_it_was_stopped(tmp_path):
+    """And neither mixes nor loses what is unfinished."""
+    assert toy(tmp_path, "--pretraining-rows", "labelled").returncode == 0
+    again = toy(tmp_path, "--tune", "literature")  # a finished study is replaced
+    assert again.returncode == 0, again.stderr
+    assert "judged by the first of" in again.stderr
+    study = tmp_path / "out" / "study"
+    about = json.loads((study / "study.json").read_text())
+    assert about["settings"]["tune"] == "literature" and about["finished"]
+    first = json.loads((tmp_path / "out" / "results.json").read_text())
+    (study / "study.json").write_text(json.dumps(about | {"finished": False}))
+    next((study / "cells").glob("test-*.json")).unlink()
+    stopped = toy(tmp_path, "--tune", "literature")
+    assert stopped.returncode == 1 and "Go on with --resume" in stopped.stderr
+    other = toy(tmp_path, "--resume", "--equal", "multiply_adds")
+    assert other.returncode == 1 and "holds another study" in other.stderr
+    done = toy(tmp_path, "--tune", "literature", "--resume")
+    assert done.returncode == 0, done.stderr
+    second = json.loads((tmp_path / "out" / "results.json").read_text())
+    pairs = zip(first["records"], second["records"], strict=True)
+    assert sum(a != b for a, b in pairs) == 1  # in its seconds
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

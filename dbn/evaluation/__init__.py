@@ -8,7 +8,13 @@ from .diagnostics_display import LayerStatisticsDisplay
 from .displays import ComparisonDisplay, HistoryDisplay
 from .pictures import FiltersDisplay, ReconstructionsDisplay, SamplesDisplay
 from .provenance import provenance
-from .statistics import PairedDifference, holm, paired_difference
+from .statistics import (
+    PairedDifference,
+    PairedSpread,
+    holm,
+    paired_difference,
+    paired_spread,
+)
 
 __all__ = [
     "Comparison",
@@ -19,6 +25,7 @@ __all__ = [
     "LayerStatistics",
     "LayerStatisticsDisplay",
     "PairedDifference",
+    "PairedSpread",
     "ReconstructionsDisplay",
     "SamplesDisplay",
     "bars_and_stripes",
@@ -27,5 +34,6 @@ __all__ = [
     "layer_statistics",
     "load_dataset",
     "paired_difference",
+    "paired_spread",
     "provenance",
 ]

@@ -5,49 +5,27 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from ..backend.archive import replacing
 from ..backend.packing import parse_json
-from .statistics import holm, paired_difference
+from .contenders import (
+    RECORD,
+    SETTINGS,
+    cell_name,
+    check_fields,
+    chosen,
+    contender_name,
+    key_of,
+    kind_of,
+)
+from .statistics import holm, paired_difference, paired_spread
+from .wording import table, verdict
 
-FORMAT = 1
-
-
-def contender_name(record):
-    """How a pair of initializer and activation is written: 'he_normal + relu'.
-
-    Examples
-    --------
-    >>> contender_name({"init": "he_normal", "activation": "relu"})
-    'he_normal + relu'
-    """
-    return f"{record['init']} + {record['activation']}"
-
-
-def cell_name(record):
-    """How a setting of network and label budget is written: '2 x 128, 100 labels'.
-
-    Examples
-    --------
-    >>> cell_name({"hidden_layer_sizes": [128, 128], "n_labels": 100})
-    '2 x 128, 100 labels'
-    """
-    sizes = record["hidden_layer_sizes"]
-    net = "-".join(str(n) for n in sizes)
-    if len(set(sizes)) == 1:
-        net = f"{len(sizes)} x {sizes[0]}"
-    return f"{net}, {record['n_labels']} labels"
-
-
-def chosen(tuning):
-    """The tuning record with the lowest validation error of each contender.
-
-    Ties go to the smaller learning rate; contenders stay in their order.
-    """
-    best = {}
-    for record in sorted(tuning, key=lambda r: r["learning_rate"]):
-        key = cell_name(record), contender_name(record)
-        if key not in best or record["error"] < best[key]["error"]:
-            best[key] = record
-    return [record for record in tuning if record in best.values()]
+# 2: a value tuned for each seed, controls, costs and curves.
+FORMAT = 2
+_COSTS = (
+    *("pretrain_seconds", "finetune_seconds"),
+    *("pretrain_multiply_adds", "finetune_multiply_adds"),
+)
 
 
 @dataclass
@@ -57,10 +35,14 @@ class Comparison:
     Parameters
     ----------
     settings : dict
-        What was run: data set, sizes, grids, seeds, versions.
+        What was run: data set, sizes, protocol, grids, seeds, versions.
     records : list of dict
-        One per net: stage ("tune" or "test"), network, label budget, contender,
-        learning rate, seed, error (fraction of rows), seconds.
+        One per candidate of the tuning (stage "tune") and per final net (stage "test"):
+        network, label budget, contender (init, activation, dropout), seed, what was
+        tuned ("learning_rate", or "C" of a logistic regression) and its value, error
+        (on validation or test rows: the fraction that is wrong, or what `scoring` says;
+        smaller is better), seconds, multiply-adds, and the training loss at up to 50
+        epochs.
 
     Examples
     --------
@@ -78,64 +60,131 @@ class Comparison:
     records: list = field(default_factory=list)
 
     def errors(self):
-        """Test errors by cell and contender.
+        """Test errors by setting and contender.
 
         Returns
         -------
         dict of str to dict of str to ndarray of shape (n_seeds,)
             ``errors()["2 x 128, 100 labels"]["dbn + logistic"]``, ordered by seed.
         """
-        cells = {}
-        for record in self._stage("test"):
-            cell = cells.setdefault(cell_name(record), {})
-            cell.setdefault(contender_name(record), []).append(record["error"])
         return {
-            cell: {name: np.array(values) for name, values in contenders.items()}
-            for cell, contenders in cells.items()
+            cell: {
+                name: np.array([record["error"] for record in records])
+                for name, records in contenders.items()
+            }
+            for cell, contenders in self._tests().items()
         }
 
-    def summary(self):
-        """One dict per cell: every contender's figures and the paired comparison.
+    def curves(self):
+        """Training losses by setting and net.
 
-        The DBN is compared with the best other contender, which is chosen by
-        validation error, never by test error. ``p_holm`` is adjusted over all cells.
+        Returns
+        -------
+        dict of str to dict of str to tuple of ndarray
+            The epochs, counted from 1, (n_points,), and the losses there in nats,
+            (n_seeds, n_points).
         """
-        rows = [self._cell(cell, errors) for cell, errors in self.errors().items()]
-        for row, p in zip(rows, holm([r["p_value"] for r in rows]), strict=True):
-            row["p_holm"] = float(p)
+        cells = {}
+        for cell, contenders in self._tests().items():
+            for name, records in contenders.items():
+                curves = [record.get("loss_curve") or [] for record in records]
+                n_points = min(map(len, curves))
+                if n_points:
+                    points = np.array([curve[:n_points] for curve in curves])
+                    found = points[0, :, 0].astype(int), points[:, :, 1]
+                    cells.setdefault(cell, {})[name] = found
+        return cells
+
+    def to_frame(self):
+        """The records as a tidy table, with names of setting and contender.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per record; ``loss_curve`` is left out, see `curves`.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError(
+                "to_frame needs pandas, which is not installed: pip install pandas. "
+                "The same rows are in `records`, a list of dicts."
+            ) from error
+        return pd.DataFrame(
+            {
+                "cell": cell_name(record),
+                "contender": contender_name(record),
+                **{k: v for k, v in record.items() if k != "loss_curve"},
+            }
+            for record in self.records
+        )
+
+    def summary(self):
+        """One dict per setting: every contender's figures and the paired comparisons.
+
+        The DBN is compared with the best other start (`best_other`), which is chosen by
+        validation error, never by test error, and with every other contender
+        (`difference`). `p_holm` is adjusted over all settings for the former, over all
+        settings and contenders for the latter. `spread` compares its standard deviation
+        over seeds with that of the best other start.
+        """
+        tests, tuned = self._tests(), chosen(self._stage("tune"))
+        rows = [self._row(cell, tests[cell], tuned) for cell in tests]
+        families = [
+            rows,
+            [row["spread"] for row in rows],
+            [c["difference"] for row in rows for c in row["contenders"].values()],
+        ]
+        for family in families:
+            tests = [test for test in family if test is not None]
+            adjusted = holm([test["p_value"] for test in tests])
+            for test, p in zip(tests, adjusted, strict=True):
+                test["p_holm"] = float(p)
         return rows
 
-    def _stage(self, stage, cell=None):
-        return [
-            record
-            for record in self.records
-            if record["stage"] == stage and cell in (None, cell_name(record))
-        ]
+    def _stage(self, stage):
+        return [record for record in self.records if record["stage"] == stage]
 
-    def _cell(self, cell, errors):
-        tuned = {contender_name(r): r for r in chosen(self._stage("tune", cell))}
+    def _tests(self):
+        """Test records by setting and contender, ordered by seed."""
+        cells = {}
+        for record in self._stage("test"):
+            contenders = cells.setdefault(cell_name(record), {})
+            contenders.setdefault(contender_name(record), []).append(record)
+        for contenders in cells.values():
+            for records in contenders.values():
+                records.sort(key=lambda record: record["seed"])
+        return cells
+
+    def _row(self, cell, tests, tuned):
+        errors = {n: np.array([r["error"] for r in rs]) for n, rs in tests.items()}
+        kinds = {name: kind_of(records[0]) for name, records in tests.items()}
+        dbn = next(name for name in kinds if kinds[name] == "dbn")
         contenders = {}
-        for name, values in errors.items():
-            mine = [r for r in self._stage("test", cell) if contender_name(r) == name]
+        for name, records in tests.items():
+            values = errors[name]
+            held = [tuned[key_of(r)]["error"] for r in records]
             contenders[name] = {
-                "learning_rate": mine[0]["learning_rate"],
-                "validation_error": tuned[name]["error"],
+                "kind": kinds[name],
+                "parameter": records[0]["parameter"],
+                "values": [r["value"] for r in records],
+                "validation_error": float(np.mean(held)),
                 "mean": float(values.mean()),
                 "std": float(values.std(ddof=1)),
                 "median": float(np.median(values)),
-                "pretrain_seconds": _mean(mine, "pretrain_seconds"),
-                "finetune_seconds": _mean(mine, "finetune_seconds"),
+                **{cost: _mean(records, cost) for cost in _COSTS},
+                "difference": self._difference(errors[dbn], values)
+                if name != dbn
+                else None,
             }
-        dbn = next(name for name in contenders if name.startswith("dbn "))
-        others = [name for name in contenders if not name.startswith("dbn ")]
-        best = min(others, key=lambda name: contenders[name]["validation_error"])
-        ratio = 0.0
-        if not self.settings["fixed_test_split"]:
-            ratio = self.settings["n_test"] / self.settings["n_train"]
-        difference = paired_difference(
-            errors[dbn], errors[best], test_train_ratio=ratio
-        )
-        first = self._stage("test", cell)[0]
+        starts = [name for name in kinds if kinds[name] == "start"]
+        best = min(starts, key=lambda name: contenders[name]["validation_error"])
+        first = tests[dbn][0]
         return {
             "cell": cell,
             "hidden_layer_sizes": first["hidden_layer_sizes"],
@@ -143,82 +192,44 @@ class Comparison:
             "contenders": contenders,
             "dbn": dbn,
             "best_other": best,
-            **asdict(difference),
+            **self._difference(errors[dbn], errors[best]),
+            "spread": asdict(paired_spread(errors[dbn], errors[best])),
         }
 
+    def _difference(self, dbn, other):
+        ratio = 0.0
+        if not self.settings["fixed_test_split"]:
+            ratio = self.settings["n_test"] / self.settings["n_train"]
+        return asdict(paired_difference(dbn, other, test_train_ratio=ratio))
+
     def table(self):
-        """The summary as text: a table of errors and a table of differences."""
-        rows = self.summary()
-        width = max(len(name) for row in rows for name in row["contenders"])
-        lines = []
-        for row in rows:
-            lines += [
-                f"{row['cell']}",
-                f"  {'start + activation':{width}}  test error %     validation %  "
-                "learning rate  pretrain s  fine-tune s",
-            ]
-            lines += [
-                f"  {name:{width}}  "
-                f"{100 * c['mean']:5.2f} +- {100 * c['std']:4.2f}  "
-                f"{100 * c['validation_error']:13.2f}  {c['learning_rate']:13g}  "
-                f"{c['pretrain_seconds']:10.2f}  {c['finetune_seconds']:11.2f}"
-                for name, c in row["contenders"].items()
-            ]
-            lines += [
-                f"  DBN minus {row['best_other']} (best other on validation rows): "
-                f"{100 * row['mean']:+.2f} points, 95 % interval "
-                f"[{100 * row['low']:+.2f}, {100 * row['high']:+.2f}], "
-                f"Holm p = {row['p_holm']:.3f}",
-                "",
-            ]
-        lines.append(
-            "Test error: mean and standard deviation over seeds. Interval: "
-            f"{rows[0]['method']}. Seconds: mean per net, one core."
-        )
-        return "\n".join(lines)
+        """The summary as text: a table of errors and differences for each setting."""
+        return table(self.summary(), self.settings)
 
     def verdict(self):
-        """One sentence: where pretraining helped, hurt, or made no difference."""
-        rows = self.summary()
-        found = {"better": [], "worse": [], "undecided": []}
-        for row in rows:
-            decided = row["p_holm"] < 0.05
-            key = ("better" if row["mean"] < 0 else "worse") if decided else "undecided"
-            found[key].append(row)
-        parts = []
-        for key, words in (
-            ("better", "lowered the test error in"),
-            ("worse", "raised the test error in"),
-            ("undecided", "made no difference that these seeds can show in"),
-        ):
-            if found[key]:
-                cells = "; ".join(
-                    f"{row['cell']}: {100 * row['mean']:+.1f} points"
-                    for row in found[key]
-                )
-                parts.append(f"{words} {len(found[key])} ({cells})")
-        of = f"the {len(rows)} settings" if len(rows) > 1 else "the one setting"
-        return (
-            f"Verdict on {self.settings['dataset']}: of {of}, DBN pretraining "
-            f"{_join(parts)}, always against the best other start."
-        )
+        """One sentence: where pretraining helped, hurt, or made no difference.
+
+        It also names controls that beat the DBN.
+        """
+        return verdict(self.summary(), self.settings)
 
     def to_json(self, path):
-        """Write settings, records and summary to a JSON file.
+        """Write settings, records and summary to a JSON file, a record per line.
 
         Parameters
         ----------
         path : path
+            An existing file is replaced once the new one is complete.
         """
-        content = {
+        records = ",\n".join(f"  {json.dumps(record)}" for record in self.records)
+        parts = {
             "format": FORMAT,
             "settings": self.settings,
             "summary": self.summary(),
-            "records": self.records,
         }
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.write("\n")
+        text = json.dumps(parts, indent=1).removesuffix("\n}")
+        with replacing(path) as file:
+            file.write(f'{text},\n "records": [\n{records}\n ]\n}}\n'.encode())
 
     @classmethod
     def from_json(cls, path):
@@ -238,10 +249,12 @@ class Comparison:
                 content = parse_json(file.read())
             except ValueError as error:
                 raise ValueError(f"{path} is not a JSON file ({error}).") from error
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else None
+        if found != FORMAT:
+            of = f" but of format {found!r:.20}" if type(found) is int else ""
             raise ValueError(
-                f"{path} is not a comparison of format {FORMAT}. Write one with "
-                "Comparison.to_json."
+                f"{path} is not a comparison of format {FORMAT}{of}. Write one with "
+                "Comparison.to_json of this version of dbn."
             )
         result = cls(content.get("settings"), content.get("records"))
         if problem := result._problem():
@@ -253,66 +266,33 @@ class Comparison:
 
     def _problem(self):
         """Why these settings and records have no summary, in words; None if they do."""
-        for record in [self.settings, *_items(self.records)]:
-            known = _SETTINGS if record is self.settings else _RECORD
-            if not isinstance(record, dict):
-                return f"{record!r:.80} is no dict"
-            for key, accepts in known.items():
-                if not accepts(record.get(key)):
-                    return f"{key} is {record.get(key)!r:.80}"
-        sizes = [self.settings.get(key) for key in ("n_train", "n_test")]
-        if not self.settings["fixed_test_split"] and not all(map(_is_count, sizes)):
-            return f"n_train and n_test are {sizes!r:.80}"
-        cells = self.errors()
-        for cell, errors in cells.items():
-            tuned = {contender_name(r) for r in self._stage("tune", cell)}
-            n_dbn = sum(name.startswith("dbn ") for name in errors)
-            n_seeds = {len(values) for values in errors.values()}
-            whole = tuned >= {*errors} and 0 < n_dbn < len(errors)
-            if not whole or len(n_seeds) != 1 or n_seeds == {1}:
+        try:
+            check_fields(self.settings, SETTINGS)
+            if not isinstance(self.records, list):
+                return f"records is {self.records!r:.80}"
+            for record in self.records:
+                check_fields(record, RECORD)
+        except ValueError as error:
+            return str(error)
+        cells, tuned = self._tests(), chosen(self._stage("tune"))
+        for cell, tests in cells.items():
+            seeds = [[r["seed"] for r in records] for records in tests.values()]
+            kinds = [kind_of(records[0]) for records in tests.values()]
+            keys = {key_of(r) for records in tests.values() for r in records}
+            paired = all(its == seeds[0] for its in seeds) and len(seeds[0]) > 1
+            if (
+                not (paired and len({*seeds[0]}) == len(seeds[0]))
+                or kinds.count("dbn") != 1
+                or "start" not in kinds
+                or not keys <= {*tuned}
+            ):
                 return (
-                    f"{cell:.80} has not the same seeds of a DBN and of others, tuned"
+                    f"{cell:.80} has not the same seeds of one DBN and of another "
+                    "start, tuned"
                 )
         return None if cells else "it has no tests"
 
 
-def _items(value):
-    return value if isinstance(value, list) else [value]
-
-
-def _is_text(value):
-    return isinstance(value, str)
-
-
-def _is_count(value):
-    return type(value) is int and 0 < value < 2**53
-
-
-def _is_amount(value, most=1e300):
-    return type(value) in (int, float) and 0 <= value <= most
-
-
-_SETTINGS = {
-    "dataset": _is_text,
-    "fixed_test_split": lambda value: isinstance(value, bool),
-}
-_RECORD = {
-    "stage": lambda value: value in ("tune", "test"),
-    "hidden_layer_sizes": lambda value: (
-        isinstance(value, list) and value and all(map(_is_count, value))
-    ),
-    "n_labels": _is_count,
-    **dict.fromkeys(["init", "activation"], _is_text),
-    "error": lambda value: _is_amount(value, most=1),
-    **dict.fromkeys(
-        ["learning_rate", "pretrain_seconds", "finetune_seconds"], _is_amount
-    ),
-}
-
-
 def _mean(records, key):
-    return float(np.mean([record[key] for record in records]))
-
-
-def _join(parts):
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+    values = [record.get(key) for record in records]
+    return None if None in values else float(np.mean(values))

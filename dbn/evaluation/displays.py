@@ -6,6 +6,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from .contenders import measure
+
 # Okabe and Ito's palette: told apart with any colour vision.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -100,6 +102,7 @@ class ComparisonDisplay:
         plt = require_matplotlib()
         cells = self.result.errors()
         names = list(next(iter(cells.values())))
+        title, factor, _ = measure(self.result.settings)
         if ax is None:
             _, ax = plt.subplots(
                 figsize=(2.0 + 2.2 * len(cells), 4.8), layout="constrained"
@@ -108,7 +111,7 @@ class ComparisonDisplay:
         for i, name in enumerate(names):
             style = {"color": COLORS[i % len(COLORS)]}
             for j, contenders in enumerate(cells.values()):
-                errors = 100.0 * contenders[name]
+                errors = factor * contenders[name]
                 x = j + (i - (len(names) - 1) / 2) * width
                 spread = np.linspace(-0.2, 0.2, len(errors)) * width
                 ax.plot(
@@ -128,7 +131,7 @@ class ComparisonDisplay:
         settings = self.result.settings
         ax.set_ylim(bottom=0.0)
         ax.set_xlabel("hidden layers, labelled training rows")
-        ax.set_ylabel("test error (%)")
+        ax.set_ylabel(f"test {title}")
         ax.set_title(
             f"{settings['dataset']}: start of the net, {len(settings['seeds'])} seeds "
             "(points) and their mean (lines)",

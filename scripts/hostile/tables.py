@@ -442,18 +442,22 @@ def _comparison():
     records = []
     for init, errors in (("dbn", [0.1, 0.12, 0.11]), ("he_normal", [0.2, 0.15, 0.18])):
         base = {"hidden_layer_sizes": [5, 5], "n_labels": 10, "init": init}
-        base |= {"activation": "logistic", "learning_rate": 0.1}
+        base |= {"activation": "logistic", "dropout": 0.0}
+        base |= {"parameter": "learning_rate", "value": 0.1}
         base |= {"pretrain_seconds": 0.5, "finetune_seconds": 1}
-        records.append({"stage": "tune", **base, "seed": 0, "error": errors[0]})
+        base |= {"pretrain_multiply_adds": 9, "finetune_multiply_adds": 5}
+        base |= {"loss_curve": [[1, 0.5], [9, 0.25]]}
         for seed, error in enumerate(errors):
-            records.append({"stage": "test", **base, "seed": seed, "error": error})
+            record = {**base, "seed": seed, "error": error}
+            records += [{"stage": stage, **record} for stage in ("tune", "test")]
     settings = {"dataset": "toy", "fixed_test_split": False, "n_train": 9, "n_test": 3}
-    return json.dumps({"format": 1, "settings": settings, "records": records}).encode()
+    settings["scoring"] = "accuracy"
+    return json.dumps({"format": 2, "settings": settings, "records": records}).encode()
 
 
 def _told(path):
     result = Comparison.from_json(path)
-    return [result.table(), result.verdict()]
+    return [result.table(), result.verdict(), result.curves()]
 
 
 _JSON_VALUES = [
@@ -501,7 +505,7 @@ def not_json(data, integer):
     if i < len(odd):
         return data.replace(b"0.12", odd[i])
     if i == len(odd):
-        return b'{"format": 1, ' + data.removeprefix(b"{")
+        return b'{"format": 2, ' + data.removeprefix(b"{")
     return data.decode().encode("utf-16" if i == len(odd) + 1 else "utf-32")
 
 

@@ -1,6 +1,10 @@
 """The comparison: its protocol, its figures, its words, its file and its picture."""
 
+import functools
 import json
+import math
+import re
+from collections import Counter
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,21 +12,20 @@ import pytest
 from sklearn.datasets import load_digits
 
 from dbn import DBNClassifier, DBNTransformer
-from dbn.evaluation import (
-    Comparison,
-    ComparisonDisplay,
-    compare_initializers,
-    paired_difference,
-)
+from dbn.evaluation import Comparison, ComparisonDisplay, compare_initializers
+from dbn.evaluation.contenders import LOGISTIC
 
 TOY = {
-    "hidden_layer_sizes": [(12,), (10, 10)],
+    "inits": [("dbn", "logistic"), ("xavier_uniform", "logistic")],
+    "hidden_layer_sizes": [(10, 10)],
     "label_budgets": [40, 60],
     "n_seeds": 3,
     "learning_rates": [0.003, 0.01],
     "n_updates": 20,
     "pretrain_updates": 20,
 }
+SMALL = TOY | {"hidden_layer_sizes": [(8,)], "label_budgets": [40], "n_seeds": 2}
+KEYS = ("hidden_layer_sizes", "n_labels", "init", "activation", "dropout", "seed")
 
 
 @pytest.fixture(scope="module")
@@ -40,67 +43,34 @@ def untimed(records):
     return [{k: v for k, v in r.items() if "seconds" not in k} for r in records]
 
 
+def stage(result, name, **fields):
+    return [
+        record
+        for record in result.records
+        if record["stage"] == name and fields.items() <= record.items()
+    ]
+
+
 def test_one_record_per_net(result):
-    tuned = [r for r in result.records if r["stage"] == "tune"]
-    tested = [r for r in result.records if r["stage"] == "test"]
-    assert len(tuned) == 2 * 2 * 4 * 2  # nets, budgets, contenders, learning rates
-    assert len(tested) == 2 * 2 * 4 * 3  # nets, budgets, contenders, seeds
-    assert {r["seed"] for r in tuned} == {0}
+    # Budgets, seeds; three nets with two rates, two controls with five Cs.
+    assert len(stage(result, "tune")) == 2 * 3 * (3 * 2 + 2 * 5)
+    assert len(stage(result, "test")) == 2 * 3 * (3 + 2)
+    names = [*result.errors()["2 x 10, 40 labels"]]
+    assert names == [
+        "dbn + logistic",
+        "xavier_uniform + logistic",
+        "he_normal + relu + dropout",
+        "dbn-features + logistic regression",
+        "pca + logistic regression",
+    ]
 
 
-def test_learning_rate_is_the_best_on_validation_rows(result):
-    """And every seed uses it; ties go to the smaller rate."""
-    for record in result.records:
-        if record["stage"] == "test":
-            key = ("hidden_layer_sizes", "n_labels", "init", "activation")
-            grid = [
-                (r["error"], r["learning_rate"])
-                for r in result.records
-                if r["stage"] == "tune" and all(r[k] == record[k] for k in key)
-            ]
-            assert record["learning_rate"] == min(grid)[1]
-
-
-def test_summary_can_be_recomputed_from_the_file(result, tmp_path):
-    path = tmp_path / "results.json"
-    result.to_json(path)
-    content = json.loads(path.read_text())
-    rows = content["summary"]
-    assert len(rows) == 4
-    for row in rows:
-        errors = {}
-        for r in content["records"]:
-            same = r["hidden_layer_sizes"] == row["hidden_layer_sizes"]
-            if r["stage"] == "test" and same and r["n_labels"] == row["n_labels"]:
-                name = f"{r['init']} + {r['activation']}"
-                errors.setdefault(name, []).append(r["error"])
-        for name, figures in row["contenders"].items():
-            assert figures["mean"] == pytest.approx(np.mean(errors[name]))
-            assert figures["std"] == pytest.approx(np.std(errors[name], ddof=1))
-        others = {n: c for n, c in row["contenders"].items() if n[:3] != "dbn"}
-        best = min(others, key=lambda n: others[n]["validation_error"])
-        assert row["best_other"] == best
-        settings = content["settings"]
-        difference = paired_difference(
-            errors["dbn + logistic"],
-            errors[best],
-            test_train_ratio=settings["n_test"] / settings["n_train"],
-        )
-        assert row["mean"] == pytest.approx(difference.mean)
-        assert row["low"] == pytest.approx(difference.low)
-        assert row["p_holm"] >= row["p_value"]
-
-
-def test_json_round_trip(result, tmp_path):
-    path = tmp_path / "results.json"
-    result.to_json(path)
-    assert Comparison.from_json(path).table() == result.table()
-    path.write_text("[]")
-    with pytest.raises(ValueError, match="not a comparison of format 1"):
-        Comparison.from_json(path)
-    path.write_text("{")
-    with pytest.raises(ValueError, match="not a JSON file"):
-        Comparison.from_json(path)
+def test_each_seed_uses_the_value_that_is_best_on_its_validation_rows(result):
+    """Ties go to the smaller."""
+    for record in stage(result, "test"):
+        same = {key: record[key] for key in KEYS}
+        grid = [(r["error"], r["value"]) for r in stage(result, "tune", **same)]
+        assert record["value"] == min(grid)[1]
 
 
 def test_results_do_not_depend_on_the_number_of_processes(result, digits):
@@ -108,61 +78,208 @@ def test_results_do_not_depend_on_the_number_of_processes(result, digits):
     assert untimed(again.records) == untimed(result.records)
 
 
-def test_test_rows_are_never_trained_on(digits, monkeypatch):
-    """Rows of the fixed test split are marked; no fit may see the mark."""
-    X, y = digits
-    X_test = X[:50].copy()
-    X_test[:, 0] = 1.0
-    X = X.copy()
-    X[:, 0] = 0.0
-    seen = []
-
-    def spy(estimator):
-        fit = estimator.fit
-
-        def spying(self, X, *args, **options):
-            seen.append(X[:, 0].max())
-            return fit(self, X, *args, **options)
-
-        monkeypatch.setattr(estimator, "fit", spying)
-
-    spy(DBNClassifier)
-    spy(DBNTransformer)
-    toy = TOY | {"hidden_layer_sizes": [(8,)], "label_budgets": [40], "n_seeds": 2}
-    toy["n_updates"] = 100
-    result = compare_initializers(X, y, X_test=X_test, y_test=y[:50], **toy)
-    assert len(seen) > 10 and max(seen) == 0.0
-    assert result.settings["fixed_test_split"]
-    assert result.summary()[0]["method"] == "paired t"
+# The printed table, from the file alone.
 
 
-def test_data_outside_the_unit_interval_is_scaled_by_the_training_rows(digits):
-    X, y = digits
-    toy = TOY | {"hidden_layer_sizes": [(8,)], "label_budgets": [40], "n_seeds": 2}
-    plain = compare_initializers(X * 37.0 - 5.0, y, **toy)
-    assert all(np.isfinite(r["error"]) for r in plain.records)
+def t_tail(t, df):
+    """P(T > t) of Student's law, by Simpson's rule on u with T = tan(u) sqrt(df)."""
+    u = np.linspace(math.atan(abs(t) / math.sqrt(df)), math.pi / 2, 20_001)
+    c = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - math.log(math.pi) / 2
+    density = math.exp(c) * np.cos(u) ** (df - 1)
+    weights = np.ones(20_001)
+    weights[1:-1:2], weights[2:-1:2] = 4, 2
+    return float((weights * density).sum() * (u[1] - u[0]) / 3)
 
 
-def records(dbn, other, *, validation=(0.1, 0.2)):
-    """A comparison made by hand, with these test errors per seed."""
+def t_quantile(df):
+    """t with P(T > t) = 0.025."""
+    low, high = 0.0, 1000.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if t_tail(middle, df) > 0.025 else (low, middle)
+    return low
+
+
+def compare(a, b, settings):
+    """Mean difference, ends of its interval, p-value."""
+    d, n = a - b, len(a)
+    ratio = 0 if settings["fixed_test_split"] else settings["n_test"]
+    error = math.sqrt(d.var(ddof=1) * (1 / n + ratio / settings["n_train"]))
+    half, mean = t_quantile(n - 1) * error, d.mean()
+    if np.ptp(d) < 1e-12:
+        return mean, mean, mean, float(abs(mean) < 1e-12)
+    return mean, mean - half, mean + half, 2 * t_tail(mean / error, n - 1)
+
+
+def compare_spreads(a, b):
+    n, r = len(a), np.corrcoef(a + b, a - b)[0, 1]
+    return 2 * t_tail(r * math.sqrt((n - 2) / (1 - r**2)), n - 2)
+
+
+def corrected(p_values):
+    """Holm (1979), by its definition."""
+    p = np.array(p_values)
+    return [
+        min(1.0, max(q * (len(p) - (p < q).sum()) for q in p[p <= mine])) for mine in p
+    ]
+
+
+def recomputed(content):
+    """All numbers of the table, in their order, from settings and records."""
+    settings, groups, tuned = content["settings"], {}, {}
+    for record in content["records"]:
+        sizes = record["hidden_layer_sizes"]
+        cell = (tuple(sizes), record["n_labels"])
+        name = (record["init"], record["activation"], record["dropout"])
+        if record["stage"] == "test":
+            groups.setdefault(cell, {}).setdefault(name, []).append(record)
+        else:
+            grid = tuned.setdefault((cell, name, record["seed"]), [])
+            grid.append((record["error"], record["value"]))
+    lines, best, spreads, family = {}, {}, {}, {}
+    for cell, contenders in groups.items():
+        errors = {n: np.array([r["error"] for r in rs]) for n, rs in contenders.items()}
+        held = {}
+        for name, records in contenders.items():
+            grids = [min(tuned[cell, name, r["seed"]]) for r in records]
+            held[name] = np.mean([error for error, _ in grids])
+            usual = Counter(sorted(value for _, value in grids)).most_common(1)[0][0]
+            e = 100 * errors[name]
+            seconds = [
+                np.mean([r[key] for r in records])
+                for key in ("pretrain_seconds", "finetune_seconds")
+            ]
+            figures = [e.mean(), e.std(ddof=1), np.median(e), 100 * held[name], usual]
+            lines[cell, name] = figures, seconds
+            if name[0] != "dbn":
+                dbn = errors["dbn", "logistic", 0.0]
+                family[cell, name] = compare(dbn, errors[name], settings)
+        others = [n for n in errors if n[0] != "dbn" and n[1] != LOGISTIC]
+        best[cell] = min(others, key=held.get)
+        spreads[cell] = compare_spreads(dbn, errors[best[cell]])
+    lines_p = dict(zip(family, corrected([c[3] for c in family.values()]), strict=True))
+    primary = corrected([family[cell, best[cell]][3] for cell in groups])
+    spread_p = corrected([*spreads.values()])
+    numbers = []
+    for i, (cell, contenders) in enumerate(groups.items()):
+        for name in contenders:
+            figures, seconds = lines[cell, name]
+            numbers += figures
+            if (cell, name) in family:
+                numbers += [100 * v for v in family[cell, name][:3]]
+                numbers.append(lines_p[cell, name])
+            numbers += seconds
+        numbers += [100 * v for v in family[cell, best[cell]][:3]] + [primary[i]]
+        stds = [lines[cell, n][0][1] for n in (("dbn", "logistic", 0.0), best[cell])]
+        numbers += [*stds, spread_p[i]]
+    return numbers
+
+
+def printed(table):
+    """All numbers of a table's lines, without those of names and titles."""
+    numbers = []
+    for line in table.splitlines()[:-1]:
+        if "labels" not in line and "median" not in line:
+            line = re.sub(r"^  (.*(rows\)|seeds): |\S.*?(?=  ))", "", line)
+            line = line.replace("+- ", " ").replace("95 % interval", "")
+            numbers += re.findall(r"[-+]?\d+(?:\.\d+)?", line)
+    return numbers
+
+
+def test_the_table_is_recomputed_from_the_file_without_the_library(result, tmp_path):
+    path = tmp_path / "results.json"
+    result.to_json(path)
+    shown = printed(result.table())
+    expected = recomputed(json.loads(path.read_text()))
+    assert len(shown) == len(expected) > 2 * 5 * 10
+    for text, value in zip(shown, expected, strict=True):
+        places = len(text.partition(".")[2])
+        assert float(text) == pytest.approx(value, abs=0.501 * 10**-places), text
+
+
+def test_the_check_above_sees_a_changed_error(result, tmp_path):
+    path = tmp_path / "results.json"
+    result.to_json(path)
+    content = json.loads(path.read_text())
+    changed = next(r for r in content["records"] if r["stage"] == "test")
+    changed["error"] += 0.01
+    shown = [float(text) for text in printed(result.table())]
+    assert np.abs(np.array(shown) - recomputed(content)).max() > 0.1
+
+
+def test_json_round_trip(result, tmp_path):
+    path = tmp_path / "results.json"
+    result.to_json(path)
+    loaded = Comparison.from_json(path)
+    assert loaded.records == result.records
+    assert loaded.table() == result.table()
+    path.write_text("[]")
+    with pytest.raises(ValueError, match="not a comparison of format 2"):
+        Comparison.from_json(path)
+    path.write_text('{"format": 1, "settings": {}, "records": []}')
+    with pytest.raises(ValueError, match="format 2 but of format 1"):
+        Comparison.from_json(path)
+    path.write_text("{")
+    with pytest.raises(ValueError, match="not a JSON file"):
+        Comparison.from_json(path)
+
+
+def test_files_are_small_and_no_net_has_a_long_curve(digits, tmp_path):
+    long = SMALL | {"n_updates": 300, "learning_rates": [0.01]}
+    result = compare_initializers(*digits, **long)
+    curves = [r["loss_curve"] for r in stage(result, "test") if "loss_curve" in r]
+    assert len(curves) == 3 * 2  # nets and seeds
+    for curve in curves:
+        epochs = [epoch for epoch, _ in curve]
+        assert len(curve) == 50 and epochs == sorted({*epochs})
+        assert (epochs[0], epochs[-1]) == (1, 150)
+    epochs, losses = result.curves()["1 x 8, 40 labels"]["dbn + logistic"]
+    assert epochs.shape == (50,) and losses.shape == (2, 50)
+    assert (losses[:, -1] < losses[:, 0]).all()
+    result.to_json(tmp_path / "results.json")
+    assert (tmp_path / "results.json").stat().st_size < 40_000
+
+
+def test_frame(result, monkeypatch):
+    frame = result.to_frame()
+    assert len(frame) == len(result.records)
+    tests = frame[frame["stage"] == "test"]
+    means = tests.groupby(["cell", "contender"])["error"].mean()
+    errors = result.errors()["2 x 10, 60 labels"]["pca + logistic regression"]
+    name = "2 x 10, 60 labels", "pca + logistic regression"
+    assert means[name] == pytest.approx(errors.mean())
+    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
+    with pytest.raises(ImportError, match="pip install pandas"):
+        result.to_frame()
+
+
+# Words.
+
+
+def by_hand(dbn, other, *, validation=(0.1, 0.2), control=None):
+    """A comparison with these test errors per seed."""
     made = []
-    for init, errors, held in (("dbn", dbn, 0), ("xavier_uniform", other, 1)):
+    contenders = [("dbn", dbn, 0), ("xavier_uniform", other, 1)]
+    if control is not None:
+        contenders.append(("dbn-shuffled", control, 1))
+    for init, errors, held in contenders:
         base = {
             "hidden_layer_sizes": [5],
             "n_labels": 10,
             "init": init,
             "activation": "logistic",
-            "learning_rate": 0.1,
+            "dropout": 0.0,
+            "parameter": "learning_rate",
+            "value": 0.1,
             "pretrain_seconds": 0.0,
             "finetune_seconds": 0.0,
         }
-        made.append(base | {"stage": "tune", "seed": 0, "error": validation[held]})
-        made += [
-            base | {"stage": "test", "seed": seed, "error": error}
-            for seed, error in enumerate(errors)
-        ]
-    settings = {"dataset": "toy", "fixed_test_split": True, "seeds": [0, 1, 2]}
-    return Comparison(settings, made)
+        for seed, error in enumerate(errors):
+            record = base | {"seed": seed}
+            made.append(record | {"stage": "tune", "error": validation[held]})
+            made.append(record | {"stage": "test", "error": error})
+    settings = {"dataset": "toy", "fixed_test_split": True, "scoring": "accuracy"}
+    return Comparison(settings | {"n_train": 9, "n_test": 9}, made)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +291,179 @@ def records(dbn, other, *, validation=(0.1, 0.2)):
     ],
 )
 def test_verdict_says_what_the_numbers_say(dbn, other, words):
-    assert words in records(dbn, other).verdict()
+    assert words in by_hand(dbn, other).verdict()
+
+
+def test_verdict_names_controls_that_beat_the_dbn():
+    """They are never the best other start, however good."""
+    errors = [0.10, 0.11, 0.12], [0.20, 0.21, 0.23]
+    result = by_hand(*errors, control=[0.01, 0.02, 0.03])
+    assert "the best other start; of the controls, dbn-shuffled + lo" in (
+        result.verdict()
+    )
+    assert result.summary()[0]["best_other"] == "xavier_uniform + logistic"
+    result = by_hand(*errors, control=[0.30, 0.31, 0.32])
+    assert "controls" not in result.verdict()
+
+
+def test_what_is_not_whole_is_told(tmp_path):
+    good = by_hand([0.1, 0.2], [0.1, 0.3])
+    records, path = good.records, tmp_path / "results.json"
+    good.to_json(path)
+    assert Comparison.from_json(path).records == records
+    for broken, message in [
+        (records[:-1], "has not the same seeds"),
+        (records[:4], "has not the same seeds"),
+        ([r for r in records if r["stage"] == "test"], "has not the same seeds"),
+        ([r | {"seed": 0} for r in records], "has not the same seeds"),
+        ([r | {"loss_curve": [[1]]} for r in records], "loss_curve is"),
+        ([r for r in records if r["stage"] == "tune"], "it has no tests"),
+    ]:
+        content = json.loads(path.read_text()) | {"records": broken}
+        other = tmp_path / "broken.json"
+        other.write_text(json.dumps(content))
+        with pytest.raises(ValueError, match=message):
+            Comparison.from_json(other)
+
+
+# The protocol.
+
+
+def spied(monkeypatch, estimator, method):
+    """The first argument of every call of a method."""
+    calls, original = [], getattr(estimator, method)
+
+    @functools.wraps(original)
+    def spying(self, X, *args, **options):
+        calls.append(X)
+        return original(self, X, *args, **options)
+
+    monkeypatch.setattr(estimator, method, spying)
+    return calls
+
+
+def test_test_rows_are_never_trained_on_and_used_once(digits, monkeypatch):
+    """Rows of the fixed test split are marked; no fit may see the mark."""
+    X, y = digits
+    X_test, X = X[:50].copy(), X.copy()
+    X_test[:, 0], X[:, 0] = 1.0, 0.0
+    seen = [
+        spied(monkeypatch, estimator, "fit")
+        for estimator in (DBNClassifier, DBNTransformer)
+    ]
+    predicted = spied(monkeypatch, DBNClassifier, "predict")
+    result = compare_initializers(X, y, X_test=X_test, y_test=y[:50], **SMALL)
+    # Two seeds: pretrained once each, three contenders with two rates in five folds.
+    assert [len(calls) for calls in seen] == [2 * 3 * (2 * 5 + 1), 2]
+    assert max(rows[:, 0].max() for calls in seen for rows in calls) == 0.0
+    assert sum(rows[:, 0].max() == 1.0 for rows in predicted) == 2 * 3
+    assert result.settings["fixed_test_split"]
+    assert result.summary()[0]["method"] == "paired t"
+
+
+@pytest.mark.parametrize(("rows", "n"), [("all", 504), ("labelled", 40)])
+def test_rows_that_dbns_are_pretrained_on(digits, monkeypatch, rows, n):
+    calls = spied(monkeypatch, DBNTransformer, "fit")
+    compare_initializers(*digits, **SMALL, pretraining_rows=rows)
+    assert [len(X) for X in calls] == [n, n]
+
+
+def test_validation_rows_of_the_literature_are_not_in_the_label_budget(
+    digits, monkeypatch
+):
+    fitted = spied(monkeypatch, DBNClassifier, "fit")
+    predicted = spied(monkeypatch, DBNClassifier, "predict")
+    compare_initializers(*digits, **SMALL, tune="literature")
+    assert {len(X) for X in fitted} == {40}
+    held = [X for X in predicted if len(X) == 504 - 40]
+    assert len(held) == 2 * 3 * 2  # seeds, contenders, rates
+    for labelled in fitted:
+        own = {row.tobytes() for row in labelled}
+        assert any(not own & {row.tobytes() for row in X} for X in held)
+
+
+def test_strict_validation_uses_every_label_once(digits, monkeypatch):
+    predicted = spied(monkeypatch, DBNClassifier, "predict")
+    compare_initializers(*digits, **SMALL)
+    held = [X for X in predicted if len(X) == 8]
+    assert len(held) == 2 * 3 * 2 * 5  # seeds, contenders, rates, folds
+    for i in range(0, len(held), 5):
+        assert len({row.tobytes() for X in held[i : i + 5] for row in X}) == 40
+
+
+def test_above_1000_labels_one_fold_validates(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.random((1500, 3))
+    toy = SMALL | {"label_budgets": [1000, 1020], "learning_rates": [0.01]}
+    predicted = spied(monkeypatch, DBNClassifier, "predict")
+    compare_initializers(X, (X[:, 0] > 0.5).astype(int), **toy)
+    sizes = Counter(map(len, predicted))
+    assert (sizes[200], sizes[204]) == (2 * 3 * 5, 2 * 3)
+
+
+def test_equal_epochs_and_equal_multiply_adds(digits):
+    for equal in ("epochs", "multiply_adds"):
+        result = compare_initializers(*digits, **SMALL, equal=equal)
+        nets = [r for r in stage(result, "test") if r["activation"] != LOGISTIC]
+        dbn = next(r for r in nets if r["init"] == "dbn")
+        epoch = 40 * (3 * (64 * 8 + 8 * 4) - 64 * 8)
+        assert dbn["finetune_multiply_adds"] == 10 * epoch
+        # One epoch of 26 updates: 5 products of CD-1, and the features.
+        assert dbn["pretrain_multiply_adds"] == 504 * 64 * 8 * 6
+        for record in nets:
+            if equal == "multiply_adds" and record["init"] != "dbn":
+                whole = sum(dbn[f"{p}_multiply_adds"] for p in ("pretrain", "finetune"))
+                more = record["finetune_multiply_adds"] - whole
+                assert 0 <= more < epoch and record["pretrain_multiply_adds"] == 0
+            else:
+                assert record["finetune_multiply_adds"] == 10 * epoch
+
+
+def test_all_kinds_of_starts(digits):
+    inits = [("dbn", "relu"), ("orthogonal", "tanh"), ("lsuv", "logistic", "dropout")]
+    inits += [("dbn-resampled", "tanh"), ("dbn-shuffled", "logistic")]
+    inits += [("xavier_x4_uniform", "logistic")]
+    toy = SMALL | {"inits": inits, "learning_rates": [0.01]}
+    (row,) = compare_initializers(*digits, **toy).summary()
+    kinds = {name: c["kind"] for name, c in row["contenders"].items()}
+    assert kinds["dbn + relu"] == "dbn"
+    assert kinds["lsuv + logistic + dropout"] == "start"
+    assert kinds["dbn-shuffled + logistic"] == "control"
+    assert kinds["pca + logistic regression"] == "control"
+    assert kinds["he_normal + relu + dropout"] == "start"
+
+
+@pytest.mark.parametrize(
+    ("scoring", "title"),
+    [
+        ("balanced_accuracy", "test 1 - balanced_accuracy (%)"),
+        ("neg_log_loss", "test log_loss"),
+    ],
+)
+def test_other_scores(digits, scoring, title):
+    result = compare_initializers(*digits, **SMALL, scoring=scoring)
+    assert title in result.table()
+    errors = result.errors()["1 x 8, 40 labels"]["dbn + logistic"]
+    assert (errors > (0.7 if scoring == "neg_log_loss" else 0.0)).all()
+    display = ComparisonDisplay.from_results(result)
+    assert display.ax_.get_ylabel() == title
+    plt.close(display.figure_)
+
+
+def test_data_outside_the_unit_interval_is_scaled_by_the_training_rows(digits):
+    X, y = digits
+    plain = compare_initializers(X, y, **SMALL)
+    scaled = compare_initializers(X * 37.0 - 5.0, y, **SMALL)
+    assert scaled.settings["scaled"] and not plain.settings["scaled"]
+    found = [np.mean([r["error"] for r in stage(x, "test")]) for x in (plain, scaled)]
+    assert found[0] == pytest.approx(found[1], abs=0.1)
+
+
+def test_a_rate_at_which_training_diverges_loses_and_stops_nothing(digits):
+    rates = [1e30, 0.01]
+    result = compare_initializers(*digits, **SMALL | {"learning_rates": rates})
+    nets = [r for r in stage(result, "test") if r["parameter"] == "learning_rate"]
+    assert {r["value"] for r in nets} == {0.01}
 
 
 @pytest.mark.parametrize(
@@ -182,25 +471,113 @@ def test_verdict_says_what_the_numbers_say(dbn, other, words):
     [
         ({"label_budgets": [5]}, "label budget of 5 is not possible: 4 classes"),
         ({"label_budgets": [5000]}, "label budget of 5000 .* 504 training rows"),
+        ({"label_budgets": [502]}, "leaves 2 of 504 .*, fewer than there are classes"),
+        ({"label_budgets": [40, 40]}, "each of them once"),
+        ({"label_budgets": [500], "tune": "literature"}, "Choose at most 496"),
         ({"n_seeds": 1}, "n_seeds is 1; an interval needs at least 2"),
-        ({"inits": [("dbn", "logistic")]}, "at least one other start"),
+        ({"inits": [("dbn", "logistic")]}, None),  # against the control
         ({"inits": [("he_normal", "relu"), ("zeros", "tanh")]}, "'dbn' once"),
+        ({"inits": [("dbn", "logistic"), ("dbn", "tanh")]}, "'dbn' once"),
         ({"inits": [("dbn", "logistic"), ("cauchy", "relu")]}, "cauchy"),
+        ({"inits": [("dbn", "logistic"), ("lsuv", "relu", "drop")]}, "'drop'"),
+        ({"inits": [("dbn", "elu"), ("lsuv", "relu")]}, "cannot start layers"),
+        ({"inits": ["dbn", "xavier_uniform"]}, r"Give names: \(init, activation\)"),
+        ({"hidden_layer_sizes": []}, "hidden_layer_sizes is"),
+        ({"hidden_layer_sizes": [(0,)]}, "positive integers"),
+        ({"learning_rates": [-1.0]}, "one is -1.0"),
+        ({"n_updates": 0}, "n_updates must be a positive integer"),
+        ({"batch_size": 2.5}, "batch_size must be a positive integer"),
+        ({"tune": "test"}, r"tune='test' is not known; use one of \('strict'"),
+        ({"equal": "seconds"}, "equal='seconds'"),
+        ({"pretraining_rows": "test"}, "pretraining_rows='test'"),
+        ({"test_size": 1.5}, "test_size must be between 0 and 1"),
+        ({"scoring": "luck"}, "luck"),
+        ({"scoring": len}, "give the name of a scikit-learn scorer"),
     ],
 )
-def test_comparisons_that_cannot_be_made(digits, change, message):
+def test_comparisons_that_cannot_be_made(digits, change, message, monkeypatch):
+    work = spied(monkeypatch, DBNTransformer, "fit")
+    if message is None:
+        toy = SMALL | change | {"learning_rates": [0.01]}
+        compare_initializers(*digits, **toy)
+        assert work
+        return
     with pytest.raises(ValueError, match=message):
         compare_initializers(*digits, **TOY | change)
+    assert not work  # said before anything is trained
+
+
+def damaged(X, y, **change):
+    X, y = X.copy(), y.astype(object)
+    X[3, 2] = change.get("x", X[3, 2])
+    y[5] = change.get("label", y[5])
+    return X, y
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        (lambda X, y: damaged(X, y, x=np.nan), {}, "1 values that are missing or inf"),
+        (lambda X, y: damaged(X, y, x=np.inf), {}, "1 values that are missing or inf"),
+        (lambda X, y: damaged(X, y, label=None), {}, "has 1 missing labels"),
+        (lambda X, y: damaged(X, y, label=np.nan), {}, "has 1 missing labels"),
+        (lambda X, y: (X, y + 0.5), {}, "continuous"),
+        (lambda X, y: (X[:-1], y), {}, "inconsistent numbers of samples"),
+        (lambda X, y: (X, np.zeros(len(y))), {}, "y has 1 classes"),
+        (lambda X, y: (X, np.append(y[:-1], 9)), {}, "the smallest of 1 rows"),
+        (lambda X, y: (X, y), {"X_test": np.eye(64)}, "go together"),
+        (
+            lambda X, y: (X, y),
+            {"X_test": np.eye(5), "y_test": np.arange(5) % 4},
+            "X_test has 5 features, X has 64",
+        ),
+        (
+            lambda X, y: (X, y),
+            {"X_test": np.eye(64), "y_test": np.arange(64)},
+            "y_test holds labels that y does not",
+        ),
+        (
+            lambda X, y: (X, y),
+            {"X_test": np.full((4, 64), np.nan), "y_test": np.arange(4)},
+            "X_test of data set 'data' has 256 values",
+        ),
+    ],
+)
+def test_data_that_cannot_be_used(digits, data, options, message):
+    with pytest.raises(ValueError, match=message):
+        compare_initializers(*data(*digits), **SMALL, **options)
+
+
+def test_a_rare_class_needs_a_larger_budget(digits):
+    X, y = digits
+    y = np.where(np.arange(len(y)) < 10, 9, y)
+    with pytest.raises(ValueError, match="holds 0 of one class, which is rare"):
+        compare_initializers(X, y, **SMALL)
+
+
+def test_labels_may_be_words(digits):
+    X, y = digits
+    words = np.array(["a", "b", "c", "d"])[y]
+    plain, named = (compare_initializers(X, t, **SMALL) for t in (y, words))
+    assert untimed(named.records) == untimed(plain.records)
+
+
+def test_rows_without_labels_are_refused():
+    with pytest.raises(ValueError, match="Data set 'mine' has no labels"):
+        compare_initializers(np.eye(3), None, name="mine")
+
+
+# The picture.
 
 
 def test_display_shows_every_seed(result):
     display = ComparisonDisplay.from_results(result)
     points = [line for line in display.ax_.lines if line.get_linestyle() == "None"]
-    assert len(points) == 4 * 4  # cells, contenders
-    errors = result.errors()["1 x 12, 40 labels"]["dbn + logistic"]
+    assert len(points) == 2 * 5  # settings, contenders
+    errors = result.errors()["2 x 10, 40 labels"]["dbn + logistic"]
     np.testing.assert_allclose(points[0].get_ydata(), 100 * errors)
     labels = [t.get_text() for t in display.ax_.get_legend().get_texts()]
-    assert "he_normal + relu" in labels
+    assert "he_normal + relu + dropout" in labels
     plt.close(display.figure_)
     _, ax = plt.subplots()
     assert ComparisonDisplay.from_results(result, ax=ax).ax_ is ax
@@ -211,8 +588,3 @@ def test_missing_matplotlib_names_the_extra(result, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"pip install 'dbn-pretraining\[plots\]'"):
         ComparisonDisplay.from_results(result)
-
-
-def test_rows_without_labels_are_refused_and_sparse_rows_accepted():
-    with pytest.raises(ValueError, match="Data set 'mine' has no labels"):
-        compare_initializers(np.eye(3), None, name="mine")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from dbn.evaluation import holm, paired_difference
+from dbn.evaluation import holm, paired_difference, paired_spread
 
 
 def test_paired_t_is_scipys():
@@ -52,10 +52,46 @@ def test_equal_differences_have_no_width():
     assert (shifted.low, shifted.high, shifted.p_value) == (1.0, 1.0, 0.0)
 
 
+def test_differences_that_are_equal_but_for_rounding_have_no_width():
+    """Of errors that are multiples of 1 / 540, say."""
+    a, b = np.array([40, 31, 62, 55]) / 540, np.array([37, 28, 59, 52]) / 540
+    assert np.ptp(a - b) > 0.0
+    result = paired_difference(a, b)
+    assert result.low == result.high and result.p_value == 0.0
+    many = paired_difference(np.tile(a, 5), np.tile(b, 5))
+    assert many.method == "constant"
+
+
+@pytest.mark.parametrize("compare", [paired_difference, paired_spread])
 @pytest.mark.parametrize("a", [[1.0], [], [1.0, 2.0, 3.0]])
-def test_too_few_or_unpaired(a):
+def test_too_few_or_unpaired(a, compare):
     with pytest.raises(ValueError, match="two samples of the same length, at least 2"):
-        paired_difference(a, [1.0, 2.0] if len(a) == 3 else a)
+        compare(a, [1.0, 2.0] if len(a) == 3 else a)
+
+
+def test_pitman_morgan_by_its_formula():
+    """Morgan (1939): t from the ratio of variances F and the correlation r."""
+    a, b = np.random.default_rng(0).normal(size=(2, 9)) * [[1.0], [2.5]]
+    F, r = a.var(ddof=1) / b.var(ddof=1), np.corrcoef(a, b)[0, 1]
+    t = (F - 1) * np.sqrt(7) / (2 * np.sqrt(F * (1 - r**2)))
+    result = paired_spread(a, b)
+    assert result.p_value == pytest.approx(2 * stats.t(7).sf(abs(t)))
+    assert result.std_b == pytest.approx(b.std(ddof=1))
+    assert paired_spread(b, a).p_value == pytest.approx(result.p_value)
+
+
+def test_equal_variances_are_rejected_as_often_as_the_level_says():
+    """Of samples that hang together, as those of the same seeds do."""
+    rng = np.random.default_rng(0)
+    common, own = rng.normal(size=(1000, 1, 8)), rng.normal(size=(1000, 2, 8))
+    p = np.array([paired_spread(*pair).p_value for pair in common + own])
+    assert np.mean(p < 0.05) == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / 1000))
+
+
+@pytest.mark.parametrize("b", [[0.3, 0.2, 0.1], [0.2, 0.3, 0.4], [0.1, 0.2, 0.3]])
+def test_spreads_that_cannot_differ(b):
+    assert paired_spread([0.1, 0.2, 0.3], b).p_value == 1.0
+    assert paired_spread([0.1, 0.2], b[:2]).p_value == 1.0
 
 
 def test_holm_by_hand():

@@ -1,0 +1,222 @@
+"""Whether data and settings make a comparison: said before anything is trained."""
+
+import hashlib
+import math
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.metrics import get_scorer
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from ..backend.array import dense
+from ..estimators.base import check_layer_sizes
+
+_CHOICES = {
+    "tune": ("strict", "literature"),
+    "equal": ("epochs", "multiply_adds"),
+    "pretraining_rows": ("all", "labelled"),
+}
+
+
+class Data(NamedTuple):
+    """Rows and their labels as integers from 0; test rows, or None."""
+
+    X: np.ndarray
+    y: np.ndarray
+    X_test: np.ndarray | None
+    y_test: np.ndarray | None
+
+
+def read_data(X, y, X_test, y_test, name):
+    """Check rows and labels; return them as `Data`, in single precision.
+
+    Parameters
+    ----------
+    X, y, X_test, y_test
+        As in `compare_initializers`.
+    name : str
+        Of the data set, for messages.
+
+    Raises
+    ------
+    ValueError
+        If there are no labels, values are missing or infinite, sizes do not fit, or
+        test rows have labels that no training row has.
+
+    Examples
+    --------
+    >>> read_data([[0], [1], [2], [3]], ["b", "b", "a", "a"], None, None, "letters").y
+    array([1, 1, 0, 0])
+    """
+    if y is None:
+        raise ValueError(
+            f"Data set {name!r} has no labels; the comparison needs y. To compare "
+            "density models without labels, use RBMTransformer.score."
+        )
+    X, y = _rows(X, "X", name), _labels(y, "y", name)
+    check_consistent_length(X, y)
+    check_classification_targets(y)
+    if (X_test is None) != (y_test is None):
+        raise ValueError("X_test and y_test go together; one of them is None.")
+    classes, codes = np.unique(y, return_inverse=True)
+    counts = np.bincount(codes)
+    if len(classes) < 2 or counts.min() < 2:
+        raise ValueError(
+            f"y has {len(classes)} classes, the smallest of {counts.min()} rows; the "
+            "comparison needs 2 classes or more, of 2 rows or more each."
+        )
+    if X_test is None:
+        return Data(X, codes, None, None)
+    X_test, y_test = _rows(X_test, "X_test", name), _labels(y_test, "y_test", name)
+    check_consistent_length(X_test, y_test)
+    if X_test.shape[1] != X.shape[1]:
+        raise ValueError(
+            f"X_test has {X_test.shape[1]} features, X has {X.shape[1]}. Use the same."
+        )
+    unknown = [*set(y_test.tolist()).difference(classes.tolist())]
+    if unknown:
+        raise ValueError(
+            f"y_test holds labels that y does not, {unknown[:3]!r:.80}. Leave these "
+            "rows out."
+        )
+    return Data(X, codes, X_test, np.searchsorted(classes, y_test))
+
+
+def _rows(X, what, name):
+    X = check_array(dense(X), dtype=np.float32, ensure_all_finite=False, order="C")
+    bad = ~np.isfinite(X)
+    if bad.any():
+        raise ValueError(
+            f"{what} of data set {name!r} has {int(bad.sum())} values that are missing "
+            f"or infinite, in {int(bad.any(axis=1).sum())} rows. Fill them "
+            "(sklearn.impute.SimpleImputer) or leave those rows out."
+        )
+    return X
+
+
+def _labels(y, what, name):
+    y = column_or_1d(y)
+    missing = sum(label is None or label != label for label in y.tolist())
+    if missing:
+        raise ValueError(
+            f"{what} of data set {name!r} has {missing} missing labels. Leave those "
+            "rows out: the comparison draws its own labelled rows."
+        )
+    return y
+
+
+def fingerprint(data):
+    """SHA-256 of all rows and labels, to tell one data set from another.
+
+    Parameters
+    ----------
+    data : Data
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> data = read_data([[0], [1], [2], [3]], [0, 0, 1, 1], None, None, "numbers")
+    >>> len(fingerprint(data))
+    64
+    """
+    digest = hashlib.sha256()
+    for array in data:
+        if array is not None:
+            digest.update(repr([array.shape, array.dtype.str]).encode())
+            digest.update(np.ascontiguousarray(array).view(np.uint8).reshape(-1))
+    return digest.hexdigest()
+
+
+def check_study(study):
+    """Raise a ValueError unless these settings make a comparison.
+
+    Parameters
+    ----------
+    study : Study
+    """
+    for name, accepted in _CHOICES.items():
+        if getattr(study, name) not in accepted:
+            raise ValueError(
+                f"{name}={getattr(study, name)!r} is not known; use one of {accepted}."
+            )
+    starts = [init for init, _, _ in study.contenders]
+    others = [init for init in starts if not init.startswith("dbn")]
+    if starts.count("dbn") != 1 or not others:
+        raise ValueError(
+            f"inits has the starts {starts}; it needs 'dbn' once and at least one "
+            "other start that is not made from a DBN."
+        )
+    if len(study.seeds) < 2:
+        raise ValueError(
+            f"n_seeds is {len(study.seeds)}; an interval needs at least 2, and 5 or "
+            "more to be of use."
+        )
+    for sizes in study.hidden_layer_sizes:
+        check_layer_sizes(sizes)
+    for name in ("n_updates", "pretrain_updates", "batch_size"):
+        value = getattr(study, name)
+        if not isinstance(value, Integral) or value < 1:
+            raise ValueError(f"{name} must be a positive integer; it is {value!r}.")
+    for rate in study.learning_rates:
+        if not isinstance(rate, Real) or not 0 < rate < math.inf:
+            raise ValueError(f"Learning rates must be positive; one is {rate!r}.")
+    lists = ("contenders", "hidden_layer_sizes", "label_budgets", "learning_rates")
+    for name in lists:
+        values = getattr(study, name)
+        if not values or len({*values}) < len(values):
+            raise ValueError(
+                f"{name.replace('contenders', 'inits')} is {[*values]}; give one or "
+                "more, each of them once."
+            )
+    if not isinstance(study.scoring, str):
+        raise ValueError(
+            f"scoring is {study.scoring!r}; give the name of a scikit-learn scorer."
+        )
+    get_scorer(study.scoring)
+
+
+def check_labels(study, y):
+    """Raise a ValueError unless every seed's labelled rows can be drawn and used.
+
+    Parameters
+    ----------
+    study : Study
+    y : ndarray of shape (n_samples,)
+        Labels as integers from 0.
+    """
+    least = 2 * study.n_classes
+    for budget in study.label_budgets:
+        left = study.n_train - budget
+        if not least <= budget or left < 0:
+            raise ValueError(
+                f"A label budget of {budget} is not possible: {study.n_classes} "
+                "classes need 2 labels each to cross-validate, and there are "
+                f"{study.n_train} training rows. Choose label budgets from {least} to "
+                f"{study.n_train}."
+            )
+        if study.tune == "literature" and left < least:
+            raise ValueError(
+                "tune='literature' takes its validation rows from outside the label "
+                f"budget; {budget} labels leave {left} of {study.n_train} training "
+                f"rows. Choose at most {study.n_train - least}, or tune='strict'."
+            )
+        if 0 < left < study.n_classes:
+            raise ValueError(
+                f"A label budget of {budget} leaves {left} of {study.n_train} training "
+                f"rows, fewer than there are classes. Choose {study.n_train}, or at "
+                f"most {study.n_train - study.n_classes}."
+            )
+        for seed in study.seeds:
+            labelled = study.labelled(study.split(y, seed)[0], y, budget, seed)
+            fewest = np.bincount(y[labelled], minlength=study.n_classes).min()
+            if fewest < 2:
+                raise ValueError(
+                    f"A label budget of {budget} holds {fewest} of one class, which is "
+                    "rare; cross-validation needs 2. Choose a larger budget, or leave "
+                    "the class out."
+                )

@@ -1,0 +1,168 @@
+"""Names and parts of a comparison: contenders, settings, records."""
+
+# What a control is that has no net: a linear classifier on features.
+LOGISTIC = "logistic regression"
+# Probability that a hidden unit is dropped in a contender with "dropout": Srivastava et
+# al. (2014).
+DROPOUT = 0.5
+
+
+def contender_name(record):
+    """How a contender is written: 'he_normal + relu', with '+ dropout' where it has it.
+
+    Examples
+    --------
+    >>> contender_name({"init": "he_normal", "activation": "relu", "dropout": 0.5})
+    'he_normal + relu + dropout'
+    """
+    dropout = ["dropout"] if record["dropout"] else []
+    return " + ".join([record["init"], record["activation"], *dropout])
+
+
+def cell_name(record):
+    """How a setting of network and label budget is written: '2 x 128, 100 labels'.
+
+    Examples
+    --------
+    >>> cell_name({"hidden_layer_sizes": [128, 128], "n_labels": 100})
+    '2 x 128, 100 labels'
+    """
+    sizes = record["hidden_layer_sizes"]
+    net = "-".join(str(n) for n in sizes)
+    if len(set(sizes)) == 1:
+        net = f"{len(sizes)} x {sizes[0]}"
+    return f"{net}, {record['n_labels']} labels"
+
+
+def kind_of(record):
+    """What a contender is: the 'dbn', another 'start' of the net, or a 'control'.
+
+    The DBN is measured against the best other start. Controls are what has no net, or
+    keeps no more of a DBN than the size of its weights.
+
+    Examples
+    --------
+    >>> kind_of({"init": "dbn-shuffled", "activation": "logistic"})
+    'control'
+    """
+    if record["activation"] == LOGISTIC or record["init"].startswith("dbn-"):
+        return "control"
+    return "dbn" if record["init"] == "dbn" else "start"
+
+
+def measure(settings):
+    """What the errors of a comparison are: title of an axis, factor, unit.
+
+    Examples
+    --------
+    >>> measure({"scoring": "accuracy"})
+    ('error (%)', 100.0, ' points')
+    """
+    scoring = settings["scoring"]
+    if scoring.startswith("neg_"):
+        return scoring.removeprefix("neg_"), 1.0, ""
+    title = "error" if scoring == "accuracy" else f"1 - {scoring}"
+    return f"{title} (%)", 100.0, " points"
+
+
+def key_of(record):
+    """Setting, contender and seed: what one learning rate is chosen for.
+
+    Examples
+    --------
+    >>> key_of({"hidden_layer_sizes": [5], "n_labels": 10, "init": "he_normal",
+    ...         "activation": "relu", "dropout": 0.0, "seed": 3})
+    ('1 x 5, 10 labels', 'he_normal + relu', 3)
+    """
+    return cell_name(record), contender_name(record), record["seed"]
+
+
+def chosen(tuning):
+    """The tuning record with the lowest error, for each setting, contender and seed.
+
+    By `key_of`. Ties go to the smaller learning rate, or the smaller C.
+
+    Examples
+    --------
+    >>> base = {"hidden_layer_sizes": [5], "n_labels": 10, "init": "he_normal",
+    ...         "activation": "relu", "dropout": 0.0, "seed": 0, "error": 0.2}
+    >>> found = chosen([base | {"value": 0.01}, base | {"value": 0.003}])
+    >>> [record["value"] for record in found.values()]
+    [0.003]
+    """
+    best = {}
+    for record in tuning:
+        key = key_of(record)
+        rank = record["error"], record["value"]
+        if key not in best or rank < (best[key]["error"], best[key]["value"]):
+            best[key] = record
+    return best
+
+
+def _is_text(value):
+    return isinstance(value, str)
+
+
+def _is_count(value):
+    return type(value) is int and 0 < value < 2**53
+
+
+def _is_amount(value, most=1e300):
+    return type(value) in (int, float) and 0 <= value <= most
+
+
+def _is_curve(value):
+    """None, or pairs of an epoch and its loss."""
+    return value is None or (
+        isinstance(value, list)
+        and all(isinstance(point, list) and len(point) == 2 for point in value)
+        and all(_is_count(epoch) and _is_amount(loss) for epoch, loss in value)
+    )
+
+
+SETTINGS = {
+    "dataset": _is_text,
+    "scoring": _is_text,
+    "fixed_test_split": lambda value: isinstance(value, bool),
+    **dict.fromkeys(["n_train", "n_test"], _is_count),
+}
+RECORD = {
+    "stage": lambda value: value in ("tune", "test"),
+    "hidden_layer_sizes": lambda value: (
+        isinstance(value, list) and value and all(map(_is_count, value))
+    ),
+    "n_labels": _is_count,
+    **dict.fromkeys(["init", "activation", "parameter"], _is_text),
+    "dropout": lambda value: _is_amount(value, most=1),
+    "seed": lambda value: (value == 0 and type(value) is int) or _is_count(value),
+    "value": _is_amount,
+    # Log-losses go above 1; no score of anything is near a million.
+    "error": lambda value: _is_amount(value, most=1e6),
+    **dict.fromkeys(["pretrain_seconds", "finetune_seconds"], _is_amount),
+    **dict.fromkeys(
+        ["pretrain_multiply_adds", "finetune_multiply_adds"],
+        lambda value: value is None or _is_amount(value),
+    ),
+    "loss_curve": _is_curve,
+}
+
+
+def check_fields(values, accepted):
+    """Raise a ValueError unless every field of a dict holds what it may.
+
+    Parameters
+    ----------
+    values : object
+        From a file.
+    accepted : dict of str to callable
+        `SETTINGS` or `RECORD`.
+
+    Examples
+    --------
+    >>> check_fields({"n_train": 5}, {"n_train": lambda value: value > 0})
+    """
+    if not isinstance(values, dict):
+        raise ValueError(f"{values!r:.80} is no dict")
+    for key, accepts in accepted.items():
+        if not accepts(values.get(key)):
+            raise ValueError(f"{key} is {values.get(key)!r:.80}")

@@ -1,0 +1,248 @@
+"""The work of one cell of a comparison: rows, fits, errors."""
+
+import time
+from contextlib import contextmanager, suppress
+from functools import cache
+from threading import Lock
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from threadpoolctl import ThreadpoolController
+
+from ..estimators import DBNClassifier, DBNTransformer, RBMTransformer
+from ..feedforward import get_activation
+from ..training import Adam, Pretrained
+from ..training.pretraining import matching_units
+from .contenders import LOGISTIC
+from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS
+
+# Points of a learning curve in a record.
+MAX_POINTS = 50
+
+
+@cache
+def _thread_pools():
+    """The thread pools of this process; to look for them takes 40 ms."""
+    return ThreadpoolController()
+
+
+class _OneThread:
+    """Context of one BLAS thread, which many threads of a process may share.
+
+    The number of BLAS threads belongs to the process: the first who comes sets it to
+    one, the last who leaves sets it back.
+    """
+
+    def __init__(self):
+        self.lock, self.inside, self.limiter = Lock(), 0, None
+
+    def __enter__(self):
+        with self.lock:
+            if self.inside == 0:
+                self.limiter = _thread_pools().limit(limits=1)
+                self.limiter.__enter__()
+            self.inside += 1
+
+    def __exit__(self, *error):
+        with self.lock:
+            self.inside -= 1
+            if self.inside == 0:
+                self.limiter.__exit__(*error)
+
+
+_one_thread = _OneThread()
+
+
+def run_cell(cell, study, stack, X, y, X_test, y_test):
+    """Do the work of a cell, on one BLAS thread wherever it runs.
+
+    Parameters
+    ----------
+    cell : Cell
+    study : Study
+    stack : tuple of (dict, DBNTransformer) or None
+        What `run_cell` returned for ``study.stack_of(cell)``.
+    X, y, X_test, y_test : ndarray or None
+        `Data`, an argument each: so joblib maps large ones into the memory of all
+        workers, and dask sends them once.
+
+    Returns
+    -------
+    cell : Cell
+    result : dict or tuple
+        The record; for a DBN to pretrain ``(record, DBNTransformer)``.
+    seconds : float
+        That all of it took.
+    """
+    with _one_thread:
+        start = time.perf_counter()
+        rows = _Rows(cell, study, X, y, X_test, y_test)
+        if cell.stage == "pretrain":
+            result = _pretrain(cell, study, rows)
+        else:
+            result = _finetune(cell, study, stack, rows)
+    return cell, result, time.perf_counter() - start
+
+
+class _Rows:
+    """The rows of a seed: copies only of those that are asked for."""
+
+    def __init__(self, cell, study, X, y, X_test, y_test):
+        self.X, self.y, self.seed = X, y, cell.seed
+        self.train, test = study.split(y, cell.seed)
+        self.all_train = study.fixed_test_split
+        self.scaler = None
+        if study.scaled:
+            self.scaler = MinMaxScaler(clip=True).fit(self._take(self.train))
+        self.labelled = self.train
+        if cell.n_labels is not None:
+            args = self.train, y, cell.n_labels, cell.seed
+            self.labelled = study.labelled(*args)
+        self._test = (X_test, y_test) if test is None else test
+
+    def _take(self, rows):
+        """Rows of X as they are; all of them, which may be many, without a copy."""
+        whole = self.all_train and len(rows) == len(self.X)
+        return self.X if whole else self.X[rows]
+
+    def _scaled(self, X):
+        return X if self.scaler is None else self.scaler.transform(X)
+
+    def inputs(self, rows):
+        """The given rows of X, in [0, 1]."""
+        return self._scaled(self._take(rows))
+
+    def pair(self, rows):
+        """The given rows of X, and their labels."""
+        return self.inputs(rows), self.y[rows]
+
+    def test(self):
+        """The test rows and their labels."""
+        if isinstance(self._test, tuple):
+            X, y = self._test
+            return self._scaled(X), y
+        return self.pair(self._test)
+
+    def folds(self, tune):
+        """Pairs of indices, to train on and to validate on."""
+        rows, y = self.labelled, self.y
+        if tune == "literature":
+            rest = np.setdiff1d(self.train, rows)
+            rest = np.random.default_rng(self.seed).permutation(rest)
+            return [(rows, rest[:MAX_VALIDATION_ROWS])]
+        n_splits = int(min(N_FOLDS, np.unique(y[rows], return_counts=True)[1].min()))
+        splitter = StratifiedKFold(n_splits, shuffle=True, random_state=self.seed)
+        folds = [(rows[a], rows[b]) for a, b in splitter.split(rows, y[rows])]
+        return folds if len(rows) <= FULL_CROSS_VALIDATION else folds[:1]
+
+
+def _pretrain(cell, study, rows):
+    chosen = rows.labelled if study.pretraining_rows == "labelled" else rows.train
+    n_rows = len(chosen)
+    rbm = RBMTransformer(
+        hidden=matching_units(get_activation(cell.activation)),
+        batch_size=study.batch_size,
+        max_iter=study.pretraining_epochs(n_rows),
+    )
+    sizes = cell.hidden_layer_sizes
+    dbn = DBNTransformer(sizes, rbm=rbm, random_state=cell.seed)
+    with _timed() as seconds:
+        dbn.fit(rows.inputs(chosen))
+    record = {
+        "pretrain_seconds": seconds[0],
+        "pretrain_multiply_adds": study.pretraining_cost(cell, n_rows),
+    }
+    return record, dbn
+
+
+def _finetune(cell, study, stack, rows):
+    """The record of a candidate or of a final net."""
+    cost, start = stack or ({"pretrain_seconds": 0.0, "pretrain_multiply_adds": 0}, 0)
+    if cell.init == "pca":
+        start, cost = _principal_components(cell, study, rows)
+    if cell.stage == "tune":
+        parts = [(rows.pair(a), rows.pair(b)) for a, b in rows.folds(study.tune)]
+    else:
+        parts = [(rows.pair(rows.labelled), rows.test())]
+    scorer, best = get_scorer(study.scoring), not study.scoring.startswith("neg_")
+    loss, n_held, multiply_adds = 0.0, 0, 0
+    seconds = [0.0]
+    for (X, y), (X_held, y_held) in parts:
+        model = _model(cell, study, start, len(y))
+        with _timed(seconds), suppress(FloatingPointError):
+            model.fit(X, y)  # what diverges is scored as it was before
+        loss += len(y_held) * (float(best) - float(scorer(model, X_held, y_held)))
+        n_held += len(y_held)
+        if cell.activation == LOGISTIC:
+            multiply_adds = None
+        else:
+            multiply_adds += study.finetuning_cost(cell, len(y)) * model.n_iter_
+    described = {k: v for k, v in cell.describe().items() if k != "value"}
+    record = {
+        **described,
+        "parameter": cell.parameter,
+        "value": cell.value,
+        # Without rounding errors, so that equal numbers of wrong rows are ties.
+        "error": max(round(loss / n_held, 12), 0.0),
+        **cost,
+        "finetune_seconds": seconds[0],
+        "finetune_multiply_adds": multiply_adds,
+    }
+    if cell.stage == "test" and cell.activation != LOGISTIC:
+        record["loss_curve"] = _curve(model.loss_curve_)
+    return record
+
+
+def _principal_components(cell, study, rows):
+    """As many of the pretraining rows as the net's top layer has units, or there are.
+
+    Of the rows and features, whichever are fewer.
+    """
+    chosen = rows.labelled if study.pretraining_rows == "labelled" else rows.train
+    X = rows.inputs(chosen)
+    pca = PCA(min(cell.hidden_layer_sizes[-1], *X.shape), random_state=cell.seed)
+    with _timed() as seconds:
+        pca.fit(X)
+    return pca, {"pretrain_seconds": seconds[0], "pretrain_multiply_adds": None}
+
+
+def _model(cell, study, start, n_rows):
+    """The contender, not yet fitted; `start` is its DBN or PCA."""
+    if cell.activation == LOGISTIC:
+        classifier = LogisticRegression(C=cell.value, max_iter=1000)
+        return make_pipeline(FrozenEstimator(start), classifier)
+    dbn = cell.init.startswith("dbn")
+    return DBNClassifier(
+        cell.hidden_layer_sizes,
+        init=Pretrained(start.dbn_, cell.init) if dbn else cell.init,
+        activation=cell.activation,
+        dropout=cell.dropout,
+        optimizer=Adam(cell.value),
+        batch_size=study.batch_size,
+        max_iter=study.epochs(cell, n_rows),
+        random_state=cell.seed,
+    )
+
+
+def _curve(losses):
+    """Up to 50 of the epochs, from 1, and their losses."""
+    n_points = min(len(losses), MAX_POINTS)
+    epochs = np.linspace(1, len(losses), n_points).round().astype(int).tolist()
+    return [[epoch, float(f"{losses[epoch - 1]:.5g}")] for epoch in epochs]
+
+
+@contextmanager
+def _timed(seconds=None):
+    """Adds the seconds inside to the one entry of a list."""
+    seconds = [0.0] if seconds is None else seconds
+    start = time.perf_counter()
+    try:
+        yield seconds
+    finally:
+        seconds[0] += time.perf_counter() - start

@@ -1,0 +1,154 @@
+"""Finished cells of a comparison on the disk, so that a study goes on after a stop."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from ..backend.archive import replacing
+from ..backend.packing import parse_json
+from ..estimators import load_model, save_model
+from .contenders import RECORD, check_fields
+
+_FORMAT, _VERSION = "dbn study", 1
+_COSTS = {key: RECORD[key] for key in ("pretrain_seconds", "pretrain_multiply_adds")}
+
+
+class Journal:
+    """The finished cells of one study in a folder, a file each.
+
+    Each file is written beside its place and renamed, at once when its cell is
+    finished. A file that is damaged or not whole counts as none.
+
+    Parameters
+    ----------
+    folder : path or None
+        Made if it does not exist. None keeps nothing.
+    settings : dict
+        Of the study, plain data. What a folder holds is used only for equal settings;
+        numbers of seeds may differ.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds another study, or one of another version of dbn.
+    OSError
+        If it cannot be made or written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from dbn.evaluation.protocol import Cell
+    >>> cell = Cell("pretrain", (5,), 0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     journal = Journal(folder, {"batch_size": 20})
+    ...     journal.load(cell) is None
+    True
+    """
+
+    def __init__(self, folder, settings):
+        self.folder = None if folder is None else Path(folder)
+        if self.folder is None:
+            return
+        from .. import __version__
+
+        own = json.loads(json.dumps(settings))
+        own = {k: v for k, v in own.items() if k != "seeds"}
+        self._header = {"format": _FORMAT, "version": _VERSION, "dbn": __version__}
+        self._header |= {"settings": own, "finished": False}
+        about = self.folder / "study.json"
+        try:
+            (self.folder / "cells").mkdir(parents=True, exist_ok=True)
+            found = _read(about)
+            self._refuse_another(found)
+            self._write(about, self._header)
+        except OSError as error:
+            raise type(error)(
+                error.errno,
+                f"The folder {self.folder} cannot be used for a study "
+                f"({error.strerror}). Give one that can be written",
+            ) from error
+
+    def _refuse_another(self, found):
+        kept = [*(self.folder / "cells").glob("*.json")]
+        if found is None and not kept:
+            return
+        found = found or {}
+        theirs = {k: found.get(k) for k in ("format", "version", "dbn")}
+        theirs |= found["settings"] if isinstance(found.get("settings"), dict) else {}
+        own = {k: self._header[k] for k in theirs.keys() & self._header.keys()}
+        own |= self._header["settings"]
+        for key in [*theirs, *own]:
+            if theirs.get(key) != own.get(key):
+                raise ValueError(
+                    f"The folder {self.folder} holds another study: {key} is "
+                    f"{theirs.get(key)!r:.80} there and {own.get(key)!r:.80} here. "
+                    "Give another folder, or the settings and data of that study."
+                )
+
+    def load(self, cell):
+        """What `run_cell` returned for a cell, or None if it is not there."""
+        if self.folder is None:
+            return None
+        path = self._path(cell)
+        content = _read(path)
+        try:
+            if content is None or content["cell"] != cell.describe():
+                return None
+            record = content["record"]
+            check_fields(record, _COSTS if cell.stage == "pretrain" else RECORD)
+            if cell.stage != "pretrain":
+                return record
+            return record, load_model(path.with_suffix(".dbn"))
+        except (ValueError, KeyError, OSError):
+            return None
+
+    def save(self, cell, result):
+        """Keep what `run_cell` returned for a cell."""
+        if self.folder is None:
+            return
+        path, record = self._path(cell), result
+        if cell.stage == "pretrain":
+            record, dbn = result
+            save_model(dbn, path.with_suffix(".dbn"))
+        self._write(path, {"cell": cell.describe(), "record": record})
+
+    def finish(self):
+        """Note that the study is complete."""
+        if self.folder is not None:
+            self._write(self.folder / "study.json", self._header | {"finished": True})
+
+    def _path(self, cell):
+        digest = hashlib.sha256(json.dumps(cell.describe()).encode()).hexdigest()
+        return self.folder / "cells" / f"{cell.stage}-{cell.seed}-{digest[:16]}.json"
+
+    def _write(self, path, content):
+        with replacing(path) as file:
+            file.write(json.dumps(content).encode("ascii"))
+
+
+def _read(path):
+    """The dict in a JSON file; None if there is none, or it is damaged."""
+    try:
+        content = parse_json(Path(path).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def is_finished(folder):
+    """Whether a folder holds a study that is complete; None if it holds no study.
+
+    Parameters
+    ----------
+    folder : path
+
+    Examples
+    --------
+    >>> is_finished("no such folder") is None
+    True
+    """
+    if not os.path.exists(folder):
+        return None
+    content = _read(Path(folder) / "study.json")
+    return bool(content and content.get("finished") is True)
