@@ -54,7 +54,7 @@ def parse_args(argv):
         default=["128,128"],
         help="networks, each as sizes with commas",
     )
-    add("--labels", nargs="+", type=int, default=[100, 1000], help="label budgets")
+    add("--labels", nargs="+", type=int, default=[100, 300], help="label budgets")
     add("--seeds", type=int, default=8, help="number of seeds")
     add("--learning-rates", nargs="+", type=float, default=[0.003, 0.01])
     add(
@@ -78,7 +78,12 @@ def parse_args(argv):
         help="training rows that DBNs are pretrained on, without labels",
     )
     add("--scoring", default="accuracy", help="name of a scikit-learn scorer")
-    add("--updates", type=int, default=500, help="updates of fine-tuning")
+    add(
+        "--updates",
+        type=int,
+        default=500,
+        help="updates of fine-tuning; more than 300 labels need more",
+    )
     add("--pretrain-updates", type=int, default=3000, help="updates of each RBM")
     add("--batch-size", type=int, default=20)
     add("--jobs", type=int, default=-1, help="processes; -1 for all cores")

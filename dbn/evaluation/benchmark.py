@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import joblib
 from tqdm.auto import tqdm
 
-from .checks import check_labels, check_study, fingerprint, read_data
+from ..estimators.base import check_layer_sizes
+from .checks import check_labels, check_study, count, fingerprint, read_data
 from .comparison import Comparison
 from .contenders import DROPOUT
 from .fits import run_cell
@@ -39,7 +40,7 @@ def compare_initializers(
     y_test=None,
     inits=INITS,
     hidden_layer_sizes=((128, 128),),
-    label_budgets=(100, 1000),
+    label_budgets=(100, 300),
     n_seeds=8,
     learning_rates=(0.003, 0.01),
     tune="strict",
@@ -104,7 +105,8 @@ def compare_initializers(
         where the name begins with "neg_".
     n_updates, pretrain_updates : int, default=500 and 3000
         Updates of fine-tuning, and of pretraining per layer, rounded up to whole
-        epochs: small label budgets get as much training as large ones.
+        epochs: small label budgets get as much training as large ones. Above some 300
+        labels, and for deeper nets, 500 are too few for starts without pretraining.
     batch_size : int, default=20
         Rows per update in both.
     test_size : float, default=0.3
@@ -150,17 +152,19 @@ def compare_initializers(
         contenders.append(MODERN)
     study = Study(
         contenders=tuple(contenders),
-        hidden_layer_sizes=tuple(tuple(sizes) for sizes in hidden_layer_sizes),
+        hidden_layer_sizes=tuple(
+            tuple(check_layer_sizes(n)) for n in hidden_layer_sizes
+        ),
         label_budgets=tuple(int(n) for n in label_budgets),
-        seeds=tuple(range(n_seeds)),
-        learning_rates=tuple(learning_rates),
+        seeds=tuple(range(count(n_seeds, "n_seeds"))),
+        learning_rates=tuple(float(rate) for rate in learning_rates),
         tune=tune,
         equal=equal,
         pretraining_rows=pretraining_rows,
         scoring=scoring,
-        n_updates=n_updates,
-        pretrain_updates=pretrain_updates,
-        batch_size=batch_size,
+        n_updates=count(n_updates, "n_updates"),
+        pretrain_updates=count(pretrain_updates, "pretrain_updates"),
+        batch_size=count(batch_size, "batch_size"),
         **_sizes(data, test_size),
     )
     check_study(study)

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from numbers import Integral, Real
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,6 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from ..backend.array import dense
-from ..estimators.base import check_layer_sizes
 
 _CHOICES = {
     "tune": ("strict", "literature"),
@@ -98,13 +97,35 @@ def _rows(X, what, name):
 
 def _labels(y, what, name):
     y = column_or_1d(y)
-    missing = sum(label is None or label != label for label in y.tolist())
+    missing = sum(map(_is_missing, y.tolist()))
     if missing:
         raise ValueError(
             f"{what} of data set {name!r} has {missing} missing labels. Leave those "
             "rows out: the comparison draws its own labelled rows."
         )
     return y
+
+
+def _is_missing(label):
+    return label is None or type(label).__name__ == "NAType" or label != label
+
+
+def count(value, name):
+    """A positive integer as int.
+
+    Raises
+    ------
+    ValueError
+        If it is none; `name` is in the message.
+
+    Examples
+    --------
+    >>> count(3, "n_seeds")
+    3
+    """
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} must be a positive integer; it is {value!r}.")
+    return int(value)
 
 
 def fingerprint(data):
@@ -156,14 +177,8 @@ def check_study(study):
             f"n_seeds is {len(study.seeds)}; an interval needs at least 2, and 5 or "
             "more to be of use."
         )
-    for sizes in study.hidden_layer_sizes:
-        check_layer_sizes(sizes)
-    for name in ("n_updates", "pretrain_updates", "batch_size"):
-        value = getattr(study, name)
-        if not isinstance(value, Integral) or value < 1:
-            raise ValueError(f"{name} must be a positive integer; it is {value!r}.")
     for rate in study.learning_rates:
-        if not isinstance(rate, Real) or not 0 < rate < math.inf:
+        if not 0 < rate < math.inf:
             raise ValueError(f"Learning rates must be positive; one is {rate!r}.")
     lists = ("contenders", "hidden_layer_sizes", "label_budgets", "learning_rates")
     for name in lists:

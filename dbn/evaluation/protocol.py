@@ -18,8 +18,8 @@ FULL_CROSS_VALIDATION = 1000
 MAX_VALIDATION_ROWS = 10_000
 # The grid of the controls without a net.
 CS = (0.01, 0.1, 1.0, 10.0, 100.0)
-# An update takes as long as so many multiply-adds and its own.
-_OVERHEAD = 2_000_000
+# An update of a layer takes as long as so many multiply-adds and its own.
+_OVERHEAD = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -271,10 +271,12 @@ class Study:
         if cell.stage == "pretrain":
             updates = self.pretrain_updates * len(cell.hidden_layer_sizes)
             return self.pretraining_cost(cell, n_rows) + _OVERHEAD * updates
-        if cell.activation == LOGISTIC:
-            return 50 * _OVERHEAD + 100 * n_rows * cell.hidden_layer_sizes[-1]
-        n_epochs = self.epochs(cell, n_rows)
-        updates = n_epochs * math.ceil(n_rows / self.batch_size)
-        work = self.finetuning_cost(cell, n_rows) * n_epochs + _OVERHEAD * updates
         folded = n_rows <= FULL_CROSS_VALIDATION and self.tune == "strict"
-        return work * (N_FOLDS if cell.stage == "tune" and folded else 1)
+        n_fits = N_FOLDS if cell.stage == "tune" and folded else 1
+        if cell.activation == LOGISTIC:
+            width = cell.hidden_layer_sizes[-1]
+            return n_fits * (150 * _OVERHEAD + 2000 * n_rows * width)
+        n_epochs, n_layers = self.epochs(cell, n_rows), len(cell.hidden_layer_sizes) + 1
+        updates = n_epochs * math.ceil(n_rows / self.batch_size)
+        cost = self.finetuning_cost(cell, n_rows) * n_epochs
+        return n_fits * (cost + _OVERHEAD * n_layers * updates)

@@ -8,6 +8,7 @@ from collections import Counter
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
@@ -484,6 +485,7 @@ def test_a_rate_at_which_training_diverges_loses_and_stops_nothing(digits):
         ({"inits": ["dbn", "xavier_uniform"]}, r"Give names: \(init, activation\)"),
         ({"hidden_layer_sizes": []}, "hidden_layer_sizes is"),
         ({"hidden_layer_sizes": [(0,)]}, "positive integers"),
+        ({"hidden_layer_sizes": (12, 12)}, r"is \[\(12,\), \(12,\)\]; give one or"),
         ({"learning_rates": [-1.0]}, "one is -1.0"),
         ({"n_updates": 0}, "n_updates must be a positive integer"),
         ({"batch_size": 2.5}, "batch_size must be a positive integer"),
@@ -521,6 +523,7 @@ def damaged(X, y, **change):
         (lambda X, y: damaged(X, y, x=np.inf), {}, "1 values that are missing or inf"),
         (lambda X, y: damaged(X, y, label=None), {}, "has 1 missing labels"),
         (lambda X, y: damaged(X, y, label=np.nan), {}, "has 1 missing labels"),
+        (lambda X, y: damaged(X, y, label=pd.NA), {}, "has 1 missing labels"),
         (lambda X, y: (X, y + 0.5), {}, "continuous"),
         (lambda X, y: (X[:-1], y), {}, "inconsistent numbers of samples"),
         (lambda X, y: (X, np.zeros(len(y))), {}, "y has 1 classes"),
