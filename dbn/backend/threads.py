@@ -1,4 +1,4 @@
-"""Element-wise work on long arrays, shared among threads.
+"""Threads: those of the matrix products, and others for long arrays between them.
 
 Matrix products bring their own threads; between two of them all but one of the cores
 would wait while the optimizer moves every parameter.
@@ -7,11 +7,62 @@ would wait while the optimizer moves every parameter.
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
+from functools import cache
+from threading import Lock
+
+from threadpoolctl import ThreadpoolController
 
 # Entries per thread: to hand work over costs as much as to move about 100,000 of them.
 _FEWEST = 2**18
 
 _team = ContextVar("team", default=(1, None))
+
+
+@cache
+def _pools():
+    """The thread pools of this process; to look for them takes 40 ms."""
+    return ThreadpoolController()
+
+
+def n_blas_threads():
+    """Number of threads of a matrix product.
+
+    Examples
+    --------
+    >>> n_blas_threads() >= 1
+    True
+    """
+    found = [lib["num_threads"] for lib in _pools().info() if lib["user_api"] == "blas"]
+    return max(found, default=1)
+
+
+_lock, _inside = Lock(), {"n": 0, "limit": None}
+
+
+@contextmanager
+def one_blas_thread():
+    """Context in which matrix products use one thread, in the whole process.
+
+    Contexts of several threads may overlap: the last one to end sets the number back to
+    what it was before the first.
+
+    Examples
+    --------
+    >>> with one_blas_thread():
+    ...     n_blas_threads()
+    1
+    """
+    with _lock:
+        if _inside["n"] == 0:
+            _inside["limit"] = _pools().limit(limits=1, user_api="blas")
+        _inside["n"] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside["n"] -= 1
+            if _inside["n"] == 0:
+                _inside.pop("limit").restore_original_limits()
 
 
 @contextmanager

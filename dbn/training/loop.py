@@ -3,15 +3,13 @@
 import copy
 import math
 from contextlib import contextmanager
-from functools import cache
 from itertools import takewhile
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from ..backend.array import count_not_finite, namespace
 from ..backend.rows import even_batches
-from ..backend.threads import element_threads
+from ..backend.threads import element_threads, n_blas_threads, one_blas_thread
 
 
 class Task:
@@ -63,7 +61,6 @@ def penalty(params, weight_decay):
     return 0.5 * weight_decay * sum(float(namespace(W).sum(W * W)) for W in parts)
 
 
-@contextmanager
 def _threads(params, batch_size):
     """Context with one BLAS thread where the products are too small to share.
 
@@ -71,16 +68,10 @@ def _threads(params, batch_size):
     machine it was seen to cost a factor of 8, waiting for its partner. Otherwise long
     vectors are shared among as many threads as the products.
     """
-    pools = _thread_pools()
     largest = max(math.prod(shape) for shape in params.shapes.values())
     if largest * batch_size < 2**21:
-        with pools.limit(limits=1, user_api="blas"):
-            yield
-    else:
-        blas = [lib for lib in pools.info() if lib["user_api"] == "blas"]
-        n_threads = max((lib["num_threads"] for lib in blas), default=1)
-        with element_threads(n_threads):
-            yield
+        return one_blas_thread()
+    return element_threads(n_blas_threads())
 
 
 def _keep_freed_memory():
@@ -91,12 +82,6 @@ def _keep_freed_memory():
     a quarter of the time of training. Other allocators do not care.
     """
     np.empty(2**25 - 2**13, dtype=np.uint8)  # the limit of glibc's rule is 2**25
-
-
-@cache
-def _thread_pools():
-    """The thread pools of this process; to look for them takes 40 ms."""
-    return ThreadpoolController()
 
 
 def make_step(

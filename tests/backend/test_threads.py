@@ -1,12 +1,21 @@
 """Work shared among threads is the same work."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from threadpoolctl import threadpool_limits
 
-from dbn.backend.threads import element_threads, in_blocks
+from dbn import RBMTransformer
+from dbn.backend.threads import (
+    element_threads,
+    in_blocks,
+    n_blas_threads,
+    one_blas_thread,
+)
 from dbn.training import SGD, Adam, RMSProp
 
 SIZE = 2**19 + 3  # enough for two threads, and not a multiple of two
@@ -23,7 +32,7 @@ def test_blocks_cover_everything_once():
         found = blocks(3 * 2**18 + 1)
     edges = [block.indices(SIZE * 9)[:2] for block, _ in found]
     assert edges[0][0] == 0 and edges[-1][1] == 3 * 2**18 + 1
-    assert all(a[1] == b[0] for a, b in zip(edges, edges[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(edges))
     assert len(found) == 3
     assert threading.get_ident() in {thread for _, thread in found}
 
@@ -78,3 +87,31 @@ def test_a_shared_step_is_the_same_step(optimizer):
         return theta
 
     assert_array_equal(trained(1), trained(2))
+
+
+def test_overlapping_fits_leave_the_number_of_blas_threads_as_it_was():
+    with threadpool_limits(2, user_api="blas"):
+        if n_blas_threads() != 2:
+            pytest.skip("this BLAS has one thread")
+        first, second = one_blas_thread(), one_blas_thread()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)  # not the last one
+        assert n_blas_threads() == 1
+        second.__exit__(None, None, None)
+        assert n_blas_threads() == 2
+
+
+def test_concurrent_fits_train_as_alone_and_leave_the_limit():
+    X = np.random.default_rng(0).random((60, 8))
+
+    def trained(seed):
+        return RBMTransformer(4, max_iter=20, random_state=seed).fit(X).components_
+
+    before = n_blas_threads()
+    alone = [trained(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(trained, range(4)))
+    for one, other in zip(alone, together, strict=True):
+        assert_array_equal(one, other)
+    assert n_blas_threads() == before
