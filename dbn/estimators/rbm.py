@@ -209,8 +209,9 @@ class RBMTransformer(FittedRBM):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            A sparse matrix stays sparse.
+        X : array-like, sparse matrix or ScaledRows of shape (n_samples, n_features)
+            A sparse matrix stays sparse; a large memory map in C order stays in its
+            file.
         y : Ignored
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
