@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import time
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -160,7 +161,6 @@ def net_cases(args):
 
 def quiet(fit):
     """MLPClassifier warns that it has not converged, which nobody asked of it."""
-    import warnings
 
     def run():
         with warnings.catch_warnings():
@@ -214,8 +214,8 @@ def import_case(args):
         command = [sys.executable, "-c", f"import {module}"]
         return lambda: subprocess.run(command, check=True)
 
-    modules = {"dbn": "dbn", "sklearn.neural_network": "sklearn.neural_network"}
-    contenders = {name: importing(module) for name, module in modules.items()}
+    modules = ("dbn", "sklearn.neural_network")
+    contenders = {module: importing(module) for module in modules}
     yield result("import in a new interpreter", contenders, max(args.repeats, 5))
 
 

@@ -2,8 +2,6 @@
 
 import time
 from contextlib import contextmanager, suppress
-from functools import cache
-from threading import Lock
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -13,8 +11,8 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
-from threadpoolctl import ThreadpoolController
 
+from ..backend.threads import one_blas_thread
 from ..estimators import DBNClassifier, DBNTransformer, RBMTransformer
 from ..feedforward import get_activation
 from ..training import Adam, Pretrained
@@ -24,39 +22,6 @@ from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS
 
 # Points of a learning curve in a record.
 MAX_POINTS = 50
-
-
-@cache
-def _thread_pools():
-    """The thread pools of this process; to look for them takes 40 ms."""
-    return ThreadpoolController()
-
-
-class _OneThread:
-    """Context of one BLAS thread, which many threads of a process may share.
-
-    The number of BLAS threads belongs to the process: the first who comes sets it to
-    one, the last who leaves sets it back.
-    """
-
-    def __init__(self):
-        self.lock, self.inside, self.limiter = Lock(), 0, None
-
-    def __enter__(self):
-        with self.lock:
-            if self.inside == 0:
-                self.limiter = _thread_pools().limit(limits=1)
-                self.limiter.__enter__()
-            self.inside += 1
-
-    def __exit__(self, *error):
-        with self.lock:
-            self.inside -= 1
-            if self.inside == 0:
-                self.limiter.__exit__(*error)
-
-
-_one_thread = _OneThread()
 
 
 def run_cell(cell, study, stack, X, y, X_test, y_test):
@@ -80,7 +45,7 @@ def run_cell(cell, study, stack, X, y, X_test, y_test):
     seconds : float
         That all of it took.
     """
-    with _one_thread:
+    with one_blas_thread():
         start = time.perf_counter()
         rows = _Rows(cell, study, X, y, X_test, y_test)
         if cell.stage == "pretrain":

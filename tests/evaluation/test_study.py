@@ -17,8 +17,9 @@ from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_info
 
 import dbn
+from dbn.backend.threads import one_blas_thread
 from dbn.evaluation import Comparison, benchmark, compare_initializers
-from dbn.evaluation.fits import _OneThread, run_cell
+from dbn.evaluation.fits import run_cell
 from dbn.evaluation.journal import is_finished
 
 TOY = {
@@ -249,17 +250,17 @@ def test_threads_of_a_process_share_one_blas_thread():
         pools = threadpool_info()
         return {p["num_threads"] for p in pools if p["user_api"] == "blas"}
 
-    one, before = _OneThread(), n_threads()
+    before = n_threads()
     inside, leave, found = threading.Event(), threading.Event(), []
 
     def other():
-        with one:
+        with one_blas_thread():
             inside.set()
             leave.wait()
             found.append(n_threads())
 
     thread = threading.Thread(target=other)
-    with one:
+    with one_blas_thread():
         thread.start()
         inside.wait()
     assert n_threads() == {1}

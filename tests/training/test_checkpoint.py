@@ -16,11 +16,11 @@ class Stopped(Exception):
     pass
 
 
-class Killer:
-    """Raises at the end of the n-th epoch of a fit, as a crash would."""
+class Break:
+    """Calls a function at the end of the n-th epoch, before the checkpoint."""
 
-    def __init__(self, after):
-        self.after = after
+    def __init__(self, after, function):
+        self.after, self.function = after, function
 
     def setup(self, estimator, context):
         self.n_epochs = 0
@@ -35,7 +35,17 @@ class Killer:
         if context.task_name == "epoch":
             self.n_epochs += 1
             if self.n_epochs == self.after:
-                raise Stopped
+                self.function()
+
+
+class Killer(Break):
+    """Raises at the end of the n-th epoch of a fit, as a crash would."""
+
+    def __init__(self, after):
+        super().__init__(after, self.stop)
+
+    def stop(self):
+        raise Stopped
 
 
 def numbers(estimator):

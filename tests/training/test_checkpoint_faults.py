@@ -16,7 +16,7 @@ from dbn.backend.archive import read_archive, write_archive
 from dbn.training import Checkpoint
 from tests.estimators.toy import X, Y, rbm
 
-from .test_checkpoint import Killer, Stopped, numbers
+from .test_checkpoint import Break, Killer, Stopped, numbers
 
 KIND = {"kind": "dbn checkpoint", "version": 1}
 
@@ -27,28 +27,6 @@ def machine(*callbacks, **params):
 
 def names(folder):
     return [path.name[-11:] for path in sorted(folder.iterdir())]
-
-
-class Break:
-    """Calls a function at the end of the n-th epoch, before the checkpoint."""
-
-    def __init__(self, after, function):
-        self.after, self.function = after, function
-
-    def setup(self, estimator, context):
-        self.n_epochs = 0
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
-
-    def on_fit_task_end(self, estimator, context):
-        if context.task_name == "epoch":
-            self.n_epochs += 1
-            if self.n_epochs == self.after:
-                self.function()
 
 
 def failing(error):
