@@ -1,87 +1,431 @@
-"""The classic net on MNIST: 784-500-500-2000-10, pretrained as a DBN, fine-tuned.
+"""Records on MNIST: the classic net with all labels, with few, and deep logistic nets.
 
-Hinton and Salakhutdinov (2006) report 1.2 % test error for this net. The RBMs train
-with the defaults of `RBMTransformer`; fine-tuning is Adam, whose learning rate falls
-from 0.001 to 0.0001 after 60 % of the epochs (chosen on the last 10,000 training rows:
-1.31 % validation error, against 2.01 % without the fall). The error is that of the last
-epoch; the test rows are used once per seed.
+    python scripts/mnist.py full      784-500-500-2000-10, all labels
+    python scripts/mnist.py labels    the same net, few labels, all images
+    python scripts/mnist.py deep      many logistic layers, from five starts
+
+Each prints an estimate of its time, writes every finished run to the output file at
+once, and goes on with a file that is there. DBNs are kept beside it, so that every part
+that needs the DBN of a seed pretrains it once. Settings that are not options were
+chosen on the last 10,000 training rows; the test rows are used by final nets only.
 """
 
 import argparse
 import json
 import sys
 import time
+from itertools import pairwise, product
 from pathlib import Path
 
+import joblib
 import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from dbn import DBNClassifier, RBMTransformer
+from dbn import (
+    DBNClassifier,
+    DBNTransformer,
+    RBMTransformer,
+    load_model,
+    save_model,
+)
 from dbn.evaluation import load_dataset, provenance
-from dbn.training import Adam
+from dbn.training import Adam, Schedule, Sparsity
+
+BATCH = 100
+
+RECIPES = {
+    "plain": {"rate": 0.001, "epochs": 20},
+    "dropout": {"rate": 0.001, "epochs": 100, "dropout": (0.2, 0.5, 0.5, 0.5)},
+    "control": {
+        "init": "he_normal",
+        "activation": "relu",
+        "rate": 0.001,
+        "epochs": 100,
+        "dropout": (0.2, 0.5, 0.5, 0.5),
+    },
+}
+# Contenders with few labels. Multipliers: the lower layers keep more of the DBN.
+FEW = {
+    "dbn": {"learning_rate_multipliers": (0.1, 0.1, 0.3, 1.0), "dropout": 0.5},
+    "he_normal + relu + dropout": {
+        "init": "he_normal",
+        "activation": "relu",
+        "dropout": 0.5,
+    },
+}
+# Labels: epochs and batch size.
+BUDGETS = {50: (60, 20), 100: (60, 20), 600: (40, 50), 1000: (30, 50), 3000: (30, 50)}
+SETTINGS = {
+    "full": {"recipes": RECIPES},
+    "labels": {"contenders": FEW, "epochs_and_batch_sizes": BUDGETS},
+    "deep": {},
+}
+STARTS = ("xavier_uniform", "xavier_x4_uniform", "orthogonal", "lsuv", "dbn")
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+class Ledger:
+    """Runs in a JSON file: each is added when it is finished, none is repeated."""
+
+    def __init__(self, args):
+        self.path, self.runs, self.part = args.output, [], args.part
+        names = ("part", "hidden_layer_sizes", "rows", "pretrain_epochs", "epochs")
+        names += ("validation",)
+        self.settings = {key: getattr(args, key, None) for key in names}
+        self.settings |= json.loads(json.dumps(SETTINGS[args.part]))
+        if self.path.exists():
+            found = json.loads(self.path.read_text())
+            theirs = {key: found.get(key) for key in self.settings}
+            if theirs != self.settings:
+                sys.exit(
+                    f"mnist: {self.path} has runs with other settings: {theirs}. "
+                    "Choose another --output, or delete it."
+                )
+            self.runs = found["runs"]
+
+    def find(self, **fields):
+        """Runs with these fields."""
+        wanted = json.loads(json.dumps(fields))
+        return [r for r in self.runs if all(r.get(k) == wanted[k] for k in wanted)]
+
+    def run(self, function, tasks, args, *data):
+        """``function(task, args, *data)`` for every task without a run."""
+        tasks = [task for task in tasks if not self.find(**task)]
+        call = joblib.delayed(_with_threads)
+        for task, result in joblib.Parallel(args.jobs, return_as="generator_unordered")(
+            call(function, task, args, *data) for task in tasks
+        ):
+            self.runs.append(json.loads(json.dumps({**task, **result})))
+            self.write()
+            print(json.dumps(self.runs[-1]), flush=True)
+
+    def write(self):
+        summary = groups_of(self.part, self.runs)
+        record = {**self.settings, "test_error": summary, **provenance()}
+        lines = ",\n  ".join(json.dumps(run) for run in self.runs)
+        text = json.dumps(record, indent=1)[:-2] + f',\n "runs": [\n  {lines}\n ]\n}}\n'
+        self.path.write_text(text)
+
+
+def _with_threads(function, task, args, *data):
+    with threadpool_limits(args.threads):
+        return task, function(task, args, *data)
+
+
+# --- DBNs, kept in files --------------------------------------------------------------
+
+
+def stack_path(args, sizes, seed, n_rows):
+    net = "-".join(map(str, sizes))
+    name = f"{net}-rows{n_rows}-epochs{args.pretrain_epochs}-seed{seed}.dbn"
+    return args.stacks / name
+
+
+def pretrain(task, args, X):
+    """Pretrain the DBN of a seed, where there is none, and keep it."""
+    start = time.perf_counter()
+    path = stack_path(args, task["net"], task["seed"], len(X))
+    dbn = DBNTransformer(
+        task["net"],
+        rbm=RBMTransformer(sparsity=Sparsity(), max_iter=args.pretrain_epochs),
+        random_state=task["seed"],
     )
-    add = parser.add_argument
-    add(
-        "--data-home", help="folder with the IDX files; otherwise DBN_DATA, then OpenML"
+    save_model(dbn.fit(X), path)
+    return {"pretrain_seconds": round(time.perf_counter() - start)}
+
+
+def classifier(args, sizes, seed, n_rows, *, init="dbn", **options):
+    """A net that starts from the DBN of the seed, or from another scheme."""
+    if init == "dbn":
+        init = FrozenEstimator(load_model(stack_path(args, sizes, seed, n_rows)))
+    return DBNClassifier(sizes, init=init, random_state=seed, **options)
+
+
+def error(net, X, y):
+    return round(float(np.mean(net.predict(X) != y)), 6)
+
+
+# --- all labels -----------------------------------------------------------------------
+
+
+def full(task, args, X, y, X_test, y_test):
+    """Fine-tune with a learning rate that falls to 1 % of its start; the last epoch."""
+    recipe = dict(RECIPES[task["recipe"]])
+    rate, epochs = recipe.pop("rate"), recipe.pop("epochs")
+    if args.epochs:
+        epochs = args.epochs
+    start = time.perf_counter()
+    net = classifier(
+        args,
+        args.hidden_layer_sizes,
+        task["seed"],
+        len(X),
+        optimizer=Adam(Schedule(rate, 0.01 * rate, epochs=epochs)),
+        batch_size=BATCH,
+        max_iter=epochs,
+        **recipe,
+    ).fit(X, y)
+    seconds = round(time.perf_counter() - start)
+    return {"test_error": error(net, X_test, y_test), "finetune_seconds": seconds}
+
+
+# --- few labels -----------------------------------------------------------------------
+
+
+def labelled_rows(y, n_labels, subset):
+    """As many rows of every class, the same for all contenders."""
+    rng = np.random.default_rng(subset)
+    classes = np.unique(y)
+    each = n_labels // len(classes)
+    return np.concatenate(
+        [rng.choice(np.flatnonzero(y == k), each, replace=False) for k in classes]
     )
+
+
+def labels(task, args, X, y, X_test, y_test):
+    """One subset of labels: the learning rate chosen under both protocols.
+
+    strict: 5-fold cross-validation inside the subset (above 1000 labels its first
+    fold). literature: 10,000 other labelled rows. Ties go to the smaller rate.
+    """
+    n_labels, subset = task["n_labels"], task["subset"]
+    epochs, batch_size = BUDGETS[n_labels]
+    rows = labelled_rows(y, n_labels, subset)
+    rest = np.setdiff1d(np.arange(len(y)), rows)
+    held = np.random.default_rng(subset).permutation(rest)[: args.validation]
+
+    def fit(rate, rows):
+        options = FEW[task["contender"]]
+        return classifier(
+            args,
+            args.hidden_layer_sizes,
+            subset % args.n_stacks,
+            len(X),
+            optimizer=Adam(rate),
+            batch_size=batch_size,
+            max_iter=epochs,
+            **options,
+        ).fit(X[rows], y[rows])
+
+    folds = StratifiedKFold(5, shuffle=True, random_state=subset)
+    folds = list(folds.split(rows, y[rows]))[: 5 if n_labels <= 1000 else 1]
+    start, nets, strict, literature = time.perf_counter(), {}, {}, {}
+    for rate in sorted(args.learning_rates):
+        strict[rate] = np.mean(
+            [error(fit(rate, rows[a]), X[rows[b]], y[rows[b]]) for a, b in folds]
+        )
+        nets[rate] = fit(rate, rows)
+        literature[rate] = error(nets[rate], X[held], y[held])
+    result = {"seconds": round(time.perf_counter() - start)}
+    for name, errors in (("strict", strict), ("literature", literature)):
+        rate = min(errors, key=errors.get)
+        result[name] = {
+            "learning_rate": rate,
+            "validation_error": round(float(errors[rate]), 6),
+            "test_error": error(nets[rate], X_test, y_test),
+        }
+    return result
+
+
+# --- deep logistic nets ---------------------------------------------------------------
+
+
+def deep(task, args, X, y, X_test, y_test):
+    """A deep logistic net; without its last training rows while rates are chosen."""
+    final = task["stage"] == "final"
+    n_train = len(X) if final else len(X) - args.validation
+    rate, sizes = task["learning_rate"], task["net"]
+    start = time.perf_counter()
+    net = classifier(
+        args,
+        sizes,
+        task["seed"],
+        len(X),
+        init=task["init"],
+        optimizer=Adam(Schedule(rate, 0.01 * rate, epochs=args.epochs)),
+        batch_size=BATCH,
+        max_iter=args.epochs,
+    ).fit(X[:n_train], y[:n_train])
+    result = {
+        "training_loss": round(net.loss_curve_[-1], 5),
+        "finetune_seconds": round(time.perf_counter() - start),
+    }
+    if final:
+        return {"test_error": error(net, X_test, y_test), **result}
+    return {"validation_error": error(net, X[n_train:], y[n_train:]), **result}
+
+
+def chosen_rates(ledger, net):
+    """For every start the learning rate with the lowest validation error."""
+    rates = {}
+    for init in STARTS:
+        tuned = ledger.find(stage="tune", net=net, init=init)
+        best = min(tuned, key=lambda r: (r["validation_error"], r["learning_rate"]))
+        rates[init] = best["learning_rate"]
+    return rates
+
+
+# --- command lines --------------------------------------------------------------------
+
+
+def tasks_of(args):
+    """Tasks of a command: DBNs to pretrain, then nets; more follow for `deep`."""
+    net = args.hidden_layer_sizes
+    if args.part == "full":
+        stacks = [{"net": net, "seed": s} for s in args.seeds]
+        if args.recipes == ["control"]:
+            stacks = []
+        return stacks, [
+            {"recipe": recipe, "seed": seed}
+            for recipe, seed in product(args.recipes, args.seeds)
+        ]
+    if args.part == "labels":
+        stacks = [{"net": net, "seed": s} for s in range(args.n_stacks)]
+        return stacks, [
+            {"contender": name, "n_labels": n, "subset": subset}
+            for n, subset, name in product(args.labels, range(args.subsets), FEW)
+        ]
+    nets = [(args.width,) * depth for depth in args.depths]
+    stacks = [{"net": net, "seed": s} for net, s in product(nets, args.seeds)]
+    return stacks, [
+        {"stage": "tune", "net": net, "init": init, "seed": 0, "learning_rate": rate}
+        for net, init, rate in product(nets, STARTS, args.learning_rates)
+    ]
+
+
+def mean_and_spread(values):
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return {"mean": float(np.mean(values)), "std": spread, "n": len(values)}
+
+
+def groups_of(part, runs):
+    """Test errors by what is the same but for seeds and subsets."""
+    groups = {}
+    for run in runs:
+        if part == "full" and "recipe" in run:
+            groups.setdefault(run["recipe"], []).append(run["test_error"])
+        elif part == "labels" and "contender" in run:
+            for protocol in ("strict", "literature"):
+                name = f"{run['n_labels']} labels, {run['contender']}, {protocol}"
+                groups.setdefault(name, []).append(run[protocol]["test_error"])
+        elif part == "deep" and run.get("stage") == "final":
+            name = f"{len(run['net'])} x {run['net'][0]}, {run['init']}"
+            groups.setdefault(name, []).append(run["test_error"])
+    return {name: mean_and_spread(errors) for name, errors in groups.items()}
+
+
+def cost(task, args, n_rows):
+    """Multiply-adds of a task, where those of an optimizer's step count as 30."""
+    net, batch, n_fits = task.get("net", args.hidden_layer_sizes), BATCH, 1
+    if "learning_rate" in task or "recipe" in task or "contender" in task:
+        epochs = args.epochs
+        if "recipe" in task:
+            epochs = epochs or RECIPES[task["recipe"]]["epochs"]
+        if "contender" in task:
+            n_rows = task["n_labels"]
+            epochs, batch = BUDGETS[n_rows]
+            folds = 5 * 0.8 if n_rows <= 1000 else 0.8
+            n_fits = len(args.learning_rates) * (1 + folds)
+        per_weight = 3 * batch + 30
+    else:
+        epochs = args.pretrain_epochs
+        per_weight = 5 * batch + 20
+    weights = sum(a * b for a, b in pairwise([784, *net]))
+    return n_fits * epochs * n_rows / batch * weights * per_weight
+
+
+def estimate(costs, args, X, y):
+    """Seconds of work, from a few updates."""
+    probe = {"recipe": "plain", "seed": 0}
+    rows = slice(0, 20 * BATCH)
+    sizes = args.hidden_layer_sizes
+    net = DBNClassifier(sizes, init="he_normal", max_iter=1, batch_size=BATCH)
+    with threadpool_limits(args.threads):
+        start = time.perf_counter()
+        net.fit(X[rows], y[rows])
+        seconds = time.perf_counter() - start
+    once = argparse.Namespace(**{**vars(args), "epochs": 1})
+    return sum(costs) * seconds / cost(probe, once, rows.stop) / args.jobs
+
+
+def parse_args(argv):
+    shared = argparse.ArgumentParser(add_help=False)
+    add = shared.add_argument
+    add("--data-home", help="folder of the IDX files; otherwise DBN_DATA, then OpenML")
+    add("--output", type=Path, help="default: benchmark-output/mnist-PART.json")
+    add("--stacks", type=Path, default=Path("benchmark-output/mnist-dbns"))
+    add("--jobs", type=int, default=1, help="processes")
+    add("--threads", type=int, default=1, help="BLAS threads of each")
+    add("--pretrain-epochs", type=int, default=20, help="of each RBM")
     add("--hidden-layer-sizes", type=int, nargs="+", default=[500, 500, 2000])
-    add("--pretrain-epochs", type=int, default=20)
-    add("--epochs", type=int, default=20)
-    add("--init", default="dbn", help="dbn, or a data-free start for comparison")
-    add("--seeds", type=int, nargs="+", default=[0])
-    add("--threads", type=int, default=2, help="BLAS threads")
-    add("--rows", type=int, help="use only the first rows, for a quick look")
-    add("--output", type=Path, help="write the record to this JSON file")
-    args = parser.parse_args()
+    add("--validation", type=int, default=10_000, help="labelled validation rows")
+    add("--rows", type=int, help="only the first training rows, for a quick look")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parts = parser.add_subparsers(dest="part", required=True)
+    part = parts.add_parser("full", parents=[shared])
+    part.add_argument(
+        "--recipes", nargs="+", choices=RECIPES, default=["plain"], metavar="RECIPE"
+    )
+    part.add_argument("--seeds", type=int, nargs="+", default=[0])
+    part.add_argument("--epochs", type=int, help="instead of the recipe's own")
+    part = parts.add_parser("labels", parents=[shared])
+    add = part.add_argument
+    add(
+        "--labels", type=int, nargs="+", choices=BUDGETS, default=[100, 600, 1000, 3000]
+    )
+    add("--subsets", type=int, default=10)
+    add("--n-stacks", type=int, default=5, help="DBNs, used by the subsets in turn")
+    add("--learning-rates", type=float, nargs="+", default=[0.001, 0.003, 0.01])
+    part = parts.add_parser("deep", parents=[shared])
+    add = part.add_argument
+    add("--depths", type=int, nargs="+", default=[5])
+    add("--width", type=int, default=500)
+    add("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    add("--epochs", type=int, default=15)
+    add("--learning-rates", type=float, nargs="+", default=[0.0003, 0.001, 0.003])
+    args = parser.parse_args(argv)
+    args.output = args.output or Path(f"benchmark-output/mnist-{args.part}.json")
+    args.epochs = getattr(args, "epochs", None)
+    return args
 
+
+def main(argv=None):
+    args = parse_args(argv)
     try:
         data = load_dataset("mnist", data_home=args.data_home)
     except (OSError, ValueError) as error:
         sys.exit(f"mnist: {error}")
     X, y = data.X[: args.rows], data.y[: args.rows]
-    runs = []
-    with threadpool_limits(args.threads):
-        for seed in args.seeds:
-            net = DBNClassifier(
-                args.hidden_layer_sizes,
-                init=args.init,
-                rbm=RBMTransformer(max_iter=args.pretrain_epochs),
-                optimizer=Adam(((0, 0.001), (round(0.6 * args.epochs), 0.0001))),
-                max_iter=args.epochs,
-                random_state=seed,
-                verbose=1,
-            )
-            start = time.perf_counter()
-            net.fit(X, y)
-            seconds = time.perf_counter() - start
-            error = float(np.mean(net.predict(data.X_test) != data.y_test))
-            runs.append(
-                {"seed": seed, "test_error": round(error, 6), "seconds": round(seconds)}
-            )
-            print(f"seed {seed}: test error {error:.2%}, {seconds:.0f} s")
-        origin = provenance()
-    errors = [run["test_error"] for run in runs]
-    print(f"mean test error {np.mean(errors):.2%} over {len(errors)} seeds")
-    if args.output:
-        record = {
-            "net": [X.shape[1], *args.hidden_layer_sizes, 10],
-            "init": args.init,
-            "pretrain_epochs": args.pretrain_epochs,
-            "epochs": args.epochs,
-            "rows": len(X),
-            "runs": runs,
-            "mean_test_error": float(np.mean(errors)),
-            "std_test_error": float(np.std(errors, ddof=1))
-            if len(errors) > 1
-            else None,
-            **origin,
-        }
-        args.output.write_text(json.dumps(record, indent=1) + "\n")
+    args.stacks.mkdir(parents=True, exist_ok=True)
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(args)
+    stacks, nets = tasks_of(args)
+    stacks = [
+        task
+        for task in stacks
+        if not stack_path(args, task["net"], task["seed"], len(X)).exists()
+    ]
+    left = [*stacks, *(task for task in nets if not ledger.find(**task))]
+    costs = [cost(task, args, len(X)) for task in left]
+    print(f"About {estimate(costs, args, X, y) / 60:.0f} minutes", flush=True)
+    ledger.run(pretrain, stacks, args, X)
+    rows = (X, y, data.X_test, data.y_test)
+    function = {"full": full, "labels": labels, "deep": deep}[args.part]
+    ledger.run(function, nets, args, *rows)
+    if args.part == "deep":
+        finals = [
+            {"stage": "final", "net": net, "init": init, "seed": seed}
+            | {"learning_rate": chosen_rates(ledger, net)[init]}
+            for net in dict.fromkeys(task["net"] for task in nets)
+            for init, seed in product(STARTS, args.seeds)
+        ]
+        ledger.run(deep, finals, args, *rows)
+    for name, found in groups_of(args.part, ledger.runs).items():
+        spread = "" if found["std"] is None else f" +- {100 * found['std']:.2f}"
+        print(f"{name}: {100 * found['mean']:.2f}{spread} % ({found['n']} runs)")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,28 @@ def test_benchmark(tmp_path):
     )
     assert content["settings"]["command"].startswith("python scripts/benchmark.py")
     assert (tmp_path / "out" / "comparison.png").read_bytes()[:4] == b"\x89PNG"
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert content["settings"]["command"] in page and "data:image/png;base64" in page
+    assert done.stdout.endswith(
+        f"Wrote results.json, report.html and comparison.png to {tmp_path / 'out'}/\n"
+    )
+
+
+def test_benchmark_shows_a_finished_study_again(tmp_path):
+    first = toy(tmp_path)
+    file = tmp_path / "out" / "results.json"
+    page = (tmp_path / "out" / "report.html").read_bytes()
+    again = run("benchmark.py", "--from", str(file), "--output", str(tmp_path / "b"))
+    assert again.returncode == 0 and again.stderr == ""
+    assert again.stdout.rpartition("\n\n")[0] == first.stdout.rpartition("\n\n")[0]
+    assert {path.name for path in (tmp_path / "b").iterdir()} == {
+        *("report.html", "comparison.png")
+    }
+    assert (tmp_path / "b" / "report.html").read_bytes() == page
+    file.write_text("{")
+    broken = run("benchmark.py", "--from", str(file), "--output", str(tmp_path / "b"))
+    assert broken.returncode == 1 and "is not a JSON file" in broken.stderr
+    assert "Traceback" not in broken.stderr
 
 
 def test_benchmark_on_the_users_own_csv(tmp_path):
@@ -97,8 +119,8 @@ def test_benchmark_ends_with_one_line(tmp_path, args, message):
 
 def test_speed(tmp_path):
     record = tmp_path / "speed.json"
-    options = ["--cases", "rbm", "net", "apply", "scaling", "--repeats", "1"]
-    options += ["--shrink", "500", "--threads", "1"]
+    options = ["--cases", "rbm", "net", "apply", "memory", "scaling"]
+    options += ["--repeats", "1", "--shrink", "500", "--threads", "1"]
     done = run("speed.py", *options, "--output", str(record))
     assert done.returncode == 0, done.stderr
     found = {
@@ -108,26 +130,70 @@ def test_speed(tmp_path):
     assert update["times_dbn"]["products"] > 0
     assert {"dbn", "BernoulliRBM"} <= set(update["milliseconds"])
     assert found["scaling in rows"]["exponent"] > 0
+    memory = next(f for case, f in found.items() if case.startswith("memory"))
+    assert min(memory["megabytes_above_the_data"].values()) > 0
     assert "of dbn's time" in done.stdout
 
 
-def test_mnist(tmp_path):
+@pytest.fixture
+def tiny_mnist(tmp_path):
+    """The options of a small net on random images, 80 of them with a label."""
     rng = np.random.default_rng(0)
-    for stem, n in (("train", 40), ("t10k", 10)):
+    for stem, n in (("train", 80), ("t10k", 10)):
         images = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
         (tmp_path / f"{stem}-images-idx3-ubyte").write_bytes(idx_bytes(images))
         labels = np.arange(n, dtype=np.uint8) % 10
         (tmp_path / f"{stem}-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
-    record = tmp_path / "mnist.json"
-    done = run(
-        "mnist.py",
-        *["--data-home", str(tmp_path), "--hidden-layer-sizes", "5", "4"],
-        *["--pretrain-epochs", "1", "--epochs", "1", "--seeds", "0", "1"],
-        *["--output", str(record)],
-    )
+    record = tmp_path / "record.json"
+    return record, [
+        *["--data-home", str(tmp_path), "--stacks", str(tmp_path / "stacks")],
+        *["--pretrain-epochs", "1", "--output", str(record)],
+    ]
+
+
+def test_mnist_with_all_labels_goes_on(tiny_mnist):
+    record, options = tiny_mnist
+    options += ["--hidden-layer-sizes", "5", "4", "4", "--epochs", "1"]
+    done = run("mnist.py", "full", *options, "--seeds", "0")
     assert done.returncode == 0, done.stderr
-    runs = json.loads(record.read_text())["runs"]
-    assert [r["seed"] for r in runs] == [0, 1]
+    assert done.stdout.startswith("About ")
+    first = json.loads(record.read_text())
+    more = ["--recipes", "plain", "dropout", "control", "--seeds", "0", "1"]
+    done = run("mnist.py", "full", *options, *more)
+    assert done.returncode == 0, done.stderr
+    second = json.loads(record.read_text())
+    assert second["runs"][: len(first["runs"])] == first["runs"]
+    nets = [(r["recipe"], r["seed"]) for r in second["runs"] if "recipe" in r]
+    assert sorted(nets) == [
+        (recipe, seed) for recipe in ("control", "dropout", "plain") for seed in (0, 1)
+    ]
+    assert second["test_error"]["plain"]["n"] == 2
+    other = run("mnist.py", "full", *options, "--rows", "50")
+    assert other.returncode == 1 and "runs with other settings" in other.stderr
+
+
+def test_mnist_with_few_labels(tiny_mnist):
+    record, options = tiny_mnist
+    options += ["--hidden-layer-sizes", "5", "4", "4", "--labels", "50"]
+    options += ["--learning-rates", "0.01", "--n-stacks", "1", "--subsets", "2"]
+    done = run("mnist.py", "labels", *options)
+    assert done.returncode == 0, done.stderr
+    errors = json.loads(record.read_text())["test_error"]
+    names = ("dbn", "he_normal + relu + dropout")
+    assert set(errors) == {
+        f"50 labels, {name}, {tune}"
+        for name in names
+        for tune in ("strict", "literature")
+    }
+
+
+def test_mnist_deep(tiny_mnist):
+    record, options = tiny_mnist
+    options += ["--depths", "2", "--width", "4", "--epochs", "1", "--validation", "20"]
+    done = run("mnist.py", "deep", *options, "--seeds", "0", "--learning-rates", "0.01")
+    assert done.returncode == 0, done.stderr
+    errors = json.loads(record.read_text())["test_error"]
+    assert len(errors) == 5 and "2 x 4, dbn" in errors
 
 
 def test_fuzz(tmp_path):
