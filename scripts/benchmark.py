@@ -1,8 +1,9 @@
 """Does pretraining a deep belief network help, compared with Xavier and He?
 
 Trains the same nets from several starts on real images, over seeds and label budgets,
-and writes a table, a verdict, results.json and comparison.png. Finished nets are kept
-in the folder study beside them: --resume goes on after a stop.
+and prints a table and a verdict. report.html (everything on one page), results.json
+and comparison.png go to the output folder. Finished nets are kept in the folder study
+beside them: --resume goes on after a stop.
 """
 
 import argparse
@@ -11,7 +12,13 @@ import sys
 import time
 from pathlib import Path
 
-from dbn.evaluation import ComparisonDisplay, compare_initializers, load_dataset
+from dbn.evaluation import (
+    Comparison,
+    ComparisonDisplay,
+    compare_initializers,
+    html_report,
+    load_dataset,
+)
 from dbn.evaluation.benchmark import INITS
 from dbn.evaluation.displays import require_matplotlib
 from dbn.evaluation.journal import is_finished
@@ -92,6 +99,13 @@ def parse_args(argv):
         action="store_true",
         help="go on with the study in the output folder that was stopped",
     )
+    add(
+        "--from",
+        type=Path,
+        dest="finished",
+        metavar="RESULTS_JSON",
+        help="train nothing: show the study in this file again",
+    )
     args = parser.parse_args(argv)
     # argparse leaves defaults that are lists as they are.
     args.inits = [contender(i) if isinstance(i, str) else i for i in args.inits]
@@ -115,51 +129,59 @@ def study_folder(output, resume):
     return folder
 
 
+def study(args):
+    """Run the comparison; return it."""
+    start = time.perf_counter()
+    folder = study_folder(args.output, args.resume)
+    data = load_dataset(args.dataset, data_home=args.data_home)
+    result = compare_initializers(
+        data.X,
+        data.y,
+        X_test=data.X_test,
+        y_test=data.y_test,
+        inits=args.inits,
+        hidden_layer_sizes=args.hidden_layer_sizes,
+        label_budgets=args.labels,
+        n_seeds=args.seeds,
+        learning_rates=args.learning_rates,
+        tune=args.tune,
+        equal=args.equal,
+        pretraining_rows=args.pretraining_rows,
+        scoring=args.scoring,
+        n_updates=args.updates,
+        pretrain_updates=args.pretrain_updates,
+        batch_size=args.batch_size,
+        n_jobs=args.jobs,
+        folder=folder,
+        verbose=1,
+        name=data.name,
+    )
+    result.settings["seconds"] = round(time.perf_counter() - start, 1)
+    result.to_json(args.output / "results.json")
+    return result
+
+
 def main(argv=None):
     args = parse_args(argv)
-    start = time.perf_counter()
     try:
         require_matplotlib()
         args.output.mkdir(parents=True, exist_ok=True)
-        folder = study_folder(args.output, args.resume)
-        data = load_dataset(args.dataset, data_home=args.data_home)
-        result = compare_initializers(
-            data.X,
-            data.y,
-            X_test=data.X_test,
-            y_test=data.y_test,
-            inits=args.inits,
-            hidden_layer_sizes=args.hidden_layer_sizes,
-            label_budgets=args.labels,
-            n_seeds=args.seeds,
-            learning_rates=args.learning_rates,
-            tune=args.tune,
-            equal=args.equal,
-            pretraining_rows=args.pretraining_rows,
-            scoring=args.scoring,
-            n_updates=args.updates,
-            pretrain_updates=args.pretrain_updates,
-            batch_size=args.batch_size,
-            n_jobs=args.jobs,
-            folder=folder,
-            verbose=1,
-            name=data.name,
-        )
+        result = Comparison.from_json(args.finished) if args.finished else study(args)
+        print(f"\n{result.table()}\n\n{result.verdict()}\n")
+        picture = ComparisonDisplay.from_results(result).figure_
+        picture.savefig(args.output / "comparison.png", dpi=150)
+        page = html_report(result)
+        (args.output / "report.html").write_text(page, encoding="utf-8")
     except KeyboardInterrupt:
         sys.exit("\nbenchmark: stopped. The same command with --resume goes on.")
     except (ImportError, OSError, ValueError, RuntimeError, ArithmeticError) as error:
         notes = getattr(error, "__notes__", [])
         sys.exit(" ".join([f"benchmark: {error}", *notes]))
-    result.settings["seconds"] = round(time.perf_counter() - start, 1)
-    result.to_json(args.output / "results.json")
-    ComparisonDisplay.from_results(result).figure_.savefig(
-        args.output / "comparison.png", dpi=150
-    )
-    print(f"\n{result.table()}\n\n{result.verdict()}\n")
-    print(
-        f"{result.settings['seconds']} s. Wrote results.json and comparison.png to "
-        f"{args.output}/"
-    )
+    wrote = "report.html and comparison.png"
+    if not args.finished:
+        wrote = f"results.json, {wrote}"
+        print(f"{result.settings['seconds']} s.", end=" ")
+    print(f"Wrote {wrote} to {args.output}/")
 
 
 if __name__ == "__main__":

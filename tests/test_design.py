@@ -88,7 +88,10 @@ ROOMS = {
         "benchmark",
         "displays",
         "diagnostics_display",
+        "comparison_displays",
+        "curve_displays",
         "pictures",
+        "report",
     ],
 }
 STRANGERS = [{"boltzmann", "feedforward"}]

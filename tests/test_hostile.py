@@ -121,9 +121,10 @@ def test_labels_are_not_widened_to_the_longest(tmp_path):
         ('{"format": 2, "format": 2}', "a name twice"),
         ('{"format": NaN}', "holds NaN, which is not JSON"),
         ("[" * 100_000, "nested too deeply"),
-        ('{"format": 1}', "format 2 but of format 1"),
+        ('{"format": 1}', "format 2 or 3 but of format 1"),
         ('{"format": 2}', "None is no dict"),
         ('{"format": 2, "settings": {}, "records": []}', "dataset is None"),
+        ('{"format": 3, "settings": {}, "records": [{}]}', "dataset is None"),
         (b"\xff\xfe{}", "not a JSON file"),
     ],
 )

@@ -1,13 +1,16 @@
-"""Evaluation: data sets, statistics, the comparison of initializers, pictures."""
+"""Evaluation: data sets, statistics, comparison of initializers, pictures, report."""
 
 from .benchmark import compare_initializers
 from .comparison import Comparison
+from .comparison_displays import ComparisonDisplay, DepthDisplay
+from .curve_displays import LabelBudgetDisplay, LossCurvesDisplay
 from .datasets import Dataset, bars_and_stripes, load_dataset
 from .diagnostics import LayerStatistics, layer_statistics
 from .diagnostics_display import LayerStatisticsDisplay
-from .displays import ComparisonDisplay, HistoryDisplay
+from .displays import HistoryDisplay
 from .pictures import FiltersDisplay, ReconstructionsDisplay, SamplesDisplay
 from .provenance import provenance
+from .report import html_report
 from .statistics import (
     PairedDifference,
     PairedSpread,
@@ -20,10 +23,13 @@ __all__ = [
     "Comparison",
     "ComparisonDisplay",
     "Dataset",
+    "DepthDisplay",
     "FiltersDisplay",
     "HistoryDisplay",
+    "LabelBudgetDisplay",
     "LayerStatistics",
     "LayerStatisticsDisplay",
+    "LossCurvesDisplay",
     "PairedDifference",
     "PairedSpread",
     "ReconstructionsDisplay",
@@ -31,6 +37,7 @@ __all__ = [
     "bars_and_stripes",
     "compare_initializers",
     "holm",
+    "html_report",
     "layer_statistics",
     "load_dataset",
     "paired_difference",

@@ -20,8 +20,9 @@ from .contenders import (
 from .statistics import holm, paired_difference, paired_spread
 from .wording import table, verdict
 
-# 2: a value tuned for each seed, controls, costs and curves.
-FORMAT = 2
+# 2: a value tuned for each seed, controls, costs and curves. 3: records as the lines of
+# a table.
+FORMAT = 3
 _COSTS = (
     *("pretrain_seconds", "finetune_seconds"),
     *("pretrain_multiply_adds", "finetune_multiply_adds"),
@@ -41,7 +42,7 @@ class Comparison:
         network, label budget, contender (init, activation, dropout), seed, what was
         tuned ("learning_rate", or "C" of a logistic regression) and its value, error
         (on validation or test rows: the fraction that is wrong, or what `scoring` says;
-        smaller is better), seconds, multiply-adds, and the training loss at up to 50
+        smaller is better), seconds, multiply-adds, and the training loss at some of the
         epochs.
 
     Examples
@@ -82,17 +83,14 @@ class Comparison:
         -------
         dict of str to dict of str to tuple of ndarray
             The epochs, counted from 1, (n_points,), and the losses there in nats,
-            (n_seeds, n_points).
+            (n_seeds, n_points), to the last epoch that all seeds reached.
         """
         cells = {}
         for cell, contenders in self._tests().items():
             for name, records in contenders.items():
                 curves = [record.get("loss_curve") or [] for record in records]
-                n_points = min(map(len, curves))
-                if n_points:
-                    points = np.array([curve[:n_points] for curve in curves])
-                    found = points[0, :, 0].astype(int), points[:, :, 1]
-                    cells.setdefault(cell, {})[name] = found
+                if all(curves):
+                    cells.setdefault(cell, {})[name] = _on_the_same_epochs(curves)
         return cells
 
     def to_frame(self):
@@ -130,8 +128,9 @@ class Comparison:
         The DBN is compared with the best other start (`best_other`), which is chosen by
         validation error, never by test error, and with every other contender
         (`difference`). `p_holm` is adjusted over all settings for the former, over all
-        settings and contenders for the latter. `spread` compares its standard deviation
-        over seeds with that of the best other start.
+        settings and contenders for the latter. `low` and `high` of a contender are the
+        95 % interval of its mean, made with the same method. `spread` compares the
+        standard deviation of the DBN over seeds with that of the best other start.
         """
         tests, tuned = self._tests(), chosen(self._stage("tune"))
         rows = [self._row(cell, tests[cell], tuned) for cell in tests]
@@ -169,12 +168,14 @@ class Comparison:
         for name, records in tests.items():
             values = errors[name]
             held = [tuned[key_of(r)]["error"] for r in records]
+            alone = self._difference(values, np.zeros(len(values)))
             contenders[name] = {
                 "kind": kinds[name],
                 "parameter": records[0]["parameter"],
                 "values": [r["value"] for r in records],
                 "validation_error": float(np.mean(held)),
                 "mean": float(values.mean()),
+                **{end: alone[end] for end in ("low", "high")},
                 "std": float(values.std(ddof=1)),
                 "median": float(np.median(values)),
                 **{cost: _mean(records, cost) for cost in _COSTS},
@@ -214,26 +215,31 @@ class Comparison:
         return verdict(self.summary(), self.settings)
 
     def to_json(self, path):
-        """Write settings, records and summary to a JSON file, a record per line.
+        """Write settings, summary and records to a JSON file, a record per line.
+
+        Records are lists there, and `fields` names their entries; what a record has not
+        is null, or left out at its end.
 
         Parameters
         ----------
         path : path
             An existing file is replaced once the new one is complete.
         """
-        records = ",\n".join(f"  {json.dumps(record)}" for record in self.records)
-        parts = {
-            "format": FORMAT,
-            "settings": self.settings,
-            "summary": self.summary(),
+        fields = [*dict.fromkeys(key for record in self.records for key in record)]
+        entries = {
+            "format": json.dumps(FORMAT),
+            "settings": _block("{", map(_entry, self.settings.items()), "}"),
+            "summary": _block("[", map(json.dumps, self.summary()), "]"),
+            "fields": json.dumps(fields),
+            "records": _block("[", (_line(r, fields) for r in self.records), "]"),
         }
-        text = json.dumps(parts, indent=1).removesuffix("\n}")
+        lines = [f' "{name}": {text}' for name, text in entries.items()]
         with replacing(path) as file:
-            file.write(f'{text},\n "records": [\n{records}\n ]\n}}\n'.encode())
+            file.write(("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
     @classmethod
     def from_json(cls, path):
-        """Read a file that `to_json` wrote.
+        """Read a file that `to_json` wrote, also one of format 2.
 
         Parameters
         ----------
@@ -250,13 +256,16 @@ class Comparison:
             except ValueError as error:
                 raise ValueError(f"{path} is not a JSON file ({error}).") from error
         found = content.get("format") if isinstance(content, dict) else None
-        if found != FORMAT:
+        if found not in (2, FORMAT):
             of = f" but of format {found!r:.20}" if type(found) is int else ""
             raise ValueError(
-                f"{path} is not a comparison of format {FORMAT}{of}. Write one with "
-                "Comparison.to_json of this version of dbn."
+                f"{path} is not a comparison of format 2 or {FORMAT}{of}. Write one "
+                "with Comparison.to_json of this version of dbn."
             )
-        result = cls(content.get("settings"), content.get("records"))
+        records = content.get("records")
+        if found == FORMAT:
+            records = _as_dicts(content.get("fields"), records)
+        result = cls(content.get("settings"), records)
         if problem := result._problem():
             raise ValueError(
                 f"{path} is not a whole comparison: {problem}. Write it again with "
@@ -296,3 +305,39 @@ class Comparison:
 def _mean(records, key):
     values = [record.get(key) for record in records]
     return None if None in values else float(np.mean(values))
+
+
+def _on_the_same_epochs(curves):
+    """Epochs of the shortest curve, and all losses there.
+
+    Curves of other epochs (of a net that diverged, or from another version) are
+    straight between their points.
+    """
+    shortest = min(curves, key=lambda curve: (curve[-1][0], len(curve)))
+    epochs = np.array([epoch for epoch, _ in shortest])
+    losses = [np.interp(epochs, *zip(*curve, strict=True)) for curve in curves]
+    return epochs, np.array(losses)
+
+
+def _block(opening, lines, closing):
+    return opening + "\n" + ",\n".join(f"  {line}" for line in lines) + f"\n {closing}"
+
+
+def _entry(item):
+    return ": ".join(map(json.dumps, item))
+
+
+def _line(record, fields):
+    """A record as the text of a list."""
+    n = 1 + max(fields.index(key) for key in record)
+    values = [record.get(key) for key in fields[:n]]
+    return json.dumps(values, separators=(",", ":"))
+
+
+def _as_dicts(fields, rows):
+    """Records of a file of format 3; what they are not is left as it is."""
+    if not isinstance(fields, list) or not all(isinstance(f, str) for f in fields):
+        return None
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        return None
+    return [dict(zip(fields, row, strict=False)) for row in rows]

@@ -1,5 +1,7 @@
 """Names and parts of a comparison: contenders, settings, records."""
 
+from itertools import pairwise
+
 # What a control is that has no net: a linear classifier on features.
 LOGISTIC = "logistic regression"
 # Probability that a hidden unit is dropped in a contender with "dropout": Srivastava et
@@ -112,11 +114,12 @@ def _is_amount(value, most=1e300):
 
 
 def _is_curve(value):
-    """None, or pairs of an epoch and its loss."""
+    """None, or pairs of an epoch and its loss, in their order."""
     return value is None or (
         isinstance(value, list)
         and all(isinstance(point, list) and len(point) == 2 for point in value)
         and all(_is_count(epoch) and _is_amount(loss) for epoch, loss in value)
+        and all(a < b for (a, _), (b, _) in pairwise(value))
     )
 
 

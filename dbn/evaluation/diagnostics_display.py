@@ -4,12 +4,19 @@ from math import ceil
 
 import numpy as np
 
-from .diagnostics import LayerStatistics
-from .displays import _MAX_MARKERS, COLORS, MARKERS, require_matplotlib
+from .diagnostics import LayerStatistics, layer_statistics
+from .displays import (
+    MAX_MARKERS,
+    legend_beside,
+    line_style,
+    logarithmic,
+    new_axes,
+    tidy,
+)
 
 _LABELS = {
-    "activation_mean": "activation, mean +- std",
-    "activation_std": "activation, std and 98th percentile",
+    "activation_mean": "activation: mean and std (bars)",
+    "activation_std": "activation: std (lines), 98th percentile (points)",
     "saturation": "share of saturated units",
     "gradient_std": "std of the back-propagated gradient",
     "singular_value": "mean singular value of the Jacobian",
@@ -83,6 +90,31 @@ class LayerStatisticsDisplay:
         """
         return cls(statistics, quantity=quantity).plot(ax=ax)
 
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, y=None, *, quantity="activation_histograms", ax=None
+    ):
+        """Measure a fitted net now and draw a quantity of its layers.
+
+        Parameters
+        ----------
+        estimator : DBNClassifier, DBNRegressor or Network
+        X : array-like of shape (n_rows, n_features)
+        y : array-like of shape (n_rows,) or (n_rows, n_outputs), optional
+            Needed for gradients.
+        quantity : str, default="activation_histograms"
+        ax : matplotlib Axes, optional
+
+        Raises
+        ------
+        TypeError, ValueError, sklearn.exceptions.NotFittedError
+            See `layer_statistics` and `from_statistics`.
+        ImportError
+            If matplotlib is not installed.
+        """
+        statistics = layer_statistics(estimator, X, y)
+        return cls(statistics, quantity=quantity).plot(ax=ax)
+
     def plot(self, ax=None):
         """Draw into `ax`, or a new figure; return self. Errors: see `from_statistics`.
 
@@ -92,18 +124,15 @@ class LayerStatisticsDisplay:
         """
         measured = self._measured()
         if ax is None:
-            _, ax = require_matplotlib().subplots(
-                figsize=(5.6, 3.6), layout="constrained"
-            )
+            ax = new_axes(6.4, 4.0)
         if self.quantity.endswith("histograms"):
             _draw_histograms(ax, getattr(measured[max(measured)], self.quantity))
             ax.set(xlabel=_LABELS[self.quantity], ylabel="density")
         else:
             _draw_curves(ax, measured, self.quantity)
             ax.set(xlabel="epoch", ylabel=_LABELS[self.quantity])
-        ax.grid(color="0.9")
-        ax.set_axisbelow(True)
-        ax.legend(fontsize="small")
+        tidy(ax)
+        legend_beside(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -126,17 +155,14 @@ class LayerStatisticsDisplay:
 
 
 def _style(layer, n_hidden):
-    return {
-        "color": COLORS[layer % len(COLORS)],
-        "linestyle": "-" if layer < len(COLORS) else "--",
-        "label": f"layer {layer}" if layer < n_hidden else "output",
-    }
+    name = f"layer {layer}" if layer < n_hidden else "output"
+    return line_style(layer) | {"label": name}
 
 
 def _draw_histograms(ax, histograms):
     """A line through the middles of the bins for each layer."""
     for layer, (density, edges) in enumerate(histograms):
-        style = _style(layer, len(histograms))
+        style = _style(layer, len(histograms)) | {"marker": None}
         ax.plot((edges[:-1] + edges[1:]) / 2.0, density, **style)
     ax.set_ylim(bottom=0.0)
 
@@ -149,20 +175,22 @@ def _draw_curves(ax, measured, quantity):
 
     epochs, values = [*measured], of(quantity)
     bars, ends = of("activation_std"), of("activation_p98")
-    every = ceil(len(epochs) / _MAX_MARKERS)
+    every = ceil(len(epochs) / MAX_MARKERS)
     for i, curve in enumerate(values.T):
         style = _style(i, bars.shape[1])
-        marker = {"marker": MARKERS[i % len(MARKERS)], "markersize": 4}
+        marker = {"markersize": 4}
         marker["markevery"] = slice(i * every // values.shape[1], None, every)
         if quantity == "activation_mean":
             bar = {"yerr": bars[:, i], "elinewidth": 0.8, "capsize": 2}
             bar["errorevery"] = (marker["markevery"].start, every)
-            ax.errorbar(epochs, curve, **bar, **marker, **style)
+            aside = (i - (values.shape[1] - 1) / 2.0) * 0.6 * every / values.shape[1]
+            x = np.array(epochs) + aside  # bars side by side
+            ax.errorbar(x, curve, **bar, **marker, **style)
             continue
         ax.plot(epochs, curve, **marker, **style)
         if quantity == "activation_std":
             style |= {"linestyle": "none", "label": None}
             ax.plot(epochs, ends[:, i], **marker, **style)
     if quantity in _LOGARITHMIC:
-        ax.set_yscale("log")
+        logarithmic(ax)
     ax.xaxis.get_major_locator().set_params(integer=True)

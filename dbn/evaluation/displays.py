@@ -1,12 +1,10 @@
-"""Curves and points of results and of training (extra `plots`)."""
+"""The look of all pictures, and curves of training (extra `plots`)."""
 
 from math import ceil
 from numbers import Integral
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
-
-from .contenders import measure
 
 # Okabe and Ito's palette: told apart with any colour vision.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
@@ -21,7 +19,9 @@ _AXIS_LABELS = {
     "weight_norm": "norm of W",
     "update_norm": "norm of the change of W",
 }
-_MAX_MARKERS = 12
+MAX_MARKERS = 12
+# Characters of a name that stand in a picture.
+_MAX_NAME = 60
 
 
 def require_matplotlib():
@@ -42,106 +42,67 @@ def require_matplotlib():
     return plt
 
 
-class ComparisonDisplay:
-    """Test errors of a comparison: every seed a point, every mean a line.
+def new_axes(width, height):
+    """The Axes of a new figure, of a size in inches."""
+    _, ax = require_matplotlib().subplots(figsize=(width, height), layout="constrained")
+    return ax
 
-    Parameters
-    ----------
-    result : Comparison
 
-    Attributes
-    ----------
-    ax_ : matplotlib Axes
-    figure_ : matplotlib Figure
+def line_style(i):
+    """Colour, marker and line of the i-th of several things: no two of 14 are alike.
 
     Examples
     --------
-    >>> import matplotlib.pyplot as plt
-    >>> from sklearn.datasets import load_digits
-    >>> from dbn.evaluation import ComparisonDisplay, compare_initializers
-    >>> X, y = load_digits(return_X_y=True)
-    >>> result = compare_initializers(
-    ...     X / 16, y, hidden_layer_sizes=[(16,)], label_budgets=[50], n_seeds=2,
-    ...     learning_rates=[0.01], n_updates=10, pretrain_updates=10)
-    >>> ComparisonDisplay.from_results(result).ax_.get_ylabel()
-    'test error (%)'
-    >>> plt.close()
+    >>> line_style(7)["color"] == line_style(0)["color"], line_style(7)["linestyle"]
+    (True, '--')
     """
+    color = COLORS[i % len(COLORS)]
+    first = i < len(COLORS)
+    return {
+        "color": color,
+        "marker": MARKERS[i % len(MARKERS)],
+        "markerfacecolor": color if first else "white",
+        "linestyle": "-" if first else "--",
+    }
 
-    def __init__(self, result):
-        self.result = result
 
-    @classmethod
-    def from_results(cls, result, *, ax=None):
-        """Draw a comparison; return the display.
+def plain(text):
+    """A name from anywhere as a text for matplotlib: short, and no formula.
 
-        Parameters
-        ----------
-        result : Comparison
-        ax : matplotlib Axes, optional
+    Examples
+    --------
+    >>> plain("cost in $ or $$")
+    'cost in \\\\$ or \\\\$\\\\$'
+    """
+    text = str(text).encode("utf-8", "replace").decode()
+    if len(text) > _MAX_NAME:
+        text = text[: _MAX_NAME - 3] + "..."
+    return text.replace("$", r"\$")
 
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        """
-        return cls(result).plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw into `ax`, or a new figure; return self.
+def tidy(ax, *, axis="both"):
+    """Lines of a grid below everything, and no frame where there is no axis."""
+    ax.grid(axis=axis, color="0.9")
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
 
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        """
-        plt = require_matplotlib()
-        cells = self.result.errors()
-        names = list(next(iter(cells.values())))
-        title, factor, _ = measure(self.result.settings)
-        if ax is None:
-            _, ax = plt.subplots(
-                figsize=(2.0 + 2.2 * len(cells), 4.8), layout="constrained"
-            )
-        width = 0.8 / len(names)
-        for i, name in enumerate(names):
-            style = {"color": COLORS[i % len(COLORS)]}
-            for j, contenders in enumerate(cells.values()):
-                errors = factor * contenders[name]
-                x = j + (i - (len(names) - 1) / 2) * width
-                spread = np.linspace(-0.2, 0.2, len(errors)) * width
-                ax.plot(
-                    x + spread,
-                    errors,
-                    MARKERS[i % len(MARKERS)],
-                    markersize=5,
-                    alpha=0.75,
-                    label=name if j == 0 else None,
-                    **style,
-                )
-                ends = [x - 0.4 * width, x + 0.4 * width]
-                ax.plot(ends, [errors.mean()] * 2, linewidth=2.5, **style)
-        ax.set_xticks(range(len(cells)), [c.replace(", ", "\n") for c in cells])
-        for j in range(1, len(cells)):
-            ax.axvline(j - 0.5, color="0.85", linewidth=1, zorder=0)
-        settings = self.result.settings
-        ax.set_ylim(bottom=0.0)
-        ax.set_xlabel("hidden layers, labelled training rows")
-        ax.set_ylabel(f"test {title}")
-        ax.set_title(
-            f"{settings['dataset']}: start of the net, {len(settings['seeds'])} seeds "
-            "(points) and their mean (lines)",
-            fontsize="medium",
-        )
-        ax.grid(axis="y", color="0.9")
-        ax.set_axisbelow(True)
-        ax.legend(title="start + activation")
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
+def logarithmic(ax):
+    """A logarithmic y axis with plain numbers, some to a decade where it is short."""
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    if high < 1e3 * low:
+        wide = high > 10.0 * low
+        subs = (1.0, 2.0, 5.0) if wide else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
+        ax.yaxis.get_major_locator().set_params(subs=subs)
+        ax.set_yticks([], minor=True)
+    ax.yaxis.set_major_formatter("{x:g}")
+
+
+def legend_beside(ax, **options):
+    """A legend at the right of the Axes, where it hides nothing."""
+    place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
+    return ax.legend(**place, frameon=False, fontsize="small", **options)
 
 
 class HistoryDisplay:
@@ -228,9 +189,9 @@ class HistoryDisplay:
             handles = list(lines.values())
             if ax is None:
                 place = {"loc": "outside upper center", "ncols": min(len(lines), 5)}
-                self.figure_.legend(handles=handles, **place)
+                self.figure_.legend(handles=handles, frameon=False, **place)
             else:
-                axes[0].legend(handles=handles)
+                axes[0].legend(handles=handles, fontsize="small")
         return self
 
     def _metrics(self):
@@ -272,9 +233,8 @@ def _draw_metric(ax, metric, layers):
             values += [value for _, value in points]
             (lines[name],) = ax.plot(
                 *zip(*points, strict=True),
-                color=COLORS[i % len(COLORS)],
-                marker=MARKERS[i % len(MARKERS)],
-                markevery=ceil(len(points) / _MAX_MARKERS),
+                **line_style(i),
+                markevery=ceil(len(points) / MAX_MARKERS),
                 markersize=4,
                 label=name,
             )
@@ -285,6 +245,5 @@ def _draw_metric(ax, metric, layers):
         ax.yaxis.get_major_locator().set_params(integer=True)
     ax.set_xlabel("epoch")
     ax.set_ylabel(_AXIS_LABELS.get(metric, metric.replace("_", " ")))
-    ax.grid(color="0.9")
-    ax.set_axisbelow(True)
+    tidy(ax)
     return lines

@@ -21,7 +21,7 @@ from .contenders import LOGISTIC
 from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS
 
 # Points of a learning curve in a record.
-MAX_POINTS = 50
+MAX_POINTS = 25
 
 
 def run_cell(cell, study, stack, X, y, X_test, y_test):
@@ -120,7 +120,7 @@ def _pretrain(cell, study, rows):
     with _timed() as seconds:
         dbn.fit(rows.inputs(chosen))
     record = {
-        "pretrain_seconds": seconds[0],
+        "pretrain_seconds": _short(seconds[0]),
         "pretrain_multiply_adds": study.pretraining_cost(cell, n_rows),
     }
     return record, dbn
@@ -156,7 +156,7 @@ def _finetune(cell, study, stack, rows):
         # Without rounding errors, so that equal numbers of wrong rows are ties.
         "error": max(round(loss / n_held, 12), 0.0),
         **cost,
-        "finetune_seconds": seconds[0],
+        "finetune_seconds": _short(seconds[0]),
         "finetune_multiply_adds": multiply_adds,
     }
     if cell.stage == "test" and cell.activation != LOGISTIC:
@@ -174,7 +174,7 @@ def _principal_components(cell, study, rows):
     pca = PCA(min(cell.hidden_layer_sizes[-1], *X.shape), random_state=cell.seed)
     with _timed() as seconds:
         pca.fit(X)
-    return pca, {"pretrain_seconds": seconds[0], "pretrain_multiply_adds": None}
+    return pca, {"pretrain_seconds": _short(seconds[0]), "pretrain_multiply_adds": None}
 
 
 def _model(cell, study, start, n_rows):
@@ -196,10 +196,15 @@ def _model(cell, study, start, n_rows):
 
 
 def _curve(losses):
-    """Up to 50 of the epochs, from 1, and their losses."""
+    """Some of the epochs, from 1 to the last, and their losses."""
     n_points = min(len(losses), MAX_POINTS)
     epochs = np.linspace(1, len(losses), n_points).round().astype(int).tolist()
-    return [[epoch, float(f"{losses[epoch - 1]:.5g}")] for epoch in epochs]
+    return [[epoch, _short(losses[epoch - 1])] for epoch in epochs]
+
+
+def _short(value):
+    """A number of four digits, for small files."""
+    return float(f"{value:.4g}")
 
 
 @contextmanager

@@ -32,44 +32,111 @@ def table(summary, settings):
             f"  {name:{width}}  {_line(contender, factor)}"
             for name, contender in row["contenders"].items()
         ]
-        spread = row["spread"]
-        lines += [
-            f"  DBN minus {row['best_other']} (best other start on validation rows): "
-            f"{factor * row['mean']:+.2f}{unit}, 95 % interval "
-            f"[{factor * row['low']:+.2f}, {factor * row['high']:+.2f}], "
-            f"Holm p = {row['p_holm']:.3f}",
-            f"  Standard deviation over seeds: {factor * spread['std_a']:.2f} (DBN), "
-            f"{factor * spread['std_b']:.2f} (that start), "
-            f"Holm p = {spread['p_holm']:.3f}",
-            "",
-        ]
-    lines.append(
+        lines += [f"  {words}" for words in comparisons(row, factor, unit)]
+        lines.append("")
+    lines.append(legend(summary, title))
+    return "\n".join(lines)
+
+
+def _line(contender, factor):
+    """A contender's figures."""
+    its = figures(contender, factor)
+    return (
+        f"{its['error']:>15}  {its['median']:>6}  {its['validation']:>10}  "
+        f"{its['value']:>9}  {its['difference']:>24}  {its['p_holm']:>6}  "
+        f"{its['seconds']}"
+    )
+
+
+def figures(contender, factor):
+    """The figures of a contender, as texts; empty where it is not compared.
+
+    Parameters
+    ----------
+    contender : dict
+        Of a summary.
+    factor : float
+        From `measure`.
+
+    Returns
+    -------
+    dict of str to str
+        error (mean and standard deviation), interval (of the mean), median,
+        validation, value (chosen most often), difference (DBN minus it, and its
+        interval), p_holm, seconds (of pretraining and of fine-tuning).
+    """
+    usual = Counter(sorted(contender["values"])).most_common(1)[0][0]
+    mean, std, median, held, low, high = (
+        factor * contender[key]
+        for key in ("mean", "std", "median", "validation_error", "low", "high")
+    )
+    difference = p_holm = ""
+    if compared := contender["difference"]:
+        difference = _interval(compared, factor)
+        p_holm = f"{compared['p_holm']:.3f}"
+    seconds = (contender[f"{phase}_seconds"] for phase in ("pretrain", "finetune"))
+    return {
+        "error": f"{mean:.2f} +- {std:4.2f}",
+        "interval": f"[{low:.2f}, {high:.2f}]",
+        "median": f"{median:.2f}",
+        "validation": f"{held:.2f}",
+        "value": f"{usual:g}",
+        "difference": difference,
+        "p_holm": p_holm,
+        "seconds": " + ".join(f"{value:.2f}" for value in seconds),
+    }
+
+
+def _interval(difference, factor, unit="", words=" "):
+    mean, low, high = (factor * difference[key] for key in ("mean", "low", "high"))
+    return f"{mean:+.2f}{unit}{words}[{low:+.2f}, {high:+.2f}]"
+
+
+def comparisons(row, factor, unit):
+    """Two sentences about a setting: DBN and best other start, errors and spreads.
+
+    Parameters
+    ----------
+    row : dict
+        Of a summary.
+    factor, unit
+        From `measure`.
+
+    Returns
+    -------
+    list of str
+    """
+    spread = row["spread"]
+    difference = _interval(row, factor, unit, ", 95 % interval ")
+    return [
+        f"DBN minus {row['best_other']} (best other start on validation rows): "
+        f"{difference}, Holm p = {row['p_holm']:.3f}",
+        f"Standard deviation over seeds: {factor * spread['std_a']:.2f} (DBN), "
+        f"{factor * spread['std_b']:.2f} (that start), "
+        f"Holm p = {spread['p_holm']:.3f}",
+    ]
+
+
+def legend(summary, title):
+    """What the columns of the table are.
+
+    Parameters
+    ----------
+    summary : list of dict
+    title : str
+        From `measure`.
+
+    Returns
+    -------
+    str
+    """
+    return (
         f"Test {title}: mean and standard deviation over seeds. Rate or C: chosen most "
         f"often. Interval: {summary[0]['method']}. Standard deviations: "
         f"{summary[0]['spread']['method']}. Holm's correction: over all settings; in "
         "the tables over all their lines. Seconds: of pretraining and of fine-tuning, "
         "mean per net, one core."
     )
-    return "\n".join(lines)
-
-
-def _line(contender, factor):
-    """A contender's figures."""
-    usual = Counter(sorted(contender["values"])).most_common(1)[0][0]
-    figures = (
-        f"{factor * contender['mean']:7.2f} +- {factor * contender['std']:4.2f}  "
-        f"{factor * contender['median']:6.2f}  "
-        f"{factor * contender['validation_error']:10.2f}  {usual:9g}  "
-    )
-    compared = " " * 32
-    if difference := contender["difference"]:
-        mean, low, high = (factor * difference[k] for k in ("mean", "low", "high"))
-        interval = f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
-        compared = f"{interval:>24}  {difference['p_holm']:6.3f}"
-    pretraining, finetuning = (
-        contender[f"{phase}_seconds"] for phase in ("pretrain", "finetune")
-    )
-    return f"{figures}{compared}  {pretraining:.2f} + {finetuning:.2f}"
 
 
 def verdict(summary, settings):

@@ -438,7 +438,7 @@ FASTA = Format(
 # The JSON of a comparison.
 
 
-def _comparison():
+def _comparison(format):
     records = []
     for init, errors in (("dbn", [0.1, 0.12, 0.11]), ("he_normal", [0.2, 0.15, 0.18])):
         base = {"hidden_layer_sizes": [5, 5], "n_labels": 10, "init": init}
@@ -452,7 +452,11 @@ def _comparison():
             records += [{"stage": stage, **record} for stage in ("tune", "test")]
     settings = {"dataset": "toy", "fixed_test_split": False, "n_train": 9, "n_test": 3}
     settings["scoring"] = "accuracy"
-    return json.dumps({"format": 2, "settings": settings, "records": records}).encode()
+    content = {"format": format, "settings": settings, "records": records}
+    if format == 3:
+        content["fields"] = [*records[0]]
+        content["records"] = [[*record.values()] for record in records]
+    return json.dumps(content).encode()
 
 
 def _told(path):
@@ -516,7 +520,7 @@ def raw_bytes(data, integer):
 RESULTS = Format(
     "results.json",
     "results.json",
-    [_comparison()],
+    [_comparison(2), _comparison(3)],
     _told,
     allowed(ANY, [rewritten], [deep_json, not_json, raw_bytes]),
     memory=lambda n: 2**23 + 100 * n,

@@ -493,6 +493,27 @@ def test_means_have_bars_of_one_standard_deviation():
         assert_allclose(heights, [s.activation_std[i] for s in found])
 
 
+def test_bars_of_layers_stand_side_by_side():
+    display = LayerStatisticsDisplay.from_statistics(
+        followed(30), quantity="activation_mean"
+    )
+    _, bars = zip(*(c.lines[1:] for c in display.ax_.containers), strict=True)
+    places = [{s[0, 0] for s in b[0].get_segments()} for b in bars]
+    assert places[0].isdisjoint(places[1])
+
+
+def test_a_fitted_net_is_measured_and_drawn(digits):
+    X, y = digits
+    clf = small().fit(X, y)
+    draw = LayerStatisticsDisplay.from_estimator
+    ax = draw(clf, X, y, quantity="gradient_histograms").ax_
+    expected = layer_statistics(clf, X, y).gradient_histograms
+    for line, (density, _) in zip(ax.lines, expected, strict=True):
+        assert_array_equal(line.get_ydata(), density)
+    with pytest.raises(ValueError, match="gradient_histograms was not measured"):
+        draw(clf, X, quantity="gradient_histograms")
+
+
 def test_long_training_has_few_markers():
     found = followed(1) * 100
     for quantity in ("activation_mean", "saturation"):

@@ -1,0 +1,205 @@
+"""Curves of a comparison of initializers: over label budgets, over epochs (`plots`)."""
+
+import numpy as np
+
+from .comparison_displays import choose, finish, lowest, names_of, scale_errors
+from .contenders import cell_name, measure
+from .displays import MAX_MARKERS, line_style, logarithmic, new_axes, plain
+
+
+class LabelBudgetDisplay:
+    """Mean test error against the number of labels, a line per contender, with bands.
+
+    A band is the 95 % interval of the mean over seeds at each label budget, made as the
+    intervals of differences are. Seeds are paired: whether two contenders differ is
+    decided by the interval of their difference in the table, which is narrower than
+    overlapping bands suggest. Where errors differ much their axis is logarithmic.
+
+    Parameters
+    ----------
+    result : Comparison
+        With two label budgets or more.
+    hidden_layer_sizes : sequence of int, default=None
+        Which net; None if there is only one.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from sklearn.datasets import load_digits
+    >>> from dbn.evaluation import LabelBudgetDisplay, compare_initializers
+    >>> X, y = load_digits(return_X_y=True)
+    >>> result = compare_initializers(
+    ...     X / 16, y, hidden_layer_sizes=[(16,)], label_budgets=[50, 90], n_seeds=2,
+    ...     learning_rates=[0.01], n_updates=10, pretrain_updates=10)
+    >>> LabelBudgetDisplay.from_results(result).ax_.get_xlabel()
+    'labelled training rows'
+    >>> plt.close()
+    """
+
+    def __init__(self, result, *, hidden_layer_sizes=None):
+        self.result = result
+        self.hidden_layer_sizes = hidden_layer_sizes
+
+    @classmethod
+    def from_results(cls, result, *, hidden_layer_sizes=None, ax=None):
+        """Draw the errors of a net; return the display.
+
+        Parameters
+        ----------
+        result : Comparison
+        hidden_layer_sizes : sequence of int, default=None
+        ax : matplotlib Axes, optional
+
+        Raises
+        ------
+        ValueError
+            If there is no such net, or more than one to choose from, or only one label
+            budget.
+        ImportError
+            If matplotlib is not installed.
+        """
+        return cls(result, hidden_layer_sizes=hidden_layer_sizes).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw into `ax`, or a new figure; return self. Errors: see `from_results`.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+        """
+        rows, sizes = self.result.summary(), self.hidden_layer_sizes
+        nets = {tuple(row["hidden_layer_sizes"]): None for row in rows}
+        asked = None if sizes is None else tuple(sizes)
+        net = choose([*nets], asked, "hidden_layer_sizes")
+        rows = [row for row in rows if tuple(row["hidden_layer_sizes"]) == net]
+        rows.sort(key=lambda row: row["n_labels"])
+        if len(rows) < 2:
+            raise ValueError(
+                f"The comparison has {len(rows)} label budget for the net {net}; a "
+                "line needs 2 or more. ComparisonDisplay shows one."
+            )
+        ax = ax or new_axes(7.6, 4.4)
+        contenders = [row["contenders"] for row in rows]
+        handles, factor = {}, measure(self.result.settings)[1]
+        means = [c["mean"] for its in contenders for c in its.values()]
+        floor = factor * lowest(means)
+        for i, name in enumerate(names_of(contenders)):
+            found = [row for row in rows if name in row["contenders"]]
+            budgets = [row["n_labels"] for row in found]
+            mean, low, high = (
+                factor * np.array([row["contenders"][name][key] for row in found])
+                for key in ("mean", "low", "high")
+            )
+            style, first = line_style(i), found[0]["dbn"] == name
+            band = {"facecolor": (style["color"], 0.2 if first else 0.06)}
+            band |= {"edgecolor": (style["color"], 0.5), "linewidth": 0.8}
+            ax.fill_between(budgets, np.maximum(low, floor), high, **band)
+            style |= {"linewidth": 2.5 if first else 1.5, "markersize": 5}
+            (handles[name],) = ax.plot(budgets, mean, **style)
+        _scale_budgets(ax, [row["n_labels"] for row in rows])
+        scale_errors(ax, self.result, floor)
+        of = cell_name(rows[0]).partition(",")[0]
+        words = f"{plain(of)}, mean and 95 % interval over seeds"
+        finish(ax, self.result, words, handles)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+class LossCurvesDisplay:
+    """Training loss against epochs, a line per net, with bands over seeds.
+
+    Lines are medians over seeds, bands the middle half of the seeds. Each net is
+    trained at the learning rate that was chosen for its seed.
+
+    Parameters
+    ----------
+    result : Comparison
+    cell : str, default=None
+        Which setting, by its name in ``result.curves()``; None if there is only one.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from sklearn.datasets import load_digits
+    >>> from dbn.evaluation import LossCurvesDisplay, compare_initializers
+    >>> X, y = load_digits(return_X_y=True)
+    >>> result = compare_initializers(
+    ...     X / 16, y, hidden_layer_sizes=[(16,)], label_budgets=[50], n_seeds=2,
+    ...     learning_rates=[0.01], n_updates=10, pretrain_updates=10)
+    >>> LossCurvesDisplay.from_results(result).ax_.get_ylabel()
+    'training loss (nats)'
+    >>> plt.close()
+    """
+
+    def __init__(self, result, *, cell=None):
+        self.result = result
+        self.cell = cell
+
+    @classmethod
+    def from_results(cls, result, *, cell=None, ax=None):
+        """Draw the curves of a setting; return the display.
+
+        Parameters
+        ----------
+        result : Comparison
+        cell : str, default=None
+        ax : matplotlib Axes, optional
+
+        Raises
+        ------
+        ValueError
+            If there is no such setting with curves, or more than one to choose from.
+        ImportError
+            If matplotlib is not installed.
+        """
+        return cls(result, cell=cell).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw into `ax`, or a new figure; return self. Errors: see `from_results`.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+        """
+        curves = self.result.curves()
+        cell = choose([*curves], self.cell, "cell")
+        ax = ax or new_axes(7.6, 4.0)
+        names, handles = names_of(self.result.errors().values()), {}
+        for name, (epochs, losses) in curves[cell].items():
+            style = line_style(names.index(name))  # as in the other pictures
+            low, middle, high = np.quantile(losses, [0.25, 0.5, 0.75], axis=0)
+            band = {"color": style["color"], "alpha": 0.15, "linewidth": 0}
+            ax.fill_between(epochs, low, high, **band)
+            every = max(len(epochs) // MAX_MARKERS, 1)
+            options = {"markersize": 4, "markevery": every}
+            (handles[name],) = ax.plot(epochs, middle, **options, **style)
+        if all((losses > 0.0).all() for _, losses in curves[cell].values()):
+            logarithmic(ax)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.set(xlabel="epoch of fine-tuning", ylabel="training loss (nats)")
+        words = f"{plain(cell)}, median and middle half of the seeds"
+        finish(ax, self.result, words, handles)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _scale_budgets(ax, budgets):
+    """A logarithmic axis with a tick at each, aslant where they are close."""
+    gaps = np.diff(np.log(budgets))
+    names = [f"{n // 1000}k" if n % 1000 == 0 else str(n) for n in budgets]
+    ax.set_xscale("log")
+    ax.set_xticks(budgets, names)
+    ax.set_xticks([], minor=True)
+    if gaps.min() < 0.06 * gaps.sum():
+        ax.tick_params("x", rotation=45)
+    ax.set_xlabel("labelled training rows")

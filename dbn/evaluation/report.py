@@ -1,0 +1,252 @@
+"""A comparison as one page: verdict, pictures, tables, protocol (extra `plots`)."""
+
+from base64 import b64encode
+from html import escape
+from io import BytesIO
+
+from .comparison_displays import ComparisonDisplay, DepthDisplay
+from .contenders import cell_name, measure
+from .curve_displays import LabelBudgetDisplay, LossCurvesDisplay
+from .displays import require_matplotlib
+from .wording import comparisons, figures, legend, verdict
+
+_DPI = 110
+# Nothing is loaded from anywhere and nothing is run, whatever the texts hold.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
+  max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
+.verdict { font-size: 1.15rem; border-left: 4px solid #0072B2; padding-left: 1rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 0.85rem; margin: 0.5rem 0; }
+th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid #ddd; text-align: right;
+  font-variant-numeric: tabular-nums; vertical-align: top; white-space: nowrap; }
+thead th { border-bottom: 2px solid #222; white-space: normal; }
+th:first-child { text-align: left; } tbody th { font-weight: normal; }
+tr.dbn th, tr.dbn td { font-weight: bold; }
+table.settings td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+figure { margin: 1.5rem 0; } img { max-width: 100%; }
+figcaption, .legend { font-size: 0.85rem; color: #555; }
+"""
+# Settings that say where a study ran; all others are its protocol.
+_ORIGIN = ("command", "commit", "versions", "cores", "blas_threads", "seconds")
+_NAMES = {
+    "inits": "contenders",
+    "hidden_layer_sizes": "hidden layers",
+    "tune": "protocol of tuning",
+    "tuning": "validation rows",
+    "equal": "equal for all",
+    "pretraining": "pretrained on",
+    "n_updates": "updates of fine-tuning",
+    "pretrain_updates": "updates of pretraining, per layer",
+    "n_train": "training rows",
+    "n_test": "test rows",
+    "n_features": "features",
+    "n_classes": "classes",
+    "scaled": "scaled to [0, 1] by the training rows",
+    "dropout": "dropout, where a contender has it",
+    "data_sha256": "SHA-256 of the data",
+    "blas_threads": "BLAS threads per net",
+}
+
+
+def html_report(result):
+    """A comparison as one page of HTML that needs nothing else.
+
+    It holds the verdict, pictures, all figures of the table, the test error of every
+    seed, the protocol, and versions, seeds, threads, commit and command. Texts that
+    come from data or files are shown as they are, never as parts of the page.
+
+    Parameters
+    ----------
+    result : Comparison
+
+    Returns
+    -------
+    str
+        HTML, to be written as UTF-8.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from dbn.evaluation import compare_initializers, html_report
+    >>> X, y = load_digits(return_X_y=True)
+    >>> result = compare_initializers(
+    ...     X / 16, y, hidden_layer_sizes=[(16,)], label_budgets=[50], n_seeds=2,
+    ...     learning_rates=[0.01], n_updates=10, pretrain_updates=10)
+    >>> page = html_report(result)
+    >>> page.startswith("<!DOCTYPE html>"), page.count("<img ")
+    (True, 2)
+    """
+    summary, settings = result.summary(), result.settings
+    title = escape(f"Does DBN pretraining help? {settings['dataset']}")
+    body = [
+        f"<h1>{title}</h1>",
+        f'<p class="verdict">{escape(verdict(summary, settings))}</p>',
+        *_overview(result, summary),
+        *(part for row in summary for part in _setting(result, row)),
+        f'<p class="legend">{escape(legend(summary, measure(settings)[0]))} 95 % '
+        "interval of the mean: by itself, of the same kind as those of differences. "
+        "Multiply-adds: of pretraining and of fine-tuning, mean per net, in "
+        "thousands of millions.</p>",
+        "<h2>Protocol</h2>",
+        _settings({k: v for k, v in settings.items() if k not in _ORIGIN}),
+        "<h2>Where it comes from</h2>",
+        _settings({k: settings[k] for k in _ORIGIN if k in settings}),
+    ]
+    page = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body>\n</html>\n"
+    )
+    return page.encode("utf-8", "replace").decode()  # half characters of a file
+
+
+def _overview(result, summary):
+    """Pictures of all settings, and those of budgets and of depth that can be made."""
+    yield _picture(
+        ComparisonDisplay.from_results(result),
+        "Test errors of all settings",
+        "Every point is a seed, every line the mean of a contender.",
+    )
+    budgets, nets = {}, {}
+    for row in summary:
+        sizes = tuple(row["hidden_layer_sizes"])
+        budgets.setdefault(sizes, []).append(row["n_labels"])
+        nets.setdefault(row["n_labels"], []).append(len(sizes))
+    for sizes, its in budgets.items():
+        if len(its) > 1:
+            yield _picture(
+                LabelBudgetDisplay.from_results(result, hidden_layer_sizes=sizes),
+                "Test error against the number of labels",
+                "Bands are 95 % intervals of each mean by itself. Seeds are paired: "
+                "differences are decided by their own intervals in the tables.",
+            )
+    for n_labels, depths in nets.items():
+        if len({*depths}) == len(depths) > 1:
+            yield _picture(
+                DepthDisplay.from_results(result, n_labels=n_labels),
+                "Test error against the number of hidden layers",
+                "Boxes hold the middle half of the seeds and their median, whiskers "
+                "those within one and a half times the box, points all others.",
+            )
+
+
+def _setting(result, row):
+    """Heading, table, sentences, curves and seeds of a setting."""
+    cell = row["cell"]
+    _, factor, unit = measure(result.settings)
+    yield f"<h2>{escape(cell)}</h2>"
+    yield _table(row, result.settings)
+    yield from (f"<p>{escape(words)}.</p>" for words in comparisons(row, factor, unit))
+    if cell in result.curves():
+        yield _picture(
+            LossCurvesDisplay.from_results(result, cell=cell),
+            f"Training loss against epochs, {cell}",
+            "Lines are medians over seeds, bands the middle half of the seeds, each "
+            "net at the learning rate that was chosen for its seed.",
+        )
+    yield "<details><summary>Test error of every seed</summary>"
+    yield _seeds(result, cell)
+    yield "</details>"
+
+
+def _table(row, settings):
+    """The figures of all contenders of a setting."""
+    title, factor, unit = measure(settings)
+    head = [
+        "start + activation",
+        f"test {title}",
+        "95 % interval of the mean",
+        "median",
+        "validation",
+        "rate or C",
+        f"DBN minus it{unit and f' ({unit.strip()})'} [95 %]",
+        "Holm p",
+        "seconds",
+        "multiply-adds (10^9)",
+    ]
+    order = ("error", "interval", "median", "validation", "value", "difference")
+    lines = []
+    for name, contender in row["contenders"].items():
+        texts = figures(contender, factor)
+        texts["error"] = texts["error"].replace("+-", "\u00b1")
+        cells = [texts[key] for key in (*order, "p_holm", "seconds")]
+        lines.append((contender["kind"], [name, *cells, _multiply_adds(contender)]))
+    return _grid(head, lines)
+
+
+def _multiply_adds(contender):
+    costs = (contender[f"{phase}_multiply_adds"] for phase in ("pretrain", "finetune"))
+    return " + ".join("?" if n is None else f"{n / 1e9:.3g}" for n in costs)
+
+
+def _seeds(result, cell):
+    """The test error of every contender and seed of a setting."""
+    title, factor, _ = measure(result.settings)
+    tests = [r for r in result.records if r["stage"] == "test"]
+    seeds = sorted({r["seed"] for r in tests if cell_name(r) == cell})
+    lines = [
+        ("", [name, *(f"{factor * error:.2f}" for error in errors)])
+        for name, errors in result.errors()[cell].items()
+    ]
+    return _grid([f"test {title}", *(f"seed {seed}" for seed in seeds)], lines)
+
+
+def _grid(head, lines):
+    """A table of texts; lines are a class and their texts, the first one a name."""
+    names = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
+    rows = []
+    for kind, (name, *texts) in lines:
+        cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
+        first = f'<th scope="row">{escape(name)}</th>'
+        rows.append(f'<tr class="{escape(kind)}">{first}{cells}</tr>')
+    body = "\n".join(rows)
+    return (
+        f'<div class="wide"><table><thead><tr>{names}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def _settings(settings):
+    """Settings with their names in words."""
+    rows = "\n".join(
+        f'<tr><th scope="row">{escape(_NAMES.get(key, str(key).replace("_", " ")))}'
+        f"</th><td>{escape(_words(value))}</td></tr>"
+        for key, value in settings.items()
+    )
+    return f'<table class="settings"><tbody>\n{rows}\n</tbody></table>'
+
+
+def _words(value, depth=0):
+    """Plain data in words: lists of lists are nets, more than that is not shown."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | dict) and depth > 1:
+        return "..."
+    if isinstance(value, list):
+        return (", ", "-")[depth].join(_words(entry, depth + 1) for entry in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_words(v, depth + 1)}" for k, v in value.items())
+    return "not known" if value is None else str(value)
+
+
+def _picture(display, title, caption):
+    """A figure in the page; the display's own is closed."""
+    buffer = BytesIO()
+    display.figure_.savefig(buffer, format="png", dpi=_DPI)
+    require_matplotlib().close(display.figure_)
+    data = b64encode(buffer.getvalue()).decode("ascii")
+    return (
+        f'<figure><img alt="{escape(title)}" src="data:image/png;base64,{data}">\n'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )

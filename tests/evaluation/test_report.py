@@ -1,0 +1,181 @@
+"""The report: one page with all figures, and nothing from outside."""
+
+import base64
+import io
+from html.parser import HTMLParser
+
+import matplotlib.pyplot as plt
+import pytest
+
+from dbn.evaluation import Comparison, html_report
+from tests.evaluation.test_comparison_displays import made
+
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+ORIGIN = {
+    "command": "python scripts/benchmark.py --seeds 10",
+    "commit": "abc1234",
+    "versions": {"dbn": "0.1.0", "numpy": "2.0"},
+    "cores": 2,
+    "blas_threads": 1,
+    "seconds": 107.4,
+}
+PROTOCOL = {
+    "hidden_layer_sizes": [[50], [50, 50]],
+    "learning_rates": [0.003, 0.01],
+    "seeds": [*range(10)],
+    "tune": "strict",
+}
+
+
+class Page(HTMLParser):
+    """Tags in balance; texts of the cells; pictures; all attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.tables, self.pictures = [], [], [], []
+        self.attributes, self.texts = [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        if tag == "tr":
+            self.tables[-1].append([])
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+        if tag == "img":
+            kind, _, data = dict(attrs)["src"].partition(",")
+            assert kind == "data:image/png;base64"
+            self.pictures.append(base64.b64decode(data, validate=True))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+        if self.open and self.open[-1] in ("td", "th"):
+            self.tables[-1][-1][-1] += data
+
+
+@pytest.fixture(scope="module")
+def result():
+    result = made(nets=((50,), (50, 50)), n_seeds=4)
+    result.settings |= PROTOCOL | ORIGIN
+    return result
+
+
+@pytest.fixture(scope="module")
+def page(result):
+    return Page(html_report(result))
+
+
+def test_the_tables_hold_the_figures_of_the_printed_one(result, page):
+    tables = [table for table in page.tables if table[0][0] == "start + activation"]
+    lines = [line for table in tables for line in table[1:]]
+    printed = [line for line in result.table().splitlines() if " +- " in line]
+    assert len(lines) == len(printed) == 4 * 9
+    for cells, line in zip(lines, printed, strict=True):
+        name, error, _, *others, multiply_adds = cells
+        expected = [name, error.replace("\u00b1", "+-"), *filter(None, others)]
+        rest = line
+        for text in expected:
+            before, found, rest = rest.partition(text)
+            assert found and not before.strip()
+        assert not rest.strip() and multiply_adds.endswith("?")
+    assert all(len({*map(len, table)}) == 1 for table in page.tables)
+
+
+def test_verdict_sentences_and_explanations_are_those_of_the_text(result, page):
+    texts = "".join(page.texts)
+    *lines, explanation = result.table().splitlines()
+    assert result.verdict() in texts and explanation in texts
+    sentences = [line.strip() for line in lines if "Holm p =" in line]
+    assert len(sentences) == 2 * 4
+    assert all(sentence in texts for sentence in sentences)
+
+
+def test_the_error_of_every_seed_is_there(result, page):
+    tables = [t for t in page.tables if t[0][1] == "seed 0"]
+    assert len(tables) == 4
+    for table, contenders in zip(tables, result.errors().values(), strict=True):
+        assert table[0] == ["test error (%)", *(f"seed {i}" for i in range(4))]
+        for line, (name, errors) in zip(table[1:], contenders.items(), strict=True):
+            assert line == [name, *(f"{100 * error:.2f}" for error in errors)]
+
+
+def test_pictures_can_be_read_and_none_is_left_open(result, page):
+    # All settings; budgets of two nets; depth at two budgets; curves of four settings.
+    assert len(page.pictures) == 1 + 2 + 2 + 4
+    for data in page.pictures:
+        image = plt.imread(io.BytesIO(data), format="png")
+        assert image.shape[0] > 300 and image.std() > 0.01
+    assert len([name for name, _ in page.attributes if name == "alt"]) == 9
+    assert plt.get_fignums() == []
+
+
+def test_protocol_and_origin_are_there(page):
+    told = {line[0]: line[1] for table in page.tables[-2:] for line in table}
+    assert told["command"] == ORIGIN["command"] and told["commit"] == "abc1234"
+    assert told["versions"] == "dbn 0.1.0, numpy 2.0"
+    assert told["seeds"] == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    assert told["BLAS threads per net"] == "1" and told["cores"] == "2"
+    assert told["hidden layers"] == "50, 50-50"
+    assert told["protocol of tuning"] == "strict" and told["fixed test split"] == "yes"
+
+
+def test_nothing_comes_from_outside_and_nothing_is_run(page):
+    assert not {"script", "link", "iframe", "object", "a", "base"} & {*page.tags}
+    for name, value in page.attributes:
+        assert not name.startswith("on")
+        assert name != "href" and (name != "src" or value.startswith("data:image/png"))
+    assert (
+        "content",
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'",
+    ) in (page.attributes)
+
+
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'>&amp;</table>"
+
+
+def test_texts_of_strangers_are_shown_and_not_obeyed(result):
+    """In the name of the data, of a start, of a setting, and in any setting's value."""
+    records = [
+        record | {"init": EVIL if record["init"] == "lsuv" else record["init"]}
+        for record in result.records
+    ]
+    settings = result.settings | {"dataset": EVIL, EVIL: EVIL, "command": [EVIL]}
+    settings["versions"] = {EVIL: EVIL}
+    text = html_report(Comparison(settings, records))
+    assert "<script" not in text and 'onerror=alert(1)>"' not in text
+    page = Page(text)
+    assert page.tags.count("img") == 9
+    assert not any(name == "onerror" for name, _ in page.attributes)
+    assert f"{EVIL} + relu" in page.tables[0][6][0]
+    told = {line[0]: line[1] for table in page.tables[-2:] for line in table}
+    assert (
+        told[EVIL] == told["command"] == EVIL and told["versions"] == f"{EVIL} {EVIL}"
+    )
+
+
+@pytest.mark.parametrize("value", ["\ud800", [[[[1]]]], {"a": {"b": {"c": 1}}}, None])
+def test_odd_settings_are_shown(value):
+    result = made(n_seeds=2)
+    result.settings["odd"] = value
+    text = html_report(result)
+    assert Page(text.encode("utf-8").decode()).tables[-2][-1][0] == "odd"
+
+
+def test_a_study_from_a_file_with_little_in_it(tmp_path):
+    """No curves, one budget, one depth, no origin."""
+    result = made(budgets=(100,), n_seeds=2)
+    for record in result.records:
+        record.pop("loss_curve", None)
+    result.to_json(tmp_path / "results.json")
+    page = Page(html_report(Comparison.from_json(tmp_path / "results.json")))
+    assert len(page.pictures) == 1
