@@ -15,7 +15,7 @@ _DPI = 110
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
-  max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
+  max-width: 78rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
 .verdict { font-size: 1.15rem; border-left: 4px solid #0072B2; padding-left: 1rem; }
 .wide { overflow-x: auto; }
@@ -34,6 +34,8 @@ _ORIGIN = ("command", "commit", "versions", "cores", "blas_threads", "seconds")
 _NAMES = {
     "inits": "contenders",
     "hidden_layer_sizes": "hidden layers",
+    "learning_rates": "grid of learning rates",
+    "Cs": "grid of C",
     "tune": "protocol of tuning",
     "tuning": "validation rows",
     "equal": "equal for all",
@@ -168,7 +170,7 @@ def _table(row, settings):
         f"test {title}",
         "95 % interval of the mean",
         "median",
-        "validation",
+        f"validation {title}",
         "rate or C",
         f"DBN minus it{unit and f' ({unit.strip()})'} [95 %]",
         "Holm p",
