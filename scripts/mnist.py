@@ -33,33 +33,30 @@ from dbn import (
 from dbn.evaluation import load_dataset, provenance
 from dbn.training import Adam, Schedule, Sparsity
 
-BATCH = 100
+BATCH, FEW_BATCH = 100, 50
+DROPOUT = (0.2, 0.5, 0.5, 0.5)
 
 RECIPES = {
     "plain": {"rate": 0.001, "epochs": 20},
-    "dropout": {"rate": 0.001, "epochs": 100, "dropout": (0.2, 0.5, 0.5, 0.5)},
+    "dropout": {"rate": 0.001, "epochs": 100, "dropout": DROPOUT},
     "control": {
         "init": "he_normal",
         "activation": "relu",
         "rate": 0.001,
         "epochs": 100,
-        "dropout": (0.2, 0.5, 0.5, 0.5),
+        "dropout": DROPOUT,
     },
 }
 # Contenders with few labels. Multipliers: the lower layers keep more of the DBN.
 FEW = {
-    "dbn": {"learning_rate_multipliers": (0.1, 0.1, 0.3, 1.0), "dropout": 0.5},
-    "he_normal + relu + dropout": {
-        "init": "he_normal",
-        "activation": "relu",
-        "dropout": 0.5,
-    },
+    "dbn": {"learning_rate_multipliers": (0.03, 0.03, 0.1, 1.0)},
+    "he_normal + relu + dropout": {"init": "he_normal", "activation": "relu"},
 }
-# Labels: epochs and batch size.
-BUDGETS = {50: (60, 20), 100: (60, 20), 600: (40, 50), 1000: (30, 50), 3000: (30, 50)}
+# Labels: epochs of batches of 50, with a learning rate that falls to 5 % of its start.
+BUDGETS = {50: 300, 100: 300, 600: 60, 1000: 40, 3000: 25}
 SETTINGS = {
     "full": {"recipes": RECIPES},
-    "labels": {"contenders": FEW, "epochs_and_batch_sizes": BUDGETS},
+    "labels": {"contenders": FEW, "dropout": DROPOUT, "epochs_of_labels": BUDGETS},
     "deep": {},
 }
 STARTS = ("xavier_uniform", "xavier_x4_uniform", "orthogonal", "lsuv", "dbn")
@@ -71,7 +68,7 @@ class Ledger:
     def __init__(self, args):
         self.path, self.runs, self.part = args.output, [], args.part
         names = ("part", "hidden_layer_sizes", "rows", "pretrain_epochs", "epochs")
-        names += ("validation",)
+        names += ("validation", "learning_rates", "n_stacks")
         self.settings = {key: getattr(args, key, None) for key in names}
         self.settings |= json.loads(json.dumps(SETTINGS[args.part]))
         if self.path.exists():
@@ -190,7 +187,7 @@ def labels(task, args, X, y, X_test, y_test):
     fold). literature: 10,000 other labelled rows. Ties go to the smaller rate.
     """
     n_labels, subset = task["n_labels"], task["subset"]
-    epochs, batch_size = BUDGETS[n_labels]
+    epochs = BUDGETS[n_labels]
     rows = labelled_rows(y, n_labels, subset)
     rest = np.setdiff1d(np.arange(len(y)), rows)
     held = np.random.default_rng(subset).permutation(rest)[: args.validation]
@@ -202,9 +199,10 @@ def labels(task, args, X, y, X_test, y_test):
             args.hidden_layer_sizes,
             subset % args.n_stacks,
             len(X),
-            optimizer=Adam(rate),
-            batch_size=batch_size,
+            optimizer=Adam(Schedule(rate, 0.05 * rate, epochs=epochs)),
+            batch_size=FEW_BATCH,
             max_iter=epochs,
+            dropout=DROPOUT,
             **options,
         ).fit(X[rows], y[rows])
 
@@ -324,7 +322,7 @@ def cost(task, args, n_rows):
             epochs = epochs or RECIPES[task["recipe"]]["epochs"]
         if "contender" in task:
             n_rows = task["n_labels"]
-            epochs, batch = BUDGETS[n_rows]
+            epochs, batch = BUDGETS[n_rows], FEW_BATCH
             folds = 5 * 0.8 if n_rows <= 1000 else 0.8
             n_fits = len(args.learning_rates) * (1 + folds)
         per_weight = 3 * batch + 30
