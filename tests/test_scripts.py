@@ -196,6 +196,23 @@ def test_mnist_deep(tiny_mnist):
     assert len(errors) == 5 and "2 x 4, dbn" in errors
 
 
+def test_layers(tmp_path):
+    """Xavier's start keeps gradients and Jacobians larger than the standard one."""
+    net = ["--dataset", "digits", "--depth", "4", "--width", "50"]
+    few = ["--rows", "100", "--epochs", "1", "--output", str(tmp_path)]
+    done = run("layers.py", *net, *few)
+    assert done.returncode == 0, done.stderr
+    assert "tanh, standard: mean singular value 0." in done.stdout
+    nets = json.loads((tmp_path / "layers.json").read_text())["nets"]
+    standard, normalized = (nets[f"tanh, {k}"] for k in ("standard", "normalized"))
+    for key in ("mean_singular_value", "gradient_std", "activation_std"):
+        assert np.all(
+            np.asarray(normalized["start"][key]) > np.asarray(standard["start"][key])
+        )
+    assert normalized["end"]["activation_std"] != normalized["start"]["activation_std"]
+    assert len(list(tmp_path.glob("figure-*.png"))) == 6
+
+
 def test_fuzz(tmp_path):
     record = tmp_path / "fuzz.json"
     done = run("fuzz.py", "--cases", "60", "--seed", "1", "--output", str(record))
