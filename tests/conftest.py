@@ -3,7 +3,7 @@
 import pytest
 
 from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
-from tests.libraries import DEVICES, LIBRARIES, ON_TORCH, Elsewhere, call
+from tests.libraries import DEVICES, LIBRARIES, ON_TORCH, Elsewhere, streams, call
 
 
 @pytest.fixture(params=LIBRARIES)
@@ -20,6 +20,7 @@ def anywhere(request, monkeypatch):
     """
     if request.param is None:
         return
+    streams.clear()
     for name in request.module.ANYWHERE:
         monkeypatch.setattr(
             request.module, name, _abroad(getattr(request.module, name), request.param)

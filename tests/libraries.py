@@ -120,6 +120,10 @@ class Elsewhere:
         return repr(self.inner)
 
 
+# Of `call`: of each random stream of NumPy one of a device.
+streams = {}
+
+
 def call(library, function, *args, **kwargs):
     """``function(*args, **kwargs)`` in another library, with NumPy's arrays."""
     sent = []
@@ -130,7 +134,12 @@ def call(library, function, *args, **kwargs):
             sent.append((value, value.converted(library.asarray)))
             return sent[-1][1]
         if isinstance(value, np.random.Generator):
-            return stream_on(value, library.asarray([0.0]))
+            # One for each, with which noise goes on from call to call.
+            known, stream = streams.get(id(value), (None, None))
+            if known is not value:
+                stream = stream_on(value, library.asarray([0.0]))
+                streams[id(value)] = value, stream
+            return stream
         moved = converted(value, library.asarray)
         for name in ("params", "statistics"):
             if hasattr(value, name):

@@ -165,7 +165,9 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             scaler, lazy = StandardScaler(), isinstance(X, ScaledRows)
             for part in row_slices(X) if lazy else [slice(None)]:
                 its_weight = None if weight is None else weight[part]
-                scaler.partial_fit(X[part, ...], sample_weight=its_weight)
+                # It divides 0 by 0, which other libraries over NumPy warn about.
+                with np.errstate(invalid="ignore"):
+                    scaler.partial_fit(X[part, ...], sample_weight=its_weight)
             self.mean_ = asarray_like(scaler.mean_, X)
             self.scale_ = asarray_like(scaler.scale_, X)
         if not auto:
