@@ -50,6 +50,7 @@ def parse_args(argv):
     add("--early-stopping", action="store_true")
     add("--on-divergence", choices=["raise", "halve"], default="raise")
     add("--seed", type=int, default=0)
+    add("--device", help="compute with PyTorch, on cpu or cuda; default: NumPy")
     add("--threads", type=int, help="BLAS threads; default: as the system has it")
     add("--checkpoint", type=Path, help="folder to save the state of training in")
     add("--resume", action="store_true", help="go on from the checkpoint, if any")
@@ -87,6 +88,7 @@ def make_net(args):
         max_iter=args.epochs,
         early_stopping=args.early_stopping,
         on_divergence=args.on_divergence,
+        device=args.device,
         random_state=args.seed,
         verbose=1,
     )

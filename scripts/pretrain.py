@@ -93,6 +93,7 @@ def parse_args(argv):
     add("--epochs", type=int, default=10, help="per layer")
     add("--on-divergence", choices=["raise", "halve"], default="raise")
     add("--seed", type=int, default=0)
+    add("--device", help="compute with PyTorch, on cpu or cuda; default: NumPy")
     add("--threads", type=int, help="BLAS threads; default: as the system has it")
     add("--image-shape", type=int, nargs=2, help="of the pictures, as 28 28")
     add("--validation", type=float, default=0.1, help="share of rows only watched")
@@ -146,7 +147,7 @@ def make_model(args):
         max_iter=args.epochs,
         on_divergence=args.on_divergence,
     )
-    common = {"random_state": args.seed, "verbose": 1}
+    common = {"random_state": args.seed, "device": args.device, "verbose": 1}
     if len(sizes) == 1:
         return rbm.set_params(**common)
     return DBNTransformer(sizes, rbm=rbm, **common)

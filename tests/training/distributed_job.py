@@ -78,11 +78,12 @@ EXACT = {
     ),
     "net, line searches": lambda: net("lbfgs", batch_size=50, max_iter=3),
     "machine, divergence": lambda: machine(
-        SGD(100.0), X=100.0 * X, visible="gaussian", on_divergence="halve"
+        SGD(20.0), visible="gaussian", on_divergence="halve", max_iter=20
     ),
     "classifier, early stopping": lambda: classifier(
         early_stopping=True, n_iter_no_change=3, class_weight="balanced", max_iter=30
     ),
+    "classifier, tensors": lambda: classifier(device="cpu", max_iter=8),
 }
 
 
@@ -98,6 +99,7 @@ NOISY = {
     "PCD, 7 chains": lambda: noisy(PCD(n_chains=7), centering=True),
     "FPCD": lambda: noisy(FPCD(n_chains=10)),
     "tempering": lambda: noisy(ParallelTempering(n_chains=5, n_betas=3)),
+    "PCD, tensors": lambda: noisy(PCD(n_chains=7), centering=True, device="cpu"),
     "dropout": lambda: (classifier(dropout=0.3, max_iter=3)[0], {}),
 }
 
@@ -164,6 +166,7 @@ def compare(folder):
             found["likelihoods"] = [likelihood(seed) for seed in SEEDS]
             found["streams"], found["refused"] = streams(workers), refusals()
             found["reductions"] = reductions(workers)
+            found["elastic"] = workers.elastic
             found["uninterrupted"] = numbers(long_job().fit(X, Y.argmax(axis=1)))
             rbm(random_state=workers.rank).fit(X)  # another seed in each
     except (OSError, ValueError) as error:
@@ -200,7 +203,7 @@ def fail(folder, how, after):
         checkpoint = Checkpoint(folder / "state", resume=True)
         model = long_job().set_callbacks(Break(int(after), end), checkpoint)
         model.fit(X, Y.argmax(axis=1))
-    write(folder, workers, {"resumed": numbers(model)})
+    write(folder, workers, {"resumed": numbers(model), "elastic": workers.elastic})
 
 
 def numbers(model):

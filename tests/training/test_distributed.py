@@ -135,6 +135,7 @@ def test_a_dead_process_ends_the_job_and_the_others_resume(found, tmp_path):
             process["uninterrupted"],
             other["resumed"],
         )
+        assert other["elastic"] and not process["elastic"]
         assert_array_equal(resumed, numbers)
         assert its_history == history
     assert len(history) == 14
