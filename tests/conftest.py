@@ -3,7 +3,7 @@
 import pytest
 
 from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
-from tests.libraries import DEVICES, LIBRARIES, ON_TORCH, Elsewhere, streams, call
+from tests.libraries import DEVICES, LIBRARIES, ON_TORCH, Elsewhere, call, streams
 
 
 @pytest.fixture(params=LIBRARIES)

@@ -30,6 +30,7 @@ from ..backend.device import (
     converted,
     converted_beside,
     find_device,
+    numpy_dtype,
     on_device,
     rows_on_device,
     to_host,
@@ -92,12 +93,15 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         X = self._checked(X, to_host(y), order="C", **options)
         if isinstance(X, tuple):
             X, y = X
+        if not options.get("reset", True):
+            self._check_library(X, "fit")
         if sample_weight is None:
             return X, y, None
-        weight = to_host(
-            _check_sample_weight(
-                sample_weight, X, dtype=X.dtype, ensure_non_negative=True
-            )
+        weight = _check_sample_weight(
+            to_host(sample_weight),
+            np.broadcast_to(0.0, (X.shape[0], 1)),  # as many rows, on the host
+            dtype=numpy_dtype(X),
+            ensure_non_negative=True,
         )
         used = weight > 0
         if used.all():
@@ -216,8 +220,13 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         """Validate the input of a method; return it encoded, on the host."""
         check_is_fitted(self)
         X = self._checked(X, reset=False)
-        check_same_namespace(X, self, attribute="_parameters", method=method)
+        self._check_library(X, method)
         return self._encode(X)
+
+    def _check_library(self, X, method):
+        """Raise a ValueError unless X lies where the fitted model does."""
+        X = X[:0] if isinstance(X, ScaledRows) else X
+        check_same_namespace(X, self, attribute="_parameters", method=method)
 
     @property
     def _parameters(self):

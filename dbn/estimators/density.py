@@ -5,11 +5,10 @@ import warnings
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
-from sklearn.utils._array_api import check_same_namespace
 from sklearn.utils.validation import check_is_fitted
 
 from ..backend.array import map_batches
-from ..backend.device import asarray_like, namespace, to_host
+from ..backend.device import asarray_like, namespace, to_host, without_gradient
 from ..backend.random import make_rng, stream_on
 from ..boltzmann import ais, exact_log_z, reverse_ais
 from ..boltzmann.enumeration import is_enumerable
@@ -46,10 +45,8 @@ class DensityTransformer(
     def _hidden_rows(self, H):
         """Validate the input of inverse_transform."""
         check_is_fitted(self)
-        H = check_array(H, dtype=self._accepted(H)["dtype"])
-        check_same_namespace(
-            H, self, attribute="_parameters", method="inverse_transform"
-        )
+        H = check_array(without_gradient(H), dtype=self._accepted(H)["dtype"])
+        self._check_library(H, "inverse_transform")
         if H.shape[1] != self._n_features_out:
             raise ValueError(
                 f"H has {H.shape[1]} columns; there are {self._n_features_out} (top) "

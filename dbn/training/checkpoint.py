@@ -13,8 +13,8 @@ from ..backend.packing import ModelFileError
 from .distributed import current_workers
 
 _KIND, _VERSION = "dbn checkpoint", 1
-# What may change between stop and resume: how long to train and what is shown.
-_FREE = ("max_iter", "verbose", "random_state")
+# What may change between stop and resume: how long to train, where, and what is shown.
+_FREE = ("max_iter", "device", "verbose", "random_state")
 
 
 class Checkpoint:

@@ -29,7 +29,7 @@ from dbn.estimators import to_sklearn
 from dbn.training import SGD, Adam, RBMMonitor, loop
 from tests.libraries import DEVICES, ON_TORCH, has_cuda, needs_torch
 
-from .toy import ALL, REAL, Y3, X, Y, buffers, message, output, small
+from .toy import ALL, PREDICTORS, REAL, Y3, X, Y, buffers, message, output, small
 
 each_device = pytest.mark.parametrize("device", DEVICES)
 each_class = pytest.mark.parametrize("cls", ALL)
@@ -315,6 +315,22 @@ def test_prediction_must_be_in_the_library_of_training(cls, tensor):
             rows = rows if name == "inverse_transform" else X
             text = message(getattr(model, name), rows)
             assert f"{cls.__name__}.{name}() must use the same namespace" in text
+
+
+@pytest.mark.parametrize("cls", [RBMTransformer, *PREDICTORS])
+def test_training_goes_on_in_its_library_only(cls, tensor):
+    model = small(cls, warm_start=True).fit(X, Y)
+    assert f"{cls.__name__}.fit() must use" in message(model.fit, tensor(X), Y)
+    assert f"{cls.__name__}.fit() must use" in message(model.partial_fit, tensor(X), Y)
+
+
+@pytest.mark.parametrize("device", [None, *DEVICES])
+@each_class
+def test_rows_of_a_file_and_sparse_rows_with_dispatch(cls, device, tensor):
+    images = (255 * X).astype(np.uint8)
+    for rows in (ScaledRows(images, divide_by=255), csr_array(X)):
+        model = small(cls, device=device).fit(rows, Y, sample_weight=WEIGHT)
+        assert type(output(model, rows)) is np.ndarray
 
 
 @each_class
