@@ -7,6 +7,7 @@ import os
 import pickle
 import signal
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -192,8 +193,11 @@ def fail(folder, how, after):
     The job saves its state, and goes on from what it finds.
     """
 
+    restarted = os.environ["TORCHELASTIC_RESTART_COUNT"] != "0"
+    if restarted and os.environ["RANK"] == "1":
+        time.sleep(2)  # process 0 must not look for it where it was before
+
     def end():
-        restarted = os.environ["TORCHELASTIC_RESTART_COUNT"] != "0"
         if workers.rank == 1 and not restarted:
             if how == "killed":
                 os.kill(os.getpid(), signal.SIGKILL)

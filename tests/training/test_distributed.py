@@ -5,6 +5,7 @@ Real processes: torchrun starts `distributed_job.py`.
 
 import os
 import pickle
+import re
 import socket
 import subprocess
 import sys
@@ -118,8 +119,9 @@ def test_what_cannot_be_shared_is_refused(found):
 def test_a_dead_process_ends_the_job_and_the_others_resume(found, tmp_path):
     done = run_job("fail", tmp_path, "killed", 5)
     assert done.returncode != 0
-    assert "job: Process 0 of 2 cannot go on alone: another has ended" in done.stderr
-    assert "Signal 9 (SIGKILL) received" in done.stderr  # what torchrun says
+    # torchrun says which; process 0 says so as well, unless torchrun ends it before.
+    report = r"rank +: 1 .*\n.*exitcode +: -9 .*\(SIGKILL\)"
+    assert re.search(report, done.stderr), done.stderr
     files = sorted((tmp_path / "state").glob("*.ckpt"))
     kept = read_archive(files[-1], kind="dbn checkpoint", version=1)
     assert 4 <= len(kept["history"]) <= 5
@@ -128,6 +130,7 @@ def test_a_dead_process_ends_the_job_and_the_others_resume(found, tmp_path):
     # It goes on, and in the other phase process 1 hangs; torchrun starts both again.
     done = run_job("fail", tmp_path, "hangs", 6, options=["--max-restarts=1"])
     assert done.returncode == 0, done.stderr
+    assert "job: Process 0 of 2 cannot go on alone: " in done.stderr
     assert "did not answer within 6 s (" in done.stderr
     assert "imed out" in done.stderr
     for process, other in zip(found, found_by_both(tmp_path), strict=True):
