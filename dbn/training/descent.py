@@ -306,4 +306,3 @@ class Adam(Clipping):
         write(grad, xp.divide, m, grad)
         grad *= rate
         theta -= grad
-

@@ -13,6 +13,7 @@ from tests.estimators.toy import REAL, X, Y, buffers, message, rbm
 
 pytestmark = pytest.mark.usefixtures("on_each_device")
 
+
 class Stopped(Exception):
     pass
 
