@@ -3,13 +3,16 @@
 The start is a model that `pretrain.py` wrote, or the name of an initializer. With
 --labels only so many rows, the same of every class, keep their labels. The error is
 that of the last epoch, or with --early-stopping of the epoch with the best score on
-rows held out of the labelled ones; test rows are used once, at the end.
+rows held out of the labelled ones; test rows are used once, at the end. To train in
+several processes: torchrun --standalone --nproc_per_node=2 scripts/finetune.py START
+--distributed.
 """
 
 import argparse
 import json
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +21,8 @@ from threadpoolctl import threadpool_limits
 
 from dbn import DBNClassifier, DBNTransformer, load_model, save_model
 from dbn.evaluation import load_dataset, provenance
-from dbn.training import Checkpoint, get_optimizer
+from dbn.training import Checkpoint, data_parallel, get_optimizer
+from dbn.training.distributed import Workers
 
 
 def parse_args(argv):
@@ -46,9 +50,12 @@ def parse_args(argv):
     add("--early-stopping", action="store_true")
     add("--on-divergence", choices=["raise", "halve"], default="raise")
     add("--seed", type=int, default=0)
+    add("--device", help="compute with PyTorch, on cpu or cuda; default: NumPy")
     add("--threads", type=int, help="BLAS threads; default: as the system has it")
     add("--checkpoint", type=Path, help="folder to save the state of training in")
-    add("--resume", action="store_true", help="go on from the checkpoint")
+    add("--resume", action="store_true", help="go on from the checkpoint, if any")
+    add("--distributed", action="store_true", help="torchrun has started this process")
+    add("--timeout", type=float, default=300.0, help="of --distributed, in seconds")
     add("--output", type=Path, default=Path("finetuned"), help="folder to write to")
     return parser.parse_args(argv)
 
@@ -81,6 +88,7 @@ def make_net(args):
         max_iter=args.epochs,
         early_stopping=args.early_stopping,
         on_divergence=args.on_divergence,
+        device=args.device,
         random_state=args.seed,
         verbose=1,
     )
@@ -109,19 +117,26 @@ def main(argv=None):
         net = make_net(args)
         data = load_dataset(args.dataset, data_home=args.data_home)
         X, y, X_test, y_test = split(data, args)
-        if args.checkpoint:
-            net.set_callbacks(Checkpoint(args.checkpoint, resume=args.resume))
         start = time.perf_counter()
+        together = data_parallel(args.timeout) if args.distributed else None
+        with together or nullcontext(Workers()) as workers:
+            if args.checkpoint:
+                resume = args.resume or workers.elastic
+                net.set_callbacks(Checkpoint(args.checkpoint, resume=resume))
+            with threadpool_limits(args.threads):
+                net.fit(X, y)
+        if workers.rank > 0:
+            return
+        seconds = time.perf_counter() - start
         with threadpool_limits(args.threads):
-            net.fit(X, y)
-            seconds = time.perf_counter() - start
             error = float(np.mean(net.predict(X_test) != y_test))
-    except (OSError, ValueError, ArithmeticError) as problem:
+    except (OSError, ValueError, ArithmeticError, ImportError) as problem:
         sys.exit(f"finetune: {problem}")
     args.output.mkdir(parents=True, exist_ok=True)
     save_model(net, args.output / "model.dbn")
     record = {"test_error": round(error, 6), "labelled_rows": len(y)}
-    record |= {"seconds": round(seconds, 1), **provenance(), "history": net.history_}
+    record |= {"seconds": round(seconds, 1), "processes": workers.size}
+    record |= {**provenance(), "history": net.history_}
     text = json.dumps(record, indent=1)
     (args.output / "history.json").write_text(text + "\n")
     print(

@@ -1,13 +1,15 @@
 """Pretrain an RBM or a deep belief network without labels.
 
 Writes the model (`load_model` reads it, `sample.py` and other scripts too), the history
-of every epoch, and pictures of filters, samples and the history.
+of every epoch, and pictures of filters, samples and the history. To train in several
+processes: torchrun --standalone --nproc_per_node=2 scripts/pretrain.py --distributed.
 """
 
 import argparse
 import json
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -22,7 +24,16 @@ from dbn.evaluation import (
     provenance,
 )
 from dbn.evaluation.displays import require_matplotlib
-from dbn.training import SGD, Adam, Checkpoint, RBMMonitor, Schedule, Sparsity
+from dbn.training import (
+    SGD,
+    Adam,
+    Checkpoint,
+    RBMMonitor,
+    Schedule,
+    Sparsity,
+    data_parallel,
+)
+from dbn.training.distributed import Workers
 
 
 def numbers(text):
@@ -82,11 +93,14 @@ def parse_args(argv):
     add("--epochs", type=int, default=10, help="per layer")
     add("--on-divergence", choices=["raise", "halve"], default="raise")
     add("--seed", type=int, default=0)
+    add("--device", help="compute with PyTorch, on cpu or cuda; default: NumPy")
     add("--threads", type=int, help="BLAS threads; default: as the system has it")
     add("--image-shape", type=int, nargs=2, help="of the pictures, as 28 28")
     add("--validation", type=float, default=0.1, help="share of rows only watched")
     add("--checkpoint", type=Path, help="folder to save the state of training in")
-    add("--resume", action="store_true", help="go on from the checkpoint")
+    add("--resume", action="store_true", help="go on from the checkpoint, if any")
+    add("--distributed", action="store_true", help="torchrun has started this process")
+    add("--timeout", type=float, default=300.0, help="of --distributed, in seconds")
     add("--output", type=Path, default=Path("pretrained"), help="folder to write to")
     return parser.parse_args(argv)
 
@@ -133,7 +147,7 @@ def make_model(args):
         max_iter=args.epochs,
         on_divergence=args.on_divergence,
     )
-    common = {"random_state": args.seed, "verbose": 1}
+    common = {"random_state": args.seed, "device": args.device, "verbose": 1}
     if len(sizes) == 1:
         return rbm.set_params(**common)
     return DBNTransformer(sizes, rbm=rbm, **common)
@@ -157,17 +171,23 @@ def main(argv=None):
         data = data.with_test(args.seed)  # rows that finetune.py tests on
         X, X_val = split(data, args)
         start = time.perf_counter()
-        callbacks = [RBMMonitor(X_val)]
-        if args.checkpoint:
-            callbacks.append(Checkpoint(args.checkpoint, resume=args.resume))
-        with threadpool_limits(args.threads):
-            model.set_callbacks(*callbacks).fit(X)
+        together = data_parallel(args.timeout) if args.distributed else None
+        with together or nullcontext(Workers()) as workers:
+            callbacks = [RBMMonitor(X_val)] if workers.rank == 0 else []
+            if args.checkpoint:
+                resume = args.resume or workers.elastic
+                callbacks.append(Checkpoint(args.checkpoint, resume=resume))
+            with threadpool_limits(args.threads):
+                model.set_callbacks(*callbacks).fit(X)
     except (OSError, ValueError, ArithmeticError, ImportError) as error:
         sys.exit(f"pretrain: {error}")
+    if workers.rank > 0:
+        return
     seconds = time.perf_counter() - start
     args.output.mkdir(parents=True, exist_ok=True)
     save_model(model, args.output / "model.dbn")
     record = {"seconds": round(seconds, 1), "rows": X.shape[0], **provenance()}
+    record["processes"] = workers.size
     record["history"] = model.history_
     text = json.dumps(record, indent=1)
     (args.output / "history.json").write_text(text + "\n")

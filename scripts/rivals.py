@@ -14,39 +14,50 @@ SIZES = (784, 500, 500, 2000, 10)
 
 def rbm_products(X, n_hidden, batch_size, epochs):
     """The five products of a CD-1 update, which no implementation can undercut."""
-    W = np.full((X.shape[1], n_hidden), 0.01, dtype=X.dtype)
-    gradient = np.empty_like(W)
-    h = np.empty((batch_size, n_hidden), dtype=X.dtype)
-    v = np.empty((batch_size, X.shape[1]), dtype=X.dtype)
+    library, options = _library(X)
+    W = library.full((X.shape[1], n_hidden), 0.01, **options)
+    gradient = library.empty_like(W)
+    h = library.empty((batch_size, n_hidden), **options)
+    v = library.empty((batch_size, X.shape[1]), **options)
 
     def epoch():
         for start in range(0, len(X) - batch_size + 1, batch_size):
             rows = X[start : start + batch_size]
-            np.matmul(rows, W, out=h)
-            np.matmul(h, W.T, out=v)
-            np.matmul(v, W, out=h)
-            np.matmul(rows.T, h, out=gradient)
-            np.matmul(v.T, h, out=gradient)
+            library.matmul(rows, W, out=h)
+            library.matmul(h, W.T, out=v)
+            library.matmul(v, W, out=h)
+            library.matmul(rows.T, h, out=gradient)
+            library.matmul(v.T, h, out=gradient)
 
     return lambda: [epoch() for _ in range(epochs)]
 
 
+def _library(X):
+    """NumPy or PyTorch, whichever has made X, and where it is to make arrays."""
+    if isinstance(X, np.ndarray):
+        return np, {"dtype": X.dtype}
+    import torch
+
+    return torch, {"dtype": X.dtype, "device": X.device}
+
+
 def net_products(X, batch_size, epochs, sizes=SIZES):
     """The products of forward pass, weight gradients and back-propagation."""
+    library, options = _library(X)
     shapes = list(pairwise(sizes))
-    weights = [np.full(shape, 0.01, dtype=X.dtype) for shape in shapes]
-    gradients = [np.empty_like(W) for W in weights]
-    outputs = [np.empty((batch_size, n), dtype=X.dtype) for n in sizes]
+    weights = [library.full(shape, 0.01, **options) for shape in shapes]
+    gradients = [library.empty_like(W) for W in weights]
+    outputs = [library.empty((batch_size, n), **options) for n in sizes]
 
     def epoch():
         for start in range(0, len(X) - batch_size + 1, batch_size):
             outputs[0] = X[start : start + batch_size]
             for W, x, y in zip(weights, outputs, outputs[1:], strict=False):
-                np.matmul(x, W, out=y)
+                library.matmul(x, W, out=y)
             for i in reversed(range(len(weights))):
-                np.matmul(outputs[i].T, outputs[i + 1], out=gradients[i])
+                library.matmul(outputs[i].T, outputs[i + 1], out=gradients[i])
                 if i > 0:
-                    np.matmul(outputs[i + 1], weights[i].T, out=outputs[i])
+                    library.matmul(outputs[i + 1], weights[i].T, out=outputs[i])
 
     return lambda: [epoch() for _ in range(epochs)]
 

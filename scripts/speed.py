@@ -159,6 +159,57 @@ def net_cases(args):
         )
 
 
+def device_cases(args):
+    """Updates of an RBM and of a net on a device, against their products there."""
+    import torch
+
+    device, epochs = torch.device(args.device), 2
+
+    def awaited(function):
+        def run():
+            function()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+
+        return run
+
+    X = np.random.default_rng(0).random((60000 // args.shrink, 784), dtype=np.float32)
+    y, there = np.arange(len(X)) % 10, torch.from_numpy(X).to(device)
+    shared = {"max_iter": epochs, "device": args.device, "random_state": 0}
+    for batch_size in (100, 500):
+        options = {"batch_size": batch_size, **shared}
+        cases = {"CD-1 784-500": (RBMTransformer(500, **options), rivals.rbm_products)}
+        for name, optimizer in (("sgd", SGD(0.1, momentum=0.9)), ("adam", Adam(0.001))):
+            net = DBNClassifier(
+                rivals.SIZES[1:-1],
+                init="xavier_uniform",
+                activation="relu",
+                optimizer=optimizer,
+                **options,
+            )
+            shape = "-".join(map(str, rivals.SIZES))
+            cases[f"fine-tuning {shape}, {name}"] = (net, rivals.net_products)
+        for name, (ours, bound) in cases.items():
+            sizes = (500,) if bound is rivals.rbm_products else ()
+            contenders = {
+                "products": awaited(bound(there, *sizes, batch_size, epochs)),
+                "dbn": lambda ours=ours: ours.fit(X, y),
+            }
+            title = f"update of {name}, batch {batch_size}, float32, {args.device}"
+            n_updates = epochs * -(-len(X) // batch_size)
+            found = result(title, contenders, args.repeats, n_updates)
+            rate = 1e3 * batch_size / found["milliseconds"]["dbn"]
+            print(f"  {rate:.0f} rows per second")
+            yield found | {"rows_per_second": round(rate), "device": _name(device)}
+
+
+def _name(device):
+    """What the device is called."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+
+
 def quiet(fit):
     """MLPClassifier warns that it has not converged, which nobody asked of it."""
 
@@ -302,6 +353,7 @@ def main():
     )
     add = parser.add_argument
     add("--cases", nargs="+", choices=CASES, default=list(CASES))
+    add("--device", help="cpu or cuda: time PyTorch there instead of these cases")
     add("--repeats", type=int, default=5)
     add("--threads", type=int, default=2, help="of BLAS and of PyTorch")
     add("--shrink", type=int, default=1, help="divide the numbers of rows by this")
@@ -314,8 +366,9 @@ def main():
         torch.set_num_threads(args.threads)
     start, found = time.perf_counter(), []
     with threadpool_limits(args.threads):
-        for case in args.cases:
-            found += CASES[case](args)
+        chosen = [CASES[name] for name in args.cases]
+        for case in [device_cases] if args.device else chosen:
+            found += case(args)
         origin = provenance()
     for name in ("torch", "learnergy"):
         if importlib.util.find_spec(name):

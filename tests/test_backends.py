@@ -8,60 +8,65 @@ import array_api_strict
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import special
 
 from dbn import DBN, RBM, Network
+from dbn.backend import array
 from dbn.backend.array import map_batches, namespace, take_rows
-from dbn.backend.parameters import Parameters
-from dbn.backend.random import make_rng
-from dbn.boltzmann import CD, Bernoulli, Gaussian
+from dbn.backend.device import converted, to_host
+from dbn.backend.random import host_noise, make_rng
+from dbn.boltzmann import (
+    CD,
+    FPCD,
+    PCD,
+    Bernoulli,
+    Gaussian,
+    ParallelTempering,
+    ReLU,
+    Softmax,
+    ais,
+    exact_log_z,
+    pseudo_log_likelihood,
+    reverse_ais,
+)
+from dbn.boltzmann.enumeration import sample_exact
 from dbn.feedforward import get_initializer
 from dbn.feedforward.initializers import INITIALIZERS
-from dbn.training import SGD, Adam, Pretrained, finetune, train_rbm
-from tests.helpers import randomize, read_only
+from dbn.feedforward.layers import ACTIVATIONS
+from dbn.training import (
+    LBFGS,
+    SGD,
+    Adam,
+    ConjugateGradient,
+    Pretrained,
+    RMSProp,
+    Sparsity,
+    finetune,
+    pretrain,
+    train_rbm,
+)
+from tests.helpers import randomize
+from tests.libraries import NumPy
 
-
-class NumPy:
-    """Plain arrays."""
-
-    xp, asarray = np, staticmethod(np.array)
-
-
-class ReadOnly(NumPy):
-    """Arguments that raise when they are written to."""
-
-    asarray = staticmethod(read_only)
-
-
-class Strict:
-    """The standard and nothing else."""
-
-    xp, asarray = array_api_strict, staticmethod(array_api_strict.asarray)
-
-
-LIBRARIES = [ReadOnly, Strict]
 TYPES = ["bernoulli", "gaussian"]
-
-
-@pytest.fixture(params=LIBRARIES, ids=lambda library: library.__name__)
-def library(request):
-    return request.param
 
 
 def on(library, model):
     """The model with its parameters in a (writable) buffer of the library."""
-    flat = library.xp.asarray(model.params.flat, copy=True)
-    model.params = Parameters(model.params.shapes, flat=flat)
-    return model
+    asarray = np.array if library.xp is np else library.asarray
+    return converted(model, asarray)
 
 
 def assert_agree(library, compute, rtol=1e-12):
     """`compute(library)` must stay in the library and agree with NumPy."""
-    results, expected = compute(library), compute(NumPy)
+    with host_noise():
+        results, expected = compute(library), compute(NumPy)
     for result, reference in zip(results, expected, strict=True):
         assert namespace(result) is library.xp
+        assert result.device == library.asarray([0.0]).device
         assert str(result.dtype).endswith(str(reference.dtype))
-        assert result.shape == reference.shape
-        assert_allclose(np.asarray(result), reference, rtol=rtol, atol=rtol)
+        assert tuple(result.shape) == reference.shape
+        assert_allclose(to_host(result), reference, rtol=rtol, atol=rtol)
 
 
 def rows(n_rows=9, n=4, seed=0, dtype=np.float64):
@@ -97,8 +102,11 @@ def test_batches_and_rows(library, shape):
     assert_agree(library, compute)
 
 
+UNITS = [Bernoulli(), Gaussian(), ReLU(), ReLU(noisy=True), Softmax(2)]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("unit", [Bernoulli(), Gaussian()], ids=repr)
+@pytest.mark.parametrize("unit", UNITS, ids=repr)
 def test_units(library, unit, dtype):
     def compute(library):
         x = library.asarray(rows(dtype=dtype))
@@ -106,12 +114,24 @@ def test_units(library, unit, dtype):
             unit.mean(x),
             unit.variance(x),
             unit.sample(x, make_rng(0)),
-            unit.cgf(x),
-            unit.base_energy(x),
             unit.input_for_mean(x[0, :]),
+            *([unit.cgf(x), unit.base_energy(x)] if unit.normalised else []),
         ]
 
     assert_agree(library, compute, rtol=1e-12 if dtype == np.float64 else 1e-5)
+
+
+def test_functions_of_the_normal_law(library):
+    x = np.concatenate([np.linspace(-40, 40, 200), [-1e4, -1e10]])
+
+    def compute(library):
+        y = library.asarray(
+            np.concatenate([special.log_ndtr(x), -(0.1 ** np.arange(9))])
+        )
+        z = library.asarray(x)
+        return [array.log_ndtr(z), array.ndtr_slope(z), array.ndtri_exp(y)]
+
+    assert_agree(library, compute, rtol=1e-10)
 
 
 @pytest.mark.parametrize("unit", [Bernoulli(), Gaussian()], ids=repr)
@@ -162,7 +182,7 @@ def test_negative_phase_of_cd(library, hidden, sample_visible):
         sampler = CD(2, sample_visible=sample_visible)
         v, rng = library.asarray(rows()), make_rng(0)
         state = sampler.start(rbm, v, rng)
-        x = library.asarray(np.asarray(rbm.hidden_input(v)))
+        x = library.asarray(to_host(rbm.hidden_input(v)))
         return sampler.negative(rbm, v, x, state, rng)[:2]
 
     assert_agree(library, compute)
@@ -199,13 +219,45 @@ def test_network(library, activation, loss, weighted):
     assert_agree(library, compute)
 
 
-@pytest.mark.parametrize("optimizer", [SGD(0.1, momentum=0.5), Adam(0.01)], ids=repr)
-def test_step_of_an_optimizer(library, optimizer):
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_network_in_training(library, activation, weighted):
     def compute(library):
-        theta, grad = (library.xp.asarray(rows(1, 7, seed)[0]) for seed in (0, 1))
+        options = {"dropout": 0.3, "batch_norm": True, "loss": "binary_cross_entropy"}
+        net = Network([4, 5, 3, 2], activation=activation, **options)
+        randomize(net.params)
+        net = on(library, net)
+        X, y = library.asarray(rows()), library.asarray(np.eye(2)[np.arange(9) % 2])
+        weight = library.asarray(rows(9, 1)[:, 0]) if weighted else None
+        out = net.params.zeros_like()
+        net.gradient(X, y, out, weight, make_rng(0))
+        net.limit_norms(1.0)
+        found = [out.flat, net.statistics.flat, net.params.flat, net.predict(X)]
+        net.calibrate(X, weight)
+        return [*found, net.statistics.flat, *net.folded()[0]]
+
+    assert_agree(library, compute)
+
+
+OPTIMIZERS = [
+    SGD(0.1, momentum=0.5),
+    SGD(0.1, nesterov=True, clip_norm=0.5),
+    RMSProp(0.01, clip_value=0.4),
+    Adam(0.01),
+    Adam(0.01, clip_norm=100.0, decoupled_decay=0.1),
+]
+
+
+@pytest.mark.parametrize("size", [1.0, 1e200])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_step_of_an_optimizer(library, optimizer, size):
+    def compute(library):
+        theta = on(library, rows(1, 7)[0])
         state = optimizer.init(theta)
         for _ in range(2):
-            optimizer.step(theta, library.xp.asarray(grad, copy=True), state)
+            grad = on(library, size * rows(1, 7, seed=1)[0])
+            with np.errstate(over="ignore"):
+                optimizer.step(theta, grad, state)
         return [theta]
 
     assert_agree(library, compute)
@@ -229,6 +281,48 @@ def test_start_from_a_trained_stack(library, activation):
         net = tiny_net(library, activation)
         Pretrained(dbn).fill(net, library.asarray(rows()), make_rng(0))
         return [net.params.flat]
+
+    assert_agree(library, compute)
+
+
+# Densities.
+
+
+MACHINES = [("bernoulli", "bernoulli"), ("gaussian", "gaussian"), ("bernoulli", "relu")]
+
+
+@pytest.mark.parametrize("pair", MACHINES, ids=str)
+def test_log_z(library, pair):
+    def compute(library):
+        rbm = RBM(4, 3, visible=pair[0], hidden=pair[1])
+        rbm = on(library, rbm.initialize(make_rng(0), scale=0.3))
+        options = {"n_betas": 20, "n_chains": 10, "random_state": 0}
+        found = (
+            ais(rbm, **options),
+            reverse_ais(rbm, **options, max_states=0, burn_in=5),
+        )
+        values = [exact_log_z(rbm), *(estimate.log_z for estimate in found)]
+        return [library.asarray(values), sample_exact(rbm, 5, make_rng(0))]
+
+    assert_agree(library, compute, rtol=1e-9)
+
+
+@pytest.mark.parametrize("visible", [Bernoulli(), Softmax(2)], ids=repr)
+def test_pseudo_log_likelihood(library, visible):
+    def compute(library):
+        v = library.asarray(np.eye(2)[[[0, 1], [1, 1]]].reshape(2, 4))
+        return [pseudo_log_likelihood(tiny_rbm(library, visible), v)]
+
+    assert_agree(library, compute)
+
+
+def test_draws_of_a_stack_and_its_bound(library):
+    def compute(library):
+        dbn = DBN([tiny_rbm(library), on(library, RBM(3, 2).initialize(make_rng(0)))])
+        v = library.asarray(np.array([1.0, 0.0, 1.0, 1.0]))
+        bound = dbn.log_p_bound(v, make_rng(0), 5)
+        top = library.asarray(np.ones((3, 3)))
+        return [library.asarray([bound]), dbn.sample(top, make_rng(0), 3)]
 
     assert_agree(library, compute)
 
@@ -285,5 +379,75 @@ def test_20_updates_of_finetune(library, weighted):
             sample_weight=weight,
         )
         return [net.params.flat]
+
+    assert_agree(library, compute, rtol=1e-6)
+
+
+SAMPLERS = [
+    CD(k=2, sample_visible=True),
+    PCD(n_chains=7),
+    FPCD(n_chains=7),
+    ParallelTempering(n_chains=7, n_betas=3),
+]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=repr)
+@pytest.mark.parametrize(
+    "visible", [Bernoulli(), Gaussian(learn_variance=True)], ids=repr
+)
+def test_20_updates_with_every_sampler_centering_and_sparsity(
+    library, visible, sampler
+):
+    def compute(library):
+        state = {}
+        rbm = train_rbm(
+            tiny_rbm(library, visible),
+            library.asarray(rows(40)),
+            rng=make_rng(0),
+            sampler=sampler,
+            optimizer=SGD(0.01),
+            centering=True,
+            sparsity=Sparsity(0.2),
+            l1=0.01,
+            batch_size=10,
+            max_iter=5,
+            state=state,
+        )
+        return [rbm.params.flat, *state["means"]]
+
+    assert_agree(library, compute, rtol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", [LBFGS(2), ConjugateGradient(2)], ids=repr)
+def test_line_searches(library, optimizer):
+    def compute(library):
+        net = finetune(
+            tiny_net(library, "tanh"),
+            library.asarray(rows(40)),
+            library.asarray(np.eye(2)[np.arange(40) % 2]),
+            rng=make_rng(0),
+            optimizer=optimizer,
+            weight_decay=0.01,
+            learning_rate_multipliers=[0.0, 1.0, 1.0],
+            batch_size=20,
+            max_iter=3,
+        )
+        return [net.params.flat]
+
+    assert_agree(library, compute, rtol=1e-6)
+
+
+@pytest.mark.parametrize("budget", [None, 0])
+def test_20_updates_of_each_layer_of_a_stack(library, budget):
+    def compute(library):
+        options = [{"batch_size": 10, "max_iter": 5}] * 2
+        dbn = pretrain(
+            library.asarray(rows(40)),
+            [5, 3],
+            rng=make_rng(0),
+            layer_options=options,
+            memory_budget=budget,
+        )
+        return [rbm.params.flat for rbm in dbn.rbms]
 
     assert_agree(library, compute, rtol=1e-6)

@@ -24,6 +24,7 @@ ROOMS = {
     "backend": [
         "parts",
         "rows",
+        "device",
         "array",
         "random",
         "threads",
@@ -49,6 +50,7 @@ ROOMS = {
         "initializers",
     ],
     "training": [
+        "distributed",
         "descent",
         "optimizers",
         "loop",
@@ -97,12 +99,17 @@ ROOMS = {
 STRANGERS = [{"boltzmann", "feedforward"}]
 SKLEARN_BELOW_ESTIMATORS = {
     "backend/parts.py": {"sklearn.base.BaseEstimator"},
+    "backend/device.py": {"sklearn.externals.array_api_compat"},
     "backend/array.py": {"sklearn.externals.array_api_compat"},
-    "backend/random.py": {"sklearn.utils.check_random_state"},
+    "backend/random.py": {
+        "sklearn.externals.array_api_compat",
+        "sklearn.utils.check_random_state",
+    },
     "training/callbacks.py": {"sklearn.callback"},
 }
 # What is made here is a net of torch: it cannot be written without naming its layers.
-TORCH_IS_THE_RESULT = {"estimators/export.py"}
+# And torch connects the processes of distributed training, whatever the arrays are.
+MAY_KNOW_TORCH = {"estimators/export.py", "training/distributed.py"}
 # joblib and threadpoolctl are dependencies of scikit-learn.
 CORE = {"numpy", "scipy", "sklearn", "tqdm", "joblib", "threadpoolctl"}
 MAX_FILE, MAX_FUNCTION = 400, 45
@@ -177,8 +184,8 @@ def test_the_import_rule_sees_imports():
 @pytest.mark.parametrize(
     "path", [p for p in FILES if "backend" not in p.parts], ids=name_of
 )
-def test_only_the_backend_and_the_export_may_know_torch(path):
-    if name_of(path) in TORCH_IS_THE_RESULT:
+def test_only_the_backend_and_few_others_may_know_torch(path):
+    if name_of(path) in MAY_KNOW_TORCH:
         return
     assert not any(name.split(".")[0] == "torch" for name in imports(path))
 

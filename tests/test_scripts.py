@@ -11,6 +11,8 @@ import pytest
 from hostile import FORMATS
 
 from tests.evaluation.test_datasets import idx_bytes
+from tests.libraries import needs_torch
+from tests.training.test_distributed import torchrun
 
 ROOT = Path(__file__).parent.parent
 
@@ -133,6 +135,19 @@ def test_speed(tmp_path):
     memory = next(f for case, f in found.items() if case.startswith("memory"))
     assert min(memory["megabytes_above_the_data"].values()) > 0
     assert "of dbn's time" in done.stdout
+
+
+@needs_torch
+def test_speed_on_a_device(tmp_path):
+    record = tmp_path / "speed.json"
+    options = ["--device", "cpu", "--repeats", "1", "--shrink", "500"]
+    done = run("speed.py", *options, "--threads", "1", "--output", str(record))
+    assert done.returncode == 0, done.stderr
+    results = json.loads(record.read_text())["results"]
+    assert len(results) == 6
+    for result in results:
+        assert {*result["milliseconds"]} == {"products", "dbn"}
+        assert result["device"] == "CPU" and result["rows_per_second"] > 0
 
 
 @pytest.fixture
@@ -374,3 +389,37 @@ def test_kill():
     done = run("kill.py", "--runs", "1", "--longest", "3")
     assert done.returncode == 0, done.stderr
     assert "'different': 0" in done.stdout
+
+
+def test_two_processes_pretrain_and_finetune(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    options = ["--distributed", "--rows", "300", "--epochs", "2", "--threads", "1"]
+    checkpoint = ["--checkpoint", tmp_path / "state"]
+    done = torchrun(
+        ROOT / "scripts" / "pretrain.py",
+        *[*options, *checkpoint, "--layers", "12,6", "--sampler", "pcd"],
+        *["--output", first],
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("wrote") == 1  # one of them
+    assert done.stderr.count("layer 1: 100%") == 1
+    record = json.loads((first / "history.json").read_text())
+    assert record["processes"] == 2 and len(record["history"]) == 4
+    assert "free_energy_gap" in record["history"][0]
+    assert [*(tmp_path / "state").glob("DBNTransformer-*.ckpt")]
+    done = torchrun(
+        ROOT / "scripts" / "finetune.py",
+        *[first / "model.dbn", *options, *checkpoint, "--output", second],
+    )
+    assert done.returncode == 0, done.stderr
+    assert "test error" in done.stdout and "with 300 labelled rows" in done.stdout
+    assert json.loads((second / "history.json").read_text())["processes"] == 2
+
+
+@pytest.mark.parametrize("script", ["pretrain.py", "finetune.py"])
+def test_distributed_needs_torchrun(tmp_path, script):
+    start = ["he_normal"] if script == "finetune.py" else []
+    done = run(script, *start, "--distributed", "--output", str(tmp_path))
+    assert done.returncode == 1
+    assert "RANK is not set: distributed training needs processes that" in done.stderr
+    assert "Traceback" not in done.stderr

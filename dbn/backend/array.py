@@ -1,12 +1,12 @@
-"""Which array library is in use: known only here.
+"""Functions of arrays of any library that keeps the Python array API standard.
 
-The mathematics is written once against the Python array API standard. `namespace`
-finds the library of an array; the functions below are the element-wise pieces that
-need numerical care, and the one product that writes into a given buffer.
+The mathematics is written once against the standard. `namespace` finds the library of
+an array; the functions below are the element-wise pieces that need numerical care, and
+the one product that writes into a given buffer.
 
 Rows may also be a scipy sparse CSR matrix of NumPy values: it stays sparse in products,
 and `dense` makes an array of as many of its rows as are needed at a time. Or they are
-`ScaledRows`, which are read from a file, or computed, as they are needed.
+`LazyRows`, which are read from a file, or computed, as they are needed.
 """
 
 import math
@@ -14,26 +14,10 @@ import math
 import numpy as np
 from scipy import special
 from scipy.sparse import issparse
-from sklearn.externals.array_api_compat import array_namespace
+from sklearn.externals.array_api_compat import is_torch_array
 
-from .rows import ScaledRows, row_slices
-
-
-def namespace(*arrays):
-    """Return the array-API namespace that `arrays` share.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> namespace(np.zeros(2)) is np
-    True
-    """
-    if all(
-        isinstance(a, np.ndarray) or issparse(a) or isinstance(a, ScaledRows)
-        for a in arrays
-    ):
-        return np
-    return array_namespace(*arrays)
+from .device import asarray_like, beside, namespace, numpy_dtype, to_host
+from .rows import LazyRows, ScaledRows, row_slices
 
 
 def dense(X):
@@ -75,16 +59,21 @@ def take_rows(X, rows):
     array([[4, 5],
            [0, 1]])
     """
-    if not isinstance(X, np.ndarray) and (issparse(X) or isinstance(X, ScaledRows)):
+    if isinstance(X, np.ndarray):
+        return np.take(X, rows, axis=0)
+    if issparse(X) or isinstance(X, LazyRows):
         return X[rows]
-    xp = namespace(X)
-    return xp.take(X, xp.asarray(rows), axis=0)
+    if is_torch_array(X):  # what array-api-compat has for negative numbers takes three
+        return X.index_select(0, beside(rows, X))
+    return namespace(X).take(X, beside(rows, X), axis=0)
 
 
 def matmul_into(a, b, out):
     """Write the product ``a @ b`` into `out`, without a temporary where possible."""
     if isinstance(out, np.ndarray) and not issparse(a):
         np.matmul(a, b, out=out)  # same as: out[...] = a @ b
+    elif is_torch_array(out):
+        namespace(out).matmul(a, b, out=out)
     else:
         out[...] = a @ b
 
@@ -102,7 +91,25 @@ def overwrite(function, y):
     >>> overwrite(np.exp, np.zeros(2))
     array([1., 1.])
     """
-    return function(y, out=y) if isinstance(y, np.ndarray) else function(y)
+    writes = isinstance(y, np.ndarray) or is_torch_array(y)
+    return function(y, out=y) if writes else function(y)
+
+
+def write(out, function, *args):
+    """``out[...] = function(*args)``, without a temporary array where possible.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> out = np.zeros(2)
+    >>> write(out, np.add, 1.0, np.ones(2))
+    >>> out
+    array([2., 2.])
+    """
+    if isinstance(out, np.ndarray) or is_torch_array(out):
+        function(*args, out=out)
+    else:
+        out[...] = function(*args)
 
 
 def sigmoid(x):
@@ -119,6 +126,8 @@ def sigmoid(x):
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
+    if is_torch_array(x):  # one kernel instead of four
+        return x.sigmoid()
     y = overwrite(namespace(x).tanh, 0.5 * x)
     y *= 0.5
     y += 0.5
@@ -151,16 +160,38 @@ def log_softmax(z):
     >>> log_softmax(np.array([[1000.0, 1000.0]])).round(4)
     array([[-0.6931, -0.6931]])
     """
+    if is_torch_array(z):  # one kernel instead of five
+        return z.log_softmax(1)
     xp = namespace(z)
     z = z - xp.max(z, axis=1, keepdims=True)
     return z - xp.log(xp.sum(xp.exp(z), axis=1, keepdims=True))
 
 
-def _on_host(function, x):
-    """Apply a function of `scipy.special`, through NumPy where x is something else."""
+def _special(name, x):
+    """A function of `scipy.special`, or of torch; elsewhere through NumPy."""
     if isinstance(x, np.ndarray):
-        return function(x)
-    return namespace(x).asarray(function(np.asarray(x)), dtype=x.dtype)
+        return getattr(special, name)(x)
+    if is_torch_array(x) and name == "ndtri_exp":
+        return _torch_ndtri_exp(x)
+    if is_torch_array(x):
+        return getattr(namespace(x).special, name)(x)
+    return asarray_like(getattr(special, name)(to_host(x)), x)
+
+
+def _torch_ndtri_exp(y):
+    """Inverse of `log_ndtr` in double precision, on the device."""
+    xp, precise = namespace(y), y.double()
+    ndtr, ndtri = xp.special.log_ndtr, xp.special.ndtri
+    high = -ndtri(-xp.expm1(precise))
+    # Below exp(-2) by Newton's steps, which for a concave function come from the left.
+    low = precise.clamp(-1e300, -2.0)
+    x = -xp.sqrt(-2.0 * low)
+    for _ in range(6):
+        x = x - (ndtr(x) - low) / ndtr_slope(x)
+    middle = ndtri(xp.exp(precise))
+    x = xp.where(precise < -2.0, x, middle)
+    x = xp.where(precise > math.log1p(-math.exp(-2.0)), high, x)
+    return xp.where(precise == -math.inf, precise, x).to(y.dtype)
 
 
 def log_ndtr(x):
@@ -172,7 +203,7 @@ def log_ndtr(x):
     >>> log_ndtr(np.array([-10.0, 0.0])).round(2)
     array([-53.23,  -0.69])
     """
-    return _on_host(special.log_ndtr, x)
+    return _special("log_ndtr", x)
 
 
 def ndtr_slope(x):
@@ -184,8 +215,7 @@ def ndtr_slope(x):
     >>> ndtr_slope(np.array([-40.0, 0.0])).round(4)
     array([40.025 ,  0.7979])
     """
-    scale = math.sqrt(0.5)
-    return _on_host(lambda x: math.sqrt(2 / math.pi) / special.erfcx(-scale * x), x)
+    return math.sqrt(2 / math.pi) / _special("erfcx", -math.sqrt(0.5) * x)
 
 
 def ndtri_exp(y):
@@ -197,7 +227,7 @@ def ndtri_exp(y):
     >>> ndtri_exp(log_ndtr(np.array([-40.0, 2.0]))).round(2)
     array([-40.,   2.])
     """
-    return _on_host(special.ndtri_exp, y)
+    return _special("ndtri_exp", y)
 
 
 def mean_weights(rows, weight=None):
@@ -214,8 +244,26 @@ def mean_weights(rows, weight=None):
     """
     xp = namespace(rows)
     if weight is None:
-        return xp.full(rows.shape[0], 1.0 / rows.shape[0], dtype=rows.dtype)
+        n, device = rows.shape[0], getattr(rows, "device", None)
+        return xp.full(n, 1.0 / n, dtype=rows.dtype, device=device)
     return weight / xp.sum(weight)
+
+
+def with_dtype(X, dtype):
+    """Rows `X` of any kind as NumPy's float32 or float64 `dtype`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> with_dtype(np.zeros(2), np.float32)
+    array([0., 0.], dtype=float32)
+    """
+    if numpy_dtype(X) == dtype:
+        return X
+    if namespace(X) is np:
+        return X.astype(dtype)
+    xp = namespace(X)
+    return xp.astype(X, getattr(xp, np.dtype(dtype).name))
 
 
 def count_not_finite(x):
@@ -241,7 +289,7 @@ def map_batches(function, X, batch_size=None):
     ----------
     function : callable
         Makes an array with as many rows, or a multiple of that, from rows of `X`.
-    X : array, sparse CSR matrix or ScaledRows
+    X : array, sparse CSR matrix or LazyRows
     batch_size : int, optional
 
     Examples
@@ -252,7 +300,7 @@ def map_batches(function, X, batch_size=None):
     """
     slices = list(row_slices(X, batch_size, entries=2**22))
     if len(slices) < 2:
-        return function(X[:] if isinstance(X, ScaledRows) else X)
+        return function(X[:] if isinstance(X, LazyRows) else X)
     # Into one array: to join the parts at the end takes their memory twice.
     part = function(X[slices[0], ...])
     n = part.shape[0] // slices[0].stop

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .array import namespace
+from .device import beside, namespace
 
 
 class Parameters:
@@ -58,6 +58,14 @@ class Parameters:
         return Parameters(
             self.shapes, namespace(self.flat).asarray(self.flat, copy=True)
         )
+
+    def fill(self, values):
+        """Take over the numbers of another buffer, of any library."""
+        self.flat[...] = beside(values, self.flat)
+
+    def converted(self, converter):
+        """Return the parts of the buffer ``converter(flat)``."""
+        return Parameters(self.shapes, converter(self.flat))
 
     def zeros_like(self):
         """Return parts of the same shapes, all zero: a gradient, for example."""

@@ -1,14 +1,20 @@
 """One random stream: every function that draws takes it as `rng`.
 
-Noise is drawn on the host by NumPy and then handed to the array library in use, so a
-seed means the same numbers everywhere. Single precision is drawn as such, not rounded
-from double.
+Initial weights, chains and shuffles come from NumPy, so a seed means the same start
+everywhere. NumPy draws the noise too and hands it to the array library in use, except
+to PyTorch: there a generator on the device draws it (`stream_on`). Single precision is
+drawn as such, not rounded from double.
 """
 
+import copy
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import numpy as np
+from sklearn.externals.array_api_compat import is_torch_array
 from sklearn.utils import check_random_state
 
-from .array import namespace
+from .device import asarray_like, namespace
 
 
 def make_rng(random_state=None):
@@ -35,11 +41,100 @@ def make_rng(random_state=None):
     return np.random.Generator(np.random.SFC64(seed))
 
 
-def _draw(draw, shape, like):
+class DeviceStream:
+    """A NumPy stream, and a generator of PyTorch that draws the noise on a device.
+
+    The generator is seeded from where the NumPy stream stands, which does not advance,
+    at the first draw and at every `renew`: of a training that renews it with every
+    epoch the NumPy stream is all that needs to be kept. A deep copy is that alone.
+
+    Parameters
+    ----------
+    host : numpy.random.Generator
+        Also draws whatever else is asked for: `permutation`, `integers`, ...
+    like : torch.Tensor
+        On the device.
+    """
+
+    def __init__(self, host, like):
+        self.host = host
+        self._generator, self._seeded = namespace(like).Generator(like.device), False
+
+    def renew(self, epoch=0):
+        """Go on with noise that depends on `host` and the epoch, and nothing else."""
+        coming = copy.deepcopy(self.host).integers(2**32, size=4)
+        seed = np.random.SeedSequence([*coming.tolist(), int(epoch)])
+        self._generator.manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
+        self._seeded = True
+
+    @property
+    def generator(self):
+        """The `torch.Generator`."""
+        if not self._seeded:
+            self.renew()
+        return self._generator
+
+    def __getattr__(self, name):
+        if name == "host":  # of an object in the making
+            raise AttributeError(name)
+        return getattr(self.host, name)
+
+    def __deepcopy__(self, memo):
+        return copy.deepcopy(self.host, memo)
+
+
+_on_host = ContextVar("noise on the host", default=False)
+
+
+@contextmanager
+def host_noise():
+    """Context in which NumPy draws all noise, for comparisons between libraries.
+
+    Examples
+    --------
+    >>> with host_noise():
+    ...     rng = make_rng(0)
+    """
+    token = _on_host.set(True)
+    try:
+        yield
+    finally:
+        _on_host.reset(token)
+
+
+def stream_on(rng, like):
+    """The stream that draws noise where the array `like` lies: see `DeviceStream`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = make_rng(0)
+    >>> stream_on(rng, np.zeros(1)) is rng
+    True
+    """
+    drawn = isinstance(rng, DeviceStream) or _on_host.get() or not is_torch_array(like)
+    return rng if drawn else DeviceStream(rng, like)
+
+
+def renew(rng, epoch):
+    """`DeviceStream.renew`; NumPy's own streams just go on."""
+    if isinstance(rng, DeviceStream):
+        rng.renew(epoch)
+
+
+def _draw(name, rng, shape, like):
+    """Draws by a method of NumPy's generators."""
     if isinstance(like, np.ndarray):
-        return draw(shape, dtype=like.dtype)
+        return getattr(rng, name)(shape, dtype=like.dtype)
     dtype = np.float32 if "float32" in str(like.dtype) else np.float64
-    return namespace(like).asarray(draw(shape, dtype=dtype))
+    return asarray_like(getattr(rng, name)(shape, dtype=dtype), like)
+
+
+def _draw_on_device(name, rng, shape, like):
+    """Draws by a function of PyTorch."""
+    draw = getattr(namespace(like), name)
+    options = {"dtype": like.dtype, "device": like.device}
+    return draw(tuple(shape), generator=rng.generator, **options)
 
 
 def uniform(rng, shape, like):
@@ -51,7 +146,9 @@ def uniform(rng, shape, like):
     >>> uniform(make_rng(0), (2, 3), np.zeros(1, dtype=np.float32)).dtype
     dtype('float32')
     """
-    return _draw(rng.random, shape, like)
+    if isinstance(rng, DeviceStream):
+        return _draw_on_device("rand", rng, shape, like)
+    return _draw("random", rng, shape, like)
 
 
 def normal(rng, shape, like):
@@ -63,7 +160,9 @@ def normal(rng, shape, like):
     >>> normal(make_rng(0), (2, 3), np.zeros(1)).shape
     (2, 3)
     """
-    return _draw(rng.standard_normal, shape, like)
+    if isinstance(rng, DeviceStream):
+        return _draw_on_device("randn", rng, shape, like)
+    return _draw("standard_normal", rng, shape, like)
 
 
 def bernoulli(rng, p):
@@ -75,4 +174,6 @@ def bernoulli(rng, p):
     >>> bernoulli(make_rng(0), np.array([0.0, 1.0]))
     array([0., 1.])
     """
+    if is_torch_array(p):  # without an array of truth values in between
+        return uniform(rng, p.shape, p).lt_(p)
     return namespace(p).asarray(uniform(rng, p.shape, p) < p, dtype=p.dtype)

@@ -43,10 +43,10 @@ def even_batches(groups, size):
     for rows in groups:
         if left is not None:
             rows = np.concatenate([left, rows])
-        whole = len(rows) // size * size
+        whole = rows.shape[0] // size * size
         for start in range(0, whole, size):
             yield rows[start : start + size]
-        left = rows[whole:] if whole < len(rows) else None
+        left = rows[whole:] if whole < rows.shape[0] else None
     if left is not None:
         yield left
 
@@ -101,7 +101,18 @@ def _in_rows(X):
     return X.shape[1] == 1 or X.strides[1] == X.itemsize
 
 
-class ScaledRows:
+class LazyRows:
+    """Base of rows that are made when they are read, by slices or row numbers."""
+
+    # A NumPy array on the left of @ leaves the product to the rows.
+    __array_ufunc__ = None
+    ndim = 2
+
+    def __len__(self):
+        return self.shape[0]
+
+
+class ScaledRows(LazyRows):
     """The rows ``(X - subtract) / divide_by`` as floats, computed when they are read.
 
     Estimators take it in place of X: bytes in a file or in memory, for example, become
@@ -146,10 +157,6 @@ class ScaledRows:
     (200, 16)
     """
 
-    # A NumPy array on the left of @ leaves the product to the rows.
-    __array_ufunc__ = None
-    ndim = 2
-
     def __init__(self, X, divide_by=1.0, *, subtract=0.0, dtype=None):
         if not isinstance(X, ScaledRows):
             X = _checked(X)
@@ -172,18 +179,9 @@ class ScaledRows:
     def __repr__(self):
         return f"ScaledRows({self.shape[0]} x {self.shape[1]}, {self.dtype})"
 
-    def __len__(self):
-        return self.shape[0]
-
     def __getitem__(self, key):
         """Rows at a slice, an index, indices or a mask, as an array."""
-        rows, *columns = key if isinstance(key, tuple) else (key,)
-        if not all(c is Ellipsis or _is_whole(c) for c in columns):
-            raise IndexError(
-                f"ScaledRows are indexed by rows; got [{key!r}]. For columns, index an "
-                "array of rows."
-            )
-        return self._scaled(self._raw(rows))
+        return self._scaled(self._raw(rows_of(key)))
 
     def __array__(self, dtype=None, copy=None):
         return np.asarray(self[:], dtype=dtype)
@@ -295,6 +293,28 @@ def _checked_numbers(name, value, X, dtype):
             f"column of X; it has the shape {value.shape} and is {value!s:.80}."
         )
     return value
+
+
+def rows_of(key):
+    """The part of an index of `LazyRows` that chooses rows.
+
+    Raises
+    ------
+    IndexError
+        If it chooses columns as well.
+
+    Examples
+    --------
+    >>> rows_of((3, slice(None)))
+    3
+    """
+    rows, *columns = key if isinstance(key, tuple) else (key,)
+    if not all(c is Ellipsis or _is_whole(c) for c in columns):
+        raise IndexError(
+            f"Rows that are made when they are read are indexed by rows; got [{key!r}]."
+            " For columns, index an array of rows."
+        )
+    return rows
 
 
 def _is_whole(key):

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from ..backend.array import namespace
+from ..backend.device import asarray_like, to_host
 from ..backend.parameters import Parameters
 from ..backend.random import normal
 from .tempering import check_normalised
@@ -74,7 +75,7 @@ def _states(rbm, layer, index):
     else:
         digits = index[:, None] // size ** np.arange(n // size) % size
         rows = (digits[:, :, None] == np.arange(size)).reshape(-1, n)
-    return namespace(rbm.W).asarray(rows.astype(float), dtype=rbm.W.dtype)
+    return asarray_like(rows.astype(float), rbm.W)
 
 
 def _log_p_blocks(rbm, block_size):
@@ -88,7 +89,7 @@ def _log_p_blocks(rbm, block_size):
         else:
             cgf = rbm.visible.cgf(rbm.visible_input(u), rbm.p_visible)
             log_p = u @ rbm.c + cgf - rbm.hidden.base_energy(u)
-        yield np.asarray(log_p)
+        yield to_host(log_p)
 
 
 def _hidden_normal(rbm):
@@ -96,7 +97,8 @@ def _hidden_normal(rbm):
     rbm.check_proper()
     xp, W = namespace(rbm.W), rbm.W
     scaled = rbm.visible.variance(rbm.b[None, :], rbm.p_visible)[0, :, None] * W
-    L = xp.linalg.cholesky(xp.eye(W.shape[1], dtype=W.dtype) - W.T @ scaled)
+    identity = xp.eye(W.shape[1], dtype=W.dtype, device=W.device)
+    L = xp.linalg.cholesky(identity - W.T @ scaled)
     return L, xp.linalg.solve(L, (rbm.c + rbm.b @ scaled)[:, None])
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from scipy.special import logsumexp
 
 from ..backend.array import dense, log_softmax, map_batches, namespace
-from ..backend.random import make_rng
+from ..backend.device import asarray_like, to_host
+from ..backend.random import make_rng, stream_on
 from .enumeration import MAX_STATES, is_enumerable, sample_exact
 from .tempering import TemperedPath, check_normalised
 from .units import Bernoulli, Softmax
@@ -96,7 +97,7 @@ def _prepare(rbm, n_betas, n_chains, base_bias):
     betas = _check_betas(n_betas)
     _check_count("n_chains", n_chains, 2)
     if base_bias is not None:
-        base_bias = namespace(rbm.b).asarray(base_bias, dtype=rbm.b.dtype)
+        base_bias = asarray_like(np.asarray(to_host(base_bias)), rbm.b)
         if base_bias.shape != rbm.b.shape:
             raise ValueError(
                 f"base_bias must have shape {rbm.b.shape}, one number for each visible "
@@ -108,12 +109,13 @@ def _prepare(rbm, n_betas, n_chains, base_bias):
 
 def _anneal(path, v, betas, rng):
     """Move chains through `betas`, up or down; log weights and the final rows."""
-    log_w = np.zeros(v.shape[0])
+    xp = namespace(v)
+    log_w = xp.zeros(v.shape[0], dtype=xp.float64, device=v.device)
     for old, new in pairwise(betas):
         x = path.rbm.hidden_input(v)  # one product for the weight and the step
-        log_w += np.asarray(path.log_ratio(v, x, old, new), dtype=np.float64)
+        log_w += xp.asarray(path.log_ratio(v, x, old, new), dtype=xp.float64)
         v = path.gibbs(x, new, rng)
-    return log_w, v
+    return to_host(log_w), v
 
 
 def ais(rbm, *, n_betas=1000, n_chains=100, base_bias=None, random_state=None):
@@ -153,7 +155,7 @@ def ais(rbm, *, n_betas=1000, n_chains=100, base_bias=None, random_state=None):
     True
     """
     betas, path = _prepare(rbm, n_betas, n_chains, base_bias)
-    rng = make_rng(random_state)
+    rng = stream_on(make_rng(random_state), rbm.W)
     log_w, _ = _anneal(path, path.sample_base(n_chains, rng), betas, rng)
     return _estimate(float(path.log_z_base()) + log_w, 1, exact_start=True)
 
@@ -193,7 +195,7 @@ def reverse_ais(
     """
     betas, path = _prepare(rbm, n_betas, n_chains, base_bias)
     _check_count("burn_in", burn_in, 0)
-    rng = make_rng(random_state)
+    rng = stream_on(make_rng(random_state), rbm.W)
     if exact := is_enumerable(rbm, max_states):
         v = sample_exact(rbm, n_chains, rng)
     else:
@@ -247,7 +249,7 @@ def pseudo_log_likelihood(rbm, v):
 def _pseudo_log_likelihood(rbm, v):
     xp, W = namespace(rbm.W), rbm.W
     size = getattr(rbm.visible, "n_states", 1)
-    states = xp.eye(size, dtype=W.dtype)
+    states = xp.eye(size, dtype=W.dtype, device=W.device)
     if size == 1:  # Bernoulli
         states = xp.concat([0.0 * states, states])
     x, total = rbm.hidden_input(v), 0.0

@@ -1,11 +1,13 @@
 """The restricted Boltzmann machine: two layers of units and one weight matrix."""
 
+import copy
 import warnings
 
 import numpy as np
 from scipy.sparse import issparse
 
 from ..backend.array import dense, matmul_into, mean_weights, namespace
+from ..backend.device import asarray_like
 from ..backend.parameters import Parameters
 from .units import Gaussian, ReLU, get_units
 
@@ -91,6 +93,12 @@ class RBM:
             f"hidden={self.hidden!r})"
         )
 
+    def __sklearn_array_api_convert__(self, converter):
+        """The same machine with its buffer as `converter` returns it."""
+        moved = copy.copy(self)
+        moved.params = self.params.converted(converter)
+        return moved
+
     def initialize(self, rng, visible_mean=None, scale=0.01):
         """Set the starting point of training; return self.
 
@@ -105,9 +113,8 @@ class RBM:
         scale : float, default=0.01
             Standard deviation of the weights.
         """
-        xp = namespace(self.W)
         W = scale * rng.standard_normal(self.params.shapes["W"])
-        self.W[...] = xp.asarray(W, dtype=self.W.dtype)
+        self.W[...] = asarray_like(W, self.W)
         self.c[...] = 0.0
         self.b[...] = 0.0
         for key in self._extra.values():

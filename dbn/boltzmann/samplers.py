@@ -8,6 +8,7 @@ from numbers import Integral
 import numpy as np
 
 from ..backend.array import dense, mean_weights, namespace, take_rows
+from ..backend.device import to_host
 from ..backend.parameters import Parameters
 from ..backend.parts import Part, check_number, get_part, scheduled
 from .tempering import (
@@ -320,7 +321,9 @@ class ParallelTempering(Sampler):
         }
 
     def negative(self, rbm, v_pos, x_pos, state, rng):
-        v, betas, n_updates = state["v"], state["betas"], state["n_updates"]
+        v, n_updates = state["v"], state["n_updates"]
+        # The temperatures are the host's, whatever the chains are.
+        betas, rates = to_host(state["betas"]), to_host(state["swap_rates"]).copy()
         _check_size(v.shape[2], rbm.W.shape[0], "visible units")
         # From the mean, because learned variances change what belongs to it.
         bias = rbm.visible.input_for_mean(state["mean"], rbm.p_visible)
@@ -328,7 +331,6 @@ class ParallelTempering(Sampler):
         v = gibbs_chains(path, v, betas, rng, scheduled(self.k, state["epoch"]))
         parity = n_updates % 2
         v, accepted = exchange(path, v, betas, parity, rng)
-        rates = state["swap_rates"].copy()
         # A mean over all exchanges so far, at most over about the last 20.
         share = 1.0 / min(n_updates // 2 + 1, 20)
         rates[parity::2] += share * (accepted - rates[parity::2])

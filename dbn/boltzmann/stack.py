@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from ..backend.array import map_batches, namespace
+from ..backend.device import converted
 
 
 class DBN:
@@ -46,6 +47,10 @@ class DBN:
 
     def __repr__(self):
         return f"DBN({self.rbms!r})"
+
+    def __sklearn_array_api_convert__(self, converter):
+        """The same stack with its machines' buffers as `converter` returns them."""
+        return DBN(converted(self.rbms, converter))
 
     def sample(self, v_top, rng, steps=1):
         """Draw visible rows: Gibbs steps in the top machine, then one pass down.

@@ -15,6 +15,7 @@ The product v W, most of the work, is the same at every beta: what depends on `v
 import numpy as np
 
 from ..backend.array import namespace
+from ..backend.device import asarray_like, to_host
 from ..backend.random import uniform
 
 
@@ -66,8 +67,9 @@ class TemperedPath:
 
     def sample_base(self, n_rows, rng):
         """Exact draws of visible rows at beta = 0."""
-        x = namespace(self.base_bias).zeros((n_rows, 1), dtype=self.base_bias.dtype)
-        x = x + self.base_bias
+        bias = self.base_bias
+        zeros = namespace(bias).zeros((n_rows, 1), dtype=bias.dtype, device=bias.device)
+        x = zeros + bias
         return self.rbm.visible.sample(x, rng, self.rbm.p_visible)
 
     def log_z_base(self):
@@ -119,7 +121,7 @@ def exchange(path, v, betas, parity, rng):
     v = xp.asarray(v, copy=True)
     v[low, ...] = xp.where(swap, v_high, v_low)
     v[high, ...] = xp.where(swap, v_low, v_high)
-    return v, np.array([float(mean) for mean in xp.mean(p, axis=1)])
+    return v, to_host(xp.mean(p, axis=1)).astype(np.float64)
 
 
 def even_betas(betas, rates):
@@ -137,5 +139,4 @@ def _rows(v):
 
 def _column(betas, v):
     """Inverse temperature of each of the rows of the chains `v`."""
-    column = np.repeat(betas, v.shape[1])[:, None]
-    return namespace(v).asarray(column, dtype=v.dtype)
+    return asarray_like(np.repeat(betas, v.shape[1])[:, None], v)

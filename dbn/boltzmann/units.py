@@ -337,7 +337,8 @@ class Softmax(Units):
         below = xp.cumulative_sum(xp.exp(log_softmax(groups)), axis=1)[:, :-1]
         draw = uniform(rng, (groups.shape[0], 1), x)
         state = xp.count_nonzero(below <= draw, axis=1)
-        chosen = xp.arange(self.n_states)[None, :] == state[:, None]
+        states = xp.arange(self.n_states, dtype=state.dtype, device=x.device)
+        chosen = states[None, :] == state[:, None]
         return xp.reshape(xp.asarray(chosen, dtype=x.dtype), x.shape)
 
     def cgf(self, x, p=None):

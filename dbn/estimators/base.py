@@ -1,6 +1,7 @@
 """What the four estimators share: input, preprocessing, nested parameters."""
 
 import warnings
+from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.utils import (
     check_array,
     check_consistent_length,
 )
+from sklearn.utils._array_api import check_same_namespace, get_namespace
 from sklearn.utils.validation import (
     _check_sample_weight,
     _check_y,
@@ -22,7 +24,18 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ..backend.array import dense, extent
+from ..backend.array import dense, extent, take_rows
+from ..backend.device import (
+    asarray_like,
+    converted,
+    converted_beside,
+    find_device,
+    numpy_dtype,
+    on_device,
+    rows_on_device,
+    to_host,
+    without_gradient,
+)
 from ..backend.rows import ScaledRows, as_rows, is_large_file, row_slices
 from ..boltzmann import Gaussian, get_units
 from ..training.contrastive import monitored_rows
@@ -73,22 +86,29 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
 
         Returns X, y and the weights, or None where all rows count alike.
         """
+        if self.device is not None:
+            find_device(self.device)  # fails now, not after minutes
         # In C order: to copy batches of rows from a column-wise X, as most data frames
         # hold, made training on MNIST 4 times slower.
-        X = self._checked(X, y, order="C", **options)
+        X = self._checked(X, to_host(y), order="C", **options)
         if isinstance(X, tuple):
             X, y = X
+        if not options.get("reset", True):
+            self._check_library(X, "fit")
         if sample_weight is None:
             return X, y, None
         weight = _check_sample_weight(
-            sample_weight, X, dtype=X.dtype, ensure_non_negative=True
+            to_host(sample_weight),
+            np.broadcast_to(0.0, (X.shape[0], 1)),  # as many rows, on the host
+            dtype=numpy_dtype(X),
+            ensure_non_negative=True,
         )
         used = weight > 0
         if used.all():
             return X, y, weight
         y = y if isinstance(y, str | None) else y[used]
-        lazy = isinstance(X, ScaledRows)
-        X = X.choose(np.flatnonzero(used)) if lazy else X[used]
+        lazy, index = isinstance(X, ScaledRows), np.flatnonzero(used)
+        X = X.choose(index) if lazy else take_rows(X, index)
         return X, y, weight[used]
 
     def _checked(self, X, y="no_validation", *, reset=True, order=None, **options):
@@ -96,6 +116,7 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
 
         `options` are those of y.
         """
+        X = without_gradient(X)
         rows = as_rows(X)
         if not isinstance(rows, ScaledRows):
             if order is not None and is_large_file(X):
@@ -106,8 +127,11 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
                     RuntimeWarning,
                     stacklevel=4,
                 )
-            options |= self._accepted() | {"order": order, "reset": reset}
-            return validate_data(self, X, y, **options)
+            options |= self._accepted(X) | {"order": order, "reset": reset}
+            checked = validate_data(self, X, y, **options)
+            if isinstance(checked, tuple):
+                return self._followed(checked[0]), checked[1]
+            return self._followed(checked)
         validate_data(self, rows, y, reset=reset, skip_check_array=True)
         name = type(self).__name__
         for part in row_slices(rows) if rows.may_be_infinite else ():
@@ -117,9 +141,10 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         check_consistent_length(rows, y)
         return rows, _check_y(y, estimator=self, **options)
 
-    def _accepted(self):
+    def _accepted(self, X=None):
         """Options of scikit-learn's validation of X."""
-        return {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
+        xp, _ = get_namespace(X)
+        return {"dtype": [xp.float64, xp.float32], "accept_sparse": "csr"}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -128,6 +153,7 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             isinstance(visible, str) and visible == "gaussian"
         )
         tags.input_tags.sparse = not gaussian
+        tags.array_api_support = True
         return tags
 
     def _fit_visible(self, X, weight, visible):
@@ -143,9 +169,11 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             scaler, lazy = StandardScaler(), isinstance(X, ScaledRows)
             for part in row_slices(X) if lazy else [slice(None)]:
                 its_weight = None if weight is None else weight[part]
-                scaler.partial_fit(X[part], sample_weight=its_weight)
-            self.mean_ = scaler.mean_.astype(X.dtype)
-            self.scale_ = scaler.scale_.astype(X.dtype)
+                # It divides 0 by 0, which other libraries over NumPy warn about.
+                with np.errstate(invalid="ignore"):
+                    scaler.partial_fit(X[part, ...], sample_weight=its_weight)
+            self.mean_ = asarray_like(scaler.mean_, X)
+            self.scale_ = asarray_like(scaler.scale_, X)
         if not auto:
             self.visible_.check(X)
         return self._encode(X)
@@ -174,9 +202,9 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
     def _monitored_rows(self, X):
         """Evenly spaced rows of X as the machine in training sees them."""
         X = _safe_indexing(X, monitored_rows(_num_samples(X)))
-        X = check_array(X, **self._accepted())
+        X = check_array(X, **self._accepted(X))
         *below, machine = self._machines
-        rows = dense(self._encode(X)).astype(machine.W.dtype, copy=False)
+        rows = asarray_like(dense(self._encode(X)), machine.W)
         for rbm in below:
             rows = rbm.mean_hidden(rows)
         return rows
@@ -188,10 +216,73 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             self._set_progress(kept)
         return kept is not None
 
-    def _rows(self, X):
-        """Validate the input of transform or predict; return it encoded."""
+    def _rows(self, X, method="predict"):
+        """Validate the input of a method; return it encoded, on the host."""
         check_is_fitted(self)
-        return self._encode(self._checked(X, reset=False))
+        X = self._checked(X, reset=False)
+        self._check_library(X, method)
+        return self._encode(X)
+
+    def _check_library(self, X, method):
+        """Raise a ValueError unless X lies where the fitted model does."""
+        X = X[:0] if isinstance(X, ScaledRows) else X
+        check_same_namespace(X, self, attribute="_parameters", method=method)
+
+    @property
+    def _parameters(self):
+        """The buffer of the fitted model; of a stack, of its first machine."""
+        model = getattr(self, "network_", None) or getattr(self, "rbm_", None)
+        return (model or self.dbn_.rbms[0]).params.flat
+
+    # Where numbers lie: what is fitted and what is returned are NumPy's where X is, and
+    # with X elsewhere if X is an array of another library. `device` says where to
+    # compute in between.
+
+    def _followed(self, X):
+        """Validated rows; those of another library must be all that says where."""
+        if isinstance(X, np.ndarray) or issparse(X):
+            return X
+        if self.device is not None:
+            raise ValueError(
+                f"device={self.device!r} is for NumPy input, and X is a "
+                f"{type(X).__name__}, which says itself where to compute. Leave device "
+                "at None."
+            )
+        return X
+
+    def _placed(self, X, resident=True):
+        """Rows as they are computed with."""
+        if self.device is None:
+            return X
+        return rows_on_device(X, find_device(self.device), resident)
+
+    def _at_work(self, tree):
+        """Models or arrays as they are computed with."""
+        return (
+            tree if self.device is None else on_device(tree, find_device(self.device))
+        )
+
+    def _applied(self, function, model, X):
+        """``function(model, rows)``, computed where it is to be."""
+        rows = self._placed(X, resident=False)
+        return self._returned(function(self._at_work(model), rows))
+
+    def _returned(self, tree):
+        """Results, or models, where they belong."""
+        return tree if self.device is None else converted(tree, to_host)
+
+    @contextmanager
+    def _moved(self, rows, *names):
+        """Context in which attributes lie beside the rows that are trained on."""
+        present = [name for name in names if hasattr(self, name)]
+        for name in present:
+            setattr(self, name, converted_beside(getattr(self, name), rows))
+        try:
+            yield
+        finally:
+            for name in names:
+                if hasattr(self, name):
+                    setattr(self, name, self._returned(getattr(self, name)))
 
 
 def _refuse_sparse(X):

@@ -7,7 +7,8 @@ from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
-from ..backend.array import log_softmax, softplus
+from ..backend.array import log_softmax, namespace, softplus, take_rows
+from ..backend.device import beside, to_host
 from .predictor import DBNPredictor
 from .supervision import encode_classes, encode_labels, weigh_classes, with_labels
 
@@ -90,6 +91,8 @@ default="adam"
     warm_start : bool, default=False
         Whether `fit` goes on fine-tuning the net from an earlier fit, for another
         `max_iter` epochs, instead of starting anew.
+    device : str or None, default=None
+        Where to compute, as in `RBMTransformer`; not that of `rbm` or `init`.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, shuffles and samples.
     verbose : int, default=0
@@ -179,6 +182,7 @@ default="adam"
         on_divergence="raise",
         unlabeled=None,
         warm_start=False,
+        device=None,
         random_state=None,
         verbose=0,
     ):
@@ -234,7 +238,7 @@ default="adam"
         -------
         self : object
         """
-        self._classes = classes
+        self._classes = to_host(classes)
         return self._partial_fit(X, y, sample_weight)
 
     def _fit_targets(self, job):
@@ -242,19 +246,22 @@ default="adam"
         check_classification_targets(job.y)
         if job.y.ndim == 2 and job.y.shape[1] > 1:
             self._loss = "binary_cross_entropy"
-            self.classes_ = np.arange(job.y.shape[1])
+            self.classes_ = beside(np.arange(job.y.shape[1]), job.rows)
             return
         self._loss = "cross_entropy"
         given = job.y if self._classes is None else np.asarray(self._classes)
-        self.classes_ = np.unique(column_or_1d(given, warn=True))
-        if len(self.classes_) < 2:
+        classes = np.unique(column_or_1d(given, warn=True))
+        if len(classes) < 2:
             raise ValueError(
-                f"y has 1 class ({self.classes_.tolist()[0]!r}); a classifier needs at "
+                f"y has 1 class ({classes.tolist()[0]!r}); a classifier needs at "
                 "least 2. Check the labels, or that sample_weight leaves rows of both."
             )
+        # Other libraries have numbers only.
+        numbers = classes.dtype.kind in "biuf"
+        self.classes_ = beside(classes, job.rows) if numbers else classes
 
     def _encode_targets(self, y, dtype, name="y"):
-        known, given = self.classes_, self._classes
+        known, given = to_host(self.classes_), self._classes
         if given is not None and not np.array_equal(np.unique(given), known):
             raise ValueError(
                 f"classes holds {np.unique(given).tolist()}, but training began with "
@@ -267,11 +274,11 @@ default="adam"
     def _weigh_classes(self, job):
         if self.class_weight is not None:
             multilabel = self._loss == "binary_cross_entropy"
-            weigh_classes(job, self.class_weight, self.classes_, multilabel)
+            weigh_classes(job, self.class_weight, to_host(self.classes_), multilabel)
 
     def _strata(self, targets):
         multilabel = self._loss == "binary_cross_entropy"
-        return None if multilabel else self.classes_[targets.argmax(axis=1)]
+        return None if multilabel else to_host(self.classes_)[targets.argmax(axis=1)]
 
     def _score(self, targets, predicted, weight):
         """Accuracy; of several labels a row must have all right."""
@@ -307,8 +314,7 @@ default="adam"
         -------
         ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
         """
-        rows = self._rows(X)
-        z = self.network_.forward(rows)
+        z = self._outputs(X, "decision_function")
         two_classes = z.shape[1] == 2 and self._loss == "cross_entropy"
         return z[:, 1] - z[:, 0] if two_classes else z
 
@@ -324,8 +330,8 @@ default="adam"
         ndarray of shape (n_samples, n_classes)
             For multi-label targets, the probability of each label.
         """
-        rows = self._rows(X)
-        return self.network_.predict(rows)
+        z = self._outputs(X, "predict_proba")
+        return self.network_.loss.predict(z)
 
     def predict_log_proba(self, X):
         """Logarithms of `predict_proba`, in nats.
@@ -338,8 +344,7 @@ default="adam"
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        rows = self._rows(X)
-        z = self.network_.forward(rows)
+        z = self._outputs(X, "predict_log_proba")
         multilabel = self._loss == "binary_cross_entropy"
         return -softplus(-z) if multilabel else log_softmax(z)
 
@@ -354,11 +359,11 @@ default="adam"
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
         """
-        rows = self._rows(X)
-        z = self.network_.forward(rows)
+        z = self._outputs(X, "predict")
+        xp = namespace(z)
         if self._loss == "binary_cross_entropy":
-            return (z > 0.0).astype(int)
-        return self.classes_[z.argmax(axis=1)]
+            return xp.asarray(z > 0.0, dtype=xp.int64)
+        return take_rows(self.classes_, to_host(xp.argmax(z, axis=1)))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

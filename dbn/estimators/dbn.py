@@ -2,14 +2,14 @@
 
 from numbers import Integral
 
-import numpy as np
 from sklearn.base import _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ..backend.array import dense
-from ..backend.random import make_rng
+from ..backend.device import asarray_like, converted, converted_beside, to_host
+from ..backend.random import make_rng, stream_on
 from ..boltzmann import DBN, get_units
 from ..boltzmann.tempering import TemperedPath
 from ..training import pretrain
@@ -65,6 +65,7 @@ def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
     of the DBNTransformer, which in a predictor is `init`.
     """
     stack = getattr(estimator, "init", estimator)
+    rows = estimator._placed(rows)
     options = [
         {"hidden": get_units(p.hidden), **p.training_options()} for p in prototypes
     ]
@@ -75,7 +76,7 @@ def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
             rng=rng,
             visible=estimator.visible_,
             layer_options=options,
-            sample_weight=weight,
+            sample_weight=converted_beside(weight, rows),
             memory_budget=getattr(stack, "memory_budget", None),
             task=task,
             history=estimator.history_,
@@ -83,13 +84,14 @@ def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
         )
     finally:
         if reached := estimator._stack.get("rbms"):
-            estimator.dbn_ = DBN(reached)
+            estimator.dbn_ = estimator._returned(DBN(reached))
+        estimator._stack = estimator._returned(estimator._stack)
 
 
 def stack_progress(stack):
     """The state of `pretrain` as plain data, from which it goes on."""
     params = [rbm.params.flat for rbm in stack.get("rbms", [])]
-    return {"params": params, "layer": stack.get("layer", {})}
+    return converted({"params": params, "layer": stack.get("layer", {})}, to_host)
 
 
 def adopt_stack(estimator, transformer, rows):
@@ -121,10 +123,12 @@ def adopt_stack(estimator, transformer, rows):
             f"X has the feature names {mine}, but the DBN in init was fitted on {its}. "
             "Use the same features in the same order."
         )
-    estimator.dbn_, estimator.visible_ = transformer.dbn_, transformer.visible_
+    estimator.dbn_ = converted_beside(transformer.dbn_, rows)
+    estimator.visible_ = transformer.visible_
     for name in ("mean_", "scale_"):
         value = getattr(transformer, name)
-        setattr(estimator, name, value if value is None else value.astype(rows.dtype))
+        value = value if value is None else asarray_like(value, rows)
+        setattr(estimator, name, value)
     estimator.visible_.check(rows)
     return estimator._encode(rows), [n_hidden for _, n_hidden in shapes]
 
@@ -141,8 +145,9 @@ class DBNTransformer(DensityTransformer):
         Numbers of hidden units, from the data upwards.
     rbm : RBMTransformer, list of RBMTransformer or None, default=None
         Prototype of every layer, or one per layer. `n_components` comes from
-        `hidden_layer_sizes`; a prototype's `random_state` and `verbose`, and above the
-        first layer its `visible`, are not used. None is ``RBMTransformer()``.
+        `hidden_layer_sizes`; a prototype's `random_state`, `device`, `warm_start` and
+        `verbose`, and above the first layer its `visible`, are not used. None is
+        ``RBMTransformer()``.
     memory_budget : int or None, default=None
         Bytes of memory that the hidden activities of all rows, on which the layers
         above the first are trained, may take during `fit`. What does not fit goes to a
@@ -150,6 +155,9 @@ class DBNTransformer(DensityTransformer):
         of more than 64 MB, rows are shuffled in blocks (see `ScaledRows`), and up to
         there the result is the same. None is no limit. X is the caller's: it stays in
         its file when it is a memory map.
+    device : str or None, default=None
+        Where to compute, as in `RBMTransformer`. Hidden activities within the budget
+        are kept there.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, shuffles and samples.
     verbose : int, default=0
@@ -203,6 +211,7 @@ class DBNTransformer(DensityTransformer):
         "hidden_layer_sizes": ["array-like", Integral],
         "rbm": [RBMTransformer, list, tuple, None],
         "memory_budget": [Interval(Integral, 0, None, closed="left"), None],
+        "device": [str, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -213,12 +222,14 @@ class DBNTransformer(DensityTransformer):
         *,
         rbm=None,
         memory_budget=None,
+        device=None,
         random_state=None,
         verbose=0,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.rbm = rbm
         self.memory_budget = memory_budget
+        self.device = device
         self.random_state = random_state
         self.verbose = verbose
 
@@ -289,8 +300,8 @@ class DBNTransformer(DensityTransformer):
         -------
         ndarray of shape (n_samples, hidden_layer_sizes[-1])
         """
-        rows = self._rows(X)
-        return self.dbn_.transform(rows)
+        rows = self._rows(X, "transform")
+        return self._applied(DBN.transform, self.dbn_, rows)
 
     def score_samples(self, X, *, n_draws=256):
         """Lower bound on the log-likelihood of each row, in nats.
@@ -320,18 +331,21 @@ class DBNTransformer(DensityTransformer):
         RuntimeWarning
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
-        rows = self._rows(X)
+        rows = self._rows(X, "score_samples")
         self.visible_.check(rows)
-        top = self.dbn_.rbms[-1]
         if not hasattr(self, "log_z_"):
+            top = self._at_work(self.dbn_).rbms[-1]
             self.log_z_ = estimate_log_z(top, top.b, self._seed)
-        bounds = [
-            self.dbn_.log_p_bound(
-                dense(rows[i : i + 1])[0], make_rng(self._seed), n_draws
-            )
-            for i in range(rows.shape[0])
-        ]
-        log_p = np.asarray(bounds, dtype=rows.dtype) - self.log_z_
+
+        def bounds(dbn, rows):
+            W, found = dbn.rbms[0].W, []
+            for i in range(rows.shape[0]):
+                v = dense(rows[i : i + 1, ...])[0, ...]
+                rng = stream_on(make_rng(self._seed), W)
+                found.append(dbn.log_p_bound(v, rng, n_draws))
+            return asarray_like(found, rows)
+
+        log_p = self._applied(bounds, self.dbn_, rows) - self.log_z_
         return self._density(log_p)
 
     def inverse_transform(self, H):
@@ -347,7 +361,7 @@ class DBNTransformer(DensityTransformer):
             In the units of X.
         """
         H = self._hidden_rows(H)
-        return self._decode(self.dbn_.inverse_transform(H))
+        return self._decode(self._applied(DBN.inverse_transform, self.dbn_, H))
 
     def sample(self, n_samples=1, *, steps=1000, random_state=None):
         """Draw rows from the model: Gibbs sampling in the top machine, then down.
@@ -366,9 +380,11 @@ class DBNTransformer(DensityTransformer):
             In the units of X.
         """
         check_is_fitted(self)
-        rng = make_rng(random_state)
-        v_top = TemperedPath(self.dbn_.rbms[-1]).sample_base(n_samples, rng)
-        return self._decode(self.dbn_.sample(v_top, rng, steps))
+        dbn = self._at_work(self.dbn_)
+        top = dbn.rbms[-1]
+        rng = stream_on(make_rng(random_state), top.W)
+        v_top = TemperedPath(top).sample_base(n_samples, rng)
+        return self._decode(self._returned(dbn.sample(v_top, rng, steps)))
 
     def _first_visible(self):
         return first_visible(self.rbm)

@@ -8,7 +8,8 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from ..backend.array import map_batches
-from ..backend.random import make_rng
+from ..backend.device import asarray_like, namespace, to_host, without_gradient
+from ..backend.random import make_rng, stream_on
 from ..boltzmann import ais, exact_log_z, reverse_ais
 from ..boltzmann.enumeration import is_enumerable
 from ..boltzmann.tempering import TemperedPath
@@ -32,16 +33,20 @@ class DensityTransformer(
         -------
         float
         """
-        return float(np.mean(self.score_samples(X)))
+        return float(np.mean(to_host(self.score_samples(X))))
 
     def _density(self, log_p):
         """Log density of X as given, from that of the rows as the units see them."""
-        return log_p if self.mean_ is None else log_p - np.log(self.scale_).sum()
+        if self.mean_ is None:
+            return log_p
+        xp = namespace(self.scale_)
+        return log_p - xp.sum(xp.log(self.scale_))
 
     def _hidden_rows(self, H):
         """Validate the input of inverse_transform."""
         check_is_fitted(self)
-        H = check_array(H, dtype=[np.float64, np.float32])
+        H = check_array(without_gradient(H), dtype=self._accepted(H)["dtype"])
+        self._check_library(H, "inverse_transform")
         if H.shape[1] != self._n_features_out:
             raise ValueError(
                 f"H has {H.shape[1]} columns; there are {self._n_features_out} (top) "
@@ -64,8 +69,8 @@ class FittedRBM(DensityTransformer):
         -------
         ndarray of shape (n_samples, n_components)
         """
-        rows = self._rows(X)
-        return map_batches(self.rbm_.mean_hidden, rows)
+        rows = self._rows(X, "transform")
+        return self._applied(_mean_hidden, self.rbm_, rows)
 
     def score_samples(self, X):
         """Log-likelihood of each row, in nats.
@@ -96,11 +101,12 @@ class FittedRBM(DensityTransformer):
         RuntimeWarning
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
-        rows = self._rows(X)
+        rows = self._rows(X, "score_samples")
         self.visible_.check(rows)
         if not hasattr(self, "log_z_"):
-            self.log_z_ = estimate_log_z(self.rbm_, self._base_bias, self._seed)
-        log_p = -map_batches(self.rbm_.free_energy, rows) - self.log_z_
+            rbm = self._at_work(self.rbm_)
+            self.log_z_ = estimate_log_z(rbm, self._base_bias, self._seed)
+        log_p = -self._applied(_free_energy, self.rbm_, rows) - self.log_z_
         return self._density(log_p)
 
     def inverse_transform(self, H):
@@ -116,7 +122,7 @@ class FittedRBM(DensityTransformer):
             In the units of X.
         """
         H = self._hidden_rows(H)
-        return self._decode(map_batches(self.rbm_.mean_visible, H))
+        return self._decode(self._applied(_mean_visible, self.rbm_, H))
 
     def sample(self, n_samples=1, *, steps=1000, given=None, random_state=None):
         """Draw rows from the model by Gibbs sampling.
@@ -149,21 +155,22 @@ class FittedRBM(DensityTransformer):
         True
         """
         check_is_fitted(self)
-        rng, rbm = make_rng(random_state), self.rbm_
-        v = TemperedPath(rbm, self._base_bias).sample_base(n_samples, rng)
+        rbm, bias = self._at_work((self.rbm_, self._base_bias))
+        rng, xp = stream_on(make_rng(random_state), rbm.W), namespace(rbm.W)
+        v = TemperedPath(rbm, bias).sample_base(n_samples, rng)
         clamped = None
         if given is not None:
-            given = np.asarray(given, dtype=v.dtype)
+            given = asarray_like(np.asarray(to_host(given)), self.rbm_.W)
             if given.shape != (v.shape[1],):
                 raise ValueError(
                     f"given has shape {given.shape}; it needs ({v.shape[1]},), with "
                     "NaN where a value is to be drawn."
                 )
-            clamped = ~np.isnan(given)
-            known = self._encode(given[None, :])
-            self.visible_.check(np.where(clamped, known, v))
-            v = np.where(clamped, known, v)
-        return self._decode(rbm.gibbs(v, rng, steps, clamped))
+            known = self._at_work(self._encode(given[None, :]))
+            clamped = ~xp.isnan(known)
+            v = xp.where(clamped, known, v)
+            self.visible_.check(v)
+        return self._decode(self._returned(rbm.gibbs(v, rng, steps, clamped)))
 
     @property
     def components_(self):
@@ -184,6 +191,18 @@ class FittedRBM(DensityTransformer):
     @property
     def _n_features_out(self):
         return self.rbm_.W.shape[1]
+
+
+def _mean_hidden(rbm, rows):
+    return map_batches(rbm.mean_hidden, rows)
+
+
+def _mean_visible(rbm, rows):
+    return map_batches(rbm.mean_visible, rows)
+
+
+def _free_energy(rbm, rows):
+    return map_batches(rbm.free_energy, rows)
 
 
 def estimate_log_z(rbm, base_bias, seed):

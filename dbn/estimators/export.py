@@ -7,6 +7,7 @@ from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 from sklearn.utils.validation import check_is_fitted
 
 from ..backend.array import sigmoid
+from ..backend.device import to_host
 from ..boltzmann import Gaussian
 from ..feedforward import (
     ELU,
@@ -100,9 +101,10 @@ def to_sklearn(model):
     shared = {"activation": _IN_SKLEARN[type(activation)]}
     if isinstance(model, DBNClassifier):
         multilabel = model._loss == "binary_cross_entropy"
-        y = _stand_in_labels(model.classes_, multilabel)
-        mlp, options = MLPClassifier(sizes, **shared), {"classes": model.classes_}
-        if len(model.classes_) == 2 and not multilabel:
+        classes = to_host(model.classes_)
+        y = _stand_in_labels(classes, multilabel)
+        mlp, options = MLPClassifier(sizes, **shared), {"classes": classes}
+        if len(classes) == 2 and not multilabel:
             coefs[-1] = coefs[-1][:, 1:] - coefs[-1][:, :1]
             intercepts[-1] = intercepts[-1][1:] - intercepts[-1][:1]
     else:
@@ -261,7 +263,9 @@ def _weights(model, function):
     check_is_fitted(model)
     # Copies, also where nothing was to be folded.
     coefs, intercepts = model.coefs_, model.intercepts_
-    return [np.array(W) for W in coefs], [np.array(c) for c in intercepts]
+    return [
+        [np.array(to_host(part)) for part in parts] for parts in (coefs, intercepts)
+    ]
 
 
 def _stand_in_labels(classes, multilabel):

@@ -1,7 +1,6 @@
 """What classifier and regressor share: a net, started by `init`, then fine-tuned."""
 
 import copy
-import math
 import sys
 from numbers import Integral, Real
 
@@ -9,6 +8,8 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from ..backend.array import with_dtype
+from ..backend.device import converted, converted_beside, numpy_dtype, to_host
 from ..backend.random import make_rng
 from ..boltzmann import get_units
 from ..feedforward import (
@@ -37,9 +38,14 @@ from .dbn import (
     train_stack,
 )
 from .rbm import RBMTransformer
-from .supervision import check_supervised, check_watched, hold_out, with_labels
+from .supervision import Watched, check_supervised, check_watched, hold_out, with_labels
 
 _DEFAULT_SIZES = (256,)
+# Parameters that `finetune` has as well.
+_OF_FINETUNE = (
+    *("optimizer", "weight_decay", "max_norm", "learning_rate_multipliers"),
+    *("head_epochs", "batch_size", "on_divergence", "tol"),
+)
 
 
 class DBNPredictor(DBNEstimator):
@@ -73,6 +79,7 @@ class DBNPredictor(DBNEstimator):
         "on_divergence": [StrOptions({"raise", "halve"})],
         "unlabeled": "no_validation",
         "warm_start": ["boolean"],
+        "device": [str, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -100,6 +107,7 @@ class DBNPredictor(DBNEstimator):
         on_divergence="raise",
         unlabeled=None,
         warm_start=False,
+        device=None,
         random_state=None,
         verbose=0,
     ):
@@ -123,13 +131,14 @@ class DBNPredictor(DBNEstimator):
         self.on_divergence = on_divergence
         self.unlabeled = unlabeled
         self.warm_start = warm_start
+        self.device = device
         self.random_state = random_state
         self.verbose = verbose
 
     def _fit(self, X, y, sample_weight, X_val, y_val):
         going_on = self.warm_start and hasattr(self, "network_")
         job = self._begin(X, y, sample_weight, going_on)
-        validation = check_watched(self, X_val, y_val, job.rows.dtype)
+        validation = check_watched(self, X_val, y_val, numpy_dtype(job.rows))
         n_subtasks, before = (1 if job.prototypes is None else 2), self.n_iter_
         with fit_task(self, n_subtasks, X, y, sample_weight) as task:
             self._resume(task)
@@ -170,14 +179,14 @@ class DBNPredictor(DBNEstimator):
         optimizer = get_optimizer(self.optimizer)  # fails now, not after pretraining
         check_deterministic(optimizer, np.any(self.dropout), self.batch_norm)
         job = check_supervised(self, X, y, sample_weight, not going_on)
-        dtype = self.network_.params.flat.dtype if going_on else job.rows.dtype
+        dtype = numpy_dtype(self.network_.params.flat if going_on else job.rows)
         if not going_on:
             self._fit_targets(job)
         job.targets = self._encode_targets(job.y, dtype)
         self._weigh_classes(job)
         if going_on:
             self._check_unchanged()
-            job.rows = self._encode(job.rows).astype(dtype, copy=False)
+            job.rows = with_dtype(self._encode(job.rows), dtype)
             self.visible_.check(job.rows)
             # What somebody else holds, or loaded read-only, stays as it is.
             for name in ("network_", "_state", "_rng"):
@@ -251,7 +260,7 @@ class DBNPredictor(DBNEstimator):
         if brought and asked == list(_DEFAULT_SIZES):
             asked = [n_hidden for _, n_hidden in shapes[:-1]]
         sizes = [shapes[0][0], *asked, shapes[-1][1]]
-        net = self._new_network(sizes, self.network_.params.flat.dtype)
+        net = self._new_network(sizes, numpy_dtype(self.network_.params.flat))
         if repr(net) != repr(self.network_):
             raise ValueError(
                 f"Training cannot go on: the net is {self.network_!r}, the parameters "
@@ -275,18 +284,12 @@ class DBNPredictor(DBNEstimator):
         if job.prototypes is not None:
             seed = getattr(self.init, "random_state", None)
             rng = pretraining_rng if seed is None else make_rng(seed)
+            data, layers = (job.rows, job.weight), (job.sizes, job.prototypes)
             with task.subtask("pretrain", len(job.sizes)) as pretraining:
-                train_stack(
-                    self,
-                    job.rows,
-                    job.weight,
-                    job.sizes,
-                    job.prototypes,
-                    rng,
-                    pretraining,
-                )
+                train_stack(self, *data, *layers, rng, pretraining)
         sizes = [job.rows.shape[1], *job.sizes, job.targets.shape[1]]
-        network = self._new_network(sizes, job.rows.dtype)
+        rows = self._placed(job.rows)
+        network = converted_beside(self._new_network(sizes, numpy_dtype(rows)), rows)
         if self._kept is not None:  # of an interrupted fit
             _set_buffers(network, self._kept)
         else:
@@ -295,10 +298,10 @@ class DBNPredictor(DBNEstimator):
                 start = Pretrained(self.dbn_, structure)
             else:
                 start = get_initializer(self.init)
-            start.fill(network, job.rows, starting_rng)
+            start.fill(network, rows, starting_rng)
             if self.batch_norm and isinstance(start, Pretrained | Given):
-                network.calibrate(job.rows, job.weight)
-        self.network_ = network  # not before it is whole
+                network.calibrate(rows, converted_beside(job.weight, rows))
+        self.network_ = self._returned(network)  # not before it is whole
 
     def _progress(self):
         """All that training goes on from, as plain data for a file."""
@@ -306,7 +309,7 @@ class DBNPredictor(DBNEstimator):
         return {
             "stack": stack_progress(self._stack),
             "network": _buffers(self.network_) if finetuning else None,
-            "state": self._state,
+            "state": converted(self._state, to_host),
             "rng": self._rng,
             "streams": self._streams,
             "history": self.history_,
@@ -324,46 +327,38 @@ class DBNPredictor(DBNEstimator):
         return self._stack["rbms"]
 
     def _finetune(self, job, max_iter, task, validation):
-        rows, targets, weight = job.labelled_rows()
-
-        def validate():
-            held_out, truth, its_weight = validation
-            z = self.network_.forward(held_out)
-            loss = float(self.network_.loss.value(z, truth, its_weight))
-            score = math.nan  # the loop reports a divergence
-            if math.isfinite(loss):
-                predicted = self.network_.loss.predict(z)
-                score = float(self._score(truth, predicted, its_weight))
-            return {"validation_loss": loss, "validation_score": score}
-
-        stopping = validation is not None and self.early_stopping
-        finetune(
-            self.network_,
-            rows,
-            targets,
-            rng=self._rng,
-            optimizer=self.optimizer,
-            weight_decay=self.weight_decay,
-            max_norm=self.max_norm,
-            learning_rate_multipliers=self.learning_rate_multipliers,
-            head_epochs=self.head_epochs,
-            batch_size=self.batch_size,
-            max_iter=max_iter,
-            on_divergence=self.on_divergence,
-            sample_weight=weight,
-            validate=None if validation is None else validate,
-            patience=self.n_iter_no_change if stopping else None,
-            tol=self.tol,
-            task=task,
-            history=self.history_,
-            state=self._state,
-        )
+        rows, *beside_them = job.labelled_rows()
+        rows = self._placed(rows)
+        targets, weight = converted_beside(beside_them, rows)
+        watched = None if validation is None else Watched(self, *validation)
+        stopping = watched is not None and self.early_stopping
+        options = {name: getattr(self, name) for name in _OF_FINETUNE}
+        with self._moved(rows, "network_", "_state"):
+            finetune(
+                self.network_,
+                rows,
+                targets,
+                rng=self._rng,
+                max_iter=max_iter,
+                sample_weight=weight,
+                validate=watched,
+                patience=self.n_iter_no_change if stopping else None,
+                task=task,
+                history=self.history_,
+                state=self._state,
+                **options,
+            )
 
     def _snapshot(self):
         return {
-            "network_": copy.deepcopy(self.network_),
+            "network_": self._returned(copy.deepcopy(self.network_)),
             "history_": list(self.history_),
         }
+
+    def _outputs(self, X, method):
+        """Output `z` of the net for rows of a method."""
+        rows = self._rows(X, method)
+        return self._applied(Network.forward, self.network_, rows)
 
     @property
     def loss_curve_(self):
@@ -392,9 +387,9 @@ class DBNPredictor(DBNEstimator):
 
 
 def _buffers(network):
-    return [network.params.flat, network.statistics.flat]
+    return [to_host(network.params.flat), to_host(network.statistics.flat)]
 
 
 def _set_buffers(network, kept):
-    for buffer, values in zip(_buffers(network), kept, strict=True):
-        buffer[...] = values
+    for buffer, values in zip((network.params, network.statistics), kept, strict=True):
+        buffer.fill(values)

@@ -7,7 +7,8 @@ from sklearn.base import _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ..backend.array import mean_weights
+from ..backend.array import mean_weights, with_dtype
+from ..backend.device import converted, converted_beside, numpy_dtype, to_host
 from ..backend.random import make_rng
 from ..boltzmann import RBM, Sampler, Units, get_sampler, get_units
 from ..boltzmann.samplers import SAMPLERS
@@ -63,6 +64,12 @@ class RBMTransformer(FittedRBM):
         Whether `fit` goes on from an earlier `fit` or `partial_fit`: with the machine,
         its chains, the optimizer's memory, the random stream and the preprocessing as
         they are, for another `max_iter` epochs. Schedules count on.
+    device : str or None, default=None
+        Where to compute: None is NumPy, "cpu" and "cuda" (or "cuda:1") are PyTorch, and
+        what comes back is NumPy's all the same. X in memory goes to the device as a
+        whole, rows of a file and sparse rows batch by batch (as dense ones). A tensor
+        of PyTorch, with scikit-learn's array API dispatch, needs no device: everything
+        follows X.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, shuffles and samples.
     verbose : int, default=0
@@ -95,7 +102,10 @@ class RBMTransformer(FittedRBM):
     Raises
     ------
     ValueError
-        In `fit`, for values outside [0, 1] with Bernoulli units.
+        In `fit`, for values outside [0, 1] with Bernoulli units; where there is no such
+        device.
+    ImportError
+        With a device, if PyTorch is not installed.
     FloatingPointError
         In `fit`, when training diverges. After this error, and after a
         KeyboardInterrupt, the estimator is fitted with the epochs done.
@@ -128,6 +138,7 @@ class RBMTransformer(FittedRBM):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "on_divergence": [StrOptions({"raise", "halve"})],
         "warm_start": ["boolean"],
+        "device": [str, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -148,6 +159,7 @@ class RBMTransformer(FittedRBM):
         max_iter=10,
         on_divergence="raise",
         warm_start=False,
+        device=None,
         random_state=None,
         verbose=0,
     ):
@@ -164,6 +176,7 @@ class RBMTransformer(FittedRBM):
         self.max_iter = max_iter
         self.on_divergence = on_divergence
         self.warm_start = warm_start
+        self.device = device
         self.random_state = random_state
         self.verbose = verbose
 
@@ -225,7 +238,7 @@ class RBMTransformer(FittedRBM):
 
         def snapshot():
             return {
-                "rbm_": copy.deepcopy(self.rbm_),
+                "rbm_": self._returned(copy.deepcopy(self.rbm_)),
                 "history_": list(self.history_),
             }
 
@@ -280,7 +293,7 @@ class RBMTransformer(FittedRBM):
         self.__dict__.pop("log_z_", None)  # of an earlier fit
         if go_on:
             self._check_unchanged()
-            rows = self._encode(rows).astype(self.rbm_.W.dtype, copy=False)
+            rows = with_dtype(self._encode(rows), numpy_dtype(self.rbm_.W))
             self.visible_.check(rows)
             # What somebody else holds, or loaded read-only, stays as it is.
             self.rbm_ = copy.deepcopy(self.rbm_)
@@ -288,7 +301,9 @@ class RBMTransformer(FittedRBM):
             self._rng, self.history_ = copy.deepcopy(self._rng), [*self.history_]
             return rows, weight
         rows = self._fit_visible(rows, weight, self.visible)
-        self.rbm_ = self._new_machine(rows.shape[1], rows.dtype)
+        rbm = self._new_machine(rows.shape[1], numpy_dtype(rows))
+        self.rbm_ = converted_beside(rbm, rows)
+        weight = converted_beside(weight, rows)
         self._rng = make_rng(self.random_state)
         self._seed = int(self._rng.spawn(1)[0].integers(2**31))
         self.history_, self._state = [], {}
@@ -300,15 +315,15 @@ class RBMTransformer(FittedRBM):
     def _progress(self):
         """All that training goes on from, as plain data for a file."""
         return {
-            "params": self.rbm_.params.flat,
-            "state": self._state,
+            "params": to_host(self.rbm_.params.flat),
+            "state": converted(self._state, to_host),
             "rng": self._rng,
             "seed": self._seed,
             "history": self.history_,
         }
 
     def _set_progress(self, kept):
-        self.rbm_.params.flat[...] = kept["params"]
+        self.rbm_.params.fill(kept["params"])
         self._state, self._rng = kept["state"], kept["rng"]
         self._seed, self.history_ = kept["seed"], kept["history"]
 
@@ -332,7 +347,8 @@ class RBMTransformer(FittedRBM):
 
     def _check_unchanged(self):
         """Raise a ValueError if parameters ask for another machine than the fitted."""
-        asked = repr(self._new_machine(self.n_features_in_, self.rbm_.W.dtype))
+        dtype = numpy_dtype(self.rbm_.W)
+        asked = repr(self._new_machine(self.n_features_in_, dtype))
         auto = isinstance(self.visible, str) and self.visible == "auto"
         same_visible = auto or repr(get_units(self.visible)) == repr(self.visible_)
         if asked != repr(self.rbm_) or not same_visible:
@@ -344,16 +360,18 @@ class RBMTransformer(FittedRBM):
 
     def _train(self, rows, weight, max_iter, task):
         options = self.training_options() | {"max_iter": max_iter}
-        train_rbm(
-            self.rbm_,
-            rows,
-            rng=self._rng,
-            sample_weight=weight,
-            task=task,
-            history=self.history_,
-            state=self._state,
-            **options,
-        )
+        rows = self._placed(rows)
+        with self._moved(rows, "rbm_", "_state"):
+            train_rbm(
+                self.rbm_,
+                rows,
+                rng=self._rng,
+                sample_weight=converted_beside(weight, rows),
+                task=task,
+                history=self.history_,
+                state=self._state,
+                **options,
+            )
 
     @property
     def n_iter_(self):

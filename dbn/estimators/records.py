@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
 from .. import boltzmann, feedforward, training
+from ..backend.device import to_host
 from ..backend.packing import ModelFileError
 from ..backend.parameters import Parameters
 from ..backend.parts import Part
@@ -86,7 +87,7 @@ def describe(value):
             "values. Set that parameter to one (a random_state to an integer), or keep "
             "the model with pickle."
         )
-    return value
+    return to_host(value)
 
 
 def _pieces(model):

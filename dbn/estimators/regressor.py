@@ -6,6 +6,7 @@ from sklearn.callback import with_callbacks
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 
+from ..backend.device import asarray_like, to_host
 from .predictor import DBNPredictor
 from .supervision import with_labels
 
@@ -84,6 +85,8 @@ default="adam"
     warm_start : bool, default=False
         Whether `fit` goes on fine-tuning the net from an earlier fit, for another
         `max_iter` epochs, instead of starting anew.
+    device : str or None, default=None
+        Where to compute, as in `RBMTransformer`; not that of `rbm` or `init`.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, shuffles and samples.
     verbose : int, default=0
@@ -188,17 +191,18 @@ default="adam"
         self._one_output = job.y.ndim == 1
         values = job.y.reshape(len(job.y), -1)
         scaler = StandardScaler().fit(values, sample_weight=job.label_weight)
-        self.y_mean_ = scaler.mean_.astype(job.rows.dtype)
-        self.y_scale_ = scaler.scale_.astype(job.rows.dtype)
+        self.y_mean_ = asarray_like(scaler.mean_, job.rows)
+        self.y_scale_ = asarray_like(scaler.scale_, job.rows)
 
     def _encode_targets(self, y, dtype, name="y"):
         values = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-        if values.shape[1] != len(self.y_mean_):
+        mean, scale = to_host(self.y_mean_), to_host(self.y_scale_)
+        if values.shape[1] != len(mean):
             raise ValueError(
                 f"{name} has {values.shape[1]} outputs; training began with "
-                f"{len(self.y_mean_)}. Give as many."
+                f"{len(mean)}. Give as many."
             )
-        return ((values - self.y_mean_) / self.y_scale_).astype(dtype)
+        return ((values - mean) / scale).astype(dtype)
 
     def _weigh_classes(self, job):
         pass
@@ -235,8 +239,8 @@ default="adam"
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
-        rows = self._rows(X)
-        values = self.network_.predict(rows) * self.y_scale_ + self.y_mean_
+        z = self._outputs(X, "predict")
+        values = self.network_.loss.predict(z) * self.y_scale_ + self.y_mean_
         return values[:, 0] if self._one_output else values
 
     def _folded(self):

@@ -1,5 +1,6 @@
 """What y may be: labels and their weights, rows without, rows that are watched."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,8 @@ from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.validation import _check_y, _num_samples, validate_data
 
-from ..backend.array import dense, take_rows
+from ..backend.array import dense, take_rows, with_dtype
+from ..backend.device import converted_beside, numpy_dtype, to_host
 
 
 @dataclass
@@ -49,7 +51,7 @@ def labelled_part(y, value):
         If all rows are.
     """
     # A list, or what pandas calls object, holds a mark beside labels of any type.
-    y = np.asarray(dense(y), dtype=object if isinstance(y, list) else None)
+    y = np.asarray(dense(to_host(y)), dtype=object if isinstance(y, list) else None)
     marked = _marked(y, value)
     labelled = np.flatnonzero(~(marked if y.ndim == 1 else marked.all(axis=1)))
     if len(labelled) == 0:
@@ -120,12 +122,37 @@ def check_watched(estimator, X_val, y_val, dtype):
         return None
     X_val, y_val, _ = with_labels(estimator, X_val, y_val)
     options = {"multi_output": True, "y_numeric": estimator._numeric_targets}
-    options |= estimator._accepted()
-    X_val, y_val = validate_data(estimator, X_val, y_val, reset=False, **options)
-    rows = estimator._encode(X_val).astype(dtype, copy=False)
+    options |= estimator._accepted(X_val)
+    X_val, y_val = validate_data(
+        estimator, X_val, to_host(y_val), reset=False, **options
+    )
+    rows = with_dtype(estimator._encode(estimator._followed(X_val)), dtype)
     targets = estimator._encode_targets(y_val, dtype, "y_val")
     _check_scorable(estimator, targets)
     return rows, targets, None
+
+
+class Watched:
+    """The metrics of a net on rows that it is not trained on, computed when called.
+
+    Rows are sent to where the net is trained once, targets are compared on the host.
+    """
+
+    def __init__(self, estimator, rows, targets, weight):
+        self.estimator, self.on_host = estimator, (targets, weight)
+        self.rows = estimator._placed(rows)
+        self.beside = converted_beside((targets, weight), self.rows)
+
+    def __call__(self):
+        net = self.estimator.network_
+        z = net.forward(self.rows)
+        loss = float(net.loss.value(z, *self.beside))
+        score = math.nan  # the loop reports a divergence
+        if math.isfinite(loss):
+            targets, weight = self.on_host
+            predicted = to_host(net.loss.predict(z))
+            score = float(self.estimator._score(targets, predicted, weight))
+        return {"validation_loss": loss, "validation_score": score}
 
 
 def hold_out(estimator, job, rng):
@@ -232,7 +259,7 @@ def weigh_classes(job, class_weight, classes, multilabel):
             "class_weight must give finite weights, none negative and at least one of "
             f"a class in y above zero; it is {class_weight}."
         )
-    own, weight = job.label_weight, weight.astype(job.rows.dtype)
+    own, weight = job.label_weight, weight.astype(numpy_dtype(job.rows))
     job.label_weight = weight if own is None else weight * own
     if not weight.all():
         job.keep(np.flatnonzero(weight))

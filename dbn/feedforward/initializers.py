@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from ..backend.array import count_not_finite, namespace, take_rows
+from ..backend.device import asarray_like, to_host
 from ..backend.parts import get_part
 from .layers import (
     Dense,
@@ -127,7 +128,7 @@ class Given(Initializer):
                 f"{needed}. Change the layer sizes or the arrays."
             )
         pairs = zip(own, given, strict=True)
-        given = [namespace(a).asarray(part, dtype=a.dtype) for a, part in pairs]
+        given = [asarray_like(np.asarray(to_host(part)), a) for a, part in pairs]
         bad = sum(count_not_finite(part) for part in given)
         if bad:
             raise ValueError(

@@ -1,5 +1,6 @@
 """The feed-forward net: layers, one loss, one flat parameter buffer."""
 
+import copy
 from functools import partial
 from itertools import pairwise
 from numbers import Integral, Real
@@ -108,6 +109,13 @@ class Network:
         if any(isinstance(layer, BatchNorm) for layer in self.layers):
             shown.append("batch_norm=True")
         return f"Network({', '.join(shown)})"
+
+    def __sklearn_array_api_convert__(self, converter):
+        """The same net with its buffers as `converter` returns them."""
+        moved = copy.copy(self)
+        moved.params = self.params.converted(converter)
+        moved.statistics = self.statistics.converted(converter)
+        return moved
 
     @property
     def dense(self):

@@ -1,5 +1,6 @@
 """What acts in training only: dropout, batch normalization and the max-norm bound."""
 
+import numpy as np
 from scipy.sparse import issparse
 
 from ..backend.array import mean_weights, namespace
@@ -139,7 +140,7 @@ class BatchNorm(Layer):
     def forward_training(self, x, p, weight=None, rng=None):
         share = mean_weights(x, weight)
         mean, centred, variance = _moments(x, share)
-        unbiased = _unbiased(variance, share)
+        unbiased = _unbiased(variance, share, weight)
         if unbiased is not None:
             for name, value in (("mean", mean), ("variance", unbiased)):
                 p[name] *= self.momentum
@@ -181,7 +182,7 @@ class BatchNorm(Layer):
         """
         share = mean_weights(x, weight)
         mean, _, variance = _moments(x, share)
-        unbiased = _unbiased(variance, share)
+        unbiased = _unbiased(variance, share, weight)
         p["mean"][...] = p["beta"][...] = mean
         p["variance"][...] = variance if unbiased is None else unbiased
         p["gamma"][...] = self._std(p["variance"])
@@ -194,13 +195,15 @@ def _moments(x, share):
     return mean, centred, share @ centred**2
 
 
-def _unbiased(variance, share):
+def _unbiased(variance, share, weight):
     """Estimate from a sample's variance; None where one row outweighs all others.
 
     The expected variance of independent rows in a sample is 1 - sum(share^2) of their
     own: (n - 1) / n with equal weights. Not changed by the scale of the weights.
     """
-    freedom = 1.0 - float(share @ share)
+    # Of equal weights the sum is known; a number of a device would have to be awaited.
+    known = weight is None and not isinstance(share, np.ndarray)
+    freedom = 1.0 - (1.0 / share.shape[0] if known else float(share @ share))
     return variance / freedom if freedom > 1e-3 else None
 
 
@@ -237,5 +240,6 @@ def limit_norms(W, max_norm):
         raise ValueError(f"max_norm must be positive; it is {max_norm!r}.")
     xp = namespace(W)
     norms = xp.sqrt(xp.sum(W * W, axis=0))
-    if xp.max(norms) > max_norm:
+    # On a device the answer would have to be awaited, and to multiply by 1 is cheap.
+    if not isinstance(W, np.ndarray) or xp.max(norms) > max_norm:
         W *= max_norm / xp.clip(norms, max_norm, None)

@@ -11,7 +11,7 @@ from numbers import Integral
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from ..backend.array import namespace
+from ..backend.device import asarray_like
 from ..backend.parts import Part, check_number
 
 # Standard deviation of N(0, 1) cut off at +-2: the number 0.87962566 in Keras.
@@ -45,7 +45,7 @@ class LayerByLayer(Initializer):
 
     def fill(self, network, X, rng):
         for W, c in network.dense:
-            W[...] = namespace(W).asarray(self.draw(W.shape, rng), dtype=W.dtype)
+            W[...] = asarray_like(self.draw(tuple(W.shape), rng), W)
             c[...] = 0.0
 
 

@@ -4,6 +4,7 @@ from ..backend.parts import Schedule
 from .callbacks import TqdmBars
 from .checkpoint import Checkpoint
 from .contrastive import Sparsity, train_rbm
+from .distributed import data_parallel
 from .finetuning import finetune
 from .monitoring import RBMMonitor
 from .optimizers import (
@@ -30,6 +31,7 @@ __all__ = [
     "Schedule",
     "Sparsity",
     "TqdmBars",
+    "data_parallel",
     "finetune",
     "get_optimizer",
     "pretrain",

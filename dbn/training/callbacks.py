@@ -7,6 +7,7 @@ from tqdm.auto import tqdm
 
 from ..backend.archive import refusals
 from .checkpoint import Checkpoint
+from .distributed import current_workers
 from .loop import Task
 
 
@@ -81,11 +82,12 @@ class FitTask(Task):
             self.context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
         yield self
         with self._calling():
-            self.stop = self.context.call_on_fit_task_end(
+            stop = self.context.call_on_fit_task_end(
                 estimator=self.estimator,
                 reconstruction_attributes=self.attributes,
                 **self.data,
             )
+        self.stop = current_workers().from_first(lambda: stop)
 
 
 @contextmanager
@@ -104,7 +106,8 @@ def fit_task(estimator, n_subtasks, X, y=None, sample_weight=None, attributes=No
     """
     callbacks = estimator.__dict__.get("_skl_callbacks")
     bars = (ProgressBar, TqdmBars)
-    lend = estimator.verbose and not any(isinstance(c, bars) for c in callbacks or ())
+    shown = estimator.verbose and current_workers().rank == 0
+    lend = shown and not any(isinstance(c, bars) for c in callbacks or ())
     if lend:
         estimator._skl_callbacks = [*(callbacks or ()), TqdmBars()]
     try:

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from ..backend.archive import read_archive, refusals, write_archive
-from ..backend.array import dense
+from ..backend.array import dense, take_rows
+from ..backend.device import to_host
 from ..backend.packing import ModelFileError
+from .distributed import current_workers
 
 _KIND, _VERSION = "dbn checkpoint", 1
-# What may change between stop and resume: how long to train and what is shown.
-_FREE = ("max_iter", "verbose", "random_state")
+# What may change between stop and resume: how long to train, where, and what is shown.
+_FREE = ("max_iter", "device", "verbose", "random_state")
 
 
 class Checkpoint:
@@ -27,6 +29,9 @@ class Checkpoint:
     Names of files tell the task and a hash of the estimator's parameters and data:
     below a grid search every fit has its own. The task of a warm start is to go on from
     the epochs that the estimator has: to resume it, bring the estimator there again.
+
+    Of several processes (`data_parallel`) the first alone writes and reads files, which
+    do not tell how many there were.
 
     Parameters
     ----------
@@ -87,7 +92,8 @@ class Checkpoint:
                     f"Checkpoint: {name} must be an integer of at least 1; it is "
                     f"{value!r}."
                 )
-        Path(self.folder).mkdir(parents=True, exist_ok=True)
+        if current_workers().rank == 0:
+            Path(self.folder).mkdir(parents=True, exist_ok=True)
 
     def on_fit_task_begin(self, estimator, context, *, X, y, metadata):
         """Find the names of a fit's files when it begins."""
@@ -96,7 +102,7 @@ class Checkpoint:
         ):
             stem = _stem(estimator, context, X, y, metadata)
             self._stems[id(context)] = stem
-            if not self.resume:
+            if not self.resume and current_workers().rank == 0:
                 for path in self._files(stem):
                     path.unlink(missing_ok=True)
 
@@ -107,6 +113,8 @@ class Checkpoint:
             return
         n_done, n_all = context.task_id + 1, context.parent.max_subtasks
         if n_done % self.every_n_epochs and n_done != n_all:
+            return
+        if current_workers().rank > 0:
             return
         stem = self._stem_of(context)
         progress = estimator._progress()
@@ -140,6 +148,9 @@ class Checkpoint:
         """
         if not self.resume:
             return None
+        return current_workers().from_first(lambda: self._load(estimator, context))
+
+    def _load(self, estimator, context):
         stem = self._stem_of(context)
         for path in reversed(self._files(stem)):
             try:
@@ -228,7 +239,7 @@ def _add_data(digest, data):
     if hasattr(data, "iloc"):
         data = data.iloc[rows]
     elif hasattr(data, "shape"):
-        data = dense(data[rows])
+        data = to_host(dense(take_rows(data, rows)))
     else:
         data = [data[i] for i in rows]
     values = np.asarray(data)

@@ -6,8 +6,10 @@ import numpy as np
 
 from ..backend.array import dense, mean_weights, namespace, take_rows
 from ..backend.parts import Part, check_number
-from ..backend.rows import ScaledRows, as_rows
+from ..backend.random import stream_on
+from ..backend.rows import LazyRows, as_rows
 from ..boltzmann import Bernoulli, Softmax, get_sampler
+from .distributed import current_workers
 from .loop import Task, make_step, remembered, run_epochs
 from .optimizers import SGD, get_optimizer
 
@@ -170,7 +172,7 @@ def train_rbm(
     >>> bool(energies[0] < energies[1])  # the pattern seen is the likelier one
     True
     """
-    X = as_rows(X)
+    X, rng = as_rows(X), stream_on(rng, rbm.W)
     optimizer = _descending(get_optimizer(optimizer or default_optimizer(rbm)))
     sampler = get_sampler(sampler)
     state = {} if state is None else state
@@ -194,6 +196,7 @@ def train_rbm(
         optimizer=optimizer,
         weight_decay=weight_decay,
         state=state,
+        weight=sample_weight,
     )
     run_epochs(
         step,
@@ -209,7 +212,7 @@ def train_rbm(
         name=f"Layer {layer}",
         advice=f"Lower the RBM's learning_rate (now {optimizer.learning_rate}).",
         state=state,
-        order=X.shuffled if isinstance(X, ScaledRows) else None,
+        order=X.shuffled if isinstance(X, LazyRows) else None,
         on_divergence=on_divergence,
     )
     return rbm
@@ -257,6 +260,7 @@ class _Gradient:
         w = mean_weights(v, weight)
         for mean, rows in zip(self.state["means"], (v, h), strict=True):
             mean += rate * (w @ rows - mean)
+        current_workers().mean(*self.state["means"])
 
 
 def monitored_rows(n_rows):

@@ -5,7 +5,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from ..backend.array import namespace
+from ..backend.array import namespace, write
 from ..backend.parts import Part, check_number, scheduled
 from ..backend.threads import in_blocks
 
@@ -56,12 +56,7 @@ class Clipping(Optimizer):
         if self.clip_value is not None:
             grad[...] = xp.clip(grad, -self.clip_value, self.clip_value)
         if self.clip_norm is not None:
-            norm = float(xp.linalg.vector_norm(grad))
-            if math.isinf(norm):  # squares overflow long before the numbers do
-                grad /= float(xp.max(xp.abs(grad)))
-                grad *= self.clip_norm / float(xp.linalg.vector_norm(grad))
-            elif norm > self.clip_norm:
-                grad *= self.clip_norm / norm
+            self._shorten(grad)
         # Moments and the like: what has an entry for every parameter.
         moments = {k: a for k, a in state.items() if hasattr(a, "shape")}
 
@@ -71,6 +66,24 @@ class Clipping(Optimizer):
 
         in_blocks(move, theta.shape[0])
         return state
+
+    def _shorten(self, grad):
+        """Scale the gradient down to `clip_norm`, in place."""
+        xp = namespace(grad)
+        if isinstance(grad, np.ndarray):
+            norm = float(xp.linalg.vector_norm(grad))
+            if math.isinf(norm):  # squares overflow long before the numbers do
+                grad /= float(xp.max(xp.abs(grad)))
+                grad *= self.clip_norm / float(xp.linalg.vector_norm(grad))
+            elif norm > self.clip_norm:
+                grad *= self.clip_norm / norm
+            return
+        # The same without waiting for a number of the device.
+        norm = xp.linalg.vector_norm(grad)
+        one, huge = xp.ones_like(norm), xp.isinf(norm)
+        grad /= xp.where(huge, xp.max(xp.abs(grad)), one)
+        factor = self.clip_norm / xp.linalg.vector_norm(grad)
+        grad *= xp.where(huge | (factor < 1.0), factor, one)
 
     def _rate(self, state):
         """The learning rate, times what is left of it after divergences."""
@@ -288,16 +301,8 @@ class Adam(Clipping):
         rate *= root / (1.0 - self.beta_1 ** state["t"])
         # The gradient's memory serves for the rest: same as theta -= rate * m / (...).
         xp = namespace(v)
-        _write(grad, xp.sqrt, v)
+        write(grad, xp.sqrt, v)
         grad += self.epsilon * root
-        _write(grad, xp.divide, m, grad)
+        write(grad, xp.divide, m, grad)
         grad *= rate
         theta -= grad
-
-
-def _write(out, function, *args):
-    """``out[...] = function(*args)``, without a temporary array in NumPy."""
-    if isinstance(out, np.ndarray):
-        function(*args, out=out)
-    else:
-        out[...] = function(*args)

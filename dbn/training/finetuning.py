@@ -5,8 +5,11 @@ import re
 
 import numpy as np
 
-from ..backend.array import namespace, take_rows
-from ..backend.rows import ScaledRows
+from ..backend.array import take_rows
+from ..backend.device import asarray_like
+from ..backend.random import stream_on
+from ..backend.rows import LazyRows
+from .distributed import current_workers
 from .loop import Task, make_step, run_epochs
 from .optimizers import get_optimizer
 
@@ -97,7 +100,7 @@ default="adam"
     >>> net.predict(X).argmax(axis=1)
     array([0, 1])
     """
-    optimizer = get_optimizer(optimizer)
+    optimizer, rng = get_optimizer(optimizer), stream_on(rng, network.params.flat)
     _check(network, optimizer, patience, validate)
     factors = _multipliers(network, learning_rate_multipliers, head_epochs)
     state = {} if state is None else state
@@ -113,6 +116,7 @@ default="adam"
         optimizer=optimizer,
         weight_decay=weight_decay,
         state=state,
+        weight=sample_weight,
         multipliers=factors,
         after=None if max_norm is None else lambda: network.limit_norms(max_norm),
     )
@@ -132,7 +136,7 @@ default="adam"
         state=state,
         statistics=network.statistics,
         on_divergence=on_divergence,
-        order=X.shuffled if isinstance(X, ScaledRows) else None,
+        order=X.shuffled if isinstance(X, LazyRows) else None,
         patience=patience,
         tol=tol,
     )
@@ -150,7 +154,16 @@ def _check(network, optimizer, patience, validate):
 
 
 def check_deterministic(optimizer, dropout, batch_norm):
-    """Raise a ValueError if line searches would meet a loss that changes by itself."""
+    """Raise a ValueError where a batch's gradient is not what the optimizer needs.
+
+    Line searches want a loss that does not change by itself, and several processes a
+    mean over rows.
+    """
+    if batch_norm and current_workers().size > 1:
+        raise ValueError(
+            "Batch normalization needs the moments of a whole batch, and several "
+            "processes have a share each. Switch it off, or train in one process."
+        )
     if optimizer.searches and (dropout or batch_norm):
         raise ValueError(
             f"{optimizer!r} evaluates a batch's loss many times and needs the same one "
@@ -180,6 +193,5 @@ def _multipliers(network, factors, head_epochs):
     layers = np.repeat(layers, sizes)
     full = np.asarray(factors)[layers]
     head = np.where(layers == top, full, 0.0)
-    xp, like = namespace(network.params.flat), network.params.flat
-    full, head = (xp.asarray(f, dtype=like.dtype) for f in (full, head))
+    full, head = (asarray_like(f, network.params.flat) for f in (full, head))
     return lambda epoch: head if epoch < head_epochs else full

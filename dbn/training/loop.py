@@ -2,14 +2,17 @@
 
 import copy
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import takewhile
 
 import numpy as np
 
 from ..backend.array import count_not_finite, namespace
+from ..backend.device import beside
+from ..backend.random import renew
 from ..backend.rows import even_batches
 from ..backend.threads import element_threads, n_blas_threads, one_blas_thread
+from .distributed import current_workers
 
 
 class Task:
@@ -68,6 +71,8 @@ def _threads(params, batch_size):
     machine it was seen to cost a factor of 8, waiting for its partner. Otherwise long
     vectors are shared among as many threads as the products.
     """
+    if not isinstance(params.flat, np.ndarray):
+        return nullcontext()
     largest = max(math.prod(shape) for shape in params.shapes.values())
     if largest * batch_size < 2**21:
         return one_blas_thread()
@@ -85,7 +90,15 @@ def _keep_freed_memory():
 
 
 def make_step(
-    gradient, params, *, optimizer, weight_decay, state, multipliers=None, after=None
+    gradient,
+    params,
+    *,
+    optimizer,
+    weight_decay,
+    state,
+    weight=None,
+    multipliers=None,
+    after=None,
 ):
     """What to do with a batch: gradient, weight decay, a step of the optimizer.
 
@@ -101,6 +114,8 @@ def make_step(
     weight_decay : float
     state : dict
         Its entry ``"optimizer"`` is what the optimizer remembers.
+    weight : array of shape (n_rows,), optional
+        Weights of the training rows in that loss.
     multipliers : callable, optional
         ``multipliers(epoch)`` is an array like ``params.flat`` by which the optimizer's
         moves are multiplied, or None. What has 0 does not move at all. When more
@@ -113,8 +128,8 @@ def make_step(
     callable
         ``step(rows, epoch)``, which returns the loss before the step, or None.
     """
-    grad, theta = params.zeros_like(), params.flat
-    xp = namespace(theta)
+    gradient, grad = current_workers().together(gradient, params, weight)
+    theta, xp = params.flat, namespace(params.flat)
     remembered(state, "optimizer", optimizer, lambda: optimizer.init(theta))
     count = _count_moving(theta.shape[0])
 
@@ -239,21 +254,31 @@ def run_epochs(
     FloatingPointError
         If a parameter or a metric is not finite in an epoch. Parameters and state are
         then those from before it, and likewise after a KeyboardInterrupt.
+    ValueError
+        If several processes cannot share the work, see `data_parallel`.
     """
+    workers = current_workers()
+    workers.check_batches(batch_size)
     arrays = [params.flat] if statistics is None else [params.flat, statistics.flat]
     done = state.setdefault("epoch", 0)
     origin = copy.deepcopy((arrays, state)) if on_divergence == "halve" else None
-    over, order = False, order or (lambda rng: [rng.permutation(n_rows)])
+    # Row numbers lie where the rows do: a batch has none to send.
+    order = order or (lambda rng: [beside(rng.permutation(n_rows), params.flat)])
+    over = False
     _keep_freed_memory()
     # After a `break` the task of the last epoch would not end.
     epochs = takewhile(lambda _: not over, range(done, done + max_iter))
-    with _threads(params, batch_size):
+    with _threads(params, batch_size // workers.size):
         for epoch, _ in task.steps(epochs, "epoch"):
 
             def attempt(epoch=epoch):
-                batches = even_batches(order(rng), batch_size)
-                loss = _run_epoch(step, epoch, params, batches)
-                metrics = {} if count_not_finite(params.flat) else measure(loss)
+                with workers.epoch(rng, state, arrays, n_rows) as shuffles:
+                    renew(rng, epoch)
+                    batches = even_batches(order(shuffles), batch_size)
+                    loss = _run_epoch(step, epoch, params, batches)
+                if wrong := _not_finite(params, {}):
+                    return {}, wrong
+                metrics = workers.from_first(lambda: measure(loss))
                 return metrics, _not_finite(params, metrics)
 
             metrics, wrong = _undone_if_wrong(attempt, arrays, state, origin)
@@ -353,13 +378,14 @@ def _run_epoch(step, epoch, params, batches):
     for update, rows in enumerate(batches):
         loss = step(rows, epoch)
         if loss is not None:
-            total = loss * len(rows) + (0.0 if total is None else total)
-            n_rows += len(rows)
-        if update % _UPDATES_PER_CHECK == 0:
-            # One product, in which anything that is not finite shows, comes first.
-            theta = params.flat
-            if not math.isfinite(theta @ theta) and count_not_finite(theta):
-                break
+            total = loss * rows.shape[0] + (0.0 if total is None else total)
+            n_rows += rows.shape[0]
+        theta = params.flat
+        looks = update % _UPDATES_PER_CHECK == 0 and isinstance(theta, np.ndarray)
+        # One product, in which anything that is not finite shows, comes first; of a
+        # device its result would have to be awaited.
+        if looks and not math.isfinite(theta @ theta) and count_not_finite(theta):
+            break
     return None if total is None else float(total) / n_rows
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..backend.array import log_softmax, namespace
+from ..backend.device import asarray_like, beside
 from ..boltzmann import Bernoulli, Softmax
 
 
@@ -140,11 +141,11 @@ def _one_unit_varied(rbm, v):
     # The same units in every fit, so that the values compare.
     chosen = np.random.default_rng(0).integers(n_units, size=n_rows)
     chosen = np.repeat(chosen[:, None] == np.arange(n_units), size, axis=1)
-    chosen = xp.asarray(chosen)
+    chosen = beside(chosen, v)
     states = np.tile(np.eye(size), n_units) if size > 1 else [[0.0], [1.0]]
     rows, shares = [], []
     for state in np.asarray(states):
-        state = xp.asarray(state, dtype=v.dtype)[None, :]
+        state = asarray_like(state, v)[None, :]
         rows.append(xp.where(chosen, state, v))
         share = v * state if size > 1 else 1.0 - xp.abs(v - state)
         shares.append(xp.sum(xp.where(chosen, share, 0.0), axis=1))

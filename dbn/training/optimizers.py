@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 from scipy.optimize import minimize
 
-from ..backend.array import namespace
+from ..backend.device import asarray_like, to_host
 from ..backend.parts import check_number, get_part
 from .descent import SGD, Adam, Optimizer, RMSProp
 
@@ -39,15 +39,17 @@ class _LineSearch(Optimizer):
         `theta` keeps its precision; scipy computes in float64, and on copies, because
         it compares gradients of several points.
         """
-        xp = namespace(theta)
 
         def function(x):
-            theta[...] = xp.asarray(x, dtype=theta.dtype)
-            return float(evaluate()), np.array(grad, dtype=np.float64)
+            theta[...] = asarray_like(x, theta)
+            return float(evaluate()), in_double(grad)
 
-        start, options = np.array(theta, dtype=np.float64), {"maxiter": self.max_iter}
+        def in_double(x):
+            return np.array(to_host(x), dtype=np.float64)
+
+        start, options = in_double(theta), {"maxiter": self.max_iter}
         x = minimize(function, start, jac=True, method=self._method, options=options).x
-        theta[...] = xp.asarray(x, dtype=theta.dtype)
+        theta[...] = asarray_like(x, theta)
 
 
 class LBFGS(_LineSearch):

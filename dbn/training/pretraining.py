@@ -2,7 +2,8 @@
 
 import math
 
-from ..backend.array import map_batches, mean_weights, namespace
+from ..backend.array import map_batches, mean_weights, namespace, take_rows
+from ..backend.device import converted_beside, numpy_dtype, rows_beside, to_host
 from ..backend.rows import as_rows, row_slices, rows_in_file
 from ..boltzmann import DBN, RBM, Bernoulli, units
 from ..feedforward import Initializer, Logistic, ReLU, Tanh, VarianceScaling
@@ -94,14 +95,19 @@ def pretrain(
     for layer, (n_hidden, option) in enumerate(zip(sizes, options, strict=True)):
         hidden = option.pop("hidden", "bernoulli")
         rbm = RBM(
-            encoded.shape[1], n_hidden, visible=visible, hidden=hidden, dtype=X.dtype
+            encoded.shape[1],
+            n_hidden,
+            visible=visible,
+            hidden=hidden,
+            dtype=numpy_dtype(X),
         )
+        rbm = converted_beside(rbm, encoded)
         rbms.append(rbm)
         if layer < len(kept):
-            rbm.params.flat[...] = kept[layer]
+            rbm.params.fill(kept[layer])
         if layer + 1 >= len(kept) and not stopped:
-            if layer >= len(kept):
-                state["layer"] = {}
+            kept_layer = state["layer"] if layer < len(kept) else {}
+            state["layer"] = converted_beside(kept_layer, encoded)
             n_epochs = option.get("max_iter", 10) - state["layer"].get("epoch", 0)
             option |= {"rng": rng, "sample_weight": sample_weight, "layer": layer}
             option |= {"state": state["layer"], "max_iter": max(n_epochs, 0)}
@@ -122,7 +128,7 @@ def _encode(rbm, rows, room):
 
     Returns them and the bytes that they take in memory.
     """
-    n_hidden, dtype = rbm.W.shape[1], rbm.W.dtype
+    n_hidden, dtype = rbm.W.shape[1], numpy_dtype(rbm.W)
     if room is None:
         return map_batches(rbm.mean_hidden, rows), 0
     n_bytes = rows.shape[0] * n_hidden * dtype.itemsize
@@ -130,8 +136,8 @@ def _encode(rbm, rows, room):
         return map_batches(rbm.mean_hidden, rows), n_bytes
     # Slices as those of map_batches, so that a file holds the same numbers.
     slices = row_slices(rows, entries=2**22)
-    parts = (rbm.mean_hidden(rows[part]) for part in slices)
-    return rows_in_file(parts, n_hidden, dtype), 0
+    parts = (to_host(rbm.mean_hidden(rows[part, ...])) for part in slices)
+    return rows_beside(rows_in_file(parts, n_hidden, dtype), rbm.W), 0
 
 
 # For activations that a stack can start: the type of hidden units whose mean they give,
@@ -230,19 +236,20 @@ class Pretrained(Initializer):
     def fill(self, network, X, rng):
         self.validate()
         hidden = network.dense[:-1]
+        rbms = converted_beside(self.dbn.rbms, network.params.flat)
         sizes = [tuple(W.shape) for W, _ in hidden]
-        found = [tuple(rbm.W.shape) for rbm in self.dbn.rbms]
+        found = [tuple(rbm.W.shape) for rbm in rbms]
         if sizes != found:
             raise ValueError(
                 f"The DBN's weights have shapes {found}, the network's hidden layers "
                 f"{sizes}. Use the same hidden_layer_sizes for both."
             )
-        for rbm in self.dbn.rbms:
+        for rbm in rbms:
             check_startable(rbm.hidden, network.activation)
         VarianceScaling().fill(network, X, rng)
         _, a = _MATCHES[type(network.activation)]
         below = 1.0  # the data; a pretrained layer gives a * h - (a - 1) instead of h
-        for (W, c), rbm in zip(hidden, self.dbn.rbms, strict=True):
+        for (W, c), rbm in zip(hidden, rbms, strict=True):
             source_W, source_c = (self._drawn(part, rng) for part in (rbm.W, rbm.c))
             shift = (below - 1.0) / below * namespace(W).sum(source_W, axis=0)
             W[...] = source_W / (a * below)
@@ -258,5 +265,5 @@ class Pretrained(Initializer):
             order = rng.permutation(size)
         else:
             order = rng.integers(size, size=size)
-        drawn = xp.take(xp.reshape(part, (size,)), xp.asarray(order))
+        drawn = take_rows(xp.reshape(part, (size,)), order)
         return xp.reshape(drawn, part.shape)

@@ -38,6 +38,11 @@ HIDDEN = [Bernoulli(), Gaussian(), ReLU(), Softmax(3)]
 SIZES = {Bernoulli: 3, Gaussian: 2, ReLU: 2, Softmax: 6}
 
 
+ANYWHERE = ["RBM", "exact_log_z", "ais", "reverse_ais", "pseudo_log_likelihood"]
+ANYWHERE += ["sample_exact"]
+on_every_library = pytest.mark.usefixtures("anywhere")
+
+
 def machine(visible=None, hidden=None, sizes=None, scale=0.4, seed=1):
     visible, hidden = visible or Bernoulli(), hidden or Bernoulli()
     sizes = sizes or (SIZES[type(visible)], SIZES[type(hidden)])
@@ -108,6 +113,7 @@ class Brute:
         return np.exp(self.log_v - self.log_z)
 
 
+@on_every_library
 @each_exact_pair
 def test_exact_log_z_is_that_of_brute_force(pair):
     rbm = machine(*pair)
@@ -211,12 +217,14 @@ def test_improper_machines_are_refused(function):
 # Exact draws.
 
 
+@on_every_library
 @pytest.mark.parametrize("sizes", [(3, 5), (4, 2)], ids=["visible", "hidden"])
 def test_exact_draws_have_their_probabilities(sizes):
     rbm = machine(sizes=sizes, scale=1.0)
     assert Enumerated(rbm).largest_z(sample_exact(rbm, 50_000, make_rng(0))) < 4
 
 
+@on_every_library
 @each_exact_pair
 def test_exact_draws_have_the_moments_of_the_model(pair):
     rbm = machine(*pair)
@@ -259,6 +267,7 @@ def assert_weights_have_mean(log_w, log_z):
     assert largest_mean_z(np.exp(log_w - log_z)[:, None], 1.0) < 4
 
 
+@on_every_library
 @each_pair
 def test_weights_have_mean_z_however_short_the_path(pair):
     rbm = machine(*pair)
@@ -269,6 +278,7 @@ def test_weights_have_mean_z_however_short_the_path(pair):
     assert estimate.exact_start
 
 
+@on_every_library
 @each_pair
 def test_reverse_weights_have_reciprocal_mean_z_however_short_the_path(pair):
     rbm = machine(*pair)
@@ -281,6 +291,7 @@ def test_reverse_weights_have_reciprocal_mean_z_however_short_the_path(pair):
     assert estimate.exact_start == is_exact(pair)
 
 
+@on_every_library
 @each_pair
 def test_mean_log_weights_bracket_log_z(pair):
     rbm = machine(*pair)
@@ -486,6 +497,7 @@ def test_machines_are_read_only_to_their_estimates():
 # The gradient of the exact log-likelihood.
 
 
+@on_every_library
 @each_exact_pair
 def test_gradient_with_exact_expectations_is_that_of_the_exact_likelihood(pair):
     rbm = machine(*pair)
@@ -533,6 +545,7 @@ def brute_pseudo_log_likelihood(rbm, v):
     return total
 
 
+@on_every_library
 @pytest.mark.parametrize("hidden", HIDDEN, ids=repr)
 @pytest.mark.parametrize("visible", [Bernoulli(), Softmax(3), Softmax(2)], ids=repr)
 @pytest.mark.parametrize("scale", [0.4, 1.0])

@@ -31,6 +31,9 @@ from dbn.training import SGD, train_rbm
 from tests.helpers import Enumerated, binary_states, randomize, read_only
 
 N = 40_000  # chains
+# EXACT and TEMPERED below are samplers that exist before a test begins.
+ANYWHERE = ["RBM", "calls"]
+on_every_library = pytest.mark.usefixtures("anywhere")
 X = read_only(binary_states(3)[[1, 1, 4, 6, 7]])
 EACH = [PCD, FPCD, ParallelTempering]
 each_sampler = pytest.mark.parametrize("kind", EACH, ids=lambda kind: kind.__name__)
@@ -97,6 +100,7 @@ EXACT = [
 ]
 
 
+@on_every_library
 @pytest.mark.parametrize("sampler", EXACT, ids=repr)
 def test_exact_draws_stay_at_the_model_distribution(sampler):
     rbm, rng = tiny(), make_rng(0)
@@ -117,6 +121,7 @@ class Hotter(Bernoulli):
         return bernoulli(rng, sigmoid(0.7 * x))
 
 
+@on_every_library
 @pytest.mark.parametrize("sampler", EXACT, ids=repr)
 @pytest.mark.parametrize("wrong", ["hidden", "visible"])
 def test_a_wrong_sampler_would_be_seen_to_drift(sampler, wrong):
@@ -174,6 +179,7 @@ def tempered_laws(rbm, state):
     return [tempered_log_p(rbm, state["mean"], b) for b in state["betas"]]
 
 
+@on_every_library
 def test_chains_of_every_temperature_stay_at_their_law():
     rbm, rng = tiny(), make_rng(0)
     state = exact_state(TEMPERED, rbm, rng)
@@ -186,6 +192,7 @@ def test_chains_of_every_temperature_stay_at_their_law():
     assert min(map(largest_z, state["v"][1:], laws[:-1])) > 8
 
 
+@on_every_library
 def test_wrong_exchanges_would_be_seen_to_drift(monkeypatch):
     monkeypatch.setattr(TemperedPath, "log_ratio", lambda self, v, *_: 0.0 * v[:, 0])
     rbm, rng = tiny(), make_rng(0)
@@ -207,6 +214,7 @@ def expected_rates(laws):
     return np.array([swap_probability(*pair) for pair in pairwise(laws)]).T
 
 
+@on_every_library
 def test_swap_rates_are_the_exact_acceptance():
     rbm, rng = tiny(), make_rng(0)
     state = exact_state(TEMPERED, rbm, rng)

@@ -21,6 +21,8 @@ from tests.helpers import (
 )
 
 TYPES = ["bernoulli", "gaussian"]
+ANYWHERE = ["RBM"]
+on_every_library = pytest.mark.usefixtures("anywhere")
 
 
 def tiny(visible="bernoulli", hidden="bernoulli", sizes=(3, 2), scale=0.8):
@@ -29,6 +31,7 @@ def tiny(visible="bernoulli", hidden="bernoulli", sizes=(3, 2), scale=0.8):
     return rbm
 
 
+@on_every_library
 def test_energy_is_the_formula_for_every_pair_of_states():
     rbm = tiny()
     for v in binary_states(3):
@@ -47,6 +50,7 @@ def test_energy_adds_half_the_square_of_gaussian_units(visible, hidden):
     assert_allclose(rbm.energy(v, h), plain.energy(v, h) + extra, rtol=1e-13)
 
 
+@on_every_library
 @pytest.mark.parametrize("visible", TYPES)
 def test_free_energy_sums_out_bernoulli_hidden_units(visible):
     rbm, h = tiny(visible), binary_states(2)
@@ -57,6 +61,7 @@ def test_free_energy_sums_out_bernoulli_hidden_units(visible):
     )
 
 
+@on_every_library
 def test_free_energy_integrates_out_gaussian_hidden_units():
     rbm = tiny(hidden="gaussian", sizes=(3, 1))
     for v in binary_states(3):
@@ -68,6 +73,7 @@ def test_free_energy_integrates_out_gaussian_hidden_units():
         assert_allclose(rbm.free_energy(v[None]), -np.log(total), rtol=1e-8)
 
 
+@on_every_library
 def test_conditionals_are_those_of_the_joint_distribution():
     rbm = tiny()
     exact = Enumerated(rbm)
@@ -77,6 +83,7 @@ def test_conditionals_are_those_of_the_joint_distribution():
     assert_allclose(rbm.mean_visible(exact.h), visible, rtol=1e-12)
 
 
+@on_every_library
 def test_free_energy_is_minus_log_p_up_to_log_z():
     rbm = tiny()
     exact = Enumerated(rbm)
@@ -84,6 +91,7 @@ def test_free_energy_is_minus_log_p_up_to_log_z():
     assert_allclose(log_z, log_z[0], rtol=1e-12)
 
 
+@on_every_library
 @pytest.mark.parametrize("h", [0.0, 1.0])
 def test_gaussian_visible_conditional_is_the_normalised_joint(h):
     rbm = tiny("gaussian", sizes=(1, 1))
@@ -101,6 +109,7 @@ def test_gaussian_visible_conditional_is_the_normalised_joint(h):
     assert_allclose(variance, 1.0, rtol=1e-7)
 
 
+@on_every_library
 @pytest.mark.parametrize("hidden", TYPES)
 @pytest.mark.parametrize("visible", TYPES)
 def test_samples_have_the_conditional_means(visible, hidden):
@@ -123,6 +132,7 @@ def exact_gradient(rbm, X, states, weights, sample_weight=None):
     return out.flat
 
 
+@on_every_library
 @pytest.mark.parametrize("weighted", [False, True])
 def test_gradient_is_that_of_the_true_likelihood(weighted):
     rbm = tiny(sizes=(4, 3))
@@ -138,6 +148,7 @@ def test_gradient_is_that_of_the_true_likelihood(weighted):
     assert_allclose(gradient, expected, rtol=1e-6, atol=1e-9)
 
 
+@on_every_library
 def test_gradient_is_that_of_the_true_likelihood_with_gaussian_visible_units():
     rbm = tiny("gaussian", sizes=(1, 2))
     X, h = np.array([[-0.7], [0.2], [1.9]]), binary_states(2)
@@ -156,6 +167,7 @@ def test_gradient_is_that_of_the_true_likelihood_with_gaussian_visible_units():
     assert_allclose(exact_gradient(rbm, X, grid, p), expected, rtol=1e-6, atol=1e-9)
 
 
+@on_every_library
 def test_gradient_is_that_of_the_true_likelihood_with_gaussian_hidden_units():
     rbm = tiny(hidden="gaussian", sizes=(3, 2), scale=0.5)
     v = binary_states(3)
@@ -186,6 +198,7 @@ def gradient_of(rows, weight_pos=None, weight_neg=None):
     return out.flat
 
 
+@on_every_library
 def test_integer_weights_count_repeated_rows():
     v_pos, h_pos, v_neg, h_neg = phases(np.random.default_rng(0))
     w_pos, w_neg = [1, 0, 3, 2, 1], [2, 1, 0, 4]
@@ -203,6 +216,7 @@ def test_constant_weights_change_nothing(factor):
     assert_allclose(gradient_of(rows, *weights), gradient_of(rows), rtol=1e-12)
 
 
+@on_every_library
 @pytest.mark.parametrize("times", [(3, 1), (1, 3)], ids=["positive", "negative"])
 def test_each_phase_is_divided_by_its_own_rows(times):
     """A batch may be short, and there may be more or fewer chains than rows."""
@@ -223,6 +237,7 @@ def test_gradient_overwrites_what_the_buffer_held():
 # Reference: scikit-learn's machine with the same weights.
 
 
+@on_every_library
 def test_agrees_with_sklearn_on_conditionals_and_free_energy():
     rbm, v = tiny(sizes=(5, 3)), binary_states(5)
     reference = BernoulliRBM(3, n_iter=1).fit(v)

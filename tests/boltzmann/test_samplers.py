@@ -12,6 +12,8 @@ from dbn.boltzmann import CD, Bernoulli, get_sampler
 from tests.helpers import Enumerated, binary_states, largest_mean_z, randomize
 
 N = 100_000  # chains
+ANYWHERE = ["RBM", "CD"]
+on_every_library = pytest.mark.usefixtures("anywhere")
 
 
 class Tempered(Bernoulli):
@@ -47,6 +49,7 @@ def cd(rbm, v, rng):
 each_sampler = pytest.mark.parametrize("sampler", [gibbs, cd])
 
 
+@on_every_library
 @each_sampler
 def test_exact_draws_stay_at_the_model_distribution(sampler):
     rbm = tiny()
@@ -58,6 +61,7 @@ def test_exact_draws_stay_at_the_model_distribution(sampler):
     assert exact.largest_z(moved) < 4
 
 
+@on_every_library
 @each_sampler
 @pytest.mark.parametrize("wrong", ["hidden", "visible"])
 def test_a_wrong_sampler_would_be_seen_to_drift(sampler, wrong):
@@ -83,6 +87,7 @@ def largest_moment_z(v, mean, second):
     return max(largest_mean_z(v, mean), largest_mean_z(products, second.ravel()))
 
 
+@on_every_library
 @each_sampler
 def test_exact_draws_stay_at_the_model_distribution_with_gaussian_units(sampler):
     rbm, rng = tiny(visible="gaussian", sizes=(2, 2)), make_rng(0)
@@ -119,6 +124,7 @@ def expected_cd_gradient(rbm, X, k):
 X_TRAIN = binary_states(3)[[1, 1, 4, 6, 7]]
 
 
+@on_every_library
 @pytest.mark.parametrize("k", [1, 3])
 def test_gradient_of_enumerated_cd_is_the_brute_force_direction(k):
     rbm, v = tiny(), binary_states(3)
@@ -128,6 +134,7 @@ def test_gradient_of_enumerated_cd_is_the_brute_force_direction(k):
     assert_allclose(out.flat, expected, rtol=1e-10, atol=1e-12)
 
 
+@on_every_library
 @pytest.mark.parametrize("k", [1, 3])
 def test_mean_of_cd_gradients_is_the_brute_force_direction(k):
     rbm, rng = tiny(), make_rng(0)

@@ -83,6 +83,7 @@ CHANGED = {
     "init": VarianceScaling(16.0),
     "rbm": RBMTransformer(sampler=CD(k=2), optimizer=Adam(0.02)),
     "memory_budget": 0,
+    "device": "cpu",
     "activation": Tanh(),
     "dropout": 0.3,
     "batch_norm": True,
@@ -127,7 +128,8 @@ def test_clone_keeps_every_parameter_and_copies_the_parts(cls):
 OWN = [(cls, name) for cls in ALL for name in inspect.signature(cls).parameters]
 
 
-ELSEWHERE = {"verbose", "on_divergence", "memory_budget"}  # tested where they do something
+# Tested where they do something.
+ELSEWHERE = {"verbose", "on_divergence", "memory_budget", "device"}
 
 
 @pytest.mark.parametrize(("cls", "name"), [p for p in OWN if p[1] not in ELSEWHERE])

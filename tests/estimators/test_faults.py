@@ -9,6 +9,7 @@ from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
 from dbn.training import LBFGS, SGD
 from tests.estimators.toy import REAL, X, Y, buffers, message, output, rbm, small
 
+pytestmark = pytest.mark.usefixtures("on_each_device")
 WILD = {"visible": "gaussian", "hidden": "gaussian", "random_state": 0}
 
 

@@ -13,6 +13,7 @@ from dbn.boltzmann import CD, FPCD, PCD, ParallelTempering
 from dbn.training import SGD, Adam
 from tests.estimators.toy import REAL, X, Y, message, rbm
 
+pytestmark = pytest.mark.usefixtures("on_each_device")
 OPTIONS = [
     {},
     {"sampler": CD(k=((0, 1), (2, 3)))},

@@ -14,6 +14,7 @@ from dbn.training import SGD, Adam
 
 from .toy import PREDICTORS, REAL, Y3, X, Y, message, output, rbm, small
 
+pytestmark = pytest.mark.usefixtures("on_each_device")
 OPTIONS = [
     {"optimizer": SGD(0.1, momentum=0.9)},
     {"optimizer": SGD(((0, 0.1), (3, 0.01)), momentum=((0, 0.5), (2, 0.9)))},

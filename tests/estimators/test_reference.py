@@ -8,14 +8,18 @@ from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 from dbn import DBNClassifier, DBNRegressor, RBMTransformer
 from dbn.boltzmann import CD
 from dbn.training import SGD
+from tests.libraries import DEVICES
 
 from .toy import REAL, Y3, X, Y, small
 
+each_device = pytest.mark.parametrize("device", [None, *DEVICES])
 
-@pytest.fixture(scope="module")
-def pair():
+
+@pytest.fixture(scope="module", params=[None, *DEVICES])
+def pair(request):
     """Ours, well trained so that weights are not tiny, and theirs with its weights."""
-    ours = RBMTransformer(4, sampler=CD(k=2), max_iter=100, random_state=0).fit(X)
+    params = {"sampler": CD(k=2), "max_iter": 100, "random_state": 0}
+    ours = RBMTransformer(4, device=request.param, **params).fit(X)
     theirs = BernoulliRBM(4, n_iter=1, random_state=0).fit(X)
     for name in ("components_", "intercept_hidden_", "intercept_visible_"):
         copied = getattr(ours, name)
@@ -64,25 +68,30 @@ NETS = pytest.mark.parametrize(
 )
 
 
+@each_device
 @NETS
 @pytest.mark.parametrize("data", [X, REAL])
-def test_classifier_is_mlp_classifier(data, sizes, activation, init):
+def test_classifier_is_mlp_classifier(data, sizes, activation, init, device):
     options = {"hidden_layer_sizes": sizes, "activation": activation, "init": init}
+    options["device"] = device
     ours = small(DBNClassifier, **options).fit(data, Y3)
     theirs = mlp(MLPClassifier, ours, data, Y3)
     assert_allclose(ours.predict_proba(data), theirs.predict_proba(data), rtol=1e-10)
 
 
+@each_device
 @NETS
-def test_regressor_is_mlp_regressor(sizes, activation, init):
+def test_regressor_is_mlp_regressor(sizes, activation, init, device):
     options = {"hidden_layer_sizes": sizes, "activation": activation, "init": init}
+    options["device"] = device
     ours = small(DBNRegressor, **options).fit(REAL, 100.0 + Y)
     theirs = mlp(MLPRegressor, ours, REAL, 100.0 + Y)
     assert_allclose(ours.predict(REAL), theirs.predict(REAL), rtol=1e-10)
 
 
+@each_device
 @NETS
-def test_one_step_of_fine_tuning_is_that_of_mlp_classifier(sizes, activation, init):
+def test_one_step_of_fine_tuning_is_that_of_mlp(sizes, activation, init, device):
     def fitted(learning_rate):
         return small(
             DBNClassifier,
@@ -92,6 +101,7 @@ def test_one_step_of_fine_tuning_is_that_of_mlp_classifier(sizes, activation, in
             optimizer=SGD(learning_rate, momentum=0.0),
             batch_size=1000,
             max_iter=1,
+            device=device,
         ).fit(X, Y3)
 
     start, ours = fitted(1e-12), fitted(0.5)  # the same seed, so the same start

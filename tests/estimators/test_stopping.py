@@ -217,13 +217,7 @@ def held_out(monkeypatch, estimator, *data):
     seen = {}
 
     def finetune(network, rows, targets, *, sample_weight, validate, **options):
-        watched = next(
-            cell.cell_contents
-            for name, cell in zip(
-                validate.__code__.co_freevars, validate.__closure__, strict=True
-            )
-            if name == "validation"
-        )
+        watched = validate.rows, *validate.on_host
         seen.update(trained=(rows, targets, sample_weight), watched=watched)
 
     monkeypatch.setattr("dbn.estimators.predictor.finetune", finetune)

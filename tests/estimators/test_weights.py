@@ -10,6 +10,7 @@ from tests.helpers import MeanField
 
 from .toy import ALL, REAL, X, Y, buffers, output, rbm, small
 
+pytestmark = pytest.mark.usefixtures("on_each_device")
 WEIGHT = np.random.default_rng(1).integers(0, 4, size=len(X))
 
 

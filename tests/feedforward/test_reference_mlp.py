@@ -11,6 +11,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from dbn import Network
 
+ANYWHERE = ["Network"]
 N_ROWS = 20
 X = np.random.default_rng(0).standard_normal((N_ROWS, 4))
 LABELS = np.arange(N_ROWS) % 3
@@ -30,6 +31,7 @@ def parameters(mlp):
     return np.concatenate([part.ravel() for pair in pairs for part in pair])
 
 
+@pytest.mark.usefixtures("anywhere")
 @pytest.mark.parametrize("weighted", [False, True], ids=["equal", "weighted"])
 @pytest.mark.parametrize("activation", ["logistic", "tanh", "relu"])
 @pytest.mark.parametrize("loss", CASES)

@@ -11,6 +11,8 @@ from dbn.boltzmann import CD, FPCD, PCD, ParallelTempering
 from dbn.training import SGD, Adam, Checkpoint, RMSProp
 from tests.estimators.toy import REAL, X, Y, buffers, message, rbm
 
+pytestmark = pytest.mark.usefixtures("on_each_device")
+
 
 class Stopped(Exception):
     pass

@@ -1,0 +1,392 @@
+"""Data-parallel training: several processes that take every step together.
+
+Each process holds the model and all rows. Of every batch it takes a share, and the
+gradients are averaged, each weighted by its rows, before the one step that all make.
+Noise differs from process to process; persistent chains are shared out like the rows.
+Between epochs all processes hold the same: a checkpoint of process 0 is a checkpoint of
+the job, and any number of processes can go on from it.
+"""
+
+import copy
+import os
+import re
+import time
+import uuid
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+
+import numpy as np
+
+from ..backend.array import namespace, take_rows
+from ..backend.parameters import Parameters
+
+
+class Workers:
+    """The processes that train a model together; this default is one, alone.
+
+    Attributes
+    ----------
+    rank : int
+        Number of this process. Process 0 alone writes files and shows progress.
+    size : int
+        Number of processes.
+    elastic : bool
+        Whether torchrun may start all of them again when one has failed: they should
+        then go on from a checkpoint if there is one.
+
+    Examples
+    --------
+    >>> workers = Workers()
+    >>> workers.rank, workers.size, workers.from_first(lambda: "metrics")
+    (0, 1, 'metrics')
+    """
+
+    rank, size, elastic = 0, 1, False
+
+    def check_batches(self, batch_size):
+        """Raise a ValueError if a batch does not have a row for every process."""
+
+    def together(self, gradient, params, weight=None):
+        """Make the gradient of a whole batch out of that of a share.
+
+        Parameters
+        ----------
+        gradient : callable
+            ``gradient(rows, grad, epoch)``, as `dbn.training.loop.make_step` takes it.
+        params : Parameters
+        weight : array of shape (n_rows,), optional
+            Weights of all rows that are trained on.
+
+        Returns
+        -------
+        callable
+            Like `gradient`; the loss that it returns is of the whole batch as well.
+        Parameters
+            To be passed to it as `grad`.
+        """
+        return gradient, params.zeros_like()
+
+    def mean(self, *arrays):
+        """Make means over this process's share of a batch those over the whole batch.
+
+        In place. For use inside a gradient that `together` was given.
+        """
+
+    def from_first(self, function):
+        """``function()``, which process 0 alone calls and all return."""
+        return function()
+
+    @contextmanager
+    def epoch(self, rng, state, arrays, n_rows):
+        """Context of an epoch, in which `rng` draws the noise of this process only.
+
+        Persistent chains are shared out, and joined again at the end. They are
+        ``state["chains"]["v"]``, along its last axis but one; other arrays beside them
+        (fast weights, temperatures) are averaged.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            At the same place in all processes.
+        state : dict
+            What training remembers.
+        arrays : list of array
+            What is trained: all begin with the values of process 0.
+        n_rows : int
+            Of the training data.
+
+        Yields
+        ------
+        numpy.random.Generator
+            For the shuffles, the same in all processes.
+
+        Raises
+        ------
+        ValueError
+            If the processes do not agree, or there are fewer chains than processes.
+        """
+        yield rng
+
+
+_ALONE = Workers()
+_current = ContextVar("workers", default=_ALONE)
+
+
+def current_workers():
+    """The processes that train together at present.
+
+    Returns
+    -------
+    Workers
+
+    Examples
+    --------
+    >>> current_workers().size
+    1
+    """
+    return _current.get()
+
+
+@contextmanager
+def data_parallel(timeout=300.0):
+    """Context in which all processes that torchrun has started share every fit.
+
+    Each of them runs the same program on the same rows: of two, each computes with half
+    of every batch, and the result is, but for noise and rounding, that of one process.
+    A step costs one all-reduce of the flat gradient; with centering or sparsity one of
+    the mean activities comes before it. Arrays in memory are reduced by gloo, those on
+    GPUs (each process takes one) by NCCL. A `Checkpoint` is written by process 0, and
+    all go on from it. `random_state` must be an int.
+
+    Batch normalization is refused: moments of a share are not those of the batch.
+
+    Parameters
+    ----------
+    timeout : float, default=300
+        Seconds to wait for the others at every exchange. Between two of them, process 0
+        also computes metrics and writes checkpoints.
+
+    Yields
+    ------
+    Workers
+
+    Raises
+    ------
+    ValueError
+        If this process was not started by torchrun or a launcher that sets the same
+        variables. In a fit: if a batch has fewer rows than there are processes, or the
+        processes do not agree on rows and random stream.
+    ImportError
+        If PyTorch is not installed.
+    ConnectionError
+        When another process has ended or does not answer.
+
+    Examples
+    --------
+    >>> from dbn.training import data_parallel
+    >>> with data_parallel():  # doctest: +ELLIPSIS
+    ...     pass  # model.fit(X)
+    Traceback (most recent call last):
+        ...
+    ValueError: RANK is not set: distributed training needs processes that torchrun ...
+    """
+    workers = _start(timeout)
+    token = _current.set(workers if workers.size > 1 else _ALONE)
+    try:
+        yield workers
+        with _blaming_others(timeout):
+            workers.torch.distributed.barrier()
+    finally:
+        _current.reset(token)
+        # Without it a process that ends by an error is aborted, and gets the blame.
+        workers.torch.distributed.destroy_process_group()
+
+
+def _start(timeout):
+    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        if name not in os.environ:
+            raise ValueError(
+                f"{name} is not set: distributed training needs processes that "
+                "torchrun starts. Put `torchrun --standalone --nproc_per_node=2` in "
+                "front of the script, instead of `python`; it comes with PyTorch (pip "
+                "install 'dbn-pretraining[torch]')."
+            )
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError(
+            "Distributed training needs PyTorch: pip install 'dbn-pretraining[torch]'."
+        ) from error
+    if torch.cuda.is_available():
+        local = int(os.environ.get("LOCAL_RANK", 0))
+        torch.cuda.set_device(local % torch.cuda.device_count())
+    with _blaming_others(timeout):
+        wait = timedelta(seconds=timeout)
+        store, rank, size = _meet(torch.distributed, wait)
+        # No backend is named: gloo for arrays in memory, NCCL where there is a GPU.
+        torch.distributed.init_process_group(
+            store=store, rank=rank, world_size=size, timeout=wait
+        )
+    return _Connected(torch, timeout)
+
+
+def _meet(distributed, wait):
+    """What the processes find each other by, rank and number of processes.
+
+    The store of torchrun outlives processes: one that has been started again may read
+    where another was before. So process 0 hands a prefix for new keys to who asks for
+    it with a token that was not there before.
+    """
+    store, rank, size = next(distributed.rendezvous("env://", timeout=wait))
+    token = uuid.uuid4().hex
+    if rank > 0:
+        store.set(f"process {rank}", token)
+        token = store.get(f"prefix for {token}").decode()
+        store.add(token, 1)
+    end = time.monotonic() + wait.total_seconds()
+    while rank == 0 and store.add(token, 0) < size - 1:
+        if time.monotonic() > end:
+            raise RuntimeError("Timed out waiting for processes to start")
+        for other in range(1, size):
+            if store.check([f"process {other}"]):
+                asking = store.get(f"process {other}").decode()
+                store.set(f"prefix for {asking}", token)
+        time.sleep(0.02)
+    return distributed.PrefixStore(token, store), rank, size
+
+
+@contextmanager
+def _blaming_others(timeout):
+    """Raise a ConnectionError for what torch.distributed raises."""
+    try:
+        yield
+    except RuntimeError as error:
+        rank, size = os.environ["RANK"], os.environ["WORLD_SIZE"]
+        # The first sentence, without the place in a source file.
+        reason = re.match(r"(?:\[\S+\] )?(.*?)(?:\. |\n|$)", str(error))[1]
+        raise ConnectionError(
+            f"Process {rank} of {size} cannot go on alone: another has ended, or did "
+            f"not answer within {timeout:g} s ({reason}). Start the job again; if it "
+            "wrote checkpoints, resume from them."
+        ) from error
+
+
+class _Connected(Workers):
+    """This process among those that torch.distributed connects."""
+
+    def __init__(self, torch, timeout):
+        self.torch, self.timeout = torch, timeout
+        self.rank = torch.distributed.get_rank()
+        self.size = torch.distributed.get_world_size()
+        self.elastic = int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", 0)) > 0
+        self.part = 1.0 / self.size  # what this process's share of a batch weighs
+
+    def check_batches(self, batch_size):
+        if batch_size < self.size:
+            raise ValueError(
+                f"batch_size={batch_size} is less than the {self.size} processes that "
+                "share every batch. Raise batch_size, or start fewer processes."
+            )
+
+    def together(self, gradient, params, weight=None):
+        xp, flat = namespace(params.flat), params.flat
+        # The gradient and, behind it, the loss: one array to reduce.
+        whole = xp.concat([flat, flat[:1]])
+        whole[...] = 0.0
+        grad = Parameters(params.shapes, whole[:-1])
+
+        def shared(rows, grad, epoch):
+            loss = gradient(self._share(rows, weight), grad, epoch)
+            if loss is None:
+                self.mean(grad.flat)
+                return None
+            whole[-1] = loss
+            self.mean(whole)
+            return 1.0 * whole[-1]
+
+        return shared, grad
+
+    def _share(self, rows, weight):
+        """The rows of a batch that belong to this process; sets what they weigh."""
+        n_rows = rows.shape[0]
+        own = rows[self._slice(n_rows)]
+        if weight is None:
+            self.part = own.shape[0] / n_rows
+        else:
+            sums = (float(take_rows(weight, part).sum()) for part in (own, rows))
+            self.part = next(sums) / next(sums)
+        # A short last batch may leave none: one row, which counts for nothing, will do.
+        return own if own.shape[0] else rows[:1]
+
+    def _slice(self, n):
+        """The share of this process in `n` things."""
+        return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
+
+    def mean(self, *arrays):
+        for array in arrays:
+            if self.part:
+                array *= self.part
+            else:  # it may not even be finite
+                array[...] = 0.0
+        self._sum(*arrays)
+
+    def _sum(self, *arrays):
+        """Add up what all processes have, in place, in one all-reduce."""
+        parts = [self._tensor(array) for array in arrays]
+        joined = [part.reshape(-1) for part in parts]
+        total = joined[0] if len(joined) == 1 else self.torch.cat(joined)
+        with _blaming_others(self.timeout):
+            self.torch.distributed.all_reduce(total)
+        if len(parts) > 1:
+            pieces = total.split([part.numel() for part in parts])
+            for part, piece in zip(parts, pieces, strict=True):
+                part.copy_(piece.reshape(part.shape))
+
+    def _tensor(self, array):
+        """The memory of an array as a tensor."""
+        if isinstance(array, np.ndarray):
+            return self.torch.from_numpy(array)
+        return array
+
+    def from_first(self, function):
+        found = [function() if self.rank == 0 else None]
+        with _blaming_others(self.timeout):
+            self.torch.distributed.broadcast_object_list(found, src=0)
+        return found[0]
+
+    @contextmanager
+    def epoch(self, rng, state, arrays, n_rows):
+        here = [n_rows, state["epoch"], repr(rng.bit_generator.state)]
+        if self.from_first(lambda: here) != here:
+            raise ValueError(
+                f"Process {self.rank} of {self.size} does not train on what process 0 "
+                f"does: here {n_rows} rows in epoch {state['epoch']}. Give all of them "
+                "the same rows and parameters, and an int as random_state."
+            )
+        for array in arrays:  # computers may round differently
+            if array.shape[0]:
+                with _blaming_others(self.timeout):
+                    self.torch.distributed.broadcast(self._tensor(array), src=0)
+        shuffles = copy.deepcopy(rng)
+        seed = [*copy.deepcopy(rng).integers(2**32, size=4), self.rank]
+        own = type(rng.bit_generator)(np.random.SeedSequence(seed))
+        n_chains = self._share_chains(state)
+        rng.bit_generator.state = own.state
+        try:
+            yield shuffles
+        finally:
+            rng.bit_generator.state = shuffles.bit_generator.state
+        self._join_chains(state, n_chains)
+
+    def _share_chains(self, state):
+        """Leave this process its share of the chains; return how many there were."""
+        chains = state.get("chains", {})
+        if "v" not in chains:
+            return 0
+        v, n_chains = chains["v"], chains["v"].shape[-2]
+        if n_chains < self.size:
+            raise ValueError(
+                f"{n_chains} persistent chains cannot be shared by {self.size} "
+                "processes. Raise the sampler's n_chains, or start fewer processes."
+            )
+        state["chains"] = {**chains, "v": v[..., self._slice(n_chains), :]}
+        return n_chains
+
+    def _join_chains(self, state, n_chains):
+        for name, value in state.get("chains", {}).items():
+            if name == "v":
+                whole = _zeros(value, n_chains)
+                whole[..., self._slice(n_chains), :] = value
+            elif getattr(value, "ndim", 0):
+                whole = value / self.size
+            else:
+                continue
+            self._sum(whole)
+            state["chains"][name] = whole
+
+
+def _zeros(like, n):
+    """Zeros of the shape of an array, but with `n` in its last axis but one."""
+    shape = (*like.shape[:-2], n, like.shape[-1])
+    return namespace(like).zeros(shape, dtype=like.dtype, device=like.device)
