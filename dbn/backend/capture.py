@@ -85,8 +85,10 @@ def exchanges(function, like):
             # The answer is a number of the host, or decides about a size.
             reads = {Tag.data_dependent_output, Tag.dynamic_output_shape} & {*op.tags}
             arrays = [a for a in (*args, result) if isinstance(a, Tensor)]
-            away = any(a.device != like.device for a in arrays)
-            self.found = self.found or bool(reads) or away
+            away = [a for a in arrays if a.device != like.device]
+            # Of the host, an array without axes counts as a number, unless it travels.
+            sent = any(a.ndim or "copy" in op.name() for a in away)
+            self.found = self.found or bool(reads) or sent
             return result
 
     with Watch() as watch:
@@ -163,7 +165,7 @@ def count(n, like):
     >>> count(2, np.zeros(1))
     3
     """
-    if not is_torch_array(like):
+    if isinstance(like, np.ndarray) or not is_torch_array(like):
         return int(n) + 1
     if not is_torch_array(n):
         new = namespace(like).full
