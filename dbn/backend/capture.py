@@ -76,6 +76,7 @@ def exchanges(function, like):
     """
     from torch import Tag, Tensor
     from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
 
     class Watch(TorchDispatchMode):
         found = False
@@ -84,7 +85,8 @@ def exchanges(function, like):
             result = op(*args, **(kwargs or {}))
             # The answer is a number of the host, or decides about a size.
             reads = {Tag.data_dependent_output, Tag.dynamic_output_shape} & {*op.tags}
-            arrays = [a for a in (*args, result) if isinstance(a, Tensor)]
+            values = tree_leaves((args, kwargs, result))
+            arrays = [a for a in values if isinstance(a, Tensor)]
             away = [a for a in arrays if a.device != like.device]
             # Of the host, an array without axes counts as a number, unless it travels.
             sent = any(a.ndim or "copy" in op.name() for a in away)

@@ -1,8 +1,13 @@
 """What can be recorded on a device, seen without one: `meta` stands for another."""
 
+import inspect
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from dbn.backend import capture
 from dbn.backend.capture import Memory, count, exchanges, recorder
 from dbn.backend.random import stream_on
 from tests.libraries import LIBRARIES, needs_torch
@@ -17,6 +22,7 @@ from tests.libraries import LIBRARIES, needs_torch
         (lambda x, t: t.rand(3, device=x.device).lt_(x), False),
         (lambda x, t: x.copy_(t.tensor(1.0)), True),
         (lambda x, t: x + t.ones(3).to(x.device), True),
+        (lambda x, t: x.index_put_((t.tensor([0]),), t.tensor(1.0)), True),
         (lambda x, t: t.asarray(np.ones(3), device=x.device), True),
         (lambda x, t: x[x > 0.0], True),
         (lambda x, t: float(x[0]), True),
@@ -103,3 +109,56 @@ def test_noise_of_the_host_is_not_recorded():
     assert recorder(rng, like) is None
     assert recorder(stream_on(rng, torch.zeros(1)), torch.zeros(1)) is None
     assert recorder(stream_on(rng, torch.zeros(1)), like) is not None
+
+
+@needs_torch
+def test_what_pytorch_is_asked_for(monkeypatch):
+    # Of a CUDA graph this shows no more than the order of the calls.
+    import torch
+
+    log = []
+
+    class Cuda:
+        class CUDAGraph:
+            def register_generator_state(self, generator):
+                log.append(("register", generator))
+
+            def replay(self):
+                log.append("replay")
+
+        def Stream(self, device):
+            return f"stream of {device}"
+
+        @contextmanager
+        def stream(self, stream):
+            log.append(stream)
+            yield
+            log.append("stream ends")
+
+        @contextmanager
+        def graph(self, graph, stream, capture_error_mode):
+            assert stream == "stream of cpu"
+            log.append(capture_error_mode)
+            yield
+            log.append("graph ends")
+
+    monkeypatch.setattr(capture, "namespace", lambda _: SimpleNamespace(cuda=Cuda()))
+    like = torch.zeros(1)
+    rng = stream_on(np.random.default_rng(0), like)
+    graph = capture._Graph(lambda: log.append("step"), rng, like)
+    graph.replay()
+    assert log == [
+        ("register", rng.generator),
+        "stream of cpu",
+        "thread_local",
+        "step",
+        "graph ends",
+        "stream ends",
+        "replay",
+        "replay",
+    ]
+    # The names are those of PyTorch, which has them without a GPU, too.
+    parameters = inspect.signature(torch.cuda.graph).parameters
+    assert {"stream", "capture_error_mode"} <= {*parameters}
+    assert callable(torch.cuda.stream)
+    assert callable(torch.cuda.Stream)
