@@ -27,6 +27,7 @@ ROOMS = {
         "device",
         "array",
         "random",
+        "capture",
         "threads",
         "parameters",
         "packing",
@@ -53,6 +54,7 @@ ROOMS = {
         "distributed",
         "descent",
         "optimizers",
+        "epoch",
         "loop",
         "finetuning",
         "contrastive",
@@ -101,6 +103,7 @@ SKLEARN_BELOW_ESTIMATORS = {
     "backend/parts.py": {"sklearn.base.BaseEstimator"},
     "backend/device.py": {"sklearn.externals.array_api_compat"},
     "backend/array.py": {"sklearn.externals.array_api_compat"},
+    "backend/capture.py": {"sklearn.externals.array_api_compat"},
     "backend/random.py": {
         "sklearn.externals.array_api_compat",
         "sklearn.utils.check_random_state",

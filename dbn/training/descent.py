@@ -6,6 +6,7 @@ from abc import abstractmethod
 import numpy as np
 
 from ..backend.array import namespace, write
+from ..backend.capture import count
 from ..backend.parts import Part, check_number, scheduled
 from ..backend.threads import in_blocks
 
@@ -58,7 +59,7 @@ class Clipping(Optimizer):
         if self.clip_norm is not None:
             self._shorten(grad)
         # Moments and the like: what has an entry for every parameter.
-        moments = {k: a for k, a in state.items() if hasattr(a, "shape")}
+        moments = {k: a for k, a in state.items() if getattr(a, "shape", ())}
 
         def move(block):
             parts = state | {k: a[block] for k, a in moments.items()}
@@ -282,7 +283,7 @@ class Adam(Clipping):
         return {"epoch": 0, "t": 0, "m": zeros(theta), "v": zeros(theta)}
 
     def step(self, theta, grad, state):
-        state["t"] += 1
+        state["t"] = count(state["t"], theta)
         return super().step(theta, grad, state)
 
     def _move(self, theta, grad, state):
@@ -297,12 +298,20 @@ class Adam(Clipping):
         if self.decoupled_decay:
             theta *= 1.0 - rate * self.decoupled_decay
         # Both bias corrections folded into two scalars, as in section 2 of the paper.
-        root = math.sqrt(1.0 - self.beta_2 ** state["t"])
-        rate *= root / (1.0 - self.beta_1 ** state["t"])
+        xp, t = namespace(v), state["t"]
+        if isinstance(t, int):
+            root = math.sqrt(1.0 - self.beta_2**t)
+            rate *= root / (1.0 - self.beta_1**t)
+        else:  # on a device, in single precision too
+            root = xp.sqrt(-xp.expm1(t * _log(self.beta_2)))
+            rate = rate * root / -xp.expm1(t * _log(self.beta_1))
         # The gradient's memory serves for the rest: same as theta -= rate * m / (...).
-        xp = namespace(v)
         write(grad, xp.sqrt, v)
         grad += self.epsilon * root
         write(grad, xp.divide, m, grad)
         grad *= rate
         theta -= grad
+
+
+def _log(decay):
+    return math.log(max(decay, 1e-300))  # of 0 nothing is kept, and this does the same

@@ -433,7 +433,7 @@ def test_no_update_waits_for_the_device(model):
 def test_no_update_synchronises_with_a_gpu(model, monkeypatch):
     import torch
 
-    def run_epoch(step, *args, run=loop._run_epoch):
+    def run_epoch(step, *args, run=loop.run_epoch, **options):
         def watched(rows, epoch):
             torch.cuda.set_sync_debug_mode("error")
             try:
@@ -441,7 +441,7 @@ def test_no_update_synchronises_with_a_gpu(model, monkeypatch):
             finally:
                 torch.cuda.set_sync_debug_mode("default")
 
-        return run(watched, *args)
+        return run(watched, *args, **options)
 
-    monkeypatch.setattr(loop, "_run_epoch", run_epoch)
+    monkeypatch.setattr(loop, "run_epoch", run_epoch)
     clone(model).set_params(max_iter=2, device="cuda", batch_size=7).fit(X, Y)
