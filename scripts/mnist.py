@@ -1,7 +1,7 @@
 """Records on MNIST: the classic net with all labels, with few, and deep logistic nets.
 
     python scripts/mnist.py full      784-500-500-2000-10, all labels
-    python scripts/mnist.py labels    the same net, few labels, all images
+    python scripts/mnist.py labels    few labels, all images, a stack of 12 machines
     python scripts/mnist.py deep      many logistic layers, from five starts
 
 Each prints an estimate of its time, writes every finished run to the output file at
@@ -20,7 +20,9 @@ from pathlib import Path
 import joblib
 import numpy as np
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 from dbn import (
@@ -47,16 +49,17 @@ RECIPES = {
         "dropout": DROPOUT,
     },
 }
-# Contenders with few labels. Multipliers: the lower layers keep more of the DBN.
+# Contenders with few labels, and the values that are tried: learning rates, or C.
 FEW = {
-    "dbn": {"learning_rate_multipliers": (0.03, 0.03, 0.1, 1.0)},
-    "he_normal + relu + dropout": {"init": "he_normal", "activation": "relu"},
+    "dbn": (0.001, 0.003, 0.01),
+    "he_normal + relu + dropout": (0.001, 0.003, 0.01),
+    "dbn-features + logistic regression": (0.1, 1.0, 10.0, 100.0),
 }
 # Labels: epochs of batches of 50, with a learning rate that falls to 5 % of its start.
-BUDGETS = {50: 300, 100: 300, 600: 60, 1000: 40, 3000: 25}
+BUDGETS = {50: 100, 100: 100, 600: 60, 1000: 40, 3000: 25}
 SETTINGS = {
     "full": {"recipes": RECIPES},
-    "labels": {"contenders": FEW, "dropout": DROPOUT, "epochs_of_labels": BUDGETS},
+    "labels": {"contenders": FEW, "epochs_of_labels": BUDGETS},
     "deep": {},
 }
 STARTS = ("xavier_uniform", "xavier_x4_uniform", "orthogonal", "lsuv", "dbn")
@@ -68,7 +71,7 @@ class Ledger:
     def __init__(self, args):
         self.path, self.runs, self.part = args.output, [], args.part
         names = ("part", "hidden_layer_sizes", "rows", "pretrain_epochs", "epochs")
-        names += ("validation", "learning_rates", "n_stacks")
+        names += ("validation", "learning_rates", "n_stacks", "control_layer_sizes")
         self.settings = {key: getattr(args, key, None) for key in names}
         self.settings |= json.loads(json.dumps(SETTINGS[args.part]))
         if self.path.exists():
@@ -181,49 +184,66 @@ def labelled_rows(y, n_labels, subset):
 
 
 def labels(task, args, X, y, X_test, y_test):
-    """One subset of labels: the learning rate chosen under both protocols.
+    """One subset of labels: rate, or C, chosen under both protocols.
 
     strict: 5-fold cross-validation inside the subset (above 1000 labels its first
-    fold). literature: 10,000 other labelled rows. Ties go to the smaller rate.
+    fold). literature: 10,000 other labelled rows. Ties go to the smaller value.
     """
     n_labels, subset = task["n_labels"], task["subset"]
-    epochs = BUDGETS[n_labels]
     rows = labelled_rows(y, n_labels, subset)
     rest = np.setdiff1d(np.arange(len(y)), rows)
     held = np.random.default_rng(subset).permutation(rest)[: args.validation]
 
-    def fit(rate, rows):
-        options = FEW[task["contender"]]
-        return classifier(
-            args,
-            args.hidden_layer_sizes,
-            subset % args.n_stacks,
-            len(X),
-            optimizer=Adam(Schedule(rate, 0.05 * rate, epochs=epochs)),
-            batch_size=FEW_BATCH,
-            max_iter=epochs,
-            dropout=DROPOUT,
-            **options,
-        ).fit(X[rows], y[rows])
+    def fit(value, rows):
+        return contender(task, args, value, len(X)).fit(X[rows], y[rows])
 
     folds = StratifiedKFold(5, shuffle=True, random_state=subset)
     folds = list(folds.split(rows, y[rows]))[: 5 if n_labels <= 1000 else 1]
     start, nets, strict, literature = time.perf_counter(), {}, {}, {}
-    for rate in sorted(args.learning_rates):
-        strict[rate] = np.mean(
-            [error(fit(rate, rows[a]), X[rows[b]], y[rows[b]]) for a, b in folds]
+    for value in FEW[task["contender"]]:
+        strict[value] = np.mean(
+            [error(fit(value, rows[a]), X[rows[b]], y[rows[b]]) for a, b in folds]
         )
-        nets[rate] = fit(rate, rows)
-        literature[rate] = error(nets[rate], X[held], y[held])
+        nets[value] = fit(value, rows)
+        literature[value] = error(nets[value], X[held], y[held])
     result = {"seconds": round(time.perf_counter() - start)}
     for name, errors in (("strict", strict), ("literature", literature)):
-        rate = min(errors, key=errors.get)
+        value = min(errors, key=errors.get)
         result[name] = {
-            "learning_rate": rate,
-            "validation_error": round(float(errors[rate]), 6),
-            "test_error": error(nets[rate], X_test, y_test),
+            "value": value,
+            "validation_error": round(float(errors[value]), 6),
+            "test_error": error(nets[value], X_test, y_test),
         }
     return result
+
+
+def contender(task, args, value, n_rows):
+    """One of `FEW`, not yet fitted."""
+    name, seed = task["contender"], task["subset"] % args.n_stacks
+    sizes, epochs = args.hidden_layer_sizes, BUDGETS[task["n_labels"]]
+    if "features" in name:
+        dbn = load_model(stack_path(args, sizes, seed, n_rows))
+        readout = LogisticRegression(C=value, max_iter=1000)
+        return make_pipeline(FrozenEstimator(dbn), readout)
+    options = {
+        # The lower layers keep more of the DBN.
+        "learning_rate_multipliers": (*[0.03] * (len(sizes) - 1), 0.1, 1.0),
+        "dropout": (0.2, *[0.0] * (len(sizes) - 1), 0.5),
+    }
+    if name != "dbn":
+        sizes = args.control_layer_sizes
+        dropout = (0.2, *[0.5] * len(sizes))
+        options = {"init": "he_normal", "activation": "relu", "dropout": dropout}
+    return classifier(
+        args,
+        sizes,
+        seed,
+        n_rows,
+        optimizer=Adam(Schedule(value, 0.05 * value, epochs=epochs)),
+        batch_size=FEW_BATCH,
+        max_iter=epochs,
+        **options,
+    )
 
 
 # --- deep logistic nets ---------------------------------------------------------------
@@ -324,7 +344,9 @@ def cost(task, args, n_rows):
             n_rows = task["n_labels"]
             epochs, batch = BUDGETS[n_rows], FEW_BATCH
             folds = 5 * 0.8 if n_rows <= 1000 else 0.8
-            n_fits = len(args.learning_rates) * (1 + folds)
+            n_fits = len(FEW[task["contender"]]) * (1 + folds)
+            if "he_normal" in task["contender"]:
+                net = args.control_layer_sizes
         per_weight = 3 * batch + 30
     else:
         epochs = args.pretrain_epochs
@@ -376,7 +398,8 @@ def parse_args(argv):
     )
     add("--subsets", type=int, default=10)
     add("--n-stacks", type=int, default=5, help="DBNs, used by the subsets in turn")
-    add("--learning-rates", type=float, nargs="+", default=[0.001, 0.003, 0.01])
+    add("--control-layer-sizes", type=int, nargs="+", default=[500, 500, 2000])
+    part.set_defaults(hidden_layer_sizes=[500] * 12, pretrain_epochs=10)
     part = parts.add_parser("deep", parents=[shared])
     add = part.add_argument
     add("--depths", type=int, nargs="+", default=[5])

@@ -189,14 +189,14 @@ def test_mnist_with_all_labels_goes_on(tiny_mnist):
 
 def test_mnist_with_few_labels(tiny_mnist):
     record, options = tiny_mnist
-    options += ["--hidden-layer-sizes", "5", "4", "4", "--labels", "50"]
-    options += ["--learning-rates", "0.01", "--n-stacks", "1", "--subsets", "2"]
+    options += ["--hidden-layer-sizes", "5", "4", "--control-layer-sizes", "5"]
+    options += ["--labels", "50", "--n-stacks", "1", "--subsets", "2"]
     done = run("mnist.py", "labels", *options)
     assert done.returncode == 0, done.stderr
     errors = json.loads(record.read_text())["test_error"]
-    names = ("dbn", "he_normal + relu + dropout")
-    assert set(errors) == {
-        f"50 labels, {name}, {tune}"
+    names = ("dbn", "he_normal + relu + dropout", "dbn-features + logistic regression")
+    assert {name: found["n"] for name, found in errors.items()} == {
+        f"50 labels, {name}, {tune}": 2
         for name in names
         for tune in ("strict", "literature")
     }
