@@ -32,7 +32,9 @@ from dbn import (
     load_model,
     save_model,
 )
+from dbn.backend.archive import replacing
 from dbn.evaluation import load_dataset, provenance
+from dbn.evaluation.protocol import FULL_CROSS_VALIDATION, N_FOLDS
 from dbn.training import Adam, Schedule, Sparsity
 
 BATCH, FEW_BATCH = 100, 50
@@ -105,7 +107,8 @@ class Ledger:
         record = {**self.settings, "test_error": summary, **provenance()}
         lines = ",\n  ".join(json.dumps(run) for run in self.runs)
         text = json.dumps(record, indent=1)[:-2] + f',\n "runs": [\n  {lines}\n ]\n}}\n'
-        self.path.write_text(text)
+        with replacing(self.path) as file:
+            file.write(text.encode())
 
 
 def _with_threads(function, task, args, *data):
@@ -183,6 +186,11 @@ def labelled_rows(y, n_labels, subset):
     )
 
 
+def n_folds(n_labels):
+    """Folds of strict tuning, as in `compare_initializers`."""
+    return N_FOLDS if n_labels <= FULL_CROSS_VALIDATION else 1
+
+
 def labels(task, args, X, y, X_test, y_test):
     """One subset of labels: rate, or C, chosen under both protocols.
 
@@ -197,8 +205,8 @@ def labels(task, args, X, y, X_test, y_test):
     def fit(value, rows):
         return contender(task, args, value, len(X)).fit(X[rows], y[rows])
 
-    folds = StratifiedKFold(5, shuffle=True, random_state=subset)
-    folds = list(folds.split(rows, y[rows]))[: 5 if n_labels <= 1000 else 1]
+    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=subset)
+    folds = list(folds.split(rows, y[rows]))[: n_folds(n_labels)]
     start, nets, strict, literature = time.perf_counter(), {}, {}, {}
     for value in FEW[task["contender"]]:
         strict[value] = np.mean(
@@ -225,12 +233,13 @@ def contender(task, args, value, n_rows):
         dbn = load_model(stack_path(args, sizes, seed, n_rows))
         readout = LogisticRegression(C=value, max_iter=1000)
         return make_pipeline(FrozenEstimator(dbn), readout)
-    options = {
-        # The lower layers keep more of the DBN.
-        "learning_rate_multipliers": (*[0.03] * (len(sizes) - 1), 0.1, 1.0),
-        "dropout": (0.2, *[0.0] * (len(sizes) - 1), 0.5),
-    }
-    if name != "dbn":
+    if name == "dbn":
+        options = {
+            # The lower layers keep more of the DBN.
+            "learning_rate_multipliers": (*[0.03] * (len(sizes) - 1), 0.1, 1.0),
+            "dropout": (0.2, *[0.0] * (len(sizes) - 1), 0.5),
+        }
+    else:
         sizes = args.control_layer_sizes
         dropout = (0.2, *[0.5] * len(sizes))
         options = {"init": "he_normal", "activation": "relu", "dropout": dropout}
@@ -343,8 +352,8 @@ def cost(task, args, n_rows):
         if "contender" in task:
             n_rows = task["n_labels"]
             epochs, batch = BUDGETS[n_rows], FEW_BATCH
-            folds = 5 * 0.8 if n_rows <= 1000 else 0.8
-            n_fits = len(FEW[task["contender"]]) * (1 + folds)
+            share = 1 - 1 / N_FOLDS
+            n_fits = len(FEW[task["contender"]]) * (1 + share * n_folds(n_rows))
             if "he_normal" in task["contender"]:
                 net = args.control_layer_sizes
         per_weight = 3 * batch + 30

@@ -164,9 +164,11 @@ def data_parallel(timeout=300.0):
 
     Examples
     --------
+    In a program that torchrun did not start:
+
     >>> from dbn.training import data_parallel
-    >>> with data_parallel():  # doctest: +ELLIPSIS
-    ...     pass  # model.fit(X)
+    >>> with data_parallel() as workers:  # doctest: +ELLIPSIS
+    ...     print(workers.rank, workers.size)
     Traceback (most recent call last):
         ...
     ValueError: RANK is not set: distributed training needs processes that torchrun ...
