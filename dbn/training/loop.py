@@ -133,25 +133,26 @@ def make_step(
     theta, xp = params.flat, namespace(params.flat)
     remembered(state, "optimizer", optimizer, lambda: optimizer.init(theta))
     count = _count_moving(theta.shape[0])
+    start = None if multipliers is None else xp.empty_like(theta)
 
     def step(rows, epoch):
         memory = state["optimizer"]
         factors = None if multipliers is None else multipliers(epoch)
         moving = count(factors)
         if moving > memory.get("n_moving", moving):
-            # What begins to move has moments of zero: with the number of steps of the
-            # others, Adam would correct no bias and leap.
+            # Adam would leap: moments of zero, but the number of steps of the others.
             memory.update(optimizer.init(theta))
         memory["epoch"], memory["n_moving"] = epoch, moving
 
         def evaluate():
             loss = gradient(rows, grad, epoch)
             add_weight_decay(params, grad, weight_decay)
-            if factors is not None:
+            if moving < theta.shape[0]:
                 grad.flat[factors == 0.0] = 0.0
             return loss
 
-        start = None if factors is None else theta * 1.0
+        if factors is not None:
+            start[...] = theta
         if optimizer.searches:
             losses = []
 
@@ -165,14 +166,21 @@ def make_step(
             loss = evaluate()
             optimizer.step(theta, grad.flat, memory)
         if factors is not None:
-            theta[...] = start + factors * (theta - start)
+            _multiply_move(theta, start, factors)
         if after is not None:
             after()
-            if factors is not None:
+            if start is not None:
                 theta[...] = xp.where(factors == 0.0, start, theta)
         return loss
 
     return step
+
+
+def _multiply_move(theta, start, factors):
+    """start + factors * (theta - start), in place: memory of this size costs time."""
+    theta -= start
+    theta *= factors
+    theta += start
 
 
 def _count_moving(n_parameters):
