@@ -122,7 +122,7 @@ def test_big_endian_and_fortran_arrays_keep_their_values():
         np.longdouble(1),
         np.random.default_rng(0),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_not_plain_is_refused_with_its_place(value):
     with pytest.raises(ModelFileError, match=r"a\.1.* cannot be put in a file: it is"):

@@ -130,7 +130,7 @@ def test_an_exported_net_can_be_trained_by_scikit_learn(target):
         mlp.fit(REAL, y)
 
 
-@pytest.mark.parametrize("activation", {*ACTIVATIONS} - {*IN_SKLEARN})
+@pytest.mark.parametrize("activation", sorted({*ACTIVATIONS} - {*IN_SKLEARN}))
 def test_other_activations_are_not_in_scikit_learn(activation):
     text = message(to_sklearn, net(activation=activation))
     assert repr(ACTIVATIONS[activation]()) in text
