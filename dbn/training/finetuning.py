@@ -173,7 +173,7 @@ def check_deterministic(optimizer, dropout, batch_norm):
 
 
 def _multipliers(network, factors, head_epochs):
-    """Factors of all parameters at an epoch, as a function, or None for all 1."""
+    """The `multipliers` of `make_step`, or None where all are 1."""
     top = len(network.dense) - 1
     if factors is None and not head_epochs:
         return None
@@ -193,5 +193,9 @@ def _multipliers(network, factors, head_epochs):
     layers = np.repeat(layers, sizes)
     full = np.asarray(factors)[layers]
     head = np.where(layers == top, full, 0.0)
-    full, head = (asarray_like(f, network.params.flat) for f in (full, head))
+    # Counted here: to count on a device is to wait for it.
+    full, head = (
+        (asarray_like(f, network.params.flat), int(np.count_nonzero(f)))
+        for f in (full, head)
+    )
     return lambda epoch: head if epoch < head_epochs else full

@@ -118,9 +118,9 @@ def make_step(
     weight : array of shape (n_rows,), optional
         Weights of the training rows in that loss.
     multipliers : callable, optional
-        ``multipliers(epoch)`` is an array like ``params.flat`` by which the optimizer's
-        moves are multiplied, or None. What has 0 does not move at all. When more
-        begins to move, the optimizer starts anew.
+        ``multipliers(epoch)`` gives an array like ``params.flat`` by which the
+        optimizer's moves are multiplied, and how many of its entries are not 0. What
+        has 0 does not move at all. When more begins to move, the optimizer starts anew.
     after : callable, optional
         Called after every step, for constraints.
 
@@ -132,13 +132,14 @@ def make_step(
     gradient, grad = current_workers().together(gradient, params, weight)
     theta, xp = params.flat, namespace(params.flat)
     remembered(state, "optimizer", optimizer, lambda: optimizer.init(theta))
-    count = _count_moving(theta.shape[0])
     start = None if multipliers is None else xp.empty_like(theta)
 
     def step(rows, epoch):
         memory = state["optimizer"]
-        factors = None if multipliers is None else multipliers(epoch)
-        moving = count(factors)
+        factors, moving = None, theta.shape[0]
+        if multipliers is not None:
+            factors, moving = multipliers(epoch)
+            start[...] = theta
         if moving > memory.get("n_moving", moving):
             # Adam would leap: moments of zero, but the number of steps of the others.
             memory.update(optimizer.init(theta))
@@ -151,8 +152,6 @@ def make_step(
                 grad.flat[factors == 0.0] = 0.0
             return loss
 
-        if factors is not None:
-            start[...] = theta
         if optimizer.searches:
             losses = []
 
@@ -181,21 +180,6 @@ def _multiply_move(theta, start, factors):
     theta -= start
     theta *= factors
     theta += start
-
-
-def _count_moving(n_parameters):
-    """A function that counts what factors let move: once per array, not per step."""
-    seen, n_moving = None, n_parameters
-
-    def count(factors):
-        nonlocal seen, n_moving
-        if factors is not seen:
-            seen, n_moving = factors, n_parameters
-            if factors is not None:
-                n_moving = int(namespace(factors).count_nonzero(factors))
-        return n_moving
-
-    return count
 
 
 def run_epochs(

@@ -524,7 +524,7 @@ def test_what_is_multiplied_by_zero_stays_even_under_constraints(optimizer):
 
     factors = np.array([0.0, 1.0, 0.0])
     params, step = stepper(
-        optimizer, weight_decay=0.1, multipliers=lambda epoch: factors, after=halve
+        optimizer, weight_decay=0.1, multipliers=lambda epoch: (factors, 1), after=halve
     )
     for epoch in range(5):
         step(np.arange(3), epoch)
@@ -535,7 +535,7 @@ def test_what_is_multiplied_by_zero_stays_even_under_constraints(optimizer):
 def test_frozen_parts_do_not_count_for_clipping():
     factors = np.array([0.0, 0.0, 1.0])
     optimizer = SGD(1.0, momentum=0.0, clip_norm=1.0)
-    params, step = stepper(optimizer, multipliers=lambda epoch: factors)
+    params, step = stepper(optimizer, multipliers=lambda epoch: (factors, 1))
     step(np.arange(3), 0)
     assert_allclose(params.flat[2], 1.0, rtol=1e-14)  # by 0.5, which is below 1
 
@@ -546,7 +546,8 @@ def test_what_begins_to_move_is_as_new_to_the_optimizer(then):
 
     Otherwise the first steps are up to 6.5 learning rates long.
     """
-    phases, state = (np.array([0.0, 0.0, 1.0]), np.ones(3)), {}
+    phases = (np.array([0.0, 0.0, 1.0]), 1), (np.ones(3), 3)
+    state = {}
     options = {"multipliers": lambda epoch: phases[int(epoch >= 2)], "state": state}
     params, step = stepper(Adam(0.001), **options)
     for epoch in (0, 1):
