@@ -41,7 +41,7 @@ BATCH, FEW_BATCH = 100, 50
 DROPOUT = (0.2, 0.5, 0.5, 0.5)
 
 RECIPES = {
-    "plain": {"rate": 0.001, "epochs": 20},
+    "plain": {"rate": 0.002, "decay": 0.1, "epochs": 20},
     "dropout": {"rate": 0.001, "epochs": 100, "dropout": DROPOUT},
     "control": {
         "init": "he_normal",
@@ -156,6 +156,7 @@ def full(task, args, X, y, X_test, y_test):
     """Fine-tune with a learning rate that falls to 1 % of its start; the last epoch."""
     recipe = dict(RECIPES[task["recipe"]])
     rate, epochs = recipe.pop("rate"), recipe.pop("epochs")
+    decay = recipe.pop("decay", 0.0)
     if args.epochs:
         epochs = args.epochs
     start = time.perf_counter()
@@ -164,7 +165,9 @@ def full(task, args, X, y, X_test, y_test):
         args.hidden_layer_sizes,
         task["seed"],
         len(X),
-        optimizer=Adam(Schedule(rate, 0.01 * rate, epochs=epochs)),
+        optimizer=Adam(
+            Schedule(rate, 0.01 * rate, epochs=epochs), decoupled_decay=decay
+        ),
         batch_size=BATCH,
         max_iter=epochs,
         **recipe,
