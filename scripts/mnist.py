@@ -381,9 +381,10 @@ def estimate(costs, args, X, y):
     return sum(costs) * seconds / cost(probe, once, rows.stop) / args.jobs
 
 
-def parse_args(argv):
-    shared = argparse.ArgumentParser(add_help=False)
-    add = shared.add_argument
+def shared_options():
+    """Options of every part; new ones for each, since parts change their defaults."""
+    parser = argparse.ArgumentParser(add_help=False)
+    add = parser.add_argument
     add("--data-home", help="folder of the IDX files; otherwise DBN_DATA, then OpenML")
     add("--output", type=Path, help="default: benchmark-output/mnist-PART.json")
     add("--stacks", type=Path, default=Path("benchmark-output/mnist-dbns"))
@@ -393,17 +394,21 @@ def parse_args(argv):
     add("--hidden-layer-sizes", type=int, nargs="+", default=[500, 500, 2000])
     add("--validation", type=int, default=10_000, help="labelled validation rows")
     add("--rows", type=int, help="only the first training rows, for a quick look")
+    return parser
+
+
+def parse_args(argv):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parts = parser.add_subparsers(dest="part", required=True)
-    part = parts.add_parser("full", parents=[shared])
+    part = parts.add_parser("full", parents=[shared_options()])
     part.add_argument(
         "--recipes", nargs="+", choices=RECIPES, default=["plain"], metavar="RECIPE"
     )
     part.add_argument("--seeds", type=int, nargs="+", default=[0])
     part.add_argument("--epochs", type=int, help="instead of the recipe's own")
-    part = parts.add_parser("labels", parents=[shared])
+    part = parts.add_parser("labels", parents=[shared_options()])
     add = part.add_argument
     add(
         "--labels", type=int, nargs="+", choices=BUDGETS, default=[100, 600, 1000, 3000]
@@ -412,7 +417,7 @@ def parse_args(argv):
     add("--n-stacks", type=int, default=5, help="DBNs, used by the subsets in turn")
     add("--control-layer-sizes", type=int, nargs="+", default=[500, 500, 2000])
     part.set_defaults(hidden_layer_sizes=[500] * 12, pretrain_epochs=10)
-    part = parts.add_parser("deep", parents=[shared])
+    part = parts.add_parser("deep", parents=[shared_options()])
     add = part.add_argument
     add("--depths", type=int, nargs="+", default=[5])
     add("--width", type=int, default=500)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mnist
 import numpy as np
 import pytest
 from hostile import FORMATS
@@ -148,6 +149,11 @@ def test_speed_on_a_device(tmp_path):
     for result in results:
         assert {*result["milliseconds"]} == {"products", "dbn"}
         assert result["device"] == "CPU" and result["rows_per_second"] > 0
+
+
+@pytest.mark.parametrize("part, n_layers", [("full", 3), ("labels", 12)])
+def test_parts_of_mnist_have_their_own_defaults(part, n_layers):
+    assert len(mnist.parse_args([part]).hidden_layer_sizes) == n_layers
 
 
 @pytest.fixture
