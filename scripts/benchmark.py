@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from dbn import RBMTransformer
 from dbn.evaluation import (
     Comparison,
     ComparisonDisplay,
@@ -84,6 +85,7 @@ def parse_args(argv):
         choices=["all", "labelled"],
         help="training rows that DBNs are pretrained on, without labels",
     )
+    add("--sparsity", type=float, help="target of the DBN's mean hidden activity")
     add("--scoring", default="accuracy", help="name of a scikit-learn scorer")
     add(
         "--updates",
@@ -147,6 +149,7 @@ def study(args):
         tune=args.tune,
         equal=args.equal,
         pretraining_rows=args.pretraining_rows,
+        rbm=RBMTransformer(sparsity=args.sparsity),
         scoring=args.scoring,
         n_updates=args.updates,
         pretrain_updates=args.pretrain_updates,

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import joblib
 from tqdm.auto import tqdm
 
+from ..estimators import RBMTransformer
 from ..estimators.base import check_layer_sizes
 from .checks import check_labels, check_study, count, fingerprint, read_data
 from .comparison import Comparison
@@ -46,6 +47,7 @@ def compare_initializers(
     tune="strict",
     equal="epochs",
     pretraining_rows="all",
+    rbm=None,
     scoring="accuracy",
     n_updates=500,
     pretrain_updates=3000,
@@ -100,6 +102,10 @@ def compare_initializers(
     pretraining_rows : {"all", "labelled"}, default="all"
         Whether DBNs (and principal components) are made from all training rows, or from
         the labelled ones only.
+    rbm : RBMTransformer or None, default=None
+        The machine of which DBNs are made: its optimizer, CD-k, sparsity, visible units
+        and the like. Hidden units, batches and epochs are those of the comparison. None
+        is ``RBMTransformer()``.
     scoring : str, default="accuracy"
         Name of a scikit-learn scorer. An error is 1 minus its value, or minus its value
         where the name begins with "neg_".
@@ -161,6 +167,7 @@ def compare_initializers(
         tune=tune,
         equal=equal,
         pretraining_rows=pretraining_rows,
+        rbm=RBMTransformer() if rbm is None else rbm,
         scoring=scoring,
         n_updates=count(n_updates, "n_updates"),
         pretrain_updates=count(pretrain_updates, "pretrain_updates"),

@@ -11,6 +11,8 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from ..backend.array import dense
+from ..boltzmann import CD, get_sampler
+from ..estimators import RBMTransformer
 
 _CHOICES = {
     "tune": ("strict", "literature"),
@@ -165,6 +167,7 @@ def check_study(study):
             raise ValueError(
                 f"{name}={getattr(study, name)!r} is not known; use one of {accepted}."
             )
+    _check_rbm(study.rbm)
     starts = [init for init, _, _ in study.contenders]
     others = [init for init in starts if not init.startswith("dbn")]
     if starts.count("dbn") != 1 or not others:
@@ -193,6 +196,20 @@ def check_study(study):
             f"scoring is {study.scoring!r}; give the name of a scikit-learn scorer."
         )
     get_scorer(study.scoring)
+
+
+def _check_rbm(rbm):
+    if not isinstance(rbm, RBMTransformer):
+        raise ValueError(
+            f"rbm is {rbm!r}; give an RBMTransformer, such as RBMTransformer("
+            "sparsity=0.1), or None."
+        )
+    sampler = get_sampler(rbm.sampler)
+    if not isinstance(sampler, CD) or not isinstance(sampler.k, Integral):
+        raise ValueError(
+            f"rbm trains by {sampler!r}; the cost of pretraining, which stands beside "
+            "the errors, is known for CD with one k. Use CD(k)."
+        )
 
 
 def check_labels(study, y):

@@ -4,6 +4,7 @@ import time
 from contextlib import contextmanager, suppress
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -13,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from ..backend.threads import one_blas_thread
-from ..estimators import DBNClassifier, DBNTransformer, RBMTransformer
+from ..estimators import DBNClassifier, DBNTransformer
 from ..feedforward import get_activation
 from ..training import Adam, Pretrained
 from ..training.pretraining import matching_units
@@ -110,7 +111,7 @@ class _Rows:
 def _pretrain(cell, study, rows):
     chosen = rows.labelled if study.pretraining_rows == "labelled" else rows.train
     n_rows = len(chosen)
-    rbm = RBMTransformer(
+    rbm = clone(study.rbm).set_params(
         hidden=matching_units(get_activation(cell.activation)),
         batch_size=study.batch_size,
         max_iter=study.pretraining_epochs(n_rows),

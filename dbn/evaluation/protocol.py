@@ -7,6 +7,8 @@ from itertools import pairwise
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from ..boltzmann import get_sampler
+from ..estimators import RBMTransformer
 from ..feedforward import get_activation, get_initializer
 from ..training.pretraining import STRUCTURES, check_startable, matching_units
 from .contenders import DROPOUT, LOGISTIC, chosen, contender_name, key_of
@@ -123,6 +125,7 @@ class Study:
     tune: str
     equal: str
     pretraining_rows: str
+    rbm: RBMTransformer
     scoring: str
     n_updates: int
     pretrain_updates: int
@@ -153,6 +156,7 @@ class Study:
         lists["hidden_layer_sizes"] = [[*sizes] for sizes in self.hidden_layer_sizes]
         return {"inits": contenders, **fields, **lists} | {
             "tuning": tuning[self.tune],
+            "rbm": " ".join(repr(self.rbm).split()),
             "pretraining": f"{rows[self.pretraining_rows]}, without labels",
             "Cs": [*CS],
             "dropout": DROPOUT,
@@ -251,13 +255,14 @@ class Study:
         return math.ceil(n_updates / math.ceil(n_rows / self.batch_size))
 
     def pretraining_cost(self, cell, n_rows):
-        """Multiply-adds of pretraining: 5 products per row, layer and epoch of CD-1.
+        """Multiply-adds of CD-k: 3 + 2 k products per row, layer and epoch.
 
         And one for the features of the next layer.
         """
         sizes = [self.n_features, *cell.hidden_layer_sizes]
         weights = sum(a * b for a, b in pairwise(sizes))
-        return n_rows * weights * (5 * self.pretraining_epochs(n_rows) + 1)
+        products = 3 + 2 * get_sampler(self.rbm.sampler).k
+        return n_rows * weights * (products * self.pretraining_epochs(n_rows) + 1)
 
     def finetuning_cost(self, cell, n_rows):
         """Multiply-adds of an epoch: 3 products per row and layer, 2 in the first."""

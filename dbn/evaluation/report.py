@@ -40,6 +40,7 @@ _NAMES = {
     "tuning": "validation rows",
     "equal": "equal for all",
     "pretraining": "pretrained on",
+    "rbm": "machines of the DBNs",
     "n_updates": "updates of fine-tuning",
     "pretrain_updates": "updates of pretraining, per layer",
     "n_train": "training rows",

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
-from dbn import DBNClassifier, DBNTransformer
+from dbn import DBNClassifier, DBNTransformer, RBMTransformer
+from dbn.boltzmann import CD, PCD
 from dbn.evaluation import Comparison, compare_initializers
 from dbn.evaluation.contenders import LOGISTIC
 
@@ -477,6 +478,21 @@ def test_equal_epochs_and_equal_multiply_adds(digits):
                 assert record["finetune_multiply_adds"] == 10 * epoch
 
 
+def test_the_machine_that_dbns_are_made_of(digits, monkeypatch):
+    fits = spied(monkeypatch, DBNTransformer, "fit")
+    rbm = RBMTransformer(sampler=CD(2), sparsity=0.1, max_iter=77)
+    result = compare_initializers(*digits, **SMALL, rbm=rbm)
+    dbn = stage(result, "test", init="dbn")[0]
+    # One epoch: 7 products of CD-2, and the features.
+    assert dbn["pretrain_multiply_adds"] == 504 * 64 * 8 * 8
+    assert "CD(k=2)" in result.settings["rbm"] and rbm.max_iter == 77
+    assert len(fits) == 2
+    default = compare_initializers(*digits, **SMALL)
+    assert default.settings["rbm"] == "RBMTransformer()"
+    losses = [stage(r, "test", init="dbn")[0]["loss_curve"] for r in (result, default)]
+    assert losses[0] != losses[1]
+
+
 def test_all_kinds_of_starts(digits):
     inits = [("dbn", "relu"), ("orthogonal", "tanh"), ("lsuv", "logistic", "dropout")]
     inits += [("dbn-resampled", "tanh"), ("dbn-shuffled", "logistic")]
@@ -543,6 +559,9 @@ def test_a_rate_at_which_training_diverges_loses_and_stops_nothing(digits):
         ({"learning_rates": [-1.0]}, "one is -1.0"),
         ({"n_updates": 0}, "n_updates must be a positive integer"),
         ({"batch_size": 2.5}, "batch_size must be a positive integer"),
+        ({"rbm": "cd"}, "rbm is 'cd'; give an RBMTransformer"),
+        ({"rbm": RBMTransformer(sampler=PCD())}, r"trains by PCD\(\); the cost of"),
+        ({"rbm": RBMTransformer(sampler=CD(((0, 1), (5, 3))))}, "CD with one k"),
         ({"tune": "test"}, r"tune='test' is not known; use one of \('strict'"),
         ({"equal": "seconds"}, "equal='seconds'"),
         ({"pretraining_rows": "test"}, "pretraining_rows='test'"),

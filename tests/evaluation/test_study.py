@@ -17,6 +17,7 @@ from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_info
 
 import dbn
+from dbn import RBMTransformer
 from dbn.backend.threads import one_blas_thread
 from dbn.evaluation import Comparison, benchmark, compare_initializers
 from dbn.evaluation.fits import run_cell
@@ -115,6 +116,7 @@ def test_more_seeds_go_on_from_fewer(digits, whole, tmp_path, monkeypatch):
         ({"tune": "literature"}, "tune is 'strict' there and 'literature' here"),
         ({"scoring": "f1_macro"}, "scoring is 'accuracy' there"),
         ({"equal": "multiply_adds"}, "equal is 'epochs' there"),
+        ({"rbm": RBMTransformer(l1=0.1)}, r"rbm is 'RBMTransformer\(\)' there"),
     ],
 )
 def test_the_folder_of_another_study_is_refused(digits, tmp_path, change, words):
