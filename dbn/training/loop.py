@@ -168,7 +168,7 @@ def make_step(
             _multiply_move(theta, start, factors)
         if after is not None:
             after()
-            if start is not None:
+            if moving < theta.shape[0]:
                 theta[...] = xp.where(factors == 0.0, start, theta)
         return loss
 
