@@ -57,11 +57,20 @@ FEW = {
     "he_normal + relu + dropout": (0.001, 0.003, 0.01),
     "dbn-features + logistic regression": (0.1, 1.0, 10.0, 100.0),
 }
-# Labels: epochs of batches of 50, with a learning rate that falls to 5 % of its start.
-BUDGETS = {50: 100, 100: 100, 600: 60, 1000: 40, 3000: 25}
+# Labels: epochs of batches of 50, with a learning rate that falls to 5 % of its start;
+# its multipliers in the DBN's lower layers, which keep more of it, and in the last one;
+# dropout of the lower layers.
+LOW = {"multipliers": (0.03, 0.1), "dropout": 0.0}
+BUDGETS = {
+    50: {"epochs": 100, **LOW},
+    100: {"epochs": 100, **LOW},
+    600: {"epochs": 60, **LOW},
+    1000: {"epochs": 40, **LOW},
+    3000: {"epochs": 50, "multipliers": (0.1, 0.3), "dropout": 0.3},
+}
 SETTINGS = {
     "full": {"recipes": RECIPES},
-    "labels": {"contenders": FEW, "epochs_of_labels": BUDGETS},
+    "labels": {"contenders": FEW, "budgets": BUDGETS},
     "deep": {},
 }
 STARTS = ("xavier_uniform", "xavier_x4_uniform", "orthogonal", "lsuv", "dbn")
@@ -231,16 +240,17 @@ def labels(task, args, X, y, X_test, y_test):
 def contender(task, args, value, n_rows):
     """One of `FEW`, not yet fitted."""
     name, seed = task["contender"], task["subset"] % args.n_stacks
-    sizes, epochs = args.hidden_layer_sizes, BUDGETS[task["n_labels"]]
+    sizes, budget = args.hidden_layer_sizes, BUDGETS[task["n_labels"]]
+    epochs = budget["epochs"]
     if "features" in name:
         dbn = load_model(stack_path(args, sizes, seed, n_rows))
         readout = LogisticRegression(C=value, max_iter=1000)
         return make_pipeline(FrozenEstimator(dbn), readout)
     if name == "dbn":
+        (low, last), n_low = budget["multipliers"], len(sizes) - 1
         options = {
-            # The lower layers keep more of the DBN.
-            "learning_rate_multipliers": (*[0.03] * (len(sizes) - 1), 0.1, 1.0),
-            "dropout": (0.2, *[0.0] * (len(sizes) - 1), 0.5),
+            "learning_rate_multipliers": (*[low] * n_low, last, 1.0),
+            "dropout": (0.2, *[budget["dropout"]] * n_low, 0.5),
         }
     else:
         sizes = args.control_layer_sizes
@@ -354,7 +364,7 @@ def cost(task, args, n_rows):
             epochs = epochs or RECIPES[task["recipe"]]["epochs"]
         if "contender" in task:
             n_rows = task["n_labels"]
-            epochs, batch = BUDGETS[n_rows], FEW_BATCH
+            epochs, batch = BUDGETS[n_rows]["epochs"], FEW_BATCH
             share = 1 - 1 / N_FOLDS
             n_fits = len(FEW[task["contender"]]) * (1 + share * n_folds(n_rows))
             if "he_normal" in task["contender"]:
