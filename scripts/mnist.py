@@ -165,7 +165,7 @@ def full(task, args, X, y, X_test, y_test):
     """Fine-tune with a learning rate that falls to 1 % of its start; the last epoch."""
     recipe = dict(RECIPES[task["recipe"]])
     rate, epochs = recipe.pop("rate"), recipe.pop("epochs")
-    decay = recipe.pop("decay", 0.0)
+    decay, batch = recipe.pop("decay", 0.0), recipe.pop("batch", BATCH)
     if args.epochs:
         epochs = args.epochs
     start = time.perf_counter()
@@ -177,7 +177,7 @@ def full(task, args, X, y, X_test, y_test):
         optimizer=Adam(
             Schedule(rate, 0.01 * rate, epochs=epochs), decoupled_decay=decay
         ),
-        batch_size=BATCH,
+        batch_size=batch,
         max_iter=epochs,
         **recipe,
     ).fit(X, y)
@@ -361,7 +361,9 @@ def cost(task, args, n_rows):
     if "learning_rate" in task or "recipe" in task or "contender" in task:
         epochs = args.epochs
         if "recipe" in task:
-            epochs = epochs or RECIPES[task["recipe"]]["epochs"]
+            recipe = RECIPES[task["recipe"]]
+            epochs = epochs or recipe["epochs"]
+            batch = recipe.get("batch", BATCH)
         if "contender" in task:
             n_rows = task["n_labels"]
             epochs, batch = BUDGETS[n_rows]["epochs"], FEW_BATCH
