@@ -38,15 +38,16 @@ from dbn.evaluation.protocol import FULL_CROSS_VALIDATION, N_FOLDS
 from dbn.training import Adam, Schedule, Sparsity
 
 BATCH, FEW_BATCH = 100, 50
-DROPOUT = (0.2, 0.5, 0.5, 0.5)
+DROPOUT = (0.2, 0.3, 0.3, 0.5)
 
 RECIPES = {
     "plain": {"rate": 0.002, "decay": 0.1, "epochs": 20},
-    "dropout": {"rate": 0.001, "epochs": 100, "dropout": DROPOUT},
+    "dropout": {"rate": 0.002, "decay": 0.05, "epochs": 100, "dropout": DROPOUT},
     "control": {
         "init": "he_normal",
         "activation": "relu",
         "rate": 0.001,
+        "decay": 0.2,
         "epochs": 100,
         "dropout": DROPOUT,
     },
@@ -165,7 +166,7 @@ def full(task, args, X, y, X_test, y_test):
     """Fine-tune with a learning rate that falls to 1 % of its start; the last epoch."""
     recipe = dict(RECIPES[task["recipe"]])
     rate, epochs = recipe.pop("rate"), recipe.pop("epochs")
-    decay, batch = recipe.pop("decay", 0.0), recipe.pop("batch", BATCH)
+    decay = recipe.pop("decay")
     if args.epochs:
         epochs = args.epochs
     start = time.perf_counter()
@@ -177,7 +178,7 @@ def full(task, args, X, y, X_test, y_test):
         optimizer=Adam(
             Schedule(rate, 0.01 * rate, epochs=epochs), decoupled_decay=decay
         ),
-        batch_size=batch,
+        batch_size=BATCH,
         max_iter=epochs,
         **recipe,
     ).fit(X, y)
@@ -361,9 +362,7 @@ def cost(task, args, n_rows):
     if "learning_rate" in task or "recipe" in task or "contender" in task:
         epochs = args.epochs
         if "recipe" in task:
-            recipe = RECIPES[task["recipe"]]
-            epochs = epochs or recipe["epochs"]
-            batch = recipe.get("batch", BATCH)
+            epochs = epochs or RECIPES[task["recipe"]]["epochs"]
         if "contender" in task:
             n_rows = task["n_labels"]
             epochs, batch = BUDGETS[n_rows]["epochs"], FEW_BATCH
