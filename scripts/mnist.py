@@ -78,10 +78,16 @@ STARTS = ("xavier_uniform", "xavier_x4_uniform", "orthogonal", "lsuv", "dbn")
 
 
 class Ledger:
-    """Runs in a JSON file: each is added when it is finished, none is repeated."""
+    """Runs in a JSON file: each is added when it is finished, none is repeated.
+
+    ``calls`` lists the commands that added runs, with commit, versions and threads, and
+    each run has the place of its own.
+    """
 
     def __init__(self, args):
         self.path, self.runs, self.part = args.output, [], args.part
+        self.calls = []
+        self.call = {**provenance(), "blas_threads": args.threads}
         names = ("part", "hidden_layer_sizes", "rows", "pretrain_epochs", "epochs")
         names += ("validation", "learning_rates", "n_stacks", "control_layer_sizes")
         self.settings = {key: getattr(args, key, None) for key in names}
@@ -94,7 +100,7 @@ class Ledger:
                     f"mnist: {self.path} has runs with other settings: {theirs}. "
                     "Choose another --output, or delete it."
                 )
-            self.runs = found["runs"]
+            self.runs, self.calls = found["runs"], found["calls"]
 
     def find(self, **fields):
         """Runs with these fields."""
@@ -108,13 +114,19 @@ class Ledger:
         for task, result in joblib.Parallel(args.jobs, return_as="generator_unordered")(
             call(function, task, args, *data) for task in tasks
         ):
-            self.runs.append(json.loads(json.dumps({**task, **result})))
+            run = {**task, **result, "call": self._place_of_call()}
+            self.runs.append(json.loads(json.dumps(run)))
             self.write()
             print(json.dumps(self.runs[-1]), flush=True)
 
+    def _place_of_call(self):
+        if self.call not in self.calls:
+            self.calls.append(self.call)
+        return self.calls.index(self.call)
+
     def write(self):
         summary = groups_of(self.part, self.runs)
-        record = {**self.settings, "test_error": summary, **provenance()}
+        record = {**self.settings, "test_error": summary, "calls": self.calls}
         lines = ",\n  ".join(json.dumps(run) for run in self.runs)
         text = json.dumps(record, indent=1)[:-2] + f',\n "runs": [\n  {lines}\n ]\n}}\n'
         with replacing(self.path) as file:

@@ -189,6 +189,10 @@ def test_mnist_with_all_labels_goes_on(tiny_mnist):
         (recipe, seed) for recipe in ("control", "dropout", "plain") for seed in (0, 1)
     ]
     assert second["test_error"]["plain"]["n"] == 2
+    assert {r["call"] for r in first["runs"]} == {0} and second["runs"][-1]["call"] == 1
+    assert second["calls"][0] == first["calls"][0]
+    assert second["calls"][1]["command"].endswith("--seeds 0 1")
+    assert second["calls"][1]["blas_threads"] == 1
     other = run("mnist.py", "full", *options, "--rows", "50")
     assert other.returncode == 1 and "runs with other settings" in other.stderr
 
