@@ -287,27 +287,27 @@ class Adam(Clipping):
         return super().step(theta, grad, state)
 
     def _move(self, theta, grad, state):
+        # Moments without the factors 1 - beta, which save two passes over all numbers.
         m, v = state["m"], state["v"]
         m *= self.beta_1
-        m += (1.0 - self.beta_1) * grad  # the one array that is made in a step
+        m += grad
         grad *= grad
-        grad *= 1.0 - self.beta_2
         v *= self.beta_2
         v += grad
         rate = self._rate(state)
         if self.decoupled_decay:
             theta *= 1.0 - rate * self.decoupled_decay
-        # Both bias corrections folded into two scalars, as in section 2 of the paper.
+        # Those factors and both bias corrections are two numbers, similar to section 2.
         xp, t = namespace(v), state["t"]
         if isinstance(t, int):
-            root = math.sqrt(1.0 - self.beta_2**t)
-            rate *= root / (1.0 - self.beta_1**t)
+            sqrt, left = math.sqrt, lambda beta: 1.0 - beta**t
         else:  # on a device, in single precision too
-            root = xp.sqrt(-xp.expm1(t * _log(self.beta_2)))
-            rate = rate * root / -xp.expm1(t * _log(self.beta_1))
+            sqrt, left = xp.sqrt, lambda beta: -xp.expm1(t * _log(beta))
+        root = sqrt((1.0 - self.beta_2) / left(self.beta_2))
+        rate = rate * (1.0 - self.beta_1) / (left(self.beta_1) * root)
         # The gradient's memory serves for the rest: same as theta -= rate * m / (...).
         write(grad, xp.sqrt, v)
-        grad += self.epsilon * root
+        grad += self.epsilon / root
         write(grad, xp.divide, m, grad)
         grad *= rate
         theta -= grad
