@@ -11,14 +11,14 @@ chosen on the last 10,000 training rows; the test rows are used by final nets on
 """
 
 import argparse
-import json
 import sys
 import time
+from functools import partial
 from itertools import pairwise, product
 from pathlib import Path
 
-import joblib
 import numpy as np
+from ledger import Ledger
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -32,8 +32,7 @@ from dbn import (
     load_model,
     save_model,
 )
-from dbn.backend.archive import replacing
-from dbn.evaluation import load_dataset, provenance
+from dbn.evaluation import load_dataset
 from dbn.evaluation.protocol import FULL_CROSS_VALIDATION, N_FOLDS
 from dbn.training import Adam, Schedule, Sparsity
 
@@ -74,68 +73,12 @@ SETTINGS = {
     "labels": {"contenders": FEW, "budgets": BUDGETS},
     "deep": {},
 }
+# Options that a record's runs share.
+SHARED = (
+    *("part", "hidden_layer_sizes", "rows", "pretrain_epochs", "epochs", "validation"),
+    *("learning_rates", "n_stacks", "control_layer_sizes"),
+)
 STARTS = ("xavier_uniform", "xavier_x4_uniform", "orthogonal", "lsuv", "dbn")
-
-
-class Ledger:
-    """Runs in a JSON file: each is added when it is finished, none is repeated.
-
-    ``calls`` lists the commands that added runs, with commit, versions and threads, and
-    each run has the place of its own.
-    """
-
-    def __init__(self, args):
-        self.path, self.runs, self.part = args.output, [], args.part
-        self.calls = []
-        self.call = {**provenance(), "blas_threads": args.threads}
-        names = ("part", "hidden_layer_sizes", "rows", "pretrain_epochs", "epochs")
-        names += ("validation", "learning_rates", "n_stacks", "control_layer_sizes")
-        self.settings = {key: getattr(args, key, None) for key in names}
-        self.settings |= json.loads(json.dumps(SETTINGS[args.part]))
-        if self.path.exists():
-            found = json.loads(self.path.read_text())
-            theirs = {key: found.get(key) for key in self.settings}
-            if theirs != self.settings:
-                sys.exit(
-                    f"mnist: {self.path} has runs with other settings: {theirs}. "
-                    "Choose another --output, or delete it."
-                )
-            self.runs, self.calls = found["runs"], found["calls"]
-
-    def find(self, **fields):
-        """Runs with these fields."""
-        wanted = json.loads(json.dumps(fields))
-        return [r for r in self.runs if all(r.get(k) == wanted[k] for k in wanted)]
-
-    def run(self, function, tasks, args, *data):
-        """``function(task, args, *data)`` for every task without a run."""
-        tasks = [task for task in tasks if not self.find(**task)]
-        call = joblib.delayed(_with_threads)
-        for task, result in joblib.Parallel(args.jobs, return_as="generator_unordered")(
-            call(function, task, args, *data) for task in tasks
-        ):
-            run = {**task, **result, "call": self._place_of_call()}
-            self.runs.append(json.loads(json.dumps(run)))
-            self.write()
-            print(json.dumps(self.runs[-1]), flush=True)
-
-    def _place_of_call(self):
-        if self.call not in self.calls:
-            self.calls.append(self.call)
-        return self.calls.index(self.call)
-
-    def write(self):
-        summary = groups_of(self.part, self.runs)
-        record = {**self.settings, "test_error": summary, "calls": self.calls}
-        lines = ",\n  ".join(json.dumps(run) for run in self.runs)
-        text = json.dumps(record, indent=1)[:-2] + f',\n "runs": [\n  {lines}\n ]\n}}\n'
-        with replacing(self.path) as file:
-            file.write(text.encode())
-
-
-def _with_threads(function, task, args, *data):
-    with threadpool_limits(args.threads):
-        return task, function(task, args, *data)
 
 
 # --- DBNs, kept in files --------------------------------------------------------------
@@ -462,7 +405,9 @@ def main(argv=None):
     X, y = data.X[: args.rows], data.y[: args.rows]
     args.stacks.mkdir(parents=True, exist_ok=True)
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(args)
+    settings = {key: getattr(args, key, None) for key in SHARED} | SETTINGS[args.part]
+    summarize = partial(groups_of, args.part)
+    ledger = Ledger(args.output, settings, summarize, args.threads)
     stacks, nets = tasks_of(args)
     stacks = [
         task
@@ -472,10 +417,10 @@ def main(argv=None):
     left = [*stacks, *(task for task in nets if not ledger.find(**task))]
     costs = [cost(task, args, len(X)) for task in left]
     print(f"About {estimate(costs, args, X, y) / 60:.0f} minutes", flush=True)
-    ledger.run(pretrain, stacks, args, X)
-    rows = (X, y, data.X_test, data.y_test)
+    ledger.run(pretrain, stacks, args.jobs, args, X)
+    rows = (args, X, y, data.X_test, data.y_test)
     function = {"full": full, "labels": labels, "deep": deep}[args.part]
-    ledger.run(function, nets, args, *rows)
+    ledger.run(function, nets, args.jobs, *rows)
     if args.part == "deep":
         finals = [
             {"stage": "final", "net": net, "init": init, "seed": seed}
@@ -483,7 +428,7 @@ def main(argv=None):
             for net in dict.fromkeys(task["net"] for task in nets)
             for init, seed in product(STARTS, args.seeds)
         ]
-        ledger.run(deep, finals, args, *rows)
+        ledger.run(deep, finals, args.jobs, *rows)
     for name, found in groups_of(args.part, ledger.runs).items():
         spread = "" if found["std"] is None else f" +- {100 * found['std']:.2f}"
         print(f"{name}: {100 * found['mean']:.2f}{spread} % ({found['n']} runs)")
