@@ -89,9 +89,11 @@ def parse_args(argv):
     add("--scoring", default="accuracy", help="name of a scikit-learn scorer")
     add(
         "--updates",
+        nargs="+",
         type=int,
-        default=500,
-        help="updates of fine-tuning; more than 300 labels need more",
+        default=[500],
+        help="updates of fine-tuning, for all label budgets or for each; more than 300 "
+        "labels need more",
     )
     add("--pretrain-updates", type=int, default=3000, help="updates of each RBM")
     add("--batch-size", type=int, default=20)
@@ -151,7 +153,7 @@ def study(args):
         pretraining_rows=args.pretraining_rows,
         rbm=RBMTransformer(sparsity=args.sparsity),
         scoring=args.scoring,
-        n_updates=args.updates,
+        n_updates=args.updates if len(args.updates) > 1 else args.updates[0],
         pretrain_updates=args.pretrain_updates,
         batch_size=args.batch_size,
         n_jobs=args.jobs,

@@ -6,6 +6,7 @@ from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 
 import joblib
+import numpy as np
 from tqdm.auto import tqdm
 
 from ..estimators import RBMTransformer
@@ -109,10 +110,13 @@ def compare_initializers(
     scoring : str, default="accuracy"
         Name of a scikit-learn scorer. An error is 1 minus its value, or minus its value
         where the name begins with "neg_".
-    n_updates, pretrain_updates : int, default=500 and 3000
-        Updates of fine-tuning, and of pretraining per layer, rounded up to whole
-        epochs: small label budgets get as much training as large ones. Above some 300
-        labels, and for deeper nets, 500 are too few for starts without pretraining.
+    n_updates : int or sequence of int, default=500
+        Updates of fine-tuning, rounded up to whole epochs; one number for all label
+        budgets, since small ones need as much training as large ones, or one for each.
+        Above some 300 labels, and for deeper nets, 500 with batches of 20 are too few
+        for starts without pretraining.
+    pretrain_updates : int, default=3000
+        Updates of pretraining per layer, rounded up to whole epochs.
     batch_size : int, default=20
         Rows per update in both.
     test_size : float, default=0.3
@@ -169,7 +173,7 @@ def compare_initializers(
         pretraining_rows=pretraining_rows,
         rbm=RBMTransformer() if rbm is None else rbm,
         scoring=scoring,
-        n_updates=count(n_updates, "n_updates"),
+        n_updates=_updates(n_updates, len(label_budgets)),
         pretrain_updates=count(pretrain_updates, "pretrain_updates"),
         batch_size=count(batch_size, "batch_size"),
         **_sizes(data, test_size),
@@ -181,6 +185,18 @@ def compare_initializers(
     records = work.records()
     settings = {"dataset": name, **settings, **provenance(), "blas_threads": 1}
     return Comparison(settings, records)
+
+
+def _updates(n_updates, n_budgets):
+    """Updates for each label budget."""
+    if not np.iterable(n_updates):
+        n_updates = [n_updates] * n_budgets
+    if len(n_updates) != n_budgets:
+        raise ValueError(
+            f"n_updates is {[*n_updates]} for {n_budgets} label budgets; give one "
+            "number for all, or one for each."
+        )
+    return tuple(count(n, "n_updates") for n in n_updates)
 
 
 def _sizes(data, test_size):

@@ -101,7 +101,8 @@ def contender(entry):
 class Study:
     """The settings of a comparison, and the cells that they make.
 
-    The parameters of `compare_initializers`, with contenders as in `contender`, and:
+    The parameters of `compare_initializers`, with contenders as in `contender` and
+    updates for each label budget, and:
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ class Study:
     pretraining_rows: str
     rbm: RBMTransformer
     scoring: str
-    n_updates: int
+    n_updates: tuple
     pretrain_updates: int
     batch_size: int
     n_train: int
@@ -241,7 +242,8 @@ class Study:
         With equal multiply-adds, a net that needs no pretraining gets its cost in more
         epochs, rounded up.
         """
-        n_epochs = self._epochs(self.n_updates, n_rows)
+        n_updates = self.n_updates[self.label_budgets.index(cell.n_labels)]
+        n_epochs = self._epochs(n_updates, n_rows)
         if self.equal == "multiply_adds" and not cell.init.startswith("dbn"):
             n_pretraining = cell.n_labels
             if self.pretraining_rows == "all":

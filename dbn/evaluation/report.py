@@ -41,7 +41,7 @@ _NAMES = {
     "equal": "equal for all",
     "pretraining": "pretrained on",
     "rbm": "machines of the DBNs",
-    "n_updates": "updates of fine-tuning",
+    "n_updates": "updates of fine-tuning, for each label budget",
     "pretrain_updates": "updates of pretraining, per layer",
     "n_train": "training rows",
     "n_test": "test rows",

@@ -299,6 +299,18 @@ def test_files_are_small_and_no_net_has_a_long_curve(digits, tmp_path):
     assert (tmp_path / "results.json").stat().st_size < 12_000
 
 
+def test_every_label_budget_may_have_its_updates(digits):
+    budgets = SMALL | {"label_budgets": [40, 60], "n_updates": [10, 45]}
+    result = compare_initializers(*digits, **budgets)
+    assert result.settings["n_updates"] == [10, 45]
+    nets = [r for r in stage(result, "test") if "loss_curve" in r]
+    last = {(r["n_labels"], r["loss_curve"][-1][0]) for r in nets}
+    assert last == {(40, 5), (60, 15)}  # of 2 and of 3 batches
+    same = compare_initializers(*digits, **SMALL | {"n_updates": 10})
+    for name, errors in same.errors()["1 x 8, 40 labels"].items():
+        assert (errors == result.errors()["1 x 8, 40 labels"][name]).all()
+
+
 def test_frame(result, monkeypatch):
     frame = result.to_frame()
     assert len(frame) == len(result.records)
@@ -558,6 +570,7 @@ def test_a_rate_at_which_training_diverges_loses_and_stops_nothing(digits):
         ({"hidden_layer_sizes": (12, 12)}, r"is \[\(12,\), \(12,\)\]; give one or"),
         ({"learning_rates": [-1.0]}, "one is -1.0"),
         ({"n_updates": 0}, "n_updates must be a positive integer"),
+        ({"n_updates": [5]}, r"n_updates is \[5\] for 2 label budgets"),
         ({"batch_size": 2.5}, "batch_size must be a positive integer"),
         ({"rbm": "cd"}, "rbm is 'cd'; give an RBMTransformer"),
         ({"rbm": RBMTransformer(sampler=PCD())}, r"trains by PCD\(\); the cost of"),

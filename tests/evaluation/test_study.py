@@ -111,7 +111,7 @@ def test_more_seeds_go_on_from_fewer(digits, whole, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"n_updates": 11}, "n_updates is 10 there and 11 here"),
+        ({"n_updates": 11}, r"n_updates is \[10\] there and \[11\] here"),
         ({"label_budgets": [41]}, r"label_budgets is \[40\] there and \[41\] here"),
         ({"tune": "literature"}, "tune is 'strict' there and 'literature' here"),
         ({"scoring": "f1_macro"}, "scoring is 'accuracy' there"),
