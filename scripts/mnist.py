@@ -266,7 +266,7 @@ def chosen_rates(ledger, net):
 
 
 def tasks_of(args):
-    """Tasks of a command: DBNs to pretrain, then nets; more follow for `deep`."""
+    """DBNs to pretrain and nets of a command; for `deep`, `finals_of` come after."""
     net = args.hidden_layer_sizes
     if args.part == "full":
         stacks = [{"net": net, "seed": s} for s in args.seeds]
@@ -282,11 +282,23 @@ def tasks_of(args):
             {"contender": name, "n_labels": n, "subset": subset}
             for n, subset, name in product(args.labels, range(args.subsets), FEW)
         ]
-    nets = [(args.width,) * depth for depth in args.depths]
+    nets = deep_nets(args)
     stacks = [{"net": net, "seed": s} for net, s in product(nets, args.seeds)]
     return stacks, [
         {"stage": "tune", "net": net, "init": init, "seed": 0, "learning_rate": rate}
         for net, init, rate in product(nets, STARTS, args.learning_rates)
+    ]
+
+
+def deep_nets(args):
+    return [(args.width,) * depth for depth in args.depths]
+
+
+def finals_of(args):
+    """Tasks of `deep` whose learning rates are chosen by those of `tasks_of`."""
+    return [
+        {"stage": "final", "net": net, "init": init, "seed": seed}
+        for net, init, seed in product(deep_nets(args), STARTS, args.seeds)
     ]
 
 
@@ -314,7 +326,7 @@ def groups_of(part, runs):
 def cost(task, args, n_rows):
     """Multiply-adds of a task, where those of an optimizer's step count as 30."""
     net, batch, n_fits = task.get("net", args.hidden_layer_sizes), BATCH, 1
-    if "learning_rate" in task or "recipe" in task or "contender" in task:
+    if "stage" in task or "recipe" in task or "contender" in task:
         epochs = args.epochs
         if "recipe" in task:
             epochs = epochs or RECIPES[task["recipe"]]["epochs"]
@@ -414,21 +426,20 @@ def main(argv=None):
         for task in stacks
         if not stack_path(args, task["net"], task["seed"], len(X)).exists()
     ]
-    left = [*stacks, *(task for task in nets if not ledger.find(**task))]
+    finals = finals_of(args) if args.part == "deep" else []
+    left = [task for task in [*nets, *finals] if not ledger.find(**task)]
+    left += stacks
     costs = [cost(task, args, len(X)) for task in left]
     print(f"About {estimate(costs, args, X, y) / 60:.0f} minutes", flush=True)
     ledger.run(pretrain, stacks, args.jobs, args, X)
     rows = (args, X, y, data.X_test, data.y_test)
     function = {"full": full, "labels": labels, "deep": deep}[args.part]
     ledger.run(function, nets, args.jobs, *rows)
-    if args.part == "deep":
-        finals = [
-            {"stage": "final", "net": net, "init": init, "seed": seed}
-            | {"learning_rate": chosen_rates(ledger, net)[init]}
-            for net in dict.fromkeys(task["net"] for task in nets)
-            for init, seed in product(STARTS, args.seeds)
-        ]
-        ledger.run(deep, finals, args.jobs, *rows)
+    finals = [
+        task | {"learning_rate": chosen_rates(ledger, task["net"])[task["init"]]}
+        for task in finals
+    ]
+    ledger.run(deep, finals, args.jobs, *rows)
     for name, found in groups_of(args.part, ledger.runs).items():
         spread = "" if found["std"] is None else f" +- {100 * found['std']:.2f}"
         print(f"{name}: {100 * found['mean']:.2f}{spread} % ({found['n']} runs)")

@@ -156,6 +156,15 @@ def test_parts_of_mnist_have_their_own_defaults(part, n_layers):
     assert len(mnist.parse_args([part]).hidden_layer_sizes) == n_layers
 
 
+def test_the_estimate_of_deep_nets_counts_final_nets():
+    args = mnist.parse_args(["deep", "--depths", "2", "3", "--seeds", "0", "1"])
+    stacks, tuning = mnist.tasks_of(args)
+    finals = mnist.finals_of(args)
+    assert (len(stacks), len(tuning), len(finals)) == (2 * 2, 2 * 5 * 3, 2 * 5 * 2)
+    final = next(task for task in tuning if task["net"] == finals[0]["net"])
+    assert mnist.cost(finals[0], args, 100) == mnist.cost(final, args, 100) > 0
+
+
 @pytest.fixture
 def tiny_mnist(tmp_path):
     """The options of a small net on random images, 80 of them with a label."""
