@@ -1,7 +1,6 @@
 """Runs of a long study in one JSON file, from which it goes on after a stop."""
 
 import json
-import sys
 
 import joblib
 from threadpoolctl import threadpool_limits
@@ -25,6 +24,11 @@ class Ledger:
         Of the runs, for the file.
     threads : int
         BLAS threads of each run.
+
+    Raises
+    ------
+    ValueError
+        If the file holds runs with other settings.
     """
 
     def __init__(self, path, settings, summarize, threads):
@@ -36,7 +40,7 @@ class Ledger:
             found = json.loads(path.read_text())
             theirs = {key: found.get(key) for key in self.settings}
             if theirs != self.settings:
-                sys.exit(
+                raise ValueError(
                     f"{path} has runs with other settings: {theirs}. Choose another "
                     "--output, or delete it."
                 )

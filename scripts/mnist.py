@@ -410,16 +410,16 @@ def parse_args(argv):
 
 def main(argv=None):
     args = parse_args(argv)
+    settings = {key: getattr(args, key, None) for key in SHARED} | SETTINGS[args.part]
+    summarize = partial(groups_of, args.part)
     try:
         data = load_dataset("mnist", data_home=args.data_home)
+        args.stacks.mkdir(parents=True, exist_ok=True)
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        ledger = Ledger(args.output, settings, summarize, args.threads)
     except (OSError, ValueError) as error:
         sys.exit(f"mnist: {error}")
     X, y = data.X[: args.rows], data.y[: args.rows]
-    args.stacks.mkdir(parents=True, exist_ok=True)
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    settings = {key: getattr(args, key, None) for key in SHARED} | SETTINGS[args.part]
-    summarize = partial(groups_of, args.part)
-    ledger = Ledger(args.output, settings, summarize, args.threads)
     stacks, nets = tasks_of(args)
     stacks = [
         task

@@ -297,17 +297,17 @@ class Adam(Clipping):
         rate = self._rate(state)
         if self.decoupled_decay:
             theta *= 1.0 - rate * self.decoupled_decay
-        # Those factors and both bias corrections are two numbers, similar to section 2.
+        # Those factors and both bias corrections are two numbers, much as in section 2.
         xp, t = namespace(v), state["t"]
         if isinstance(t, int):
             sqrt, left = math.sqrt, lambda beta: 1.0 - beta**t
         else:  # on a device, in single precision too
             sqrt, left = xp.sqrt, lambda beta: -xp.expm1(t * _log(beta))
-        root = sqrt((1.0 - self.beta_2) / left(self.beta_2))
-        rate = rate * (1.0 - self.beta_1) / (left(self.beta_1) * root)
+        root = sqrt(left(self.beta_2) / (1.0 - self.beta_2))
+        rate = rate * (1.0 - self.beta_1) * root / left(self.beta_1)
         # The gradient's memory serves for the rest: same as theta -= rate * m / (...).
         write(grad, xp.sqrt, v)
-        grad += self.epsilon / root
+        grad += self.epsilon * root
         write(grad, xp.divide, m, grad)
         grad *= rate
         theta -= grad
