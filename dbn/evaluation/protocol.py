@@ -20,8 +20,10 @@ FULL_CROSS_VALIDATION = 1000
 MAX_VALIDATION_ROWS = 10_000
 # The grid of the controls without a net.
 CS = (0.01, 0.1, 1.0, 10.0, 100.0)
-# An update of a layer takes as long as so many multiply-adds and its own.
-_OVERHEAD = 1_000_000
+# An update of a layer takes as long as its own multiply-adds and so many more: for
+# itself, and for the optimizer's pass over each weight.
+_PER_LAYER = 1_000_000
+_PER_WEIGHT = 80
 
 
 @dataclass(frozen=True)
@@ -275,15 +277,18 @@ class Study:
     def work(self, cell):
         """How long a cell takes, in multiply-adds, roughly."""
         n_rows = cell.n_labels or self.n_train
+        sizes = [self.n_features, *cell.hidden_layer_sizes, self.n_classes]
+        weights = [a * b for a, b in pairwise(sizes)]
+        passes = [_PER_LAYER + _PER_WEIGHT * n for n in weights]
         if cell.stage == "pretrain":
-            updates = self.pretrain_updates * len(cell.hidden_layer_sizes)
-            return self.pretraining_cost(cell, n_rows) + _OVERHEAD * updates
+            cost = self.pretraining_cost(cell, n_rows)
+            return cost + self.pretrain_updates * sum(passes[:-1])
         folded = n_rows <= FULL_CROSS_VALIDATION and self.tune == "strict"
         n_fits = N_FOLDS if cell.stage == "tune" and folded else 1
         if cell.activation == LOGISTIC:
             width = cell.hidden_layer_sizes[-1]
-            return n_fits * (150 * _OVERHEAD + 2000 * n_rows * width)
-        n_epochs, n_layers = self.epochs(cell, n_rows), len(cell.hidden_layer_sizes) + 1
+            return n_fits * (150 * _PER_LAYER + 2000 * n_rows * width)
+        n_epochs = self.epochs(cell, n_rows)
         updates = n_epochs * math.ceil(n_rows / self.batch_size)
         cost = self.finetuning_cost(cell, n_rows) * n_epochs
-        return n_fits * (cost + _OVERHEAD * n_layers * updates)
+        return n_fits * (cost + updates * sum(passes))
