@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,11 @@ TOY = {
     "pretrain_updates": 20,
 }
 SMALL = TOY | {"hidden_layer_sizes": [(8,)], "label_budgets": [40], "n_seeds": 2}
+RECORDS = [
+    path
+    for path in sorted((Path(__file__).parents[2] / "results").glob("*.json"))
+    if json.loads(path.read_text()).get("format") == 3
+]
 KEYS = ("hidden_layer_sizes", "n_labels", "init", "activation", "dropout", "seed")
 
 
@@ -92,6 +98,7 @@ def t_tail(t, df):
     return float((weights * density).sum() * (u[1] - u[0]) / 3)
 
 
+@functools.cache
 def t_quantile(df):
     """t with P(T > t) = 0.025."""
     low, high = 0.0, 1000.0
@@ -188,15 +195,29 @@ def printed(table):
     return numbers
 
 
-def test_the_table_is_recomputed_from_the_file_without_the_library(result, tmp_path):
-    path = tmp_path / "results.json"
-    result.to_json(path)
-    shown = printed(result.table())
+def check_the_table(path):
+    """That it has the figures that come from the file without the library."""
+    shown = printed(Comparison.from_json(path).table())
     expected = recomputed(json.loads(path.read_text()))
-    assert len(shown) == len(expected) > 2 * 5 * 10
+    assert len(shown) == len(expected) > 5 * 10
     for text, value in zip(shown, expected, strict=True):
         places = len(text.partition(".")[2])
         assert float(text) == pytest.approx(value, abs=0.501 * 10**-places), text
+
+
+def test_the_table_is_recomputed_from_the_file_without_the_library(result, tmp_path):
+    result.to_json(tmp_path / "results.json")
+    check_the_table(tmp_path / "results.json")
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_tables_of_the_records_are_recomputed_too(path):
+    check_the_table(path)
+    stored = json.loads(path.read_text())["summary"]
+    for now, then in zip(Comparison.from_json(path).summary(), stored, strict=True):
+        assert [now["cell"], now["best_other"]] == [then["cell"], then["best_other"]]
+        assert now["mean"] == pytest.approx(then["mean"])
+        assert now["p_holm"] == pytest.approx(then["p_holm"])
 
 
 def test_the_check_above_sees_a_changed_error(result, tmp_path):
