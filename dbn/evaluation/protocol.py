@@ -258,28 +258,29 @@ class Study:
         """Whole epochs that make at least `n_updates` updates."""
         return math.ceil(n_updates / math.ceil(n_rows / self.batch_size))
 
+    def _weights(self, cell):
+        """Numbers of weights of a net's layers, the one to the classes last."""
+        sizes = [self.n_features, *cell.hidden_layer_sizes, self.n_classes]
+        return [a * b for a, b in pairwise(sizes)]
+
     def pretraining_cost(self, cell, n_rows):
         """Multiply-adds of CD-k: 3 + 2 k products per row, layer and epoch.
 
         And one for the features of the next layer.
         """
-        sizes = [self.n_features, *cell.hidden_layer_sizes]
-        weights = sum(a * b for a, b in pairwise(sizes))
+        weights = sum(self._weights(cell)[:-1])
         products = 3 + 2 * get_sampler(self.rbm.sampler).k
         return n_rows * weights * (products * self.pretraining_epochs(n_rows) + 1)
 
     def finetuning_cost(self, cell, n_rows):
         """Multiply-adds of an epoch: 3 products per row and layer, 2 in the first."""
-        sizes = [self.n_features, *cell.hidden_layer_sizes, self.n_classes]
-        weights = [a * b for a, b in pairwise(sizes)]
+        weights = self._weights(cell)
         return n_rows * (3 * sum(weights) - weights[0])
 
     def work(self, cell):
         """How long a cell takes, in multiply-adds, roughly."""
         n_rows = cell.n_labels or self.n_train
-        sizes = [self.n_features, *cell.hidden_layer_sizes, self.n_classes]
-        weights = [a * b for a, b in pairwise(sizes)]
-        passes = [_PER_LAYER + _PER_WEIGHT * n for n in weights]
+        passes = [_PER_LAYER + _PER_WEIGHT * n for n in self._weights(cell)]
         if cell.stage == "pretrain":
             cost = self.pretraining_cost(cell, n_rows)
             return cost + self.pretrain_updates * sum(passes[:-1])
