@@ -37,18 +37,18 @@ from dbn.evaluation.protocol import FULL_CROSS_VALIDATION, N_FOLDS
 from dbn.training import Adam, Schedule, Sparsity
 
 BATCH, FEW_BATCH = 100, 50
-DROPOUT = (0.2, 0.3, 0.3, 0.5)
 
+# "dropout" is that of the lower layers, as in BUDGETS; see `dropout_of`.
 RECIPES = {
     "plain": {"rate": 0.002, "decay": 0.1, "epochs": 20},
-    "dropout": {"rate": 0.002, "decay": 0.05, "epochs": 100, "dropout": DROPOUT},
+    "dropout": {"rate": 0.002, "decay": 0.05, "epochs": 100, "dropout": 0.3},
     "control": {
         "init": "he_normal",
         "activation": "relu",
         "rate": 0.001,
         "decay": 0.2,
         "epochs": 100,
-        "dropout": DROPOUT,
+        "dropout": 0.3,
     },
 }
 # Contenders with few labels, and the values that are tried: learning rates, or C.
@@ -67,6 +67,7 @@ BUDGETS = {
     600: {"epochs": 60, **LOW},
     1000: {"epochs": 40, **LOW},
     3000: {"epochs": 50, "multipliers": (0.1, 0.3), "dropout": 0.3},
+    10_000: {"epochs": 40, "multipliers": (0.1, 0.3), "dropout": 0.3},
 }
 SETTINGS = {
     "full": {"recipes": RECIPES},
@@ -110,6 +111,11 @@ def classifier(args, sizes, seed, n_rows, *, init="dbn", **options):
     return DBNClassifier(sizes, init=init, random_state=seed, **options)
 
 
+def dropout_of(sizes, lower):
+    """Dropout of the inputs, of the lower hidden layers, and of the last one."""
+    return (0.2, *[lower] * (len(sizes) - 1), 0.5)
+
+
 def error(net, X, y):
     return round(float(np.mean(net.predict(X) != y)), 6)
 
@@ -121,13 +127,15 @@ def full(task, args, X, y, X_test, y_test):
     """Fine-tune with a learning rate that falls to 1 % of its start; the last epoch."""
     recipe = dict(RECIPES[task["recipe"]])
     rate, epochs = recipe.pop("rate"), recipe.pop("epochs")
-    decay = recipe.pop("decay")
+    decay, sizes = recipe.pop("decay"), args.hidden_layer_sizes
+    if "dropout" in recipe:
+        recipe["dropout"] = dropout_of(sizes, recipe["dropout"])
     if args.epochs:
         epochs = args.epochs
     start = time.perf_counter()
     net = classifier(
         args,
-        args.hidden_layer_sizes,
+        sizes,
         task["seed"],
         len(X),
         optimizer=Adam(
@@ -206,11 +214,11 @@ def contender(task, args, value, n_rows):
         (low, last), n_low = budget["multipliers"], len(sizes) - 1
         options = {
             "learning_rate_multipliers": (*[low] * n_low, last, 1.0),
-            "dropout": (0.2, *[budget["dropout"]] * n_low, 0.5),
+            "dropout": dropout_of(sizes, budget["dropout"]),
         }
     else:
         sizes = args.control_layer_sizes
-        dropout = (0.2, *[0.5] * len(sizes))
+        dropout = dropout_of(sizes, 0.5)
         options = {"init": "he_normal", "activation": "relu", "dropout": dropout}
     return classifier(
         args,
