@@ -38,10 +38,18 @@ from dbn.training import Adam, Schedule, Sparsity
 
 BATCH, FEW_BATCH = 100, 50
 
-# "dropout" is that of the lower layers, as in BUDGETS; see `dropout_of`.
+# "dropout" is that of the lower layers, as in BUDGETS; see `dropout_of`. "multiplier"
+# scales the learning rate of all hidden layers, which begin pretrained.
 RECIPES = {
     "plain": {"rate": 0.002, "decay": 0.1, "epochs": 20},
     "dropout": {"rate": 0.002, "decay": 0.05, "epochs": 100, "dropout": 0.3},
+    "multipliers": {
+        "rate": 0.006,
+        "decay": 0.05,
+        "epochs": 30,
+        "dropout": 0.3,
+        "multiplier": 0.3,
+    },
     "control": {
         "init": "he_normal",
         "activation": "relu",
@@ -130,6 +138,9 @@ def full(task, args, X, y, X_test, y_test):
     decay, sizes = recipe.pop("decay"), args.hidden_layer_sizes
     if "dropout" in recipe:
         recipe["dropout"] = dropout_of(sizes, recipe["dropout"])
+    if "multiplier" in recipe:
+        hidden = [recipe.pop("multiplier")] * len(sizes)
+        recipe["learning_rate_multipliers"] = (*hidden, 1.0)
     if args.epochs:
         epochs = args.epochs
     start = time.perf_counter()

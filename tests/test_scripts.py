@@ -188,14 +188,14 @@ def test_mnist_with_all_labels_goes_on(tiny_mnist):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("About ")
     first = json.loads(record.read_text())
-    more = ["--recipes", "plain", "dropout", "control", "--seeds", "0", "1"]
+    more = ["--recipes", *mnist.RECIPES, "--seeds", "0", "1"]
     done = run("mnist.py", "full", *options, *more)
     assert done.returncode == 0, done.stderr
     second = json.loads(record.read_text())
     assert second["runs"][: len(first["runs"])] == first["runs"]
     nets = [(r["recipe"], r["seed"]) for r in second["runs"] if "recipe" in r]
     assert sorted(nets) == [
-        (recipe, seed) for recipe in ("control", "dropout", "plain") for seed in (0, 1)
+        (recipe, seed) for recipe in sorted(mnist.RECIPES) for seed in (0, 1)
     ]
     assert second["test_error"]["plain"]["n"] == 2
     assert {r["call"] for r in first["runs"]} == {0} and second["runs"][-1]["call"] == 1
