@@ -137,6 +137,7 @@ def study(args):
     """Run the comparison; return it."""
     start = time.perf_counter()
     folder = study_folder(args.output, args.resume)
+    resumed = is_finished(folder) is False
     data = load_dataset(args.dataset, data_home=args.data_home)
     result = compare_initializers(
         data.X,
@@ -162,6 +163,7 @@ def study(args):
         name=data.name,
     )
     result.settings["seconds"] = round(time.perf_counter() - start, 1)
+    result.settings["resumed"] = resumed
     result.to_json(args.output / "results.json")
     return result
 

@@ -99,6 +99,8 @@ def test_benchmark_goes_on_where_it_was_stopped(tmp_path):
     done = toy(tmp_path, "--tune", "literature", "--resume")
     assert done.returncode == 0, done.stderr
     second = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert not first["settings"]["resumed"] and second["settings"]["resumed"]
+    assert "went on after a stop" in (tmp_path / "out" / "report.html").read_text()
     pairs = zip(first["records"], second["records"], strict=True)
     assert sum(a != b for a, b in pairs) == 1  # in its seconds
 

@@ -30,8 +30,11 @@ figure { margin: 1.5rem 0; } img { max-width: 100%; }
 figcaption, .legend { font-size: 0.85rem; color: #555; }
 """
 # Settings that say where a study ran; all others are its protocol.
-_ORIGIN = ("command", "commit", "versions", "cores", "blas_threads", "seconds")
+_ORIGIN = (
+    *("command", "commit", "versions", "cores", "blas_threads", "seconds", "resumed"),
+)
 _NAMES = {
+    "resumed": "went on after a stop (its seconds are those of the last call)",
     "inits": "contenders",
     "hidden_layer_sizes": "hidden layers",
     "learning_rates": "grid of learning rates",
