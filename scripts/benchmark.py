@@ -137,7 +137,7 @@ def study(args):
     """Run the comparison; return it."""
     start = time.perf_counter()
     folder = study_folder(args.output, args.resume)
-    resumed = is_finished(folder) is False
+    resumed = folder.exists()
     data = load_dataset(args.dataset, data_home=args.data_home)
     result = compare_initializers(
         data.X,

@@ -103,6 +103,9 @@ def test_benchmark_goes_on_where_it_was_stopped(tmp_path):
     assert "went on after a stop" in (tmp_path / "out" / "report.html").read_text()
     pairs = zip(first["records"], second["records"], strict=True)
     assert sum(a != b for a, b in pairs) == 1  # in its seconds
+    assert toy(tmp_path, "--tune", "literature", "--resume").returncode == 0
+    third = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert third["settings"]["resumed"]  # its seconds are those of reading
 
 
 @pytest.mark.parametrize(
@@ -158,6 +161,11 @@ def test_parts_of_mnist_have_their_own_defaults(part, n_layers):
     assert len(mnist.parse_args([part]).hidden_layer_sizes) == n_layers
 
 
+def test_dropout_fits_the_depth():
+    assert mnist.dropout_of((500, 500, 2000), 0.3) == (0.2, 0.3, 0.3, 0.5)
+    assert mnist.dropout_of((1024,), 0.3) == (0.2, 0.5)
+
+
 def test_the_estimate_of_deep_nets_counts_final_nets():
     args = mnist.parse_args(["deep", "--depths", "2", "3", "--seeds", "0", "1"])
     stacks, tuning = mnist.tasks_of(args)
@@ -190,14 +198,17 @@ def test_mnist_with_all_labels_goes_on(tiny_mnist):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("About ")
     first = json.loads(record.read_text())
-    more = ["--recipes", *mnist.RECIPES, "--seeds", "0", "1"]
+    more = ["--recipes", "plain", "dropout", "multipliers", "control"]
+    more += ["--seeds", "0", "1"]
     done = run("mnist.py", "full", *options, *more)
     assert done.returncode == 0, done.stderr
     second = json.loads(record.read_text())
     assert second["runs"][: len(first["runs"])] == first["runs"]
     nets = [(r["recipe"], r["seed"]) for r in second["runs"] if "recipe" in r]
     assert sorted(nets) == [
-        (recipe, seed) for recipe in sorted(mnist.RECIPES) for seed in (0, 1)
+        (recipe, seed)
+        for recipe in ("control", "dropout", "multipliers", "plain")
+        for seed in (0, 1)
     ]
     assert second["test_error"]["plain"]["n"] == 2
     assert {r["call"] for r in first["runs"]} == {0} and second["runs"][-1]["call"] == 1
