@@ -49,6 +49,29 @@ def extent(X):
     return float(xp.min(X)), float(xp.max(X))
 
 
+def clipped(X, low, high, ends=None):
+    """`X` with what lies outside [low, high] moved to its ends; `X` itself if nothing.
+
+    `ends` are the minimum and maximum of `X`, where they are known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> clipped(np.array([-0.5, 0.25]), 0.0, 1.0)
+    array([0.  , 0.25])
+    """
+    if (low, high) == (-math.inf, math.inf):
+        return X
+    lowest, highest = ends or extent(X)
+    if lowest >= low and highest <= high:
+        return X
+    if isinstance(X, ScaledRows):
+        return X.clipped(low, high)
+    if issparse(X):
+        return X._with_data(np.clip(X.data, low, high))
+    return namespace(X).clip(X, low, high)
+
+
 def take_rows(X, rows):
     """Copy of the rows of `X` at the NumPy integer indices `rows`.
 

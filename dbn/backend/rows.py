@@ -199,6 +199,13 @@ class ScaledRows(LazyRows):
         """The same rows, rounded to another dtype when they are read."""
         return self if self.dtype == dtype else ScaledRows(self, dtype=dtype)
 
+    def clipped(self, low, high):
+        """The same rows, values outside [low, high] moved to its ends when read."""
+        ends = [(np.maximum, low), (np.minimum, high)]
+        rows = ScaledRows(self, dtype=self.dtype)
+        rows._steps = [(f, end) for f, end in ends if np.isfinite(end)]
+        return rows
+
     def choose(self, indices):
         """Some of the rows, which stay where they are as well.
 

@@ -15,7 +15,10 @@ import math
 from abc import abstractmethod
 from numbers import Integral
 
+from scipy.sparse import issparse
+
 from ..backend.array import (
+    clipped,
     dense,
     extent,
     log_ndtr,
@@ -30,6 +33,9 @@ from ..backend.array import (
 from ..backend.parts import Part, get_part
 from ..backend.random import bernoulli, normal, uniform
 
+# A few times the precision of float32, in which data may have been scaled.
+ROUNDING = 1e-6
+
 
 class Units(Part):
     """Interface of all unit types; arrays have shape (n_rows, n_units).
@@ -40,6 +46,8 @@ class Units(Part):
 
     # Whether mean and sample belong to a law with a normaliser, which likelihoods need.
     normalised = True
+    # Between which values the states lie.
+    low, high = -math.inf, math.inf
 
     def init(self, n):
         """Shapes of the extra parameters of `n` units, by name; all start at zero."""
@@ -79,7 +87,22 @@ class Units(Part):
 
     @abstractmethod
     def check(self, X):
-        """Raise a ValueError when `X` holds values that these units cannot take."""
+        """Raise a ValueError when `X` holds values that these units cannot take.
+
+        Values outside by no more than `ROUNDING` are taken: see `inside`. It may return
+        the minimum and maximum of `X`, so that nobody need look for them again.
+        """
+
+    def inside(self, X):
+        """`X` checked, with what rounding has put outside moved to the ends.
+
+        A scaler to [0, 1] gives 1.0000000000000002 now and then.
+        """
+        return clipped(X, self.low, self.high, ends=self.check(X))
+
+    def holds(self, low, high):
+        """Whether values from `low` to `high` are inside, but for rounding."""
+        return low >= self.low - ROUNDING and high <= self.high + ROUNDING
 
 
 class Bernoulli(Units):
@@ -95,6 +118,8 @@ class Bernoulli(Units):
     >>> Bernoulli().mean(np.zeros((1, 2)))
     array([[0.5, 0.5]])
     """
+
+    low, high = 0.0, 1.0
 
     def mean(self, x, p=None):
         return sigmoid(x)
@@ -124,12 +149,18 @@ class Bernoulli(Units):
 
     def check(self, X):
         low, high = extent(X)
-        if not (low >= 0.0 and high <= 1.0):
+        if not self.holds(low, high):
+            advice = "Scale X (MinMaxScaler) or use visible='gaussian'."
+            if issparse(X):
+                advice = (
+                    "Scale X (MaxAbsScaler), or, where only zero or not matters, as of "
+                    "counts, use sklearn.preprocessing.Binarizer."
+                )
             raise ValueError(
                 "Bernoulli visible units need values in [0, 1]; X has minimum "
-                f"{low:g} and maximum {high:g}. Scale X (MinMaxScaler) or use "
-                "visible='gaussian'."
+                f"{low:.8g} and maximum {high:.8g}. {advice}"
             )
+        return low, high
 
 
 class Gaussian(Units):
@@ -221,6 +252,8 @@ class ReLU(Units):
     array([[0.373, 0.798, 5.   ]])
     """
 
+    low = 0.0
+
     def __init__(self, noisy=False):
         self.noisy = noisy
 
@@ -272,12 +305,13 @@ class ReLU(Units):
         return mean + xp.log(-xp.expm1(-mean))
 
     def check(self, X):
-        low, _ = extent(X)
-        if not low >= 0.0:
+        low, high = extent(X)
+        if not self.holds(low, high):
             raise ValueError(
-                f"ReLU visible units need values of at least 0; X has minimum {low:g}. "
-                "Shift X, or use visible='gaussian'."
+                "ReLU visible units need values of at least 0; X has minimum "
+                f"{low:.8g}. Shift X, or use visible='gaussian'."
             )
+        return low, high
 
 
 class Softmax(Units):
@@ -299,6 +333,8 @@ class Softmax(Units):
     >>> Softmax(2).mean(np.zeros((1, 4)))
     array([[0.5, 0.5, 0.5, 0.5]])
     """
+
+    low, high = 0.0, 1.0
 
     def __init__(self, n_states):
         self.n_states = n_states
@@ -360,7 +396,7 @@ class Softmax(Units):
         groups = self._groups(dense(rows))
         xp = namespace(groups)
         sums, low = xp.sum(groups, axis=1), xp.min(groups, axis=1)
-        return ~((xp.abs(sums - 1.0) <= 1e-3) & (low >= 0.0))
+        return ~((xp.abs(sums - 1.0) <= 1e-3) & (low >= -ROUNDING))
 
     def check(self, X):
         self.init(X.shape[1])

@@ -1,5 +1,6 @@
 """What the four estimators share: input, preprocessing, nested parameters."""
 
+import copy
 import warnings
 from contextlib import contextmanager
 from numbers import Integral
@@ -8,13 +9,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils import (
-    _safe_indexing,
-    assert_all_finite,
-    check_array,
-    check_consistent_length,
-)
+from sklearn.utils import _safe_indexing, check_array, check_consistent_length
 from sklearn.utils._array_api import check_same_namespace, get_namespace
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -24,7 +19,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ..backend.array import dense, extent, take_rows
+from ..backend.array import clipped, dense, extent, take_rows
 from ..backend.device import (
     asarray_like,
     converted,
@@ -37,8 +32,17 @@ from ..backend.device import (
     without_gradient,
 )
 from ..backend.rows import ScaledRows, as_rows, is_large_file, row_slices
-from ..boltzmann import Gaussian, get_units
+from ..boltzmann import Bernoulli, Gaussian, Units, get_units
+from ..boltzmann.units import UNITS
 from ..training.contrastive import monitored_rows
+from .preprocessing import (
+    check_finite,
+    indexable,
+    of_moderate_size,
+    refuse_sparse,
+    standardisation,
+    warn_of_kind,
+)
 
 # What to pass so that nested parameters exist.
 _PART_EXAMPLES = {
@@ -81,10 +85,33 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
                 )
         return super().set_params(**params)
 
+    # A fit is prepared on a draft. When that fails, the estimator is what it was; when
+    # not, it becomes the draft in one step: there is never half of two fits.
+
+    def _draft(self, go_on=False):
+        """A copy without what an earlier fit has learned; or with it, to go on."""
+        draft = object.__new__(type(self))
+        for name, value in vars(self).items():
+            if go_on or not _is_learned(name):
+                vars(draft)[name] = value
+        for name in _IN_TRAINING & vars(draft).keys():
+            # What somebody else holds, or loaded read-only, stays as it is.
+            setattr(draft, name, copy.deepcopy(getattr(draft, name)))
+        return draft
+
+    def _become(self, draft):
+        self.__dict__ = vars(draft)
+
+    def _forget(self, *names):
+        """Remove attributes that are needed during a fit only."""
+        for name in names:
+            vars(self).pop(name, None)
+
     def _check_rows(self, X, sample_weight, y="no_validation", **options):
         """Validate the input of fit; drop rows of weight zero.
 
-        Returns X, y and the weights, or None where all rows count alike.
+        Returns the rows, all of y, the weights (None where all rows count alike), and
+        the indices of the rows in what came (None where these are all).
         """
         if self.device is not None:
             find_device(self.device)  # fails now, not after minutes
@@ -96,20 +123,20 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         if not options.get("reset", True):
             self._check_library(X, "fit")
         if sample_weight is None:
-            return X, y, None
+            return X, y, None, None
         weight = _check_sample_weight(
             to_host(sample_weight),
             np.broadcast_to(0.0, (X.shape[0], 1)),  # as many rows, on the host
-            dtype=numpy_dtype(X),
+            dtype=np.float64,
             ensure_non_negative=True,
         )
+        weight = of_moderate_size(weight).astype(numpy_dtype(X))
         used = weight > 0
         if used.all():
-            return X, y, weight
-        y = y if isinstance(y, str | None) else y[used]
+            return X, y, weight, None
         lazy, index = isinstance(X, ScaledRows), np.flatnonzero(used)
         X = X.choose(index) if lazy else take_rows(X, index)
-        return X, y, weight[used]
+        return X, y, weight[used], index
 
     def _checked(self, X, y="no_validation", *, reset=True, order=None, **options):
         """scikit-learn's validation, or for rows of a file the same without a copy.
@@ -128,14 +155,14 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
                     stacklevel=4,
                 )
             options |= self._accepted(X) | {"order": order, "reset": reset}
+            options["ensure_all_finite"] = False  # see below
             checked = validate_data(self, X, y, **options)
-            if isinstance(checked, tuple):
-                return self._followed(checked[0]), checked[1]
-            return self._followed(checked)
+            X, *y = checked if isinstance(checked, tuple) else [checked]
+            check_finite(X)
+            return (self._followed(X), *y) if y else self._followed(X)
         validate_data(self, rows, y, reset=reset, skip_check_array=True)
-        name = type(self).__name__
         for part in row_slices(rows) if rows.may_be_infinite else ():
-            assert_all_finite(rows[part], estimator_name=name, input_name="X")
+            check_finite(rows[part])
         if isinstance(y, str | None):
             return rows
         check_consistent_length(rows, y)
@@ -149,44 +176,45 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         visible = self._first_visible()
-        gaussian = isinstance(visible, Gaussian) or (
-            isinstance(visible, str) and visible == "gaussian"
-        )
-        tags.input_tags.sparse = not gaussian
-        tags.array_api_support = True
+        if isinstance(visible, Units) or visible in UNITS:
+            units = get_units(visible)
+            tags.input_tags.sparse = not isinstance(units, Gaussian)
+            tags.input_tags.positive_only = units.low >= 0.0
+        else:
+            tags.input_tags.sparse = True
+        tags.array_api_support = self.device is None
         return tags
 
     def _fit_visible(self, X, weight, visible):
         """Choose the visible units; return X in their range."""
-        auto = isinstance(visible, str) and visible == "auto"
-        if auto:
-            low, high = extent(X)
-            visible = "bernoulli" if low >= 0.0 and high <= 1.0 else "gaussian"
-        self.visible_ = get_units(visible)
+        if isinstance(visible, str) and visible == "auto":
+            ends = extent(X)
+            bernoulli = Bernoulli().holds(*ends)
+            self.visible_ = Bernoulli() if bernoulli else Gaussian()
+            if not bernoulli:
+                refuse_sparse(X)
+                warn_of_kind(X, ends)
+            X = clipped(X, self.visible_.low, self.visible_.high, ends)
+        else:
+            self.visible_ = get_units(visible)
+            X = self.visible_.inside(X)
         self.mean_ = self.scale_ = None
         if isinstance(self.visible_, Gaussian):
-            _refuse_sparse(X)
-            scaler, lazy = StandardScaler(), isinstance(X, ScaledRows)
-            for part in row_slices(X) if lazy else [slice(None)]:
-                its_weight = None if weight is None else weight[part]
-                # It divides 0 by 0, which other libraries over NumPy warn about.
-                with np.errstate(invalid="ignore"):
-                    scaler.partial_fit(X[part, ...], sample_weight=its_weight)
-            self.mean_ = asarray_like(scaler.mean_, X)
-            self.scale_ = asarray_like(scaler.scale_, X)
-        if not auto:
-            self.visible_.check(X)
+            refuse_sparse(X)
+            self.mean_, self.scale_ = standardisation(X, weight, "X")
         return self._encode(X)
 
     def _encode(self, X):
         """X as the visible units see it: standardised when they are Gaussian."""
         if self.mean_ is None:
             return X
-        _refuse_sparse(X)
+        refuse_sparse(X)
         if isinstance(X, ScaledRows):
             dtype = np.result_type(X.dtype, self.mean_.dtype)
             return ScaledRows(X, self.scale_, subtract=self.mean_, dtype=dtype)
-        return (X - self.mean_) / self.scale_
+        X = X - self.mean_
+        X /= self.scale_
+        return X
 
     def _decode(self, V):
         """Visible rows in the units of X."""
@@ -201,7 +229,7 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _monitored_rows(self, X):
         """Evenly spaced rows of X as the machine in training sees them."""
-        X = _safe_indexing(X, monitored_rows(_num_samples(X)))
+        X = _safe_indexing(indexable(X), monitored_rows(_num_samples(X)))
         X = check_array(X, **self._accepted(X))
         *below, machine = self._machines
         rows = asarray_like(dense(self._encode(X)), machine.W)
@@ -274,24 +302,29 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
     @contextmanager
     def _moved(self, rows, *names):
         """Context in which attributes lie beside the rows that are trained on."""
-        present = [name for name in names if hasattr(self, name)]
-        for name in present:
-            setattr(self, name, converted_beside(getattr(self, name), rows))
+        present = {name: getattr(self, name) for name in names}
+        vars(self).update(converted_beside(present, rows))
         try:
             yield
         finally:
-            for name in names:
-                if hasattr(self, name):
-                    setattr(self, name, self._returned(getattr(self, name)))
+            try:
+                self._bring_back(names)
+            except KeyboardInterrupt:  # Ctrl-C leaves no half of it elsewhere
+                self._bring_back(names)
+                raise
+
+    def _bring_back(self, names):
+        vars(self).update({n: self._returned(getattr(self, n)) for n in names})
 
 
-def _refuse_sparse(X):
-    if issparse(X):
-        raise ValueError(
-            "Gaussian visible units standardise X, which would make a sparse X dense. "
-            "Scale it to [0, 1] (MaxAbsScaler) and use visible='bernoulli', or pass "
-            "X.toarray()."
-        )
+# What training keeps for itself: learned, whatever its name.
+_IN_TRAINING = {"rbm_", "network_", "history_", "_state", "_rng"}
+_BEHIND = {"_state", "_rng", "_streams", "_stack", "_kept", "_seed", "_base_bias"}
+_BEHIND |= {"_loss", "_one_output", "_log_z_epochs"}
+
+
+def _is_learned(name):
+    return name in _BEHIND or (name.endswith("_") and not name.startswith("_"))
 
 
 def check_layer_sizes(sizes):

@@ -10,7 +10,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from ..backend.array import log_softmax, namespace, softplus, take_rows
 from ..backend.device import beside, to_host
 from .predictor import DBNPredictor
-from .supervision import encode_classes, encode_labels, weigh_classes, with_labels
+from .preprocessing import indexable
+from .targets import encode_classes, encode_labels, weigh_classes, with_labels
 
 
 class DBNClassifier(ClassifierMixin, DBNPredictor):
@@ -215,7 +216,6 @@ default="adam"
         -------
         self : object
         """
-        self._classes = None
         return self._fit(X, y, sample_weight, X_val, y_val)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -238,35 +238,43 @@ default="adam"
         -------
         self : object
         """
-        self._classes = to_host(classes)
-        return self._partial_fit(X, y, sample_weight)
+        return self._partial_fit(X, y, sample_weight, to_host(classes))
 
-    def _fit_targets(self, job):
+    def _fit_targets(self, job, classes):
         """Find the classes and the loss."""
-        check_classification_targets(job.y)
-        if job.y.ndim == 2 and job.y.shape[1] > 1:
+        check_classification_targets(job.known)
+        if job.y.ndim == 2:
             self._loss = "binary_cross_entropy"
             self.classes_ = beside(np.arange(job.y.shape[1]), job.rows)
+            self._check_classes("classes", classes)
             return
         self._loss = "cross_entropy"
-        given = job.y if self._classes is None else np.asarray(self._classes)
-        classes = np.unique(column_or_1d(given, warn=True))
-        if len(classes) < 2:
+        trained_on = np.unique(column_or_1d(job.y if classes is None else classes))
+        if len(trained_on) < 2:
             raise ValueError(
-                f"y has 1 class ({classes.tolist()[0]!r}); a classifier needs at "
+                f"y has 1 class ({trained_on.tolist()[0]!r}); a classifier needs at "
                 "least 2. Check the labels, or that sample_weight leaves rows of both."
             )
+        # Rows of weight zero are known to have a class: others count on its place.
+        classes = np.unique(job.known) if classes is None else trained_on
         # Other libraries have numbers only.
         numbers = classes.dtype.kind in "biuf"
         self.classes_ = beside(classes, job.rows) if numbers else classes
 
-    def _encode_targets(self, y, dtype, name="y"):
-        known, given = to_host(self.classes_), self._classes
-        if given is not None and not np.array_equal(np.unique(given), known):
+    def _check_classes(self, name, classes):
+        """Raise a ValueError if these are not the classes that training began with."""
+        known = to_host(self.classes_)
+        if classes is None or getattr(classes, "ndim", 1) == 2:  # several labels
+            return
+        if not np.array_equal(found := np.unique(classes), known):
             raise ValueError(
-                f"classes holds {np.unique(given).tolist()}, but training began with "
-                f"{known.tolist()}. Give the same, or leave classes out."
+                f"{name} holds {found.tolist()}, but training began with "
+                f"{known.tolist()}. Give the same; for rows of some classes only, call "
+                "partial_fit without classes."
             )
+
+    def _encode_targets(self, y, dtype, name="y"):
+        known = to_host(self.classes_)
         if self._loss == "binary_cross_entropy":
             return encode_labels(y, len(known), name).astype(dtype)
         return encode_classes(y, known, name).astype(dtype)
@@ -301,7 +309,7 @@ default="adam"
         -------
         float
         """
-        return super().score(*with_labels(self, X, y, sample_weight))
+        return super().score(*with_labels(self, indexable(X), y, sample_weight))
 
     def decision_function(self, X):
         """Logits; for two classes their difference, class 1 minus class 0.

@@ -14,8 +14,10 @@ from ..boltzmann import DBN, get_units
 from ..boltzmann.tempering import TemperedPath
 from ..training import pretrain
 from ..training.callbacks import fit_task
+from ..training.pretraining import begun
 from .base import check_layer_sizes
-from .density import DensityTransformer, estimate_log_z
+from .density import DensityTransformer
+from .preprocessing import indexable
 from .rbm import RBMTransformer
 
 
@@ -83,7 +85,7 @@ def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
             state=estimator._stack,
         )
     finally:
-        if reached := estimator._stack.get("rbms"):
+        if reached := begun(estimator._stack):
             estimator.dbn_ = estimator._returned(DBN(reached))
         estimator._stack = estimator._returned(estimator._stack)
 
@@ -94,26 +96,37 @@ def stack_progress(stack):
     return converted({"params": params, "layer": stack.get("layer", {})}, to_host)
 
 
-def adopt_stack(estimator, transformer, rows):
-    """Give an estimator the stack and preprocessing of a fitted DBNTransformer.
-
-    Returns the rows in the range of its visible units, and the sizes of its layers.
+def check_adoptable(transformer):
+    """Return a fitted DBNTransformer itself.
 
     Raises
     ------
     ValueError
-        If the transformer is not fitted, or was fitted on other features.
+        If it is none.
     """
     if not isinstance(transformer, DBNTransformer) or not hasattr(transformer, "dbn_"):
         raise ValueError(
             "init=FrozenEstimator(...) needs a fitted DBNTransformer inside; got "
             f"{transformer!r}. Fit one first."
         )
-    shapes = [rbm.W.shape for rbm in transformer.dbn_.rbms]
-    if rows.shape[1] != shapes[0][0]:
+    return transformer
+
+
+def adopt_stack(estimator, transformer, rows):
+    """Give an estimator the stack and preprocessing of a fitted DBNTransformer.
+
+    Returns the rows in the range of its visible units.
+
+    Raises
+    ------
+    ValueError
+        If it was fitted on other features.
+    """
+    n_features = transformer.dbn_.rbms[0].W.shape[0]
+    if rows.shape[1] != n_features:
         raise ValueError(
             f"X has {rows.shape[1]} features, but the DBN in init was fitted on "
-            f"{shapes[0][0]}. Use the same features for both."
+            f"{n_features}. Use the same features for both."
         )
     mine, its = (
         list(getattr(e, "feature_names_in_", [])) for e in (estimator, transformer)
@@ -129,8 +142,7 @@ def adopt_stack(estimator, transformer, rows):
         value = getattr(transformer, name)
         value = value if value is None else asarray_like(value, rows)
         setattr(estimator, name, value)
-    estimator.visible_.check(rows)
-    return estimator._encode(rows), [n_hidden for _, n_hidden in shapes]
+    return estimator._encode(estimator.visible_.inside(rows))
 
 
 class DBNTransformer(DensityTransformer):
@@ -251,19 +263,26 @@ class DBNTransformer(DensityTransformer):
         -------
         self : object
         """
-        rows, _, weight = self._check_rows(X, sample_weight)
-        self._rng = make_rng(self.random_state)
-        self._seed = int(self._rng.spawn(1)[0].integers(2**31))
-        self.__dict__.pop("log_z_", None)  # of an earlier fit
+        X = indexable(X)
+        draft = self._draft()
+        rows, _, weight, _ = draft._check_rows(X, sample_weight)
         sizes = check_layer_sizes(self.hidden_layer_sizes)
         prototypes = layer_prototypes(self.rbm, len(sizes))
-        rows = self._fit_visible(rows, weight, prototypes[0].visible)
-        self.history_, self._stack = [], {}
-        with fit_task(self, len(sizes), X, y, sample_weight) as task:
-            self._resume(task)
-            train_stack(self, rows, weight, sizes, prototypes, self._rng, task)
-        del self._rng, self._stack
+        rows = draft._fit_visible(rows, weight, prototypes[0].visible)
+        draft._rng = make_rng(self.random_state)
+        draft._seed = int(draft._rng.spawn(1)[0].integers(2**31))
+        draft.history_, draft._stack = [], {}
+        self._become(draft)
+        try:
+            with fit_task(self, len(sizes), X, y, sample_weight) as task:
+                self._resume(task)
+                train_stack(self, rows, weight, sizes, prototypes, self._rng, task)
+        finally:
+            self._forget("_rng", "_stack")
         return self
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "dbn_")
 
     def _progress(self):
         """All that training goes on from, as plain data for a file."""
@@ -275,8 +294,8 @@ class DBNTransformer(DensityTransformer):
         }
 
     def _set_progress(self, kept):
-        self._stack, self._rng = kept["stack"], kept["rng"]
-        self._seed, self.history_ = kept["seed"], kept["history"]
+        self._seed, self._rng = kept["seed"], kept["rng"]
+        self._stack, self.history_ = kept["stack"], kept["history"]
 
     @property
     def n_iter_(self):
@@ -331,11 +350,9 @@ class DBNTransformer(DensityTransformer):
         RuntimeWarning
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
-        rows = self._rows(X, "score_samples")
-        self.visible_.check(rows)
-        if not hasattr(self, "log_z_"):
-            top = self._at_work(self.dbn_).rbms[-1]
-            self.log_z_ = estimate_log_z(top, top.b, self._seed)
+        rows = self.visible_.inside(self._rows(X, "score_samples"))
+        top = self._at_work(self.dbn_).rbms[-1]
+        log_z = self._log_z(top, top.b)
 
         def bounds(dbn, rows):
             W, found = dbn.rbms[0].W, []
@@ -345,7 +362,7 @@ class DBNTransformer(DensityTransformer):
                 found.append(dbn.log_p_bound(v, rng, n_draws))
             return asarray_like(found, rows)
 
-        log_p = self._applied(bounds, self.dbn_, rows) - self.log_z_
+        log_p = self._applied(bounds, self.dbn_, rows) - log_z
         return self._density(log_p)
 
     def inverse_transform(self, H):

@@ -42,6 +42,16 @@ class DensityTransformer(
         xp = namespace(self.scale_)
         return log_p - xp.sum(xp.log(self.scale_))
 
+    def _log_z(self, rbm, base_bias):
+        """Log partition function of the machine, kept until training goes on."""
+        n_epochs = len(self.history_)
+        if getattr(self, "_log_z_epochs", n_epochs) != n_epochs:
+            self._forget("log_z_")
+        if not hasattr(self, "log_z_"):
+            self.log_z_ = estimate_log_z(rbm, base_bias, self._seed)
+            self._log_z_epochs = n_epochs
+        return self.log_z_
+
     def _hidden_rows(self, H):
         """Validate the input of inverse_transform."""
         check_is_fitted(self)
@@ -101,12 +111,9 @@ class FittedRBM(DensityTransformer):
         RuntimeWarning
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
-        rows = self._rows(X, "score_samples")
-        self.visible_.check(rows)
-        if not hasattr(self, "log_z_"):
-            rbm = self._at_work(self.rbm_)
-            self.log_z_ = estimate_log_z(rbm, self._base_bias, self._seed)
-        log_p = -self._applied(_free_energy, self.rbm_, rows) - self.log_z_
+        rows = self.visible_.inside(self._rows(X, "score_samples"))
+        log_z = self._log_z(self._at_work(self.rbm_), self._base_bias)
+        log_p = -self._applied(_free_energy, self.rbm_, rows) - log_z
         return self._density(log_p)
 
     def inverse_transform(self, H):
@@ -168,8 +175,7 @@ class FittedRBM(DensityTransformer):
                 )
             known = self._at_work(self._encode(given[None, :]))
             clamped = ~xp.isnan(known)
-            v = xp.where(clamped, known, v)
-            self.visible_.check(v)
+            v = self.visible_.inside(xp.where(clamped, known, v))
         return self._decode(self._returned(rbm.gibbs(v, rng, steps, clamped)))
 
     @property

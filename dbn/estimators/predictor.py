@@ -11,36 +11,29 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from ..backend.array import with_dtype
 from ..backend.device import converted, converted_beside, numpy_dtype, to_host
 from ..backend.random import make_rng
-from ..boltzmann import get_units
-from ..feedforward import (
-    Activation,
-    Given,
-    Initializer,
-    Network,
-    get_activation,
-    get_initializer,
-)
+from ..feedforward import Activation, Initializer, Network
 from ..feedforward.initializers import INITIALIZERS
 from ..feedforward.layers import ACTIVATIONS
-from ..training import Optimizer, Pretrained, finetune
+from ..training import Optimizer, finetune
 from ..training.callbacks import fit_task
-from ..training.finetuning import check_deterministic
+from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.loop import Task
 from ..training.optimizers import OPTIMIZERS, get_optimizer
-from ..training.pretraining import STRUCTURES, check_startable, matching_units
+from ..training.pretraining import STRUCTURES
 from .base import DBNEstimator, check_layer_sizes
 from .dbn import (
     DBNTransformer,
     adopt_stack,
     first_visible,
-    layer_prototypes,
     stack_progress,
     train_stack,
 )
+from .held_out import Watched, check_holdable, check_watched, hold_out
+from .preprocessing import indexable
 from .rbm import RBMTransformer
-from .supervision import Watched, check_supervised, check_watched, hold_out, with_labels
+from .start import DEFAULT_SIZES, brings_stack, first_weights, plan
+from .targets import check_supervised, rows_at
 
-_DEFAULT_SIZES = (256,)
 # Parameters that `finetune` has as well.
 _OF_FINETUNE = (
     *("optimizer", "weight_decay", "max_norm", "learning_rate_multipliers"),
@@ -86,7 +79,7 @@ class DBNPredictor(DBNEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes=_DEFAULT_SIZES,
+        hidden_layer_sizes=DEFAULT_SIZES,
         *,
         init="dbn",
         rbm=None,
@@ -136,26 +129,32 @@ class DBNPredictor(DBNEstimator):
         self.verbose = verbose
 
     def _fit(self, X, y, sample_weight, X_val, y_val):
+        X = indexable(X)
         going_on = self.warm_start and hasattr(self, "network_")
-        job = self._begin(X, y, sample_weight, going_on)
-        validation = check_watched(self, X_val, y_val, numpy_dtype(job.rows))
+        draft, job = self._prepared(X, y, sample_weight, going_on)
+        validation = check_watched(draft, X_val, y_val, numpy_dtype(job.rows))
+        if validation is None and self.early_stopping:
+            check_holdable(draft, job)
+        shown = X, y, sample_weight
+        if job.given is not None:  # callbacks may score: they see the rows with labels
+            shown = rows_at(X, job.given), job.known, rows_at(sample_weight, job.given)
+        self._become(draft)
         n_subtasks, before = (1 if job.prototypes is None else 2), self.n_iter_
-        with fit_task(self, n_subtasks, X, y, sample_weight) as task:
-            self._resume(task)
-            if validation is None and self.early_stopping:
-                validation = hold_out(self, job, copy.deepcopy(self._streams[2]))
-            if not going_on:
-                self._initialize(job, task)
-            elif self._kept is not None:
-                _set_buffers(self.network_, self._kept)
-            # Callbacks may score: from here on they see the rows with labels.
-            X, y, weight = with_labels(self, X, y, sample_weight)
-            metadata = None if weight is None else {"sample_weight": weight}
-            task.data = {"X": X, "y": y, "metadata": metadata}
-            n_epochs = self._epochs_left(before)
-            with task.subtask("finetune", n_epochs, self._snapshot) as finetuning:
-                self._finetune(job, n_epochs, finetuning, validation)
-        del self._stack, self._kept
+        try:
+            with fit_task(self, n_subtasks, X, y, sample_weight) as task:
+                self._resume(task)
+                if validation is None and self.early_stopping:
+                    validation = hold_out(self, job, copy.deepcopy(self._streams[2]))
+                if not going_on:
+                    self._initialize(job, task)
+                X, y, weight = shown
+                metadata = None if weight is None else {"sample_weight": weight}
+                task.data = {"X": X, "y": y, "metadata": metadata}
+                n_epochs = self._epochs_left(before)
+                with task.subtask("finetune", n_epochs, self._snapshot) as finetuning:
+                    self._finetune(job, n_epochs, finetuning, validation)
+        finally:
+            self._forget("_stack", "_kept")
         return self
 
     def _epochs_left(self, before):
@@ -165,102 +164,70 @@ class DBNPredictor(DBNEstimator):
             return 0
         return max(self.max_iter - (self.n_iter_ - before), 0)
 
-    def _partial_fit(self, X, y, sample_weight):
+    def _partial_fit(self, X, y, sample_weight, classes=None):
         going_on = hasattr(self, "network_")
-        job = self._begin(X, y, sample_weight, going_on)
+        X = indexable(X)
+        draft, job = self._prepared(X, y, sample_weight, going_on, classes, chunk=True)
         if not going_on:
-            self._initialize(job, Task())
-        self._finetune(job, 1, None, None)
-        del self._stack, self._kept
+            draft._initialize(job, Task())
+        self._become(draft)
+        try:
+            self._finetune(job, 1, None, None)
+        finally:
+            self._forget("_stack", "_kept")
         return self
 
-    def _begin(self, X, y, sample_weight, going_on):
-        """Validate; choose classes, preprocessing and sizes, or keep them."""
+    def _prepared(self, X, y, sample_weight, going_on, classes=None, chunk=False):
+        """A draft with classes, preprocessing and sizes, chosen or kept; and the job.
+
+        Nothing is trained yet, and this estimator is as it was.
+        """
         optimizer = get_optimizer(self.optimizer)  # fails now, not after pretraining
         check_deterministic(optimizer, np.any(self.dropout), self.batch_norm)
-        job = check_supervised(self, X, y, sample_weight, not going_on)
-        dtype = numpy_dtype(self.network_.params.flat if going_on else job.rows)
+        draft = self._draft(going_on)
+        job = check_supervised(draft, X, y, sample_weight, not going_on)
         if not going_on:
-            self._fit_targets(job)
-        job.targets = self._encode_targets(job.y, dtype)
-        self._weigh_classes(job)
+            draft._fit_targets(job, classes)
+        dtype = numpy_dtype(draft.network_.params.flat if going_on else job.rows)
+        job.targets = draft._encode_targets(job.y, dtype)
+        draft._weigh_classes(job)
         if going_on:
-            self._check_unchanged()
-            job.rows = with_dtype(self._encode(job.rows), dtype)
-            self.visible_.check(job.rows)
-            # What somebody else holds, or loaded read-only, stays as it is.
-            for name in ("network_", "_state", "_rng"):
-                setattr(self, name, copy.deepcopy(getattr(self, name)))
-            self.history_ = list(self.history_)
-            self._state.pop("best", None)  # of the rows held out before
-            machines = self.dbn_.rbms if hasattr(self, "dbn_") else []
-            self._stack = {"rbms": machines, "layer": {"epoch": sys.maxsize}}
-            self._kept = None
-            return job
-        job.rows, job.sizes, job.prototypes = self._prepare(job.rows, job.weight)
+            draft._check_classes(*(("classes", classes) if chunk else ("y", job.known)))
+            draft._check_unchanged()
+            job.rows = with_dtype(draft._encode(job.rows), dtype)
+            job.rows = draft.visible_.inside(job.rows)
+            draft._state.pop("best", None)  # of the rows held out before
+            machines = draft.dbn_.rbms if hasattr(draft, "dbn_") else []
+            draft._stack = {"rbms": machines, "layer": {"epoch": sys.maxsize}}
+            draft._kept = None
+            return draft, job
+        planned = plan(self.init, self.hidden_layer_sizes, self.rbm, self.activation)
+        job.sizes, job.prototypes = planned.sizes, planned.prototypes
+        if planned.stack is not None:
+            job.rows = adopt_stack(draft, planned.stack, job.rows)
+        else:
+            job.rows = draft._fit_visible(job.rows, job.weight, planned.visible)
         # Streams of their own: every `init` meets the same shuffles.
-        self._rng, *self._streams = make_rng(self.random_state).spawn(4)
-        self.history_, self._state, self._stack, self._kept = [], {}, {}, None
-        return job
-
-    def _prepare(self, rows, weight):
-        """Rows in the range of the visible units, layer sizes, prototypes to train.
-
-        The prototypes are None unless a DBN is to be pretrained.
-        """
-        self.__dict__.pop("dbn_", None)  # of an earlier fit
-        brought = isinstance(self.init, DBNTransformer | FrozenEstimator)
-        if brought and self.rbm is not None:
-            raise ValueError(
-                f"rbm is {self.rbm!r}, but the DBN in init has machines of its own. "
-                "Leave rbm at None, or set the rbm of that DBNTransformer."
-            )
-        if isinstance(self.init, FrozenEstimator):
-            rows, sizes = adopt_stack(self, self.init.estimator, rows)
-            self._check_sizes(check_layer_sizes(self.hidden_layer_sizes), sizes)
-            return rows, sizes, None
-        asked, rbm = check_layer_sizes(self.hidden_layer_sizes), self.rbm
-        if isinstance(self.init, DBNTransformer):
-            sizes, rbm = check_layer_sizes(self.init.hidden_layer_sizes), self.init.rbm
-            self._check_sizes(asked, sizes)
-            asked = sizes
-        activation = get_activation(self.activation)
-        default = RBMTransformer(hidden=matching_units(activation))
-        prototypes = layer_prototypes(default if rbm is None else rbm, len(asked))
-        rows = self._fit_visible(rows, weight, prototypes[0].visible)
-        if not self._pretrains():
-            return rows, asked, None
-        for prototype in prototypes:
-            check_startable(get_units(prototype.hidden), activation)
-        return rows, asked, prototypes
-
-    def _pretrains(self):
-        named = isinstance(self.init, str) and self.init in STRUCTURES
-        return named or isinstance(self.init, DBNTransformer)
+        draft._rng, *draft._streams = make_rng(self.random_state).spawn(4)
+        draft.history_, draft._state, draft._stack, draft._kept = [], {}, {}, None
+        network = draft._new_network(job)  # fails now, not after pretraining
+        rate_multipliers(network, self.learning_rate_multipliers, self.head_epochs)
+        return draft, job
 
     def _first_visible(self):
-        stack = self.init
-        if isinstance(stack, FrozenEstimator):
-            return getattr(stack.estimator, "visible_", "auto")
-        prototypes = stack.rbm if isinstance(stack, DBNTransformer) else self.rbm
-        return first_visible(prototypes)
-
-    def _check_sizes(self, asked, sizes):
-        if asked not in (sizes, list(_DEFAULT_SIZES)):
-            raise ValueError(
-                f"hidden_layer_sizes is {asked}, but the DBN in init has {sizes}. "
-                "Leave hidden_layer_sizes at its default, or give the same sizes."
-            )
+        if isinstance(self.init, FrozenEstimator):
+            return getattr(self.init.estimator, "visible_", "auto")
+        stacked = isinstance(self.init, DBNTransformer)
+        return first_visible(self.init.rbm if stacked else self.rbm)
 
     def _check_unchanged(self):
         """Raise a ValueError if parameters ask for another net than the fitted."""
         shapes = [W.shape for W, _ in self.network_.dense]
         asked = check_layer_sizes(self.hidden_layer_sizes)
-        brought = isinstance(self.init, DBNTransformer | FrozenEstimator)
-        if brought and asked == list(_DEFAULT_SIZES):
+        if brings_stack(self.init) and asked == list(DEFAULT_SIZES):
             asked = [n_hidden for _, n_hidden in shapes[:-1]]
         sizes = [shapes[0][0], *asked, shapes[-1][1]]
-        net = self._new_network(sizes, numpy_dtype(self.network_.params.flat))
+        net = self._network(sizes, numpy_dtype(self.network_.params.flat))
         if repr(net) != repr(self.network_):
             raise ValueError(
                 f"Training cannot go on: the net is {self.network_!r}, the parameters "
@@ -268,7 +235,11 @@ class DBNPredictor(DBNEstimator):
                 "batch_norm back, or call fit with warm_start=False."
             )
 
-    def _new_network(self, sizes, dtype):
+    def _new_network(self, job):
+        sizes = [job.rows.shape[1], *job.sizes, job.targets.shape[1]]
+        return self._network(sizes, numpy_dtype(job.rows))
+
+    def _network(self, sizes, dtype):
         return Network(
             sizes,
             activation=self.activation,
@@ -287,21 +258,20 @@ class DBNPredictor(DBNEstimator):
             data, layers = (job.rows, job.weight), (job.sizes, job.prototypes)
             with task.subtask("pretrain", len(job.sizes)) as pretraining:
                 train_stack(self, *data, *layers, rng, pretraining)
-        sizes = [job.rows.shape[1], *job.sizes, job.targets.shape[1]]
         rows = self._placed(job.rows)
-        network = converted_beside(self._new_network(sizes, numpy_dtype(rows)), rows)
+        network = converted_beside(self._new_network(job), rows)
         if self._kept is not None:  # of an interrupted fit
             _set_buffers(network, self._kept)
         else:
-            if hasattr(self, "dbn_"):
-                structure = self.init if isinstance(self.init, str) else "dbn"
-                start = Pretrained(self.dbn_, structure)
-            else:
-                start = get_initializer(self.init)
-            start.fill(network, rows, starting_rng)
-            if self.batch_norm and isinstance(start, Pretrained | Given):
-                network.calibrate(rows, converted_beside(job.weight, rows))
+            dbn, weight = (
+                getattr(self, "dbn_", None),
+                converted_beside(job.weight, rows),
+            )
+            first_weights(self.init, dbn, network, rows, weight, starting_rng)
         self.network_ = self._returned(network)  # not before it is whole
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "network_")
 
     def _progress(self):
         """All that training goes on from, as plain data for a file."""
@@ -317,9 +287,14 @@ class DBNPredictor(DBNEstimator):
 
     def _set_progress(self, kept):
         # A warm start has its stack.
-        self._stack, self._kept = kept["stack"] | self._stack, kept["network"]
-        self._state, self._rng = kept["state"], kept["rng"]
-        self._streams, self.history_ = kept["streams"], kept["history"]
+        stack = kept["stack"] | self._stack
+        names = {"_kept": "network", "_state": "state", "_rng": "rng"}
+        names |= {"_streams": "streams", "history_": "history"}
+        own = {name: kept[its] for name, its in names.items()} | {"_stack": stack}
+        if hasattr(self, "network_") and kept["network"] is not None:
+            own["network_"] = copy.deepcopy(self.network_)
+            _set_buffers(own["network_"], kept["network"])
+        vars(self).update(own)
 
     @property
     def _machines(self):

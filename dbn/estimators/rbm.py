@@ -18,6 +18,7 @@ from ..training.callbacks import fit_task
 from ..training.contrastive import get_sparsity
 from ..training.optimizers import OPTIMIZERS, get_optimizer
 from .density import FittedRBM
+from .preprocessing import indexable
 
 
 class RBMTransformer(FittedRBM):
@@ -234,6 +235,7 @@ class RBMTransformer(FittedRBM):
         -------
         self : object
         """
+        X = indexable(X)
         rows, weight = self._begin(X, sample_weight, self.warm_start)
 
         def snapshot():
@@ -289,17 +291,19 @@ class RBMTransformer(FittedRBM):
     def _begin(self, X, sample_weight, go_on):
         """Validate the rows of a fit; make the machine, or a copy to go on with."""
         go_on = go_on and hasattr(self, "rbm_")
-        rows, _, weight = self._check_rows(X, sample_weight, reset=not go_on)
-        self.__dict__.pop("log_z_", None)  # of an earlier fit
+        draft = self._draft(go_on)
+        rows, _, weight, _ = draft._check_rows(X, sample_weight, reset=not go_on)
         if go_on:
-            self._check_unchanged()
-            rows = with_dtype(self._encode(rows), numpy_dtype(self.rbm_.W))
-            self.visible_.check(rows)
-            # What somebody else holds, or loaded read-only, stays as it is.
-            self.rbm_ = copy.deepcopy(self.rbm_)
-            self._state = copy.deepcopy(self._state)
-            self._rng, self.history_ = copy.deepcopy(self._rng), [*self.history_]
-            return rows, weight
+            draft._check_unchanged()
+            rows = with_dtype(draft._encode(rows), numpy_dtype(draft.rbm_.W))
+            rows = draft.visible_.inside(rows)
+        else:
+            rows, weight = draft._start(rows, weight)
+        self._become(draft)
+        return rows, weight
+
+    def _start(self, rows, weight):
+        """Make the machine and all that its training begins with."""
         rows = self._fit_visible(rows, weight, self.visible)
         rbm = self._new_machine(rows.shape[1], numpy_dtype(rows))
         self.rbm_ = converted_beside(rbm, rows)
@@ -312,6 +316,10 @@ class RBMTransformer(FittedRBM):
         self._base_bias = self.visible_.input_for_mean(mean, self.rbm_.p_visible)
         return rows, weight
 
+    def __sklearn_is_fitted__(self):
+        # The weights are those of `RBM.initialize` when the first epoch begins.
+        return "epoch" in getattr(self, "_state", {})
+
     def _progress(self):
         """All that training goes on from, as plain data for a file."""
         return {
@@ -323,9 +331,11 @@ class RBMTransformer(FittedRBM):
         }
 
     def _set_progress(self, kept):
-        self.rbm_.params.fill(kept["params"])
-        self._state, self._rng = kept["state"], kept["rng"]
-        self._seed, self.history_ = kept["seed"], kept["history"]
+        rbm = copy.deepcopy(self.rbm_)
+        rbm.params.fill(kept["params"])
+        names = {"_state": "state", "_rng": "rng", "_seed": "seed"}
+        names |= {"history_": "history"}
+        vars(self).update(rbm_=rbm, **{own: kept[its] for own, its in names.items()})
 
     @property
     def _machines(self):

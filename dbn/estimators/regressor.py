@@ -4,11 +4,11 @@ import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.metrics import r2_score
-from sklearn.preprocessing import StandardScaler
 
 from ..backend.device import asarray_like, to_host
 from .predictor import DBNPredictor
-from .supervision import with_labels
+from .preprocessing import indexable, standardisation
+from .targets import with_labels
 
 
 class DBNRegressor(RegressorMixin, DBNPredictor):
@@ -187,12 +187,14 @@ default="adam"
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def _fit_targets(self, job):
+    def _fit_targets(self, job, classes):
         self._one_output = job.y.ndim == 1
-        values = job.y.reshape(len(job.y), -1)
-        scaler = StandardScaler().fit(values, sample_weight=job.label_weight)
-        self.y_mean_ = asarray_like(scaler.mean_, job.rows)
-        self.y_scale_ = asarray_like(scaler.scale_, job.rows)
+        values = np.asarray(job.y, dtype=np.float64).reshape(len(job.y), -1)
+        mean, scale = standardisation(values, job.label_weight, "y")
+        self.y_mean_, self.y_scale_ = (asarray_like(v, job.rows) for v in (mean, scale))
+
+    def _check_classes(self, name, classes):
+        pass
 
     def _encode_targets(self, y, dtype, name="y"):
         values = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
@@ -226,7 +228,7 @@ default="adam"
         -------
         float
         """
-        return super().score(*with_labels(self, X, y, sample_weight))
+        return super().score(*with_labels(self, indexable(X), y, sample_weight))
 
     def predict(self, X):
         """Predicted targets, in the units of y.

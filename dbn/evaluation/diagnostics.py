@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..estimators import DBNClassifier, DBNRegressor
-from ..estimators.supervision import encode_classes, encode_labels, with_labels
+from ..estimators.targets import encode_classes, encode_labels, with_labels
 from ..feedforward import BinaryCrossEntropy, Given, Network
 
 _N_BINS = 50

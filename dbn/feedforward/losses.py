@@ -6,7 +6,7 @@ gradient with respect to `z` does not grow with the size of the batch.
 
 from abc import abstractmethod
 
-from ..backend.array import log_softmax, mean_weights, namespace, sigmoid
+from ..backend.array import log_softmax, mean_weights, namespace, softplus
 from ..backend.parts import Part, get_part
 
 
@@ -79,7 +79,8 @@ class BinaryCrossEntropy(Loss):
         return xp.sum(xp.clip(z, 0.0, None) - y * z + rest, axis=1)
 
     def predict(self, z):
-        return sigmoid(z)
+        # same as: sigmoid(z), which gives 0 for a float32 logit of -20
+        return namespace(z).exp(-softplus(-z))
 
 
 class SquaredError(Loss):

@@ -102,7 +102,7 @@ default="adam"
     """
     optimizer, rng = get_optimizer(optimizer), stream_on(rng, network.params.flat)
     _check(network, optimizer, patience, validate)
-    factors = _multipliers(network, learning_rate_multipliers, head_epochs)
+    factors = rate_multipliers(network, learning_rate_multipliers, head_epochs)
     state = {} if state is None else state
 
     def gradient(rows, grad, epoch):
@@ -172,8 +172,20 @@ def check_deterministic(optimizer, dropout, batch_norm):
         )
 
 
-def _multipliers(network, factors, head_epochs):
-    """The `multipliers` of `make_step`, or None where all are 1."""
+def rate_multipliers(network, factors, head_epochs):
+    """The `multipliers` of `make_step`, or None where all are 1.
+
+    Raises
+    ------
+    ValueError
+        If there is not one factor of at least 0 per layer.
+
+    Examples
+    --------
+    >>> from dbn import Network
+    >>> rate_multipliers(Network([3, 2]), None, 0) is None
+    True
+    """
     top = len(network.dense) - 1
     if factors is None and not head_epochs:
         return None

@@ -277,16 +277,17 @@ def run_epochs(
                 metrics = workers.from_first(lambda: measure(loss))
                 return metrics, _not_finite(params, metrics)
 
-            metrics, wrong = _undone_if_wrong(attempt, arrays, state, origin)
-            if wrong:
-                raise FloatingPointError(
-                    f"{name} diverged: {wrong} in epoch {epoch}; the parameters from "
-                    f"before it are kept. {advice}"
-                )
-            state["epoch"] = epoch + 1
-            history.append({**entry, "epoch": epoch, **metrics})
-            if patience is not None:
-                over = _is_over(state, metrics, arrays, patience, tol)
+            with _whole(arrays, state, history) as before:
+                metrics, wrong = _undone_if_wrong(attempt, before, origin)
+                if wrong:
+                    raise FloatingPointError(
+                        f"{name} diverged: {wrong} in epoch {epoch}; the parameters "
+                        f"from before it are kept. {advice}"
+                    )
+                state["epoch"] = epoch + 1
+                history.append({**entry, "epoch": epoch, **metrics})
+                if patience is not None:
+                    over = _is_over(state, metrics, arrays, patience, tol)
     if patience is not None and "best" in state:
         _restore(arrays, state["best"]["arrays"])
 
@@ -294,38 +295,50 @@ def run_epochs(
 _MAX_HALVINGS = 30
 
 
-def _undone_if_wrong(attempt, arrays, state, origin):
-    """Metrics of an epoch, and what went wrong: nothing is then left of the epoch.
+@contextmanager
+def _whole(arrays, state, history):
+    """Context of an epoch, of which nothing is left when it does not come to its end.
+
+    Yields arrays and state, and a copy of both from before.
+    """
+    before, n_entries = copy.deepcopy((arrays, state)), len(history)
+    try:
+        yield arrays, state, before
+    except BaseException:  # Ctrl-C too
+        _go_back(arrays, state, before)
+        del history[n_entries:]
+        raise
+
+
+def _undone_if_wrong(attempt, whole, origin):
+    """Metrics of an epoch, or what went wrong.
 
     With `origin`, arrays and state of the beginning, it is tried again with half the
     learning rate, which stays: twice from before the epoch, and then, because that may
     be too late, from the beginning.
     """
-    before, rate = copy.deepcopy((arrays, state)), None
+    arrays, state, before = whole
+    rate = None
     for n_halvings in range(_MAX_HALVINGS + 1):
         if n_halvings > 0:
             _go_back(arrays, state, before if n_halvings < 3 else origin)
             rate = 0.5 * (rate or state["optimizer"].get("rate", 1.0))
             state["optimizer"]["rate"] = rate
-        try:
-            # Overflow shows as a divergence, which is reported once and in words.
-            with np.errstate(over="ignore", invalid="ignore"):
-                metrics, wrong = attempt()
-        except KeyboardInterrupt:
-            _go_back(arrays, state, before)
-            raise
+        # Overflow shows as a divergence, which is reported once and in words.
+        with np.errstate(over="ignore", invalid="ignore"):
+            metrics, wrong = attempt()
         if not wrong:
             if "rate" in state.get("optimizer", {}):
                 metrics["learning_rate_factor"] = state["optimizer"]["rate"]
             return metrics, None
         if origin is None:
             break
-    _go_back(arrays, state, before)
     return metrics, wrong
 
 
 def _go_back(arrays, state, kept):
     _restore(arrays, kept[0])
+    state.clear()
     state.update(copy.deepcopy(kept[1]))
 
 

@@ -102,12 +102,12 @@ def pretrain(
             dtype=numpy_dtype(X),
         )
         rbm = converted_beside(rbm, encoded)
-        rbms.append(rbm)
         if layer < len(kept):
             rbm.params.fill(kept[layer])
+        rbms = [*rbms, rbm]
         if layer + 1 >= len(kept) and not stopped:
             kept_layer = state["layer"] if layer < len(kept) else {}
-            state["layer"] = converted_beside(kept_layer, encoded)
+            state.update(rbms=rbms, layer=converted_beside(kept_layer, encoded))
             n_epochs = option.get("max_iter", 10) - state["layer"].get("epoch", 0)
             option |= {"rng": rng, "sample_weight": sample_weight, "layer": layer}
             option |= {"state": state["layer"], "max_iter": max(n_epochs, 0)}
@@ -116,11 +116,24 @@ def pretrain(
             stopped = layer_task.stop
         elif stopped:
             rbm.initialize(rng, mean_weights(encoded, sample_weight) @ encoded)
+        state["rbms"] = rbms
         if layer + 1 < len(sizes):
             room = None if memory_budget is None else memory_budget - held
             encoded, held = _encode(rbm, encoded, room)
             visible = rbm.hidden
     return DBN(rbms)
+
+
+def begun(state):
+    """The machines in the `state` of `pretrain` that have weights to begin with.
+
+    Examples
+    --------
+    >>> begun({})
+    []
+    """
+    rbms = state.get("rbms", [])
+    return rbms if "epoch" in state.get("layer", {}) else rbms[:-1]
 
 
 def _encode(rbm, rows, room):

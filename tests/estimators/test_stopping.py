@@ -94,9 +94,11 @@ def test_watched_rows_without_a_label_are_not_watched(mark):
     some = np.arange(30) % 2 > 0
     expected = plain().fit(X[:30], TRAIN, X_val=X[30:][some], y_val=VAL[some])
     y_val = np.where(some, VAL, mark)
-    clf = plain(unlabeled=mark).fit(X[:30], TRAIN, X_val=X[30:], y_val=y_val)
+    train = np.r_[TRAIN, mark]
+    clf = plain(unlabeled=mark).fit(X[:31], train, X_val=X[30:], y_val=y_val)
     assert clf.history_ == expected.history_
-    text = message(plain(unlabeled=mark).fit, X, Y, X_val=X, y_val=np.full(60, mark))
+    marked = np.full(60, mark)
+    text = message(clf.fit, X[:31], train, X_val=X, y_val=marked)
     assert text.startswith("All 60 rows are marked as unlabelled")
 
 
@@ -288,24 +290,35 @@ def test_watched_rows_take_the_place_of_held_out_ones(monkeypatch):
 @pytest.mark.parametrize(
     ("cls", "rows", "y", "seen"),
     [
-        (DBNClassifier, X[:8], Y[:8], "of 8 labelled rows: The test_size = 1 should"),
-        (DBNClassifier, X, np.r_[["rare"], Y3[1:]], "few members are: ['rare']"),
+        (DBNClassifier, X[:3], [*"abc"], "any of 3 labelled rows: each is the"),
         (DBNRegressor, X[:8], Y[:8], "R^2 needs at least 2 validation rows"),
-        (DBNRegressor, X[:1], Y[:1], "of 1 labelled rows: With n_samples=1"),
+        (DBNRegressor, X[:1], Y[:1], "fraction=0.1 of 1 labelled rows. Give rows of"),
     ],
 )
 def test_too_few_rows_to_hold_some_out(cls, rows, y, seen):
-    text = message(small(cls, early_stopping=True).fit, rows, y)
-    assert seen in text
-    if "R^2" not in seen:
-        start = "early_stopping cannot hold out validation_fraction=0.1 of "
-        assert text.startswith(start)
+    estimator = small(cls, early_stopping=True).fit(X, Y)
+    before = output(estimator, X)
+    assert seen in message(estimator.fit, rows, y)
+    assert_array_equal(output(estimator, X), before)
+
+
+@pytest.mark.parametrize("n_classes", [2, 8, 20])
+def test_where_strata_are_too_small_every_class_keeps_a_row(n_classes, monkeypatch):
+    """Of 20 classes of 3 rows a tenth is 6 rows: not one of each class."""
+    y = np.arange(60) % n_classes
+    y[0] = n_classes  # a class of one row
+    clf = plain(early_stopping=True)
+    (_, targets, _), (kept, truth, _) = held_out(monkeypatch, clf, X, y)
+    assert (targets.sum(axis=0) > 0).all()
+    assert truth.shape == (6, n_classes + 1)
+    assert not truth[:, -1].any()
+    assert not {*indices(kept)} & {0}
 
 
 def test_labels_are_counted_without_the_unlabelled_rows():
-    y = np.where(np.arange(60) < 8, Y, -1)
-    text = message(plain(early_stopping=True, unlabeled=-1).fit, X, y)
-    assert "of 8 labelled rows" in text
+    y = np.where(np.arange(60) < 2, [[*"ab"][i % 2] for i in range(60)], "?")
+    text = message(plain(early_stopping=True, unlabeled="?").fit, X, y)
+    assert "of 2 labelled rows" in text
 
 
 @pytest.mark.parametrize("cls", PREDICTORS)

@@ -10,6 +10,7 @@ from scipy import sparse
 from scipy.special import expit, log_expit, log_softmax
 from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.class_weight import compute_sample_weight
@@ -240,8 +241,10 @@ def test_class_weights_are_weights_of_their_rows(class_weight, weight, dtype):
 def test_class_weights_multiply_sample_weights():
     own = np.linspace(0.1, 3.0, 60)
     both = plain(class_weight="balanced").fit(X, Y3, sample_weight=own)
-    by_hand = plain().fit(X, Y3, sample_weight=own * BALANCED)
-    assert_array_equal(theta(both), theta(by_hand))
+    codes = np.unique(Y3, return_inverse=True)[1]
+    shares = np.bincount(codes, own) / own.sum()
+    by_hand = plain().fit(X, Y3, sample_weight=own / (3.0 * shares[codes]))
+    assert_allclose(theta(both), theta(by_hand), rtol=1e-9)
 
 
 def test_class_weights_do_not_act_on_pretraining():
@@ -400,7 +403,14 @@ def test_unlabelled_rows_and_rows_of_weight_zero_go_together(cls, init):
     expected = small(cls, init=init, unlabeled=-1).fit(X[used], y[used], weight[used])
     assert_array_equal(theta(found), theta(expected))
     text = message(small(cls, unlabeled=-1).fit, X, y, sample_weight=1.0 - KNOWN)
-    assert text.startswith("All 20 rows are marked")
+    assert text.startswith("None of 40 labelled rows has a sample_weight above zero.")
+
+
+@pytest.mark.parametrize("cls", [VotingClassifier, StackingClassifier])
+def test_a_mark_that_an_ensemble_makes_a_class_of_is_told(cls):
+    ensemble = cls([("net", plain(unlabeled=-1))])
+    with pytest.warns(UserWarning, match="No row of y is -1, the mark of rows without"):
+        ensemble.fit(X, np.where(KNOWN, Y, -1))
 
 
 def test_by_default_no_value_is_special():
@@ -446,7 +456,8 @@ def test_one_labelled_class_is_one_class():
 
 
 def test_labels_and_rows_must_be_as_many():
-    for call in (plain(unlabeled=-1).fit, plain(unlabeled=-1).fit(X, Y).score):
+    fitted = plain(unlabeled=-1).fit(X, np.where(KNOWN, Y, -1))
+    for call in (plain(unlabeled=-1).fit, fitted.score):
         assert "inconsistent numbers of samples" in message(call, X, Y[:7])
         assert "inconsistent numbers of samples" in message(call, X[:7], Y)
 

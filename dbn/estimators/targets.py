@@ -1,17 +1,19 @@
-"""What y may be: labels and their weights, rows without, rows that are watched."""
+"""What y may be: labels and their weights, rows without."""
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
-from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
-from sklearn.utils.validation import _check_y, _num_samples, validate_data
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.validation import _check_y, _num_samples
 
-from ..backend.array import dense, take_rows, with_dtype
-from ..backend.device import converted_beside, numpy_dtype, to_host
+from ..backend.array import dense, take_rows
+from ..backend.device import numpy_dtype, to_host
+from ..backend.rows import LazyRows
+from .preprocessing import of_moderate_size
 
 
 @dataclass
@@ -23,6 +25,8 @@ class Job:
     y: np.ndarray  # of the labelled rows, as given
     labelled: np.ndarray  # their indices
     label_weight: object  # of the labelled rows, class weights included, or None
+    known: np.ndarray  # y also of labelled rows of weight zero: their classes count
+    given: np.ndarray | None  # labelled rows in what the user gave; None for all
     targets: np.ndarray | None = None  # of the labelled rows, as the loss sees them
     sizes: list | None = None
     prototypes: list | None = None  # of the machines to pretrain, or None
@@ -60,6 +64,7 @@ def labelled_part(y, value):
             "labels to some, or use DBNTransformer, which needs none."
         )
     y = y[labelled]
+    _refuse_missing(y)
     return labelled, np.asarray(y.tolist()) if y.dtype == object else y
 
 
@@ -73,18 +78,55 @@ def _marked(y, value):
 
 
 def _is_missing(value):
-    return is_scalar_nan(value) or is_pandas_na(value)
+    return value is None or is_scalar_nan(value) or is_pandas_na(value)
+
+
+def _refuse_missing(y):
+    """Raise a ValueError if y holds None, NaN or pandas.NA beside other objects."""
+    if y is None:  # which scikit-learn refuses
+        return
+    y = np.asarray(dense(to_host(y)), dtype=object if isinstance(y, list) else None)
+    if y.dtype.kind not in "Of":
+        return
+    missing = y[_marked(y, np.nan)]
+    if len(missing):
+        what = "NaN" if is_scalar_nan(missing[0]) else str(missing[0])
+        raise ValueError(
+            f"y contains {what}, which is no target, {len(missing)} times. Leave these "
+            "rows out, or let unlabeled=numpy.nan mark rows without a label."
+        )
 
 
 def with_labels(estimator, X, y, sample_weight=None):
     """Only the labelled rows of what a user gives."""
     if estimator.unlabeled is None:
         return X, y, sample_weight
-    check_consistent_length(X, y, sample_weight)
+    weights = sample_weight if np.ndim(sample_weight) else None
+    check_consistent_length(X, y, weights)
     labelled, y = labelled_part(y, estimator.unlabeled)
-    if sample_weight is not None:
-        sample_weight = _safe_indexing(sample_weight, labelled)
-    return _safe_indexing(X, labelled), y, sample_weight
+    return rows_at(X, labelled), y, rows_at(sample_weight, labelled)
+
+
+def rows_at(X, index):
+    """Some rows of what a user gives, in the user's own container; None stays None."""
+    if not np.ndim(X):  # None, or one weight for all
+        return X
+    return take_rows(X, index) if isinstance(X, LazyRows) else _safe_indexing(X, index)
+
+
+def _warn_of_encoded(y, mark):
+    """Warn where y, without a mark, is what an encoder of labels makes of one."""
+    if _is_missing(mark) or y.ndim > 1 or y.dtype.kind not in "iuf":
+        return
+    classes = np.unique(y)
+    if np.array_equal(classes, np.arange(len(classes))):
+        warnings.warn(
+            f"No row of y is {mark!r}, the mark of rows without a label: all count as "
+            "labelled. If this is fitted inside a meta-estimator that encodes labels "
+            "anew (voting, stacking, bagging), the mark has become a class: use "
+            "unlabeled=numpy.nan, which it refuses.",
+            stacklevel=6,
+        )
 
 
 def check_supervised(estimator, X, y, sample_weight, reset):
@@ -97,98 +139,31 @@ def check_supervised(estimator, X, y, sample_weight, reset):
     """
     options = {"multi_output": True, "y_numeric": estimator._numeric_targets}
     if estimator.unlabeled is None or y is None:
+        _refuse_missing(y)
         checked = estimator._check_rows(X, sample_weight, y, reset=reset, **options)
-        rows, y, weight = checked
-        return Job(rows, weight, y, np.arange(rows.shape[0]), weight)
-    # Which rows remain shows in their indices.
-    index = np.arange(_num_samples(y))
-    rows, used, weight = estimator._check_rows(X, sample_weight, index, reset=reset)
-    labelled, y = labelled_part(_safe_indexing(y, used), estimator.unlabeled)
+        rows, known, weight, used = checked
+        given, labelled = None, np.arange(rows.shape[0])
+    else:
+        rows, _, weight, used = estimator._check_rows(X, sample_weight, reset=reset)
+        check_consistent_length(X, y)
+        given, known = labelled_part(y, estimator.unlabeled)
+        if reset and len(given) == _num_samples(y):
+            _warn_of_encoded(known, estimator.unlabeled)
+        known = _check_y(known, **options)
+        labelled = given if used is None else np.searchsorted(used, given)
+    if not estimator._numeric_targets and known.shape[1:] == (1,):
+        known = column_or_1d(known, warn=True)
+    y = known
+    if used is not None:
+        kept = slice(None) if given is None else np.isin(given, used)
+        y = known[used] if given is None else known[kept]
+        labelled = labelled if given is None else labelled[kept]
+    if not y.shape[0]:
+        raise ValueError(
+            f"None of {known.shape[0]} labelled rows has a sample_weight above zero."
+        )
     label_weight = None if weight is None else weight[labelled]
-    return Job(rows, weight, _check_y(y, **options), labelled, label_weight)
-
-
-def check_watched(estimator, X_val, y_val, dtype):
-    """Rows, targets and weights (none) that the user wants watched, or None.
-
-    Raises
-    ------
-    ValueError
-        If they do not go together, or not with the rows to train on.
-    """
-    if (X_val is None) != (y_val is None):
-        raise ValueError("X_val and y_val belong together; give both or neither.")
-    if X_val is None:
-        return None
-    X_val, y_val, _ = with_labels(estimator, X_val, y_val)
-    options = {"multi_output": True, "y_numeric": estimator._numeric_targets}
-    options |= estimator._accepted(X_val)
-    X_val, y_val = validate_data(
-        estimator, X_val, to_host(y_val), reset=False, **options
-    )
-    rows = with_dtype(estimator._encode(estimator._followed(X_val)), dtype)
-    targets = estimator._encode_targets(y_val, dtype, "y_val")
-    _check_scorable(estimator, targets)
-    return rows, targets, None
-
-
-class Watched:
-    """The metrics of a net on rows that it is not trained on, computed when called.
-
-    Rows are sent to where the net is trained once, targets are compared on the host.
-    """
-
-    def __init__(self, estimator, rows, targets, weight):
-        self.estimator, self.on_host = estimator, (targets, weight)
-        self.rows = estimator._placed(rows)
-        self.beside = converted_beside((targets, weight), self.rows)
-
-    def __call__(self):
-        net = self.estimator.network_
-        z = net.forward(self.rows)
-        loss = float(net.loss.value(z, *self.beside))
-        score = math.nan  # the loop reports a divergence
-        if math.isfinite(loss):
-            targets, weight = self.on_host
-            predicted = to_host(net.loss.predict(z))
-            score = float(self.estimator._score(targets, predicted, weight))
-        return {"validation_loss": loss, "validation_score": score}
-
-
-def hold_out(estimator, job, rng):
-    """Take rows, targets and weights to watch out of the labelled rows of a job.
-
-    Raises
-    ------
-    ValueError
-        If the labelled rows are too few.
-    """
-    try:
-        train, watched = train_test_split(
-            np.arange(len(job.targets)),
-            test_size=estimator.validation_fraction,
-            stratify=estimator._strata(job.targets),
-            random_state=int(rng.integers(2**31)),
-        )
-    except ValueError as error:
-        raise ValueError(
-            f"early_stopping cannot hold out validation_fraction="
-            f"{estimator.validation_fraction} of {len(job.targets)} labelled rows: "
-            f"{error}"
-        ) from error
-    rows, targets, weight = job.labelled_rows()
-    job.keep(train)
-    _check_scorable(estimator, targets[watched])
-    weight = None if weight is None else weight[watched]
-    return take_rows(rows, watched), targets[watched], weight
-
-
-def _check_scorable(estimator, targets):
-    if estimator._numeric_targets and len(targets) < 2:
-        raise ValueError(
-            "R^2 needs at least 2 validation rows; there is 1. Raise "
-            "validation_fraction, or pass more as X_val and y_val."
-        )
+    return Job(rows, weight, y, labelled, label_weight, known, given)
 
 
 def encode_classes(y, classes, name):
@@ -243,8 +218,10 @@ def weigh_classes(job, class_weight, classes, multilabel):
     ValueError
         If the weights are not accepted.
     """
+    own = None if job.label_weight is None else job.label_weight.astype(np.float64)
     if isinstance(class_weight, str):
-        weight = compute_sample_weight(class_weight, job.y)
+        columns = dense(job.y).T if multilabel else [job.y]
+        weight = math.prod(_balanced(np.asarray(column), own) for column in columns)
     elif multilabel:
         raise ValueError(
             "class_weight as a dict needs one class per row, and y has a column for "
@@ -259,7 +236,14 @@ def weigh_classes(job, class_weight, classes, multilabel):
             "class_weight must give finite weights, none negative and at least one of "
             f"a class in y above zero; it is {class_weight}."
         )
-    own, weight = job.label_weight, weight.astype(numpy_dtype(job.rows))
-    job.label_weight = weight if own is None else weight * own
+    weight = of_moderate_size(weight if own is None else weight * own)
+    job.label_weight = weight.astype(numpy_dtype(job.rows))
     if not weight.all():
         job.keep(np.flatnonzero(weight))
+
+
+def _balanced(y, weight):
+    """Weights of rows with which all classes in y count alike; `weight` they have."""
+    classes, codes = np.unique(y, return_inverse=True)
+    options = {"classes": classes, "y": y, "sample_weight": weight}
+    return compute_class_weight("balanced", **options)[codes]

@@ -1,0 +1,123 @@
+"""Rows that a net is not trained on, and what is measured on them."""
+
+import math
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import validate_data
+
+from ..backend.array import take_rows, with_dtype
+from ..backend.device import converted_beside, to_host
+from .preprocessing import indexable
+from .targets import with_labels
+
+
+def check_watched(estimator, X_val, y_val, dtype):
+    """Rows, targets and weights (none) that the user wants watched, or None.
+
+    Raises
+    ------
+    ValueError
+        If they do not go together, or not with the rows to train on.
+    """
+    if (X_val is None) != (y_val is None):
+        raise ValueError("X_val and y_val belong together; give both or neither.")
+    if X_val is None:
+        return None
+    X_val, y_val, _ = with_labels(estimator, indexable(X_val), y_val)
+    options = {"multi_output": True, "y_numeric": estimator._numeric_targets}
+    options |= estimator._accepted(X_val)
+    X_val, y_val = validate_data(
+        estimator, X_val, to_host(y_val), reset=False, **options
+    )
+    rows = with_dtype(estimator._encode(estimator._followed(X_val)), dtype)
+    targets = estimator._encode_targets(y_val, dtype, "y_val")
+    _check_scorable(estimator, targets)
+    return rows, targets, None
+
+
+class Watched:
+    """The metrics of a net on rows that it is not trained on, computed when called.
+
+    Rows are sent to where the net is trained once, targets are compared on the host.
+    """
+
+    def __init__(self, estimator, rows, targets, weight):
+        self.estimator, self.on_host = estimator, (targets, weight)
+        self.rows = estimator._placed(rows)
+        self.beside = converted_beside((targets, weight), self.rows)
+
+    def __call__(self):
+        net = self.estimator.network_
+        z = net.forward(self.rows)
+        loss = float(net.loss.value(z, *self.beside))
+        score = math.nan  # the loop reports a divergence
+        if math.isfinite(loss):
+            targets, weight = self.on_host
+            predicted = to_host(net.loss.predict(z))
+            score = float(self.estimator._score(targets, predicted, weight))
+        return {"validation_loss": loss, "validation_score": score}
+
+
+def hold_out(estimator, job, rng):
+    """Take rows, targets and weights to watch out of the labelled rows of a job."""
+    train, watched = _split(estimator, job, rng)
+    rows, targets, weight = job.labelled_rows()
+    job.keep(train)
+    weight = None if weight is None else weight[watched]
+    return take_rows(rows, watched), targets[watched], weight
+
+
+def check_holdable(estimator, job):
+    """Raise a ValueError if there are too few labelled rows to hold some out."""
+    _, watched = _split(estimator, job, np.random.default_rng(0))
+    _check_scorable(estimator, job.targets[watched])
+
+
+def _split(estimator, job, rng):
+    """Indices of the labelled rows to train on, and of those to watch.
+
+    Classes are in both as they are in all; where there are too few rows for that, the
+    watched ones are any of those that leave one row of each class.
+    """
+    n_rows, strata = len(job.targets), estimator._strata(job.targets)
+    fraction, seed = estimator.validation_fraction, int(rng.integers(2**31))
+    n_watched = math.ceil(fraction * n_rows)
+    if strata is not None:
+        counts = np.unique(strata, return_counts=True)[1]
+        few = min(n_watched, n_rows - n_watched) < len(counts)
+        if few or counts.min() < 2:
+            return _with_every_class(strata, n_watched, rng)
+    if n_watched >= n_rows:
+        raise ValueError(
+            f"early_stopping cannot hold out validation_fraction={fraction} of "
+            f"{n_rows} labelled rows. {_REMEDY}"
+        )
+    options = {"test_size": fraction, "stratify": strata, "random_state": seed}
+    return train_test_split(np.arange(n_rows), **options)
+
+
+_REMEDY = (
+    "Give rows of their own as X_val and y_val, more labels, or early_stopping=False."
+)
+
+
+def _with_every_class(strata, n_watched, rng):
+    """The split where one row of each class, whichever, must stay to train on."""
+    order = rng.permutation(len(strata))
+    first = order[np.unique(strata[order], return_index=True)[1]]
+    free = order[~np.isin(order, first)][:n_watched]
+    if not len(free):
+        raise ValueError(
+            f"early_stopping cannot hold out any of {len(strata)} labelled rows: each "
+            f"is the only one of its class. {_REMEDY}"
+        )
+    return np.setdiff1d(np.arange(len(strata)), free), np.sort(free)
+
+
+def _check_scorable(estimator, targets):
+    if estimator._numeric_targets and len(targets) < 2:
+        raise ValueError(
+            "R^2 needs at least 2 validation rows; there is 1. Raise "
+            "validation_fraction, or pass more as X_val and y_val."
+        )
