@@ -131,7 +131,7 @@ def test_the_import_rule_sees_imports():
     found = inner_imports(PACKAGE / "estimators" / "predictor.py")
     files = [("backend", "random"), ("estimators", "base")]
     assert {(room, PACKAGE / room / f"{file}.py") for room, file in files} <= found
-    assert ("boltzmann", None) in found
+    assert ("feedforward", None) in found
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,7 @@ class Units(Part):
     def check(self, X):
         """Raise a ValueError when `X` holds values that these units cannot take.
 
-        Values outside by no more than `ROUNDING` are taken: see `inside`. It may return
-        the minimum and maximum of `X`, so that nobody need look for them again.
+        Values outside by no more than `ROUNDING` are taken: see `inside`.
         """
 
     def inside(self, X):
@@ -98,14 +97,35 @@ class Units(Part):
 
         A scaler to [0, 1] gives 1.0000000000000002 now and then.
         """
-        return clipped(X, self.low, self.high, ends=self.check(X))
+        self.check(X)
+        return clipped(X, self.low, self.high)
 
     def holds(self, low, high):
         """Whether values from `low` to `high` are inside, but for rounding."""
         return low >= self.low - ROUNDING and high <= self.high + ROUNDING
 
 
-class Bernoulli(Units):
+class Ranged(Units):
+    """Base of units with values in a range and no other condition."""
+
+    @abstractmethod
+    def complaint(self, X, low, high):
+        """What is wrong with a minimum and a maximum, and what to do, in words."""
+
+    def check(self, X):
+        self._ends(X)
+
+    def inside(self, X):
+        return clipped(X, self.low, self.high, self._ends(X))
+
+    def _ends(self, X):
+        low, high = extent(X)
+        if not self.holds(low, high):
+            raise ValueError(self.complaint(X, low, high))
+        return low, high
+
+
+class Bernoulli(Ranged):
     """Binary units with values 0 and 1; real values in [0, 1] count as probabilities.
 
     Mean sigmoid(x), cgf(x) = sum log(1 + exp x), base energy 0. See Hinton (2010), "A
@@ -147,20 +167,17 @@ class Bernoulli(Units):
         mean = xp.clip(mean, 0.001, 0.999)
         return xp.log(mean) - xp.log1p(-mean)
 
-    def check(self, X):
-        low, high = extent(X)
-        if not self.holds(low, high):
-            advice = "Scale X (MinMaxScaler) or use visible='gaussian'."
-            if issparse(X):
-                advice = (
-                    "Scale X (MaxAbsScaler), or, where only zero or not matters, as of "
-                    "counts, use sklearn.preprocessing.Binarizer."
-                )
-            raise ValueError(
-                "Bernoulli visible units need values in [0, 1]; X has minimum "
-                f"{low:.8g} and maximum {high:.8g}. {advice}"
+    def complaint(self, X, low, high):
+        advice = "Scale X (MinMaxScaler) or use visible='gaussian'."
+        if issparse(X):
+            advice = (
+                "Scale X (MaxAbsScaler), or, where only zero or not matters, as of "
+                "counts, use sklearn.preprocessing.Binarizer."
             )
-        return low, high
+        return (
+            "Bernoulli visible units need values in [0, 1]; X has minimum "
+            f"{low:.7g} and maximum {high:.7g}. {advice}"
+        )
 
 
 class Gaussian(Units):
@@ -230,7 +247,7 @@ class Gaussian(Units):
         """Every finite value is a possible state."""
 
 
-class ReLU(Units):
+class ReLU(Ranged):
     """Rectified units with values u >= 0: a Gaussian of variance 1, cut off at zero.
 
     Mean x + r(x) with r(x) = phi(x) / Phi(x), cgf(x) = sum (x^2 / 2 + log Phi(x)
@@ -304,14 +321,11 @@ class ReLU(Units):
         mean = xp.clip(mean, 0.001, None)
         return mean + xp.log(-xp.expm1(-mean))
 
-    def check(self, X):
-        low, high = extent(X)
-        if not self.holds(low, high):
-            raise ValueError(
-                "ReLU visible units need values of at least 0; X has minimum "
-                f"{low:.8g}. Shift X, or use visible='gaussian'."
-            )
-        return low, high
+    def complaint(self, X, low, high):
+        return (
+            "ReLU visible units need values of at least 0; X has minimum "
+            f"{low:.7g}. Shift X, or use visible='gaussian'."
+        )
 
 
 class Softmax(Units):

@@ -86,8 +86,8 @@ def check_finite(X):
     found = {"NaN": n_nan, "infinity": n_bad - n_nan}
     found = " and ".join(f"{what} ({n} values)" for what, n in found.items() if n)
     raise ValueError(
-        f"X contains {found}. Fill or remove them first: sklearn.impute.SimpleImputer "
-        "or KNNImputer, for example, in a pipeline before this estimator."
+        f"Input X contains {found}. Fill them before (sklearn.impute.SimpleImputer or "
+        "KNNImputer, in a pipeline, for example) or leave those rows out."
     )
 
 
@@ -132,13 +132,13 @@ def warn_of_kind(X, ends):
 
 def _all(X, holds):
     """Whether ``holds(xp, part)`` is true everywhere."""
-    xp = namespace(X[:0])
+    xp = namespace(X[:1, ...])
     return all(bool(xp.all(holds(xp, X[part, ...]))) for part in row_slices(X))
 
 
 def _count_binary(X):
     """Number of columns that hold 0 and 1, both of them, and nothing else."""
-    xp = namespace(X[:0])
+    xp = namespace(X[:1, ...])
     binary, zeros, ones = True, False, False
     for rows in row_slices(X):
         part = X[rows, ...]

@@ -92,8 +92,8 @@ def _refuse_missing(y):
     if len(missing):
         what = "NaN" if is_scalar_nan(missing[0]) else str(missing[0])
         raise ValueError(
-            f"y contains {what}, which is no target, {len(missing)} times. Leave these "
-            "rows out, or let unlabeled=numpy.nan mark rows without a label."
+            f"Input y contains {what}, which is no target, {len(missing)} times. Leave "
+            "those rows out, or let unlabeled=numpy.nan mark rows without a label."
         )
 
 
