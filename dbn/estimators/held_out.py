@@ -9,7 +9,7 @@ from sklearn.utils.validation import validate_data
 from ..backend.array import take_rows, with_dtype
 from ..backend.device import converted_beside, to_host
 from .preprocessing import indexable
-from .targets import with_labels
+from .targets import refuse_missing, with_labels
 
 
 def check_watched(estimator, X_val, y_val, dtype):
@@ -25,6 +25,7 @@ def check_watched(estimator, X_val, y_val, dtype):
     if X_val is None:
         return None
     X_val, y_val, _ = with_labels(estimator, indexable(X_val), y_val)
+    refuse_missing(y_val, "y_val")
     options = {"multi_output": True, "y_numeric": estimator._numeric_targets}
     options |= estimator._accepted(X_val)
     X_val, y_val = validate_data(

@@ -135,6 +135,8 @@ class DBNPredictor(DBNEstimator):
         validation = check_watched(draft, X_val, y_val, numpy_dtype(job.rows))
         if validation is None and self.early_stopping:
             check_holdable(draft, job)
+        if job.prototypes is None and not going_on:
+            draft._initialize(job, Task())
         shown = X, y, sample_weight
         if job.given is not None:  # callbacks may score: they see the rows with labels
             shown = rows_at(X, job.given), job.known, rows_at(sample_weight, job.given)
@@ -145,7 +147,7 @@ class DBNPredictor(DBNEstimator):
                 self._resume(task)
                 if validation is None and self.early_stopping:
                     validation = hold_out(self, job, copy.deepcopy(self._streams[2]))
-                if not going_on:
+                if job.prototypes is not None:
                     self._initialize(job, task)
                 X, y, weight = shown
                 metadata = None if weight is None else {"sample_weight": weight}
@@ -209,7 +211,8 @@ class DBNPredictor(DBNEstimator):
             job.rows = draft._fit_visible(job.rows, job.weight, planned.visible)
         # Streams of their own: every `init` meets the same shuffles.
         draft._rng, *draft._streams = make_rng(self.random_state).spawn(4)
-        draft.history_, draft._state, draft._stack, draft._kept = [], {}, {}, None
+        draft.history_, draft._state = [], {"epoch": 0}
+        draft._stack, draft._kept = {}, None
         network = draft._new_network(job)  # fails now, not after pretraining
         rate_multipliers(network, self.learning_rate_multipliers, self.head_epochs)
         return draft, job

@@ -15,7 +15,7 @@ from ..boltzmann.samplers import SAMPLERS
 from ..boltzmann.units import UNITS
 from ..training import Optimizer, Sparsity, train_rbm
 from ..training.callbacks import fit_task
-from ..training.contrastive import get_sparsity
+from ..training.contrastive import descending, get_sparsity
 from ..training.optimizers import OPTIMIZERS, get_optimizer
 from .density import FittedRBM
 from .preprocessing import indexable
@@ -213,7 +213,7 @@ class RBMTransformer(FittedRBM):
         self._validate_params()
         get_sampler(self.sampler)
         if self.optimizer is not None:
-            get_optimizer(self.optimizer)
+            descending(get_optimizer(self.optimizer))
         get_sparsity(self.sparsity)
 
     @with_callbacks
@@ -290,6 +290,7 @@ class RBMTransformer(FittedRBM):
 
     def _begin(self, X, sample_weight, go_on):
         """Validate the rows of a fit; make the machine, or a copy to go on with."""
+        self.validate()
         go_on = go_on and hasattr(self, "rbm_")
         draft = self._draft(go_on)
         rows, _, weight, _ = draft._check_rows(X, sample_weight, reset=not go_on)

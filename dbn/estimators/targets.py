@@ -64,7 +64,7 @@ def labelled_part(y, value):
             "labels to some, or use DBNTransformer, which needs none."
         )
     y = y[labelled]
-    _refuse_missing(y)
+    refuse_missing(y)
     return labelled, np.asarray(y.tolist()) if y.dtype == object else y
 
 
@@ -81,8 +81,13 @@ def _is_missing(value):
     return value is None or is_scalar_nan(value) or is_pandas_na(value)
 
 
-def _refuse_missing(y):
-    """Raise a ValueError if y holds None, NaN or pandas.NA beside other objects."""
+def refuse_missing(y, name="y"):
+    """Raise a ValueError if y holds None, NaN or pandas.NA.
+
+    Examples
+    --------
+    >>> refuse_missing(["a", "b"])
+    """
     if y is None:  # which scikit-learn refuses
         return
     y = np.asarray(dense(to_host(y)), dtype=object if isinstance(y, list) else None)
@@ -92,7 +97,7 @@ def _refuse_missing(y):
     if len(missing):
         what = "NaN" if is_scalar_nan(missing[0]) else str(missing[0])
         raise ValueError(
-            f"Input y contains {what}, which is no target, {len(missing)} times. Leave "
+            f"Input {name} contains {what}, no target, {len(missing)} times. Leave "
             "those rows out, or let unlabeled=numpy.nan mark rows without a label."
         )
 
@@ -139,7 +144,7 @@ def check_supervised(estimator, X, y, sample_weight, reset):
     """
     options = {"multi_output": True, "y_numeric": estimator._numeric_targets}
     if estimator.unlabeled is None or y is None:
-        _refuse_missing(y)
+        refuse_missing(y)
         checked = estimator._check_rows(X, sample_weight, y, reset=reset, **options)
         rows, known, weight, used = checked
         given, labelled = None, np.arange(rows.shape[0])

@@ -173,7 +173,7 @@ def train_rbm(
     True
     """
     X, rng = as_rows(X), stream_on(rng, rbm.W)
-    optimizer = _descending(get_optimizer(optimizer or default_optimizer(rbm)))
+    optimizer = descending(get_optimizer(optimizer or default_optimizer(rbm)))
     sampler = get_sampler(sampler)
     state = {} if state is None else state
     if not state:
@@ -218,7 +218,19 @@ def train_rbm(
     return rbm
 
 
-def _descending(optimizer):
+def descending(optimizer):
+    """Return an optimizer that needs no loss.
+
+    Raises
+    ------
+    ValueError
+        If it needs one.
+
+    Examples
+    --------
+    >>> descending(SGD(0.1)).momentum
+    0.9
+    """
     if optimizer.searches:
         raise ValueError(
             f"{optimizer!r} searches along lines and needs a loss, which contrastive "

@@ -1,4 +1,7 @@
-"""What scikit-learn expects of an estimator, beyond its own checks."""
+"""What scikit-learn expects of an estimator, beyond its own checks.
+
+Those are in `test_configurations.py`.
+"""
 
 import copy
 import inspect
@@ -16,54 +19,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
 from dbn.boltzmann import CD, Bernoulli, Gaussian
 from dbn.feedforward import Tanh, VarianceScaling
 from dbn.training import SGD, Adam, Sparsity
 from tests.helpers import read_only
-from tests.libraries import has_cuda
 
 from .toy import ALL, PREDICTORS, REAL, Y3, X, Y, buffers, message, output, rbm, small
-
-REASON = "hidden states are sampled, one draw per row: a row of weight 2 is not 2 rows"
-
-
-def expected_failures(estimator):
-    """What sampling makes impossible; `test_weights.py` has what replaces it."""
-    if getattr(estimator, "init", "dbn") != "dbn":
-        return {}
-    kinds = ("dense", "sparse")
-    return {f"check_sample_weight_equivalence_on_{k}_data": REASON for k in kinds}
-
-
-# Some checks count in whole numbers.
-@pytest.mark.filterwarnings("ignore:X holds whole numbers from 0")
-@parametrize_with_checks(
-    [
-        RBMTransformer(),
-        RBMTransformer(visible="gaussian"),
-        RBMTransformer(hidden="gaussian"),
-        DBNTransformer(),
-        DBNTransformer((8, 4), rbm=RBMTransformer(max_iter=2)),
-        DBNClassifier(),
-        DBNClassifier(init="xavier_uniform", batch_size=10_000),
-        DBNClassifier(activation="tanh"),
-        DBNClassifier(rbm=RBMTransformer(max_iter=2)),
-        DBNRegressor(),
-        DBNRegressor(init="xavier_uniform", batch_size=10_000),
-        DBNRegressor(activation="tanh"),
-    ],
-    expected_failed_checks=expected_failures,
-    xfail_strict=True,
-)
-def test_scikit_learn_checks(estimator, check):
-    # scikit-learn asks whether PyTorch was built for CUDA, not whether there is a GPU.
-    if "cuda" in str(getattr(check, "keywords", "")) and not has_cuda():
-        pytest.skip("there is no CUDA device")
-    check(estimator)
-
 
 # Parameters and clone
 
