@@ -92,7 +92,7 @@ def _split(estimator, job, rng):
     if n_watched >= n_rows:
         raise ValueError(
             f"early_stopping cannot hold out validation_fraction={fraction} of "
-            f"{n_rows} labelled rows. {_REMEDY}"
+            f"{n_rows} labelled rows (n_samples={n_rows}). {_REMEDY}"
         )
     options = {"test_size": fraction, "stratify": strata, "random_state": seed}
     return train_test_split(np.arange(n_rows), **options)

@@ -13,7 +13,7 @@ from ..backend.rows import row_slices
 
 
 def indexable(X):
-    """Rows as the user has them, or CSR where scipy cannot index them.
+    """Rows as the user has them; what has no index as CSR or NumPy's.
 
     Examples
     --------
@@ -21,7 +21,11 @@ def indexable(X):
     >>> indexable(coo_array([[0.0, 1.0]])).format
     'csr'
     """
-    return X.tocsr() if issparse(X) and X.format in ("coo", "bsr", "dia") else X
+    if issparse(X) and X.format in ("coo", "bsr", "dia"):
+        return X.tocsr()
+    return (
+        X if hasattr(X, "__getitem__") or not hasattr(X, "__array__") else np.asarray(X)
+    )
 
 
 def of_moderate_size(weight):

@@ -3,6 +3,7 @@
 import math
 import warnings
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
@@ -13,7 +14,7 @@ from sklearn.utils.validation import _check_y, _num_samples
 from ..backend.array import dense, take_rows
 from ..backend.device import numpy_dtype, to_host
 from ..backend.rows import LazyRows
-from .preprocessing import of_moderate_size
+from .preprocessing import indexable, of_moderate_size
 
 
 @dataclass
@@ -106,7 +107,7 @@ def with_labels(estimator, X, y, sample_weight=None):
     """Only the labelled rows of what a user gives."""
     if estimator.unlabeled is None:
         return X, y, sample_weight
-    weights = sample_weight if np.ndim(sample_weight) else None
+    weights = None if isinstance(sample_weight, Real) else sample_weight
     check_consistent_length(X, y, weights)
     labelled, y = labelled_part(y, estimator.unlabeled)
     return rows_at(X, labelled), y, rows_at(sample_weight, labelled)
@@ -114,9 +115,11 @@ def with_labels(estimator, X, y, sample_weight=None):
 
 def rows_at(X, index):
     """Some rows of what a user gives, in the user's own container; None stays None."""
-    if not np.ndim(X):  # None, or one weight for all
+    if X is None or isinstance(X, Real):  # one weight for all
         return X
-    return take_rows(X, index) if isinstance(X, LazyRows) else _safe_indexing(X, index)
+    if isinstance(X, LazyRows):
+        return take_rows(X, index)
+    return _safe_indexing(indexable(X), index)
 
 
 def _warn_of_encoded(y, mark):

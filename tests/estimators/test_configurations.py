@@ -10,7 +10,6 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import (
     SkipTest,
-    check_positive_only_tag_during_fit,
     estimator_checks_generator,
 )
 
@@ -20,7 +19,7 @@ from dbn.feedforward import LeakyReLU, VarianceScaling
 from dbn.training import SGD, Adam, RMSProp
 from tests.libraries import HAS_TORCH, has_cuda
 
-from .toy import rbm, small
+from .toy import X, Y, message, rbm, small
 
 
 def pairs(X):
@@ -67,6 +66,7 @@ def regressor(**params):
 
 
 FULL_BATCH = {"batch_size": 10_000, "max_iter": 30}
+SEARCHED = {"batch_size": 10_000, "max_iter": 10}
 SCHEDULED = SGD(((0, 0.1), (8, 0.05)), momentum=((0, 0.5), (4, 0.9)), nesterov=True)
 
 TRANSFORMERS = {
@@ -102,11 +102,11 @@ CLASSIFIERS = {
     "SGD, schedules": classifier(optimizer=SCHEDULED),
     "SGD, clipped": classifier(optimizer=SGD(0.5, clip_norm=0.5)),
     "sgd": classifier(optimizer="sgd", max_iter=30),
-    "rmsprop": classifier(optimizer="rmsprop", max_iter=60),
-    "adam": classifier(optimizer="adam", max_iter=60),
-    "adamw": classifier(optimizer="adamw", max_iter=60),
-    "lbfgs": classifier(optimizer="lbfgs", **FULL_BATCH),
-    "cg": classifier(optimizer="cg", **FULL_BATCH),
+    "rmsprop": classifier(optimizer="rmsprop", max_iter=40),
+    "adam": classifier(optimizer="adam", max_iter=40),
+    "adamw": classifier(optimizer="adamw", max_iter=40),
+    "lbfgs": classifier(optimizer="lbfgs", **SEARCHED),
+    "cg": classifier(optimizer="cg", **SEARCHED),
     "tanh, DBN": classifier(activation="tanh", init="dbn", rbm=rbm()),
     "relu, DBN": classifier(activation="relu", init="dbn", rbm=machine(hidden="relu")),
     "relu, He": classifier(activation="relu", init="he_normal"),
@@ -145,7 +145,7 @@ REGRESSORS = {
     "by default": DBNRegressor(),
     "full batch": regressor(**FULL_BATCH),
     "RMSProp, clipped": regressor(optimizer=RMSProp(0.02, clip_value=0.5)),
-    "lbfgs": regressor(optimizer="lbfgs", **FULL_BATCH),
+    "lbfgs": regressor(optimizer="lbfgs", **SEARCHED),
     "tanh, DBN": regressor(activation="tanh", init="dbn", rbm=rbm()),
     "dropout": regressor(dropout=[0.0, 0.1], max_iter=30),
     "early stopping": regressor(early_stopping=True, validation_fraction=0.2),
@@ -184,6 +184,10 @@ def expected_failures(estimator):
         found |= dict.fromkeys(FITTED_TWICE[type(estimator)], reason)
     if getattr(estimator, "early_stopping", False) and is_classifier(estimator):
         found["check_class_weight_classifiers"] = BY_CHANCE
+    if get_tags(estimator).input_tags.positive_only:
+        found["check_positive_only_tag_during_fit"] = (
+            "it asks for the words 'Negative values in data'; the error has the minimum"
+        )
     visible = getattr(getattr(estimator, "rbm", None), "visible", None)
     if is_classifier(estimator) and visible == "relu":
         reason = "these two draw negative rows whatever the tags say"
@@ -218,6 +222,9 @@ def failures(estimator):
             continue
         try:
             with warnings.catch_warnings():
+                # Some checks count in whole numbers; in none a label is missing.
+                warnings.filterwarnings("ignore", "X holds whole numbers from 0")
+                warnings.filterwarnings("ignore", "No row of y is -7")
                 check(own)
         except SkipTest:
             continue
@@ -272,7 +279,9 @@ def of_each_kind(visible):
 def test_units_that_refuse_negative_values_say_so_in_the_tags(visible):
     for estimator in of_each_kind(visible):
         assert get_tags(estimator).input_tags.positive_only, estimator
-        check_positive_only_tag_during_fit(type(estimator).__name__, estimator)
+        negative = np.where(X > 0.5, -1.3, X)[:, :4]
+        text = message(estimator.fit, negative, Y)
+        assert "minimum -1.3" in text or "do not add up to 1" in text
 
 
 @pytest.mark.parametrize("visible", ["auto", "gaussian", Gaussian(True)], ids=repr)

@@ -292,7 +292,7 @@ def test_watched_rows_take_the_place_of_held_out_ones(monkeypatch):
     [
         (DBNClassifier, X[:3], [*"abc"], "any of 3 labelled rows: each is the"),
         (DBNRegressor, X[:8], Y[:8], "R^2 needs at least 2 validation rows"),
-        (DBNRegressor, X[:1], Y[:1], "fraction=0.1 of 1 labelled rows. Give rows of"),
+        (DBNRegressor, X[:1], Y[:1], "of 1 labelled rows (n_samples=1). Give rows of"),
     ],
 )
 def test_too_few_rows_to_hold_some_out(cls, rows, y, seen):

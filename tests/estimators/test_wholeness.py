@@ -31,9 +31,11 @@ def state_after(scene, estimator, error, path, within=None):
     with suppress(error), within or nullcontext():
         scene.run(estimator)
     try:
-        return scene.state_of(estimator.set_callbacks(), path)
+        state = scene.state_of(estimator.set_callbacks(), path)
+        scene.check_next_fit(estimator, state)
     except Exception as problem:
         return f"{error.__name__}, then {type(problem).__name__}: {problem}"
+    return state
 
 
 def mixtures(states):
@@ -208,8 +210,8 @@ N = len(X_NEW)
 LAYERS = [(np.eye(7)[:, :3], np.zeros(3)), (np.eye(3), np.zeros(3))]
 
 
-def frozen(X, **params):
-    return FrozenEstimator(tiny(DBNTransformer, **params).fit(X))
+def frozen(X):
+    return FrozenEstimator(tiny(DBNTransformer).fit(X))
 
 
 # What is wrong -> what to change: rows, arguments of fit, or parameters.

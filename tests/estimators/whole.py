@@ -6,6 +6,7 @@ features and labels. `Scene.state_of` says what the estimator is afterwards.
 
 import copy
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -103,13 +104,22 @@ class Scene:
 
     def __post_init__(self):
         self.goes_on = self.again and self.call != "fit"
-        self.rows_before, y = BEFORE[self.cls]
-        self.rows, self.y = BEFORE[self.cls] if self.goes_on else ANEW[self.cls]
-        self.start = tiny(self.cls, **({"warm_start": True} if self.warm else {}))
-        if self.again:
-            self.start.fit(self.rows_before, y)
-            self.facts = _facts(self.start)
-            self.outputs = outputs(self.start, self.rows_before)
+        self.rows_before, self.y_before = BEFORE[self.cls]
+        self.rows, self.y = (BEFORE if self.goes_on else ANEW)[self.cls]
+
+    @cached_property
+    def start(self):
+        """What the fit starts with."""
+        found = tiny(self.cls, **({"warm_start": True} if self.warm else {}))
+        return found.fit(self.rows_before, self.y_before) if self.again else found
+
+    @cached_property
+    def facts(self):
+        return _facts(self.start)
+
+    @cached_property
+    def outputs(self):
+        return outputs(self.start, self.rows_before)
 
     @property
     def warm(self):
@@ -154,6 +164,19 @@ class Scene:
             )
             assert _same(found[0], told[0]), "of the file: outputs"
         return state
+
+    def check_next_fit(self, estimator, state):
+        """Raise unless the fit, done again, is that of an estimator never cut off.
+
+        Where training goes on, only as long: the noise may be another.
+        """
+        if state == "new" and self.call != "fit":
+            return  # there is more to do than before
+        self.run(estimator)
+        n_told, n_found = len(self._reference(None).history_), len(estimator.history_)
+        assert n_found == n_told, f"the next fit has {n_found} epochs, not {n_told}"
+        if not self.goes_on:
+            self._check_new(estimator)
 
     def _is_old(self, estimator):
         facts = _facts(estimator)
