@@ -58,7 +58,7 @@ def standardisation(X, weight, name):
     (array([2.]), array([1.]))
     """
     scaler = StandardScaler()
-    for part in row_slices(X):
+    for part in row_slices(X, entries=2**18):
         its_weight = None if weight is None else weight[part]
         # It divides 0 by 0, which other libraries over NumPy warn about.
         with np.errstate(invalid="ignore", over="ignore"):

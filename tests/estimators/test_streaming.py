@@ -445,3 +445,15 @@ def test_partial_fit_over_chunks_is_as_good_as_fit(options):
     assert abs(errors[0] / errors[1] - 1) < 0.05
     if options:
         assert abs(chunked.score(test) - whole.score(test)) < 0.5
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_standardised_rows_are_the_only_copy(dtype, monkeypatch):
+    # It sets 32 MB aside, for a moment.
+    monkeypatch.setattr("dbn.training.loop._keep_freed_memory", lambda: None)
+    X = np.random.default_rng(0).standard_normal((40_000, 200)).astype(dtype)
+    tracemalloc.start()
+    rbm(max_iter=1).fit(X)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < X.nbytes + 2**23
