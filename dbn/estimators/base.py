@@ -38,6 +38,7 @@ from ..backend.device import (
 )
 from ..backend.rows import ScaledRows, as_rows, is_large_file, row_slices
 from ..boltzmann import Gaussian, get_units
+from ..training.callbacks import is_identified
 from ..training.contrastive import monitored_rows
 
 # What to pass so that nested parameters exist.
@@ -133,9 +134,11 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
                 return self._followed(checked[0]), checked[1]
             return self._followed(checked)
         validate_data(self, rows, y, reset=reset, skip_check_array=True)
+        # One pass over the file is for both: what it holds, and whether it is finite.
+        rows = rows.remembering() if is_identified(self) else rows
         name = type(self).__name__
-        for part in row_slices(rows) if rows.may_be_infinite else ():
-            assert_all_finite(rows[part], estimator_name=name, input_name="X")
+        for part in rows.parts() if rows.may_be_infinite else ():
+            assert_all_finite(part, estimator_name=name, input_name="X")
         if isinstance(y, str | None):
             return rows
         check_consistent_length(rows, y)

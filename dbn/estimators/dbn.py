@@ -259,7 +259,8 @@ class DBNTransformer(DensityTransformer):
         prototypes = layer_prototypes(self.rbm, len(sizes))
         rows = self._fit_visible(rows, weight, prototypes[0].visible)
         self.history_, self._stack = [], {}
-        with fit_task(self, len(sizes), X, y, sample_weight) as task:
+        given, made_of = (X, y, sample_weight), (rows, weight)
+        with fit_task(self, len(sizes), *given, made_of=made_of) as task:
             self._resume(task)
             train_stack(self, rows, weight, sizes, prototypes, self._rng, task)
         del self._rng, self._stack

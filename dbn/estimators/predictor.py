@@ -23,7 +23,7 @@ from ..feedforward import (
 from ..feedforward.initializers import INITIALIZERS
 from ..feedforward.layers import ACTIVATIONS
 from ..training import Optimizer, Pretrained, finetune
-from ..training.callbacks import fit_task
+from ..training.callbacks import agree, fit_task
 from ..training.finetuning import check_deterministic
 from ..training.loop import Task
 from ..training.optimizers import OPTIMIZERS, get_optimizer
@@ -140,7 +140,8 @@ class DBNPredictor(DBNEstimator):
         job = self._begin(X, y, sample_weight, going_on)
         validation = check_watched(self, X_val, y_val, numpy_dtype(job.rows))
         n_subtasks, before = (1 if job.prototypes is None else 2), self.n_iter_
-        with fit_task(self, n_subtasks, X, y, sample_weight) as task:
+        made_of = (*self._made_of(job, going_on), validation)
+        with fit_task(self, n_subtasks, X, y, sample_weight, made_of=made_of) as task:
             self._resume(task)
             if validation is None and self.early_stopping:
                 validation = hold_out(self, job, copy.deepcopy(self._streams[2]))
@@ -158,6 +159,13 @@ class DBNPredictor(DBNEstimator):
         del self._stack, self._kept
         return self
 
+    def _made_of(self, job, going_on):
+        """All that training depends on, but for parameters and validation rows."""
+        network = self.network_ if going_on else None
+        classes = to_host(getattr(self, "classes_", None))
+        weights = (job.weight, job.label_weight)
+        return job.rows, job.labelled, job.targets, classes, *weights, network
+
     def _epochs_left(self, before):
         """Epochs that an interrupted fit, if this goes on from one, did not do."""
         waited = self._state.get("best", {"waited": 0})["waited"]
@@ -168,6 +176,7 @@ class DBNPredictor(DBNEstimator):
     def _partial_fit(self, X, y, sample_weight):
         going_on = hasattr(self, "network_")
         job = self._begin(X, y, sample_weight, going_on)
+        agree(self, *self._made_of(job, going_on))
         if not going_on:
             self._initialize(job, Task())
         self._finetune(job, 1, None, None)
@@ -261,7 +270,7 @@ class DBNPredictor(DBNEstimator):
             asked = [n_hidden for _, n_hidden in shapes[:-1]]
         sizes = [shapes[0][0], *asked, shapes[-1][1]]
         net = self._new_network(sizes, numpy_dtype(self.network_.params.flat))
-        if repr(net) != repr(self.network_):
+        if net.architecture != self.network_.architecture:
             raise ValueError(
                 f"Training cannot go on: the net is {self.network_!r}, the parameters "
                 f"now ask for {net!r}. Set hidden_layer_sizes, activation, dropout and "

@@ -153,7 +153,7 @@ def test_a_study_of_other_data_or_another_version_is_refused(
     about = tmp_path / "study.json"
     content = json.loads(about.read_text())
     about.write_text(json.dumps(content | {"version": 99}))
-    with pytest.raises(ValueError, match="version is 99 there and 1 here"):
+    with pytest.raises(ValueError, match="version is 99 there and 2 here"):
         compare_initializers(X, y, **TOY, folder=tmp_path)
     about.write_text(json.dumps(content))
     monkeypatch.setattr(dbn, "__version__", "77.0")

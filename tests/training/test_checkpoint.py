@@ -217,7 +217,7 @@ def test_every_n_epochs_and_how_many_are_kept(tmp_path):
     def names(**options):
         folder = tmp_path / repr(options)
         rbm(max_iter=7).set_callbacks(Checkpoint(folder, **options)).fit(X)
-        return [path.name[-11:] for path in sorted(folder.iterdir())]
+        return [path.name[-11:] for path in sorted(folder.glob("*.ckpt"))]
 
     assert names() == ["000006.ckpt", "000007.ckpt"]
     assert names(every_n_epochs=3, keep=9) == [f"00000{n}.ckpt" for n in (3, 6, 7)]
@@ -228,7 +228,7 @@ def test_without_resume_training_starts_anew(tmp_path):
     rbm(max_iter=5, random_state=0).set_callbacks(Checkpoint(tmp_path)).fit(X)
     short = rbm(max_iter=2, random_state=0).set_callbacks(Checkpoint(tmp_path)).fit(X)
     assert short.n_iter_ == 2
-    assert [path.name[-11:] for path in sorted(tmp_path.iterdir())] == [
+    assert [path.name[-11:] for path in sorted(tmp_path.glob("*.ckpt"))] == [
         "000001.ckpt",
         "000002.ckpt",
     ]
@@ -261,7 +261,7 @@ def test_another_fit_is_refused(params, data, tmp_path):
 def test_a_damaged_file_is_passed_over(tmp_path):
     estimator = rbm(max_iter=4, random_state=0)
     whole = clone(estimator).set_callbacks(Checkpoint(tmp_path)).fit(X)
-    newest = sorted(tmp_path.iterdir())[-1]
+    newest = sorted(tmp_path.glob("*.ckpt"))[-1]
     newest.write_bytes(newest.read_bytes()[:-100])
     resumed = clone(estimator).set_callbacks(Checkpoint(tmp_path, resume=True))
     with pytest.warns(RuntimeWarning, match="is passed over"):
@@ -284,7 +284,7 @@ def test_a_full_disk_warns_and_training_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "write_archive", failing)
     with pytest.warns(RuntimeWarning, match="No space left on device"):
         clone(estimator).set_callbacks(Checkpoint(tmp_path)).fit(X)
-    assert [path.name[-11:] for path in sorted(tmp_path.iterdir())] == [
+    assert [path.name[-11:] for path in sorted(tmp_path.glob("*.ckpt"))] == [
         "000001.ckpt",
         "000002.ckpt",
     ]
@@ -301,7 +301,7 @@ def test_fits_below_a_search_do_not_collide(n_jobs, tmp_path):
         return GridSearchCV(machine, grid, cv=2, n_jobs=n_jobs).fit(X)
 
     first = search(keep=1)
-    assert len(list(tmp_path.iterdir())) == 2 * 4 + 1  # and the refit
+    assert len(list(tmp_path.glob("*.ckpt"))) == 2 * 4 + 1  # and the refit
     again = search(keep=1, resume=True)
     assert_array_equal(
         again.cv_results_["mean_test_score"], first.cv_results_["mean_test_score"]
