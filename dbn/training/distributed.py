@@ -164,7 +164,7 @@ def data_parallel(timeout=300.0):
         If this process was not started by torchrun or a launcher that sets the same
         variables. In a fit, in all processes: if they were not given the same
         parameters and data, all rows compared (functions, such as `train_rbm`, compare
-        the number of rows and the random stream only); or if a batch has fewer rows
+        optimizer, number of rows and random stream only); or if a batch has fewer rows
         than there are processes.
     ImportError
         If PyTorch is not installed.
