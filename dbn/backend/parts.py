@@ -27,10 +27,14 @@ class Part(BaseEstimator, ABC):
     def __eq__(self, other):
         if type(self) is not type(other):
             return NotImplemented
-        return identity(self) == identity(other)
+        return self._content() == other._content()
 
     def __hash__(self):
-        return hash(identity(self))
+        return hash((type(self), self._content()))
+
+    def _content(self):
+        # Without the class, which need not have a name of its own.
+        return identity(self.get_params(deep=False))
 
     def validate(self):
         """Raise a ValueError if a hyper-parameter is not accepted."""
