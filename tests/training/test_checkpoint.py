@@ -14,7 +14,14 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validat
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from dbn import (
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    RBMTransformer,
+    ScaledRows,
+)
+from dbn.backend import rows as rows_of_files
 from dbn.boltzmann import CD, FPCD, PCD, ParallelTempering
 from dbn.training import SGD, Adam, Checkpoint, RMSProp
 from tests.estimators.toy import REAL, X, Y, buffers, message, rbm
@@ -508,6 +515,23 @@ def test_it_is_set_on_the_estimator_inside(outer, tmp_path):
     text = message(outer.fit, X, error=TypeError)
     assert text.startswith(f"Checkpoint is set on a {type(outer).__name__}, which has ")
     assert "Set it on the estimator of dbn inside" in text
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_rows_of_a_file_are_not_read_once_more(dtype, tmp_path, monkeypatch):
+    """Validation reads them; but what was read then is not what counts later."""
+    images = (255 * MANY).astype(dtype)
+    given = ScaledRows(images, 255)
+
+    def fit():
+        callback = Checkpoint(tmp_path, resume=True)
+        return rbm(random_state=0).set_callbacks(callback).fit(given)
+
+    monkeypatch.setattr(rows_of_files, "sha256_of", None)
+    whole = fit()
+    assert_array_equal(numbers(fit()), numbers(whole))
+    images[1234, 3] -= 1
+    assert "holds checkpoints of the same task for other parameters" in message(fit)
 
 
 def names_of_epochs(folder):
