@@ -150,7 +150,7 @@ class Checkpoint:
 
     def teardown(self, estimator, context):
         """Forget what an interrupted fit left."""
-        self._stems.clear()
+        self._stems.pop(id(context), None)
 
     def begin(self, estimator, context, made_of):
         """Find the names of a fit's files, and what it goes on from.

@@ -4,6 +4,7 @@ import os
 import pickle
 import warnings
 
+import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -490,6 +491,16 @@ def test_a_search_on_an_empty_folder_and_again(n_jobs, tmp_path):
     for path in sorted(tmp_path.iterdir())[-4:]:
         path.unlink()
     assert_array_equal(search(), first)
+
+
+def test_fits_in_threads_share_the_callback(tmp_path):
+    """One that ends forgets nothing of the others."""
+    net = DBNClassifier((4,), init="zeros", max_iter=20, random_state=0)
+    plain = cross_val_score(net, X, Y, cv=8)
+    net.set_callbacks(Checkpoint(tmp_path))
+    with joblib.parallel_config("threading", n_jobs=4):
+        scores = cross_val_score(net, X, Y, cv=8, error_score="raise")
+    assert_array_equal(scores, plain)
 
 
 def test_a_copy_of_a_callback_belongs_to_the_same_run(tmp_path):
