@@ -89,6 +89,9 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         """
         if self.device is not None:
             find_device(self.device)  # fails now, not after minutes
+        rows = as_rows(X)
+        if isinstance(rows, ScaledRows) and is_identified(self):
+            X = rows.remembering()  # what validation reads is not read once more
         # In C order: to copy batches of rows from a column-wise X, as most data frames
         # hold, made training on MNIST 4 times slower.
         X = self._checked(X, to_host(y), order="C", **options)
@@ -134,8 +137,6 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
                 return self._followed(checked[0]), checked[1]
             return self._followed(checked)
         validate_data(self, rows, y, reset=reset, skip_check_array=True)
-        # One pass over the file is for both: what it holds, and whether it is finite.
-        rows = rows.remembering() if is_identified(self) else rows
         name = type(self).__name__
         for part in rows.parts() if rows.may_be_infinite else ():
             assert_all_finite(part, estimator_name=name, input_name="X")

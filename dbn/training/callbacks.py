@@ -50,10 +50,8 @@ class FitTask(Task):
             callback.begin(self.estimator, self.context, self.made_of)
             for callback in checkpoints(self.estimator)
         ]
-        for path, kept in filter(None, found):
-            self.origin = path
-            return kept
-        return None
+        self.origin, kept = next(filter(None, found), (None, None))
+        return kept
 
     @contextmanager
     def blaming_checkpoint(self):

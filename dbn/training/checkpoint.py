@@ -96,9 +96,8 @@ class Checkpoint:
         self.keep = keep
         self.resume = resume
         self._stems = {}
-        self._run = secrets.token_hex(
-            8
-        )  # copies, in other processes too, have the same
+        # Copies, in other processes too, have the same.
+        self._run = secrets.token_hex(8)
 
     def setup(self, estimator, context):
         """Check the parameters and make the folder."""
