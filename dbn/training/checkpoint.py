@@ -61,10 +61,10 @@ class Checkpoint:
         In `fit`, if this callback is set on anything but an estimator of this package.
     ValueError
         In `fit` with `resume`, if the folder holds checkpoints of the same task, but
-        only for other parameters or data (what fits with this object itself, or with
-        copies of it, have begun or resumed there does not count: the folds of a
-        cross-validation, say); if the checkpoint has more epochs than `max_iter`; or if
-        training cannot go on from what a forged file holds (then a `ModelFileError`).
+        only for other parameters or data, unless a fit with this object, or a copy of
+        it, has begun or resumed one of them (the folds of a cross-validation are one
+        run); if the checkpoint has more epochs than `max_iter`; or if training cannot
+        go on from what a forged file holds (then a `ModelFileError`).
     OSError
         In `fit`, if the folder cannot be made.
 
@@ -174,19 +174,17 @@ class Checkpoint:
 
     def _begin(self, estimator, context, made_of):
         stem = self._stems[id(context)] = _stem(estimator, context, made_of)
+        mark = Path(self.folder) / f"{stem}.run"
         if not self.resume:
             _remove(self._files(stem))
             found = None
         else:
             found = self._newest(stem, estimator)
-            if found is None and self._owner(stem) is None:
+            if found is None and _read_mark(mark) is None:
                 self._refuse_others(stem)
-        if self._owner(stem) != self._run:
+        if _read_mark(mark) != self._run:
             # If that fails for want of room, so will the first checkpoint, and say so.
-            with (
-                suppress(OSError),
-                replacing(self._mark(stem), through_link=False) as file,
-            ):
+            with suppress(OSError), replacing(mark, through_link=False) as file:
                 file.write(self._run.encode())
         return found
 
@@ -209,30 +207,19 @@ class Checkpoint:
         return None
 
     def _refuse_others(self, stem):
-        """Raise a ValueError if another run has trained on something else here."""
+        """Raise a ValueError if only other runs have trained on this task here."""
         task = stem.rsplit("-", 1)[0]
-        stems = {path: path.name.rsplit("-", 1)[0] for path in self._files(f"{task}-*")}
-        others = [
-            path
-            for path, its in stems.items()
-            if its != stem and self._owner(its) != self._run
-        ]
-        if others:
+        files = self._files(f"{task}-*")
+        others = [path for path in files if not path.name.startswith(f"{stem}-")]
+        marks = Path(self.folder).glob(f"{task}-*.run")
+        # One that was resumed is enough: in other processes more may be about to be.
+        if others and not any(_read_mark(mark) == self._run for mark in marks):
             raise ValueError(
                 f"{self.folder} holds checkpoints of the same task for other "
                 "parameters or other data, or of an older version of dbn "
                 f"({max(others).name}). Use the same, another folder, or resume=False, "
                 "which starts anew."
             )
-
-    def _mark(self, stem):
-        """The file that names the run which has begun or resumed a fit."""
-        return Path(self.folder) / f"{stem}.run"
-
-    def _owner(self, stem):
-        with suppress(OSError, ModelFileError), open_file(self._mark(stem)) as file:
-            return file.read(64).decode("ascii", "replace")
-        return None
 
     def _stem_of(self, context):
         while id(context) not in self._stems:
@@ -245,6 +232,13 @@ class Checkpoint:
 
     def __getstate__(self):
         return {**self.__dict__, "_stems": {}}
+
+
+def _read_mark(path):
+    """The run that has begun or resumed a fit last; None if nothing tells."""
+    with suppress(OSError, ModelFileError), open_file(path) as file:
+        return file.read(64).decode("ascii", "replace")
+    return None
 
 
 def _remove(paths):
