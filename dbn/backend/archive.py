@@ -13,6 +13,7 @@ import math
 import os
 import re
 import secrets
+import stat
 import struct
 import time
 import zipfile
@@ -32,7 +33,7 @@ _CHUNK = 2**20
 _NAMES = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]{0,199}")
 
 
-def write_archive(path, content, *, kind, version):
+def write_archive(path, content, *, kind, version, through_link=True):
     """Write plain data with arrays to a file, which replaces an older one when done.
 
     Parameters
@@ -45,6 +46,8 @@ def write_archive(path, content, *, kind, version):
         What the file is, for `read_archive`.
     version : int
         Of the format of `content`.
+    through_link : bool, default=True
+        See `replacing`.
 
     Raises
     ------
@@ -83,7 +86,8 @@ def write_archive(path, content, *, kind, version):
             f"file may hold {_MAX_ARRAYS} arrays, {_MAX_JSON_BYTES} bytes and "
             f"{_MAX_JSON_VALUES} values. Shorten long lists, such as the history."
         )
-    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+    whole = replacing(path, through_link=through_link)
+    with whole as file, zipfile.ZipFile(file, "w") as archive:
         archive.writestr(zipfile.ZipInfo(_CONTENT), text)
         for name, array in arrays.items():
             info = zipfile.ZipInfo(f"{name}.npy")
@@ -113,15 +117,45 @@ def read_archive(path, *, kind, version):
     ------
     ModelFileError
         If the file is damaged, of another kind or too new, or asks for more memory
-        than it has bytes.
+        than it has bytes; or if there is a folder, a pipe or a device at that place.
     OSError
         If the file cannot be read.
     """
     path = os.fspath(path)
-    with _ShortReads(io.FileIO(path)) as file, refusals(path):
+    with refusals(path), _ShortReads(open_file(path)) as file:
         size = os.fstat(file.fileno()).st_size
         with zipfile.ZipFile(file) as archive:
             return _read(archive, size, kind, version)
+
+
+def open_file(path):
+    """Open a regular file for reading: to open a pipe would wait for a writer.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    io.FileIO
+
+    Raises
+    ------
+    ModelFileError
+        If there is a folder, a pipe or a device at that place.
+    OSError
+        If there is nothing, or it cannot be read.
+    """
+    if not os.path.isdir(path):
+
+        def opener(path, flags):
+            return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+        file = io.FileIO(path, opener=opener)
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file
+        file.close()
+    raise ModelFileError("there is a folder, pipe or device, and no file.")
 
 
 # What damaged input makes of zipfile, json, NumPy and our constructors.
@@ -157,7 +191,7 @@ def refusals(path):
 
 
 @contextmanager
-def replacing(path):
+def replacing(path, *, through_link=True):
     """A new binary file that takes the place of `path` when it is complete.
 
     It is written under another name in the same folder, brought to the disk, and
@@ -167,13 +201,16 @@ def replacing(path):
     Parameters
     ----------
     path : str or path-like
+    through_link : bool, default=True
+        Whether, where `path` is a symbolic link, it is the file it leads to that is
+        replaced, and not the link.
 
     Raises
     ------
     OSError
         If that fails; `path` is then as it was.
     """
-    path = os.path.realpath(path)  # through a link, not in its place
+    path = os.path.realpath(path) if through_link else os.path.abspath(path)
     folder = os.path.dirname(path)
     _sweep(folder)
     temporary = os.path.join(folder, f".dbn-{secrets.token_hex(8)}.tmp")

@@ -14,9 +14,27 @@ from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator
 
+from .identity import identity
+
 
 class Part(BaseEstimator, ABC):
-    """Base of every exchangeable part."""
+    """Base of every exchangeable part.
+
+    Parts are equal if they are of one class and their parameters are the same, see
+    `dbn.backend.identity`.
+    """
+
+    def __eq__(self, other):
+        if type(self) is not type(other):
+            return NotImplemented
+        return self._content() == other._content()
+
+    def __hash__(self):
+        return hash((type(self), self._content()))
+
+    def _content(self):
+        # Without the class, which need not have a name of its own.
+        return identity(self.get_params(deep=False))
 
     def validate(self):
         """Raise a ValueError if a hyper-parameter is not accepted."""

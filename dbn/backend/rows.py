@@ -5,6 +5,8 @@ all of its rows does so in slices (`row_slices`), and what changes them, such as
 or a standardisation, is applied to the rows of a batch (`ScaledRows`).
 """
 
+import copy
+import hashlib
 import math
 import mmap
 import tempfile
@@ -68,6 +70,28 @@ def file_of(X):
             return None
         X = X.base
     return X if isinstance(X, mmap.mmap) else None
+
+
+def sha256_of(X):
+    """SHA-256 of the bytes of an array in C order, read in slices, in hexadecimal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.arange(6.0).reshape(2, 3)
+    >>> sha256_of(X) == sha256_of(np.asfortranarray(X))
+    True
+    """
+    digest = hashlib.sha256()
+    for rows in row_slices(X) if X.ndim and X.size else ():
+        _update(digest, X[rows])
+    if not X.ndim:
+        _update(digest, X)
+    return digest.hexdigest()
+
+
+def _update(digest, X):
+    digest.update(np.ascontiguousarray(X).reshape(-1).view(np.uint8))
 
 
 def is_large_file(X):
@@ -167,6 +191,7 @@ class ScaledRows(LazyRows):
             raise ValueError(f"dtype must be float32 or float64; it is {dtype}.")
         self.shape, self.dtype = X.shape, dtype
         self._source, self._chosen, self._steps = X, None, []
+        self._sha256 = None  # of the source, in `remembering`
         subtract = _checked_numbers("subtract", subtract, X, dtype)
         divide_by = _checked_numbers("divide_by", divide_by, X, dtype)
         if not divide_by.all():
@@ -217,6 +242,52 @@ class ScaledRows(LazyRows):
         chosen._chosen, chosen.shape = indices, (len(indices), self.shape[1])
         return chosen
 
+    def remembering(self):
+        """The same rows, which remember the SHA-256 of what a pass over all reads.
+
+        Then `content` needs no pass of its own: for as long as nobody writes to X.
+        """
+        rows = copy.copy(self)
+        if isinstance(self._source, ScaledRows):
+            rows._source = self._source.remembering()
+        elif self._chosen is None:
+            rows._sha256 = ""  # not yet
+        return rows
+
+    def parts(self):
+        """Yield all rows in slices, as arrays."""
+        return map(self._scaled, self._raw_parts())
+
+    def _raw_parts(self):
+        digest = hashlib.sha256() if self._sha256 == "" else None
+        if self._chosen is None and isinstance(self._source, ScaledRows):
+            yield from self._source.parts()
+            return
+        for rows in row_slices(self):
+            part = self._raw(rows)
+            if digest is not None:
+                _update(digest, part)
+            yield part
+        if digest is not None:
+            self._sha256 = digest.hexdigest()
+
+    def content(self):
+        """All that the rows are made of, as plain data and small arrays.
+
+        Returns
+        -------
+        tuple
+            Dtype, what is done, row numbers, and the same of the source; of an array
+            dtype, shape and SHA-256.
+        """
+        X = self._source
+        if isinstance(X, ScaledRows):
+            source = X.content()
+        else:
+            source = X.dtype.str, X.shape, self._sha256 or sha256_of(X)
+        steps = [(function.__name__, value) for function, value in self._steps]
+        return self.dtype.str, steps, self._chosen, source
+
     @property
     def may_be_infinite(self):
         """Whether there may be a NaN or infinity: not among scaled integers."""
@@ -225,8 +296,7 @@ class ScaledRows(LazyRows):
     def extent(self):
         """Minimum and maximum, NaN if there is one."""
         ends = None
-        for rows in row_slices(self):
-            part = self._raw(rows)
+        for part in self._raw_parts():
             parts = [part.min(axis=0), part.max(axis=0)]
             if ends is not None:
                 parts = np.minimum(ends[0], parts[0]), np.maximum(ends[1], parts[1])

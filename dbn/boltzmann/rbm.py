@@ -86,12 +86,16 @@ class RBM:
         """The visible units' extra parameters, by their own names."""
         return {name: self.params[key] for name, key in self._extra.items()}
 
+    @property
+    def architecture(self):
+        """What it is built as: the arguments of the constructor, but for `dtype`."""
+        n_visible, n_hidden = (int(n) for n in self.params.shapes["W"])
+        sizes = {"n_visible": n_visible, "n_hidden": n_hidden}
+        return sizes | {"visible": self.visible, "hidden": self.hidden}
+
     def __repr__(self):
-        n_visible, n_hidden = self.params.shapes["W"]
-        return (
-            f"RBM({n_visible}, {n_hidden}, visible={self.visible!r}, "
-            f"hidden={self.hidden!r})"
-        )
+        n_visible, n_hidden, visible, hidden = self.architecture.values()
+        return f"RBM({n_visible}, {n_hidden}, visible={visible!r}, hidden={hidden!r})"
 
     def __sklearn_array_api_convert__(self, converter):
         """The same machine with its buffer as `converter` returns it."""

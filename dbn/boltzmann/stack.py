@@ -37,8 +37,7 @@ class DBN:
             raise ValueError("A DBN needs at least one RBM; the list is empty.")
         for i, (below, above) in enumerate(pairwise(self.rbms)):
             n_below, n_above = below.W.shape[1], above.W.shape[0]
-            same_units = repr(below.hidden) == repr(above.visible)
-            if n_below != n_above or not same_units:
+            if n_below != n_above or below.hidden != above.visible:
                 raise ValueError(
                     f"RBM {i} has {n_below} hidden units of type {below.hidden!r}, but "
                     f"RBM {i + 1} has {n_above} visible units of type "

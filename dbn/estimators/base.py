@@ -31,9 +31,10 @@ from ..backend.device import (
     to_host,
     without_gradient,
 )
-from ..backend.rows import ScaledRows, as_rows, is_large_file, row_slices
+from ..backend.rows import ScaledRows, as_rows, is_large_file
 from ..boltzmann import Bernoulli, Gaussian, Units, get_units
 from ..boltzmann.units import UNITS
+from ..training.callbacks import is_identified
 from ..training.contrastive import monitored_rows
 from .preprocessing import (
     check_finite,
@@ -115,6 +116,9 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         """
         if self.device is not None:
             find_device(self.device)  # fails now, not after minutes
+        rows = as_rows(X)
+        if isinstance(rows, ScaledRows) and is_identified(self):
+            X = rows.remembering()  # what validation reads is not read once more
         # In C order: to copy batches of rows from a column-wise X, as most data frames
         # hold, made training on MNIST 4 times slower.
         X = self._checked(X, to_host(y), order="C", **options)
@@ -161,8 +165,8 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             check_finite(X)
             return (self._followed(X), *y) if y else self._followed(X)
         validate_data(self, rows, y, reset=reset, skip_check_array=True)
-        for part in row_slices(rows) if rows.may_be_infinite else ():
-            check_finite(rows[part])
+        for part in rows.parts() if rows.may_be_infinite else ():
+            check_finite(part)
         if isinstance(y, str | None):
             return rows
         check_consistent_length(rows, y)

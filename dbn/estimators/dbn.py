@@ -273,8 +273,9 @@ class DBNTransformer(DensityTransformer):
         draft._seed = int(draft._rng.spawn(1)[0].integers(2**31))
         draft.history_, draft._stack = [], {}
         self._become(draft)
+        given, made_of = (X, y, sample_weight), (rows, weight)
         try:
-            with fit_task(self, len(sizes), X, y, sample_weight) as task:
+            with fit_task(self, len(sizes), *given, made_of=made_of) as task:
                 self._resume(task)
                 train_stack(self, rows, weight, sizes, prototypes, self._rng, task)
         finally:

@@ -15,7 +15,7 @@ from ..feedforward import Activation, Initializer, Network
 from ..feedforward.initializers import INITIALIZERS
 from ..feedforward.layers import ACTIVATIONS
 from ..training import Optimizer, finetune
-from ..training.callbacks import fit_task
+from ..training.callbacks import agree, fit_task
 from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.loop import Task
 from ..training.optimizers import OPTIMIZERS, get_optimizer
@@ -142,8 +142,10 @@ class DBNPredictor(DBNEstimator):
             shown = rows_at(X, job.given), job.known, rows_at(sample_weight, job.given)
         self._become(draft)
         n_subtasks, before = (1 if job.prototypes is None else 2), self.n_iter_
+        given = X, y, sample_weight
+        made_of = (*self._made_of(job, going_on), validation)
         try:
-            with fit_task(self, n_subtasks, X, y, sample_weight) as task:
+            with fit_task(self, n_subtasks, *given, made_of=made_of) as task:
                 self._resume(task)
                 if validation is None and self.early_stopping:
                     validation = hold_out(self, job, copy.deepcopy(self._streams[2]))
@@ -159,6 +161,13 @@ class DBNPredictor(DBNEstimator):
             self._forget("_stack", "_kept")
         return self
 
+    def _made_of(self, job, going_on):
+        """All that training depends on, but for parameters and validation rows."""
+        network = self.network_ if going_on else None
+        classes = to_host(getattr(self, "classes_", None))
+        weights = (job.weight, job.label_weight)
+        return job.rows, job.labelled, job.targets, classes, *weights, network
+
     def _epochs_left(self, before):
         """Epochs that an interrupted fit, if this goes on from one, did not do."""
         waited = self._state.get("best", {"waited": 0})["waited"]
@@ -170,6 +179,7 @@ class DBNPredictor(DBNEstimator):
         going_on = hasattr(self, "network_")
         X = indexable(X)
         draft, job = self._prepared(X, y, sample_weight, going_on, classes, chunk=True)
+        agree(draft, *draft._made_of(job, going_on))
         if not going_on:
             draft._initialize(job, Task())
         self._become(draft)
@@ -231,7 +241,7 @@ class DBNPredictor(DBNEstimator):
             asked = [n_hidden for _, n_hidden in shapes[:-1]]
         sizes = [shapes[0][0], *asked, shapes[-1][1]]
         net = self._network(sizes, numpy_dtype(self.network_.params.flat))
-        if repr(net) != repr(self.network_):
+        if net.architecture != self.network_.architecture:
             raise ValueError(
                 f"Training cannot go on: the net is {self.network_!r}, the parameters "
                 f"now ask for {net!r}. Set hidden_layer_sizes, activation, dropout and "

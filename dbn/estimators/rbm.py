@@ -14,7 +14,7 @@ from ..boltzmann import RBM, Sampler, Units, get_sampler, get_units
 from ..boltzmann.samplers import SAMPLERS
 from ..boltzmann.units import UNITS
 from ..training import Optimizer, Sparsity, train_rbm
-from ..training.callbacks import fit_task
+from ..training.callbacks import agree, fit_task
 from ..training.contrastive import descending, get_sparsity
 from ..training.optimizers import OPTIMIZERS, get_optimizer
 from .density import FittedRBM
@@ -245,7 +245,9 @@ class RBMTransformer(FittedRBM):
             }
 
         before = self.n_iter_
-        with fit_task(self, self.max_iter, X, y, sample_weight, snapshot) as task:
+        given = (X, y, sample_weight, snapshot)
+        made_of = (rows, weight, self.rbm_)
+        with fit_task(self, self.max_iter, *given, made_of=made_of) as task:
             self._resume(task)
             done = self.n_iter_ - before  # of this fit, before it was interrupted
             self._train(rows, weight, max(self.max_iter - done, 0), task)
@@ -285,6 +287,7 @@ class RBMTransformer(FittedRBM):
         2
         """
         rows, weight = self._begin(X, sample_weight, True)
+        agree(self, rows, weight, self.rbm_)
         self._train(rows, weight, 1, None)
         return self
 
@@ -358,11 +361,10 @@ class RBMTransformer(FittedRBM):
 
     def _check_unchanged(self):
         """Raise a ValueError if parameters ask for another machine than the fitted."""
-        dtype = numpy_dtype(self.rbm_.W)
-        asked = repr(self._new_machine(self.n_features_in_, dtype))
+        asked = self._new_machine(self.n_features_in_, numpy_dtype(self.rbm_.W))
         auto = isinstance(self.visible, str) and self.visible == "auto"
-        same_visible = auto or repr(get_units(self.visible)) == repr(self.visible_)
-        if asked != repr(self.rbm_) or not same_visible:
+        same_visible = auto or get_units(self.visible) == self.visible_
+        if asked.architecture != self.rbm_.architecture or not same_visible:
             raise ValueError(
                 f"Training cannot go on from {self.rbm_!r} with n_components="
                 f"{self.n_components}, visible={self.visible!r} and hidden="

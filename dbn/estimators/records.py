@@ -21,8 +21,6 @@ from ..backend.parameters import Parameters
 from ..backend.parts import Part
 from ..boltzmann import DBN, RBM, Units
 from ..feedforward import Network
-from ..feedforward.layers import Dense
-from ..feedforward.regularizers import BatchNorm
 from .base import DBNEstimator
 from .classifier import DBNClassifier
 from .dbn import DBNTransformer
@@ -93,23 +91,13 @@ def describe(value):
 def _pieces(model):
     """Constructor arguments and state of an object."""
     if isinstance(model, RBM):
-        n_visible, n_hidden = (int(n) for n in model.params.shapes["W"])
-        params = {"n_visible": n_visible, "n_hidden": n_hidden}
-        params |= {"visible": model.visible, "hidden": model.hidden}
-        return params, {"params": model.params.flat}
+        return model.architecture, {"params": model.params.flat}
     if isinstance(model, DBN):
         return {"rbms": model.rbms}, {}
     if isinstance(model, Network):
-        dense = [layer for layer in model.layers if isinstance(layer, Dense)]
-        params = {
-            "layer_sizes": [int(dense[0].n_in), *(int(d.n_out) for d in dense)],
-            "activation": model.activation,
-            "loss": model.loss,
-            "dropout": model.dropout,
-            "batch_norm": any(isinstance(layer, BatchNorm) for layer in model.layers),
-        }
         buffers = {"params": model.params, "statistics": model.statistics}
-        return params, {name: buffer.flat for name, buffer in buffers.items()}
+        state = {name: buffer.flat for name, buffer in buffers.items()}
+        return model.architecture, state
     params = model.get_params(deep=False)
     if not isinstance(model, DBNEstimator):
         return params, {}
@@ -281,7 +269,7 @@ def _check_shapes(model, state):
     else:
         rbms = [model.rbm_] if isinstance(model, RBMTransformer) else model.dbn_.rbms
         weights = [rbm.W for rbm in rbms]
-        same = describe(rbms[0].visible) == describe(model.visible_)
+        same = rbms[0].visible == model.visible_
         require(same, "visible_ is not that of the machine")
     n_features, n_outputs = weights[0].shape[0], weights[-1].shape[1]
     require(model.n_features_in_ == n_features, "n_features_in_ is wrong")

@@ -9,9 +9,10 @@ import joblib
 import numpy as np
 from tqdm.auto import tqdm
 
+from ..backend.identity import identity
 from ..estimators import RBMTransformer
 from ..estimators.base import check_layer_sizes
-from .checks import check_labels, check_study, count, fingerprint, read_data
+from .checks import check_labels, check_study, count, read_data
 from .comparison import Comparison
 from .contenders import DROPOUT
 from .fits import run_cell
@@ -180,7 +181,7 @@ def compare_initializers(
     )
     check_study(study)
     check_labels(study, data.y)
-    settings = {**study.describe(), "data_sha256": fingerprint(data)}
+    settings = {**study.describe(), "data_sha256": identity(*data)}
     work = _Work(study, data, Journal(folder, settings), n_jobs, verbose)
     records = work.records()
     settings = {"dataset": name, **settings, **provenance(), "blas_threads": 1}

@@ -1,6 +1,5 @@
 """Whether data and settings make a comparison: said before anything is trained."""
 
-import hashlib
 import math
 from numbers import Integral
 from typing import NamedTuple
@@ -128,31 +127,6 @@ def count(value, name):
     if not isinstance(value, Integral) or value < 1:
         raise ValueError(f"{name} must be a positive integer; it is {value!r}.")
     return int(value)
-
-
-def fingerprint(data):
-    """SHA-256 of all rows and labels, to tell one data set from another.
-
-    Parameters
-    ----------
-    data : Data
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> data = read_data([[0], [1], [2], [3]], [0, 0, 1, 1], None, None, "numbers")
-    >>> len(fingerprint(data))
-    64
-    """
-    digest = hashlib.sha256()
-    for array in data:
-        if array is not None:
-            digest.update(repr([array.shape, array.dtype.str]).encode())
-            digest.update(np.ascontiguousarray(array).view(np.uint8).reshape(-1))
-    return digest.hexdigest()
 
 
 def check_study(study):

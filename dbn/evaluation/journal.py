@@ -10,7 +10,7 @@ from ..backend.packing import parse_json
 from ..estimators import load_model, save_model
 from .contenders import RECORD, check_fields
 
-_FORMAT, _VERSION = "dbn study", 1
+_FORMAT, _VERSION = "dbn study", 2
 _COSTS = {key: RECORD[key] for key in ("pretrain_seconds", "pretrain_multiply_adds")}
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from ..backend.identity import identity
 from ..boltzmann import get_sampler
 from ..estimators import RBMTransformer
 from ..feedforward import get_activation, get_initializer
@@ -159,7 +160,8 @@ class Study:
         lists["hidden_layer_sizes"] = [[*sizes] for sizes in self.hidden_layer_sizes]
         return {"inits": contenders, **fields, **lists} | {
             "tuning": tuning[self.tune],
-            "rbm": " ".join(repr(self.rbm).split()),
+            "rbm": " ".join(repr(self.rbm).split()),  # which may be cut
+            "rbm_sha256": identity(self.rbm),
             "pretraining": f"{rows[self.pretraining_rows]}, without labels",
             "Cs": [*CS],
             "dropout": DROPOUT,

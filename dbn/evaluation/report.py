@@ -44,6 +44,7 @@ _NAMES = {
     "equal": "equal for all",
     "pretraining": "pretrained on",
     "rbm": "machines of the DBNs",
+    "rbm_sha256": "SHA-256 of their parameters",
     "n_updates": "updates of fine-tuning, for each label budget",
     "pretrain_updates": "updates of pretraining, per layer",
     "n_train": "training rows",

@@ -100,13 +100,24 @@ class Network:
         for layer, p in zip(self.layers, self._views(), strict=True):
             layer.reset(p)
 
-    def __repr__(self):
+    @property
+    def architecture(self):
+        """What it is built as: the arguments of the constructor, but for `dtype`."""
         dense = [layer for layer in self.layers if isinstance(layer, Dense)]
-        sizes = [dense[0].n_in] + [layer.n_out for layer in dense]
-        shown = [f"{sizes}, activation={self.activation!r}, loss={self.loss!r}"]
-        if any(self.dropout):
-            shown.append(f"dropout={self.dropout}")
-        if any(isinstance(layer, BatchNorm) for layer in self.layers):
+        return {
+            "layer_sizes": [int(dense[0].n_in), *(int(d.n_out) for d in dense)],
+            "activation": self.activation,
+            "loss": self.loss,
+            "dropout": self.dropout,
+            "batch_norm": any(isinstance(layer, BatchNorm) for layer in self.layers),
+        }
+
+    def __repr__(self):
+        sizes, activation, loss, dropout, batch_norm = self.architecture.values()
+        shown = [f"{sizes}, activation={activation!r}, loss={loss!r}"]
+        if any(dropout):
+            shown.append(f"dropout={dropout}")
+        if batch_norm:
             shown.append("batch_norm=True")
         return f"Network({', '.join(shown)})"
 

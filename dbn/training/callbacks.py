@@ -6,7 +6,7 @@ from sklearn.callback import ProgressBar
 from tqdm.auto import tqdm
 
 from ..backend.archive import refusals
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, asked
 from .distributed import current_workers
 from .loop import Task
 
@@ -33,6 +33,7 @@ class FitTask(Task):
         self.data = data
         self.attributes = attributes
         self.root = root or self
+        self.made_of = ()  # of a root: what it trains on, for a `Checkpoint`
         self.origin = None  # of a root: the checkpoint that it goes on from
 
     @contextmanager
@@ -45,13 +46,12 @@ class FitTask(Task):
 
     def resume(self):
         """What a `Checkpoint` callback has saved of the same fit, or None."""
-        for callback in self.estimator.__dict__.get("_skl_callbacks") or ():
-            if isinstance(callback, Checkpoint):
-                found = callback.load(self.estimator, self.context)
-                if found is not None:
-                    self.origin, kept = found
-                    return kept
-        return None
+        found = [
+            callback.begin(self.estimator, self.context, self.made_of)
+            for callback in checkpoints(self.estimator)
+        ]
+        self.origin, kept = next(filter(None, found), (None, None))
+        return kept
 
     @contextmanager
     def blaming_checkpoint(self):
@@ -90,8 +90,56 @@ class FitTask(Task):
         self.stop = current_workers().from_first(lambda: stop)
 
 
+def checkpoints(estimator):
+    """The `Checkpoint` callbacks that are set on an estimator.
+
+    Examples
+    --------
+    >>> from dbn import RBMTransformer
+    >>> checkpoints(RBMTransformer())
+    []
+    """
+    callbacks = estimator.__dict__.get("_skl_callbacks") or ()
+    return [callback for callback in callbacks if isinstance(callback, Checkpoint)]
+
+
+def is_identified(estimator):
+    """Whether a fit of the estimator asks what its rows are.
+
+    A `Checkpoint` does, and processes that train together.
+    """
+    return bool(checkpoints(estimator)) or current_workers().size > 1
+
+
+def agree(estimator, *made_of):
+    """Raise a ValueError unless all processes that train together do the same.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its parameters are compared.
+    *made_of : object
+        What it trains on, all of it.
+
+    Examples
+    --------
+    >>> from dbn import RBMTransformer
+    >>> agree(RBMTransformer(), "one process agrees with itself")
+    """
+    current_workers().agree(asked(estimator), *made_of)
+
+
 @contextmanager
-def fit_task(estimator, n_subtasks, X, y=None, sample_weight=None, attributes=None):
+def fit_task(
+    estimator,
+    n_subtasks,
+    X,
+    y=None,
+    sample_weight=None,
+    attributes=None,
+    *,
+    made_of=(),
+):
     """Root task of one `fit`, with tqdm bars where `verbose` asks for them.
 
     Parameters
@@ -103,7 +151,16 @@ def fit_task(estimator, n_subtasks, X, y=None, sample_weight=None, attributes=No
         As the user gave them.
     attributes : callable, optional
         See `FitTask`; for the subtasks. When this task ends the estimator is complete.
+    made_of : tuple
+        What the fit makes of the user's data and trains on: rows, targets, weights,
+        validation rows. A `Checkpoint`, and processes that train together, compare it.
+
+    Raises
+    ------
+    ValueError
+        If processes that train together do not agree.
     """
+    agree(estimator, *made_of)
     callbacks = estimator.__dict__.get("_skl_callbacks")
     bars = (ProgressBar, TqdmBars)
     shown = estimator.verbose and current_workers().rank == 0
@@ -115,6 +172,7 @@ def fit_task(estimator, n_subtasks, X, y=None, sample_weight=None, attributes=No
         data = {"X": X, "y": y, "metadata": metadata}
         context = estimator._init_callback_context(max_subtasks=n_subtasks)
         with FitTask(estimator, context, data, attributes).running() as task:
+            task.made_of = made_of
             with task.blaming_checkpoint():
                 yield task
             task.attributes = dict  # the estimator is complete as it stands

@@ -1,20 +1,26 @@
 """Checkpoints: training that was stopped goes on as if it had not been."""
 
 import hashlib
+import math
+import secrets
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from ..backend.archive import read_archive, refusals, write_archive
-from ..backend.array import dense, take_rows
-from ..backend.device import to_host
+from ..backend.archive import (
+    open_file,
+    read_archive,
+    refusals,
+    replacing,
+    write_archive,
+)
+from ..backend.identity import identity
 from ..backend.packing import ModelFileError
 from .distributed import current_workers
 
 _KIND, _VERSION = "dbn checkpoint", 1
-# What may change between stop and resume: how long to train, where, and what is shown.
-_FREE = ("max_iter", "device", "verbose", "random_state")
 
 
 class Checkpoint:
@@ -26,9 +32,13 @@ class Checkpoint:
     phase. Files hold no code (see ``docs/model-files.md``); each is written beside its
     place, synced and renamed, so that a crash leaves the one before.
 
-    Names of files tell the task and a hash of the estimator's parameters and data:
-    below a grid search every fit has its own. The task of a warm start is to go on from
-    the epochs that the estimator has: to resume it, bring the estimator there again.
+    Names of files tell the task and what the fit is made of: all parameters, fitted
+    models in them included, and all rows that are trained on or watched, with labels
+    and weights. What is shown and where it is computed (`verbose`, `device`) and a
+    `random_state` that is no int do not count. Below a grid search or cross-validation
+    every fit has its own: set this callback on the estimator inside. The task of a warm
+    start is to go on from the epochs that the estimator has: to resume it, bring the
+    estimator there again.
 
     Of several processes (`data_parallel`) the first alone writes and reads files, which
     do not tell how many there were.
@@ -47,10 +57,14 @@ class Checkpoint:
 
     Raises
     ------
+    TypeError
+        In `fit`, if this callback is set on anything but an estimator of this package.
     ValueError
         In `fit` with `resume`, if the folder holds checkpoints of the same task, but
-        only for other parameters or data, or if training cannot go on from what a
-        forged file holds (then a `ModelFileError`).
+        only for other parameters or data, unless a fit with this object, or a copy of
+        it, has begun or resumed one of them (the folds of a cross-validation are one
+        run); if the checkpoint has more epochs than `max_iter`; or if training cannot
+        go on from what a forged file holds (then a `ModelFileError`).
     OSError
         In `fit`, if the folder cannot be made.
 
@@ -58,7 +72,7 @@ class Checkpoint:
     -----
     RuntimeWarning
         When a file cannot be written (the disk is full, say): training goes on; or when
-        a damaged file is passed over.
+        a damaged file, or what is no file, is passed over.
 
     Examples
     --------
@@ -82,9 +96,17 @@ class Checkpoint:
         self.keep = keep
         self.resume = resume
         self._stems = {}
+        # Copies, in other processes too, have the same.
+        self._run = secrets.token_hex(8)
 
     def setup(self, estimator, context):
         """Check the parameters and make the folder."""
+        if not hasattr(estimator, "_progress"):
+            raise TypeError(
+                f"Checkpoint is set on a {type(estimator).__name__}, which has no "
+                "epochs of its own. Set it on the estimator of dbn inside, before that "
+                "is handed over: DBNClassifier().set_callbacks(Checkpoint(folder))."
+            )
         for name in ("every_n_epochs", "keep"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
@@ -95,16 +117,8 @@ class Checkpoint:
         if current_workers().rank == 0:
             Path(self.folder).mkdir(parents=True, exist_ok=True)
 
-    def on_fit_task_begin(self, estimator, context, *, X, y, metadata):
-        """Find the names of a fit's files when it begins."""
-        if context.parent is None or context.estimator_name != (
-            context.parent.estimator_name
-        ):
-            stem = _stem(estimator, context, X, y, metadata)
-            self._stems[id(context)] = stem
-            if not self.resume and current_workers().rank == 0:
-                for path in self._files(stem):
-                    path.unlink(missing_ok=True)
+    def on_fit_task_begin(self, estimator, context):
+        """Nothing: a fit calls `begin` when it knows what it is made of."""
 
     def on_fit_task_end(self, estimator, context):
         """Save after an epoch."""
@@ -121,9 +135,10 @@ class Checkpoint:
         path = Path(self.folder) / f"{stem}-{len(progress['history']):06d}.ckpt"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)  # it may have been removed
-            write_archive(path, progress, kind=_KIND, version=_VERSION)
-            for old in self._files(stem)[: -self.keep]:
-                old.unlink(missing_ok=True)
+            write_archive(
+                path, progress, kind=_KIND, version=_VERSION, through_link=False
+            )
+            _remove(self._files(stem)[: -self.keep])
         except OSError as error:
             warnings.warn(
                 f"The checkpoint {path} could not be kept: {error}. Training goes on; "
@@ -134,10 +149,10 @@ class Checkpoint:
 
     def teardown(self, estimator, context):
         """Forget what an interrupted fit left."""
-        self._stems.clear()
+        self._stems.pop(id(context), None)
 
-    def load(self, estimator, context):
-        """Return the newest good file for a fit and what it holds, or None.
+    def begin(self, estimator, context, made_of):
+        """Find the names of a fit's files, and what it goes on from.
 
         Parameters
         ----------
@@ -145,33 +160,66 @@ class Checkpoint:
             As it stands when the fit begins.
         context : sklearn.callback.CallbackContext
             Of the fit that begins.
-        """
-        if not self.resume:
-            return None
-        return current_workers().from_first(lambda: self._load(estimator, context))
+        made_of : tuple
+            What is trained on, see `dbn.training.callbacks.fit_task`.
 
-    def _load(self, estimator, context):
-        stem = self._stem_of(context)
+        Returns
+        -------
+        tuple or None
+            The newest good file for this fit and what it holds, if there is one and it
+            is wanted.
+        """
+        workers = current_workers()
+        return workers.from_first(lambda: self._begin(estimator, context, made_of))
+
+    def _begin(self, estimator, context, made_of):
+        stem = self._stems[id(context)] = _stem(estimator, context, made_of)
+        mark = Path(self.folder) / f"{stem}.run"
+        if not self.resume:
+            _remove(self._files(stem))
+            found = None
+        else:
+            found = self._newest(stem, estimator)
+            if found is None and _read_mark(mark) is None:
+                self._refuse_others(stem)
+        if _read_mark(mark) != self._run:
+            # If that fails for want of room, so will the first checkpoint, and say so.
+            with suppress(OSError), replacing(mark, through_link=False) as file:
+                file.write(self._run.encode())
+        return found
+
+    def _newest(self, stem, estimator):
+        begun = estimator._progress()
         for path in reversed(self._files(stem)):
             try:
                 kept = read_archive(path, kind=_KIND, version=_VERSION)
                 with refusals(path):
-                    return path, _checked(kept, estimator._progress())
+                    kept = _checked(kept, begun)
             except ModelFileError as error:
                 warnings.warn(
                     f"The checkpoint {path} is passed over: {error}",
                     RuntimeWarning,
                     stacklevel=2,
                 )
+            else:
+                _check_length(path, kept, begun, estimator)
+                return path, kept
+        return None
+
+    def _refuse_others(self, stem):
+        """Raise a ValueError if only other runs have trained on this task here."""
         task = stem.rsplit("-", 1)[0]
-        others = {*self._files(f"{task}-*")} - {*self._files(stem)}
-        if others:
+        files = self._files(f"{task}-*")
+        others = [path for path in files if not path.name.startswith(f"{stem}-")]
+        marks = Path(self.folder).glob(f"{task}-*.run")
+        # One that was resumed is enough: in other processes more may be about to be.
+        if others and not any(_read_mark(mark) == self._run for mark in marks):
             raise ValueError(
                 f"{self.folder} holds checkpoints of the same task for other "
-                f"parameters or other data ({max(others).name}). Use the same, another "
-                "folder, or resume=False, which starts anew."
+                "parameters or other data, or of an older version of dbn "
+                f"({max(others).name}). Use the same, another folder, or resume=False, "
+                "which starts anew."
             )
-        return None
 
     def _stem_of(self, context):
         while id(context) not in self._stems:
@@ -186,7 +234,36 @@ class Checkpoint:
         return {**self.__dict__, "_stems": {}}
 
 
-def _stem(estimator, context, X, y, metadata):
+def _read_mark(path):
+    """The run that has begun or resumed a fit last; None if nothing tells."""
+    with suppress(OSError, ModelFileError), open_file(path) as file:
+        return file.read(64).decode("ascii", "replace")
+    return None
+
+
+def _remove(paths):
+    """Remove files; a folder of such a name stays."""
+    for path in paths:
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+
+
+def asked(estimator):
+    """The parameters of an estimator that change what a fit does.
+
+    Examples
+    --------
+    >>> from dbn import DBNTransformer
+    >>> sorted(asked(DBNTransformer((8,), random_state=0, verbose=1)))
+    ['hidden_layer_sizes', 'memory_budget', 'random_state', 'rbm']
+    """
+    params = estimator.get_params(deep=False)
+    if not isinstance(params["random_state"], int | np.integer):
+        del params["random_state"]  # it has gone on since
+    return {k: v for k, v in params.items() if k not in ("device", "verbose")}
+
+
+def _stem(estimator, context, made_of):
     """Beginning of the names of a fit's files: class, task, parameters and data."""
     path, node = [], context
     while node is not None:
@@ -194,14 +271,27 @@ def _stem(estimator, context, X, y, metadata):
         node = node.parent
     if estimator.history_:  # a warm start
         path.append(f"after {len(estimator.history_)} epochs")
-    params = estimator.get_params(deep=False)
-    params = {k: repr(v) for k, v in params.items() if k not in _FREE}
-    seed = estimator.random_state
-    content = hashlib.sha256(repr([params, seed if _is_int(seed) else None]).encode())
-    for data in (X, y, (metadata or {}).get("sample_weight")):
-        _add_data(content, data)
+    # Earlier versions named the task likewise: their files are seen, and refused.
     task = hashlib.sha256(repr(path).encode()).hexdigest()[:8]
-    return f"{type(estimator).__name__}-{task}-{content.hexdigest()[:12]}"
+    params = asked(estimator)
+    params.pop("max_iter", None)
+    return f"{type(estimator).__name__}-{task}-{identity(params, made_of)[:16]}"
+
+
+def _check_length(path, kept, begun, estimator):
+    """Raise a ValueError if a file has more epochs than the fit is to have."""
+    phase = "finetune" if "network" in kept else "pretrain"
+    n_kept, n_before = (
+        sum(entry["phase"] == phase for entry in progress["history"])
+        for progress in (kept, begun)
+    )
+    max_iter = getattr(estimator, "max_iter", math.inf)
+    if n_kept - n_before > max_iter:
+        raise ValueError(
+            f"max_iter is {max_iter}, but the checkpoint {path} has "
+            f"{n_kept - n_before} epochs. Set max_iter to at least that, or use "
+            "another folder, or resume=False, which starts anew."
+        )
 
 
 def _checked(kept, begun):
@@ -224,27 +314,3 @@ def _checked(kept, begun):
     if not same or not all(type(n) is int and n >= 0 for n in counts):
         raise ModelFileError("it does not hold what this estimator saves.")
     return kept
-
-
-def _is_int(seed):
-    return isinstance(seed, int | np.integer)
-
-
-def _add_data(digest, data):
-    """Add the shape and some 1000 evenly spaced rows: enough to tell data apart."""
-    if data is None:
-        return
-    n_rows = data.shape[0] if hasattr(data, "shape") else len(data)
-    rows = np.arange(0, n_rows, max(1, n_rows // 1000))
-    if hasattr(data, "iloc"):
-        data = data.iloc[rows]
-    elif hasattr(data, "shape"):
-        data = to_host(dense(take_rows(data, rows)))
-    else:
-        data = [data[i] for i in rows]
-    values = np.asarray(data)
-    digest.update(repr([n_rows, values.shape, values.dtype.kind]).encode())
-    if values.dtype.kind in "OUS":
-        digest.update(repr(values.tolist()).encode())
-    else:
-        digest.update(np.ascontiguousarray(values).tobytes())

@@ -19,6 +19,7 @@ from datetime import timedelta
 import numpy as np
 
 from ..backend.array import namespace, take_rows
+from ..backend.identity import identity
 from ..backend.parameters import Parameters
 
 
@@ -73,8 +74,14 @@ class Workers:
         In place. For use inside a gradient that `together` was given.
         """
 
+    def agree(self, *things):
+        """Raise a ValueError in all processes unless all have the same things.
+
+        See `dbn.backend.identity`.
+        """
+
     def from_first(self, function):
-        """``function()``, which process 0 alone calls and all return."""
+        """``function()``, which process 0 alone calls; all return or raise the same."""
         return function()
 
     @contextmanager
@@ -92,7 +99,7 @@ class Workers:
         state : dict
             What training remembers.
         arrays : list of array
-            What is trained: all begin with the values of process 0.
+            What is trained: all begin and end with the values of process 0.
         n_rows : int
             Of the training data.
 
@@ -155,8 +162,10 @@ def data_parallel(timeout=300.0):
     ------
     ValueError
         If this process was not started by torchrun or a launcher that sets the same
-        variables. In a fit: if a batch has fewer rows than there are processes, or the
-        processes do not agree on rows and random stream.
+        variables. In a fit, in all processes: if they were not given the same
+        parameters and data, all rows compared (functions, such as `train_rbm`, compare
+        optimizer, number of rows and random stream only); or if a batch has fewer rows
+        than there are processes.
     ImportError
         If PyTorch is not installed.
     ConnectionError
@@ -331,25 +340,35 @@ class _Connected(Workers):
             return self.torch.from_numpy(array)
         return array
 
+    def agree(self, *things):
+        found = [None] * self.size
+        with _blaming_others(self.timeout):
+            self.torch.distributed.all_gather_object(found, identity(*things))
+        others = [rank for rank in range(self.size) if found[rank] != found[0]]
+        if others:
+            raise ValueError(
+                f"Of {self.size} processes, {others} do not train on what process 0 "
+                "does: parameters, rows, labels or the random stream are not the same. "
+                "Give all of them the same, and an int as random_state."
+            )
+
     def from_first(self, function):
-        found = [function() if self.rank == 0 else None]
+        found = [None, None]
+        if self.rank == 0:
+            try:
+                found[0] = function()
+            except Exception as error:
+                found[1] = error
         with _blaming_others(self.timeout):
             self.torch.distributed.broadcast_object_list(found, src=0)
+        if found[1] is not None:
+            raise found[1]
         return found[0]
 
     @contextmanager
     def epoch(self, rng, state, arrays, n_rows):
-        here = [n_rows, state["epoch"], repr(rng.bit_generator.state)]
-        if self.from_first(lambda: here) != here:
-            raise ValueError(
-                f"Process {self.rank} of {self.size} does not train on what process 0 "
-                f"does: here {n_rows} rows in epoch {state['epoch']}. Give all of them "
-                "the same rows and parameters, and an int as random_state."
-            )
-        for array in arrays:  # computers may round differently
-            if array.shape[0]:
-                with _blaming_others(self.timeout):
-                    self.torch.distributed.broadcast(self._tensor(array), src=0)
+        self.agree(n_rows, state["epoch"], rng.bit_generator.state)
+        self._spread(arrays)
         shuffles = copy.deepcopy(rng)
         seed = [*copy.deepcopy(rng).integers(2**32, size=4), self.rank]
         own = type(rng.bit_generator)(np.random.SeedSequence(seed))
@@ -360,6 +379,14 @@ class _Connected(Workers):
         finally:
             rng.bit_generator.state = shuffles.bit_generator.state
         self._join_chains(state, n_chains)
+        self._spread(arrays)
+
+    def _spread(self, arrays):
+        """Give all processes the arrays of process 0: computers may round otherwise."""
+        for array in arrays:
+            if array.shape[0]:
+                with _blaming_others(self.timeout):
+                    self.torch.distributed.broadcast(self._tensor(array), src=0)
 
     def _share_chains(self, state):
         """Leave this process its share of the chains; return how many there were."""

@@ -128,8 +128,15 @@ def make_step(
     -------
     callable
         ``step(rows, epoch)``, which returns the loss before the step, or None.
+
+    Raises
+    ------
+    ValueError
+        If processes that train together have other optimizers.
     """
-    gradient, grad = current_workers().together(gradient, params, weight)
+    workers = current_workers()
+    workers.agree(optimizer, weight_decay)
+    gradient, grad = workers.together(gradient, params, weight)
     theta, xp = params.flat, namespace(params.flat)
     remembered(state, "optimizer", optimizer, lambda: optimizer.init(theta))
     start = None if multipliers is None else xp.empty_like(theta)

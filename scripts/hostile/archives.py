@@ -309,7 +309,7 @@ def _checkpoint(job):
     """The name and the content of a file from the middle of a fit."""
     with tempfile.TemporaryDirectory() as folder:
         _trained(job, folder, keep=99)
-        path = sorted(Path(folder).iterdir())[_JOBS[job][1] - 1]
+        path = sorted(Path(folder).glob("*.ckpt"))[_JOBS[job][1] - 1]
         return path.name, path.read_bytes()
 
 
@@ -325,6 +325,10 @@ def _resumed(job):
             try:
                 model = _trained(job, path.parent, resume=True)
             except FloatingPointError as error:  # its numbers diverge, which fit says
+                raise ModelFileError(str(error)) from error
+            except ValueError as error:  # it claims more epochs, which fit says
+                if not str(error).startswith("max_iter is "):
+                    raise
                 raise ModelFileError(str(error)) from error
         if any("is passed over" in str(warning.message) for warning in caught):
             raise ModelFileError("It was passed over.")

@@ -89,10 +89,16 @@ def test_what_is_no_file_of_ours(tmp_path):
 def test_the_systems_errors_stay_what_they_are(tmp_path):
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "nothing")
-    with pytest.raises(IsADirectoryError):
-        read(tmp_path)
     with pytest.raises(FileNotFoundError):
         write_archive(tmp_path / "no" / "folder", {}, kind="test", version=1)
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path):
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for place in (pipe, link, tmp_path, "/dev/zero"):
+        assert "there is a folder, pipe or device, and no file." in refusal(place)
 
 
 def changed(path, change):

@@ -134,3 +134,29 @@ def test_a_wrong_schedule_is_refused(rate, seen):
 def test_numbers_of_steps_do_not_glide():
     with pytest.raises(ValueError, match="k must be an integer or a schedule"):
         get_sampler(CD(k=Schedule(1, 25, epochs=3)))
+
+
+@pytest.mark.parametrize(("get", "name", "_"), NAMED)
+def test_parts_made_alike_are_equal(get, name, _):
+    one, other = get(name), get(name)
+    assert one == other and hash(one) == hash(other) and clone(one) == one
+    assert len({one, other}) == 1
+
+
+def test_parts_are_equal_in_all_they_are():
+    assert SGD(0.1) != SGD(0.2) != Adam(0.2)
+    assert get_sampler("cd") != get_units("bernoulli") != "bernoulli"
+    assert Gaussian() != Gaussian(learn_variance=True)
+    # What `repr` leaves out of long sequences.
+    steps = [tuple((epoch, 0.1) for epoch in range(n)) for n in (40, 40, 41)]
+    one, same, other = (SGD(pairs) for pairs in steps)
+    assert one == same != other
+    assert Schedule(0.1, 0.0, epochs=3) == Schedule(0.1, 0.0, epochs=3)
+
+
+def test_a_class_that_adds_nothing_is_another():
+    class Own(Bernoulli):
+        pass
+
+    assert Own() != Bernoulli() and Bernoulli() != Own()
+    assert Own() == Own() and hash(Own()) == hash(Own())

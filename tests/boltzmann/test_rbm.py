@@ -317,6 +317,13 @@ def test_repr_shows_sizes_and_units():
     assert repr(tiny("gaussian")) == shown
 
 
+def test_machines_are_compared_by_what_they_are_built_as():
+    built = RBM(3, 2, visible="gaussian", hidden="relu").architecture
+    assert RBM(**built, dtype="f4").architecture == built
+    for other in (RBM(2, 3, visible="gaussian", hidden="relu"), RBM(3, 2)):
+        assert other.architecture != built
+
+
 def test_unknown_units_are_refused():
     with pytest.raises(ValueError, match="units='binary' is not known"):
         RBM(3, 2, visible="binary")

@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 from dbn import RBMTransformer
-from dbn.boltzmann import CD, FPCD, PCD, ParallelTempering
+from dbn.boltzmann import CD, FPCD, PCD, Bernoulli, ParallelTempering
 from dbn.training import SGD, Adam
 from tests.estimators.toy import REAL, X, Y, message, rbm
 
@@ -181,3 +181,18 @@ def test_supervised_labels_are_ignored():
         theta(rbm(random_state=0).partial_fit(X, Y)),
         theta(rbm(random_state=0).partial_fit(X)),
     )
+
+
+def test_parts_are_compared_and_not_their_texts():
+    class Own(Bernoulli):
+        def __init__(self, numbers=None):
+            self.numbers = numbers
+
+        def __repr__(self):
+            return "Own()"
+
+    numbers = np.arange(2000.0)
+    estimator = rbm(warm_start=True, hidden=Own(numbers)).fit(X)
+    assert estimator.set_params(hidden=Own(numbers.copy())).fit(X).n_iter_ == 4
+    estimator.set_params(hidden=Own(numbers[::-1]))
+    assert message(estimator.fit, X).startswith("Training cannot go on from RBM(5, 4")

@@ -22,6 +22,7 @@ from dbn.backend.threads import one_blas_thread
 from dbn.evaluation import Comparison, benchmark, compare_initializers
 from dbn.evaluation.fits import run_cell
 from dbn.evaluation.journal import is_finished
+from dbn.training import SGD
 
 TOY = {
     "inits": [("dbn", "logistic"), ("xavier_uniform", "logistic")],
@@ -127,7 +128,7 @@ def test_the_folder_of_another_study_is_refused(digits, tmp_path, change, words)
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def begun(digits, folder):
+def begun(digits, folder, **options):
     """A study that stops after its first cell."""
 
     def stop(*args):
@@ -136,7 +137,7 @@ def begun(digits, folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(benchmark, "run_cell", stop)
         with pytest.raises(KeyboardInterrupt) as error:
-            compare_initializers(*digits, **TOY, folder=folder)
+            compare_initializers(*digits, **TOY | options, folder=folder)
     assert "the same folder goes on from it" in error.value.__notes__[0]
     assert is_finished(folder) is False
 
@@ -152,13 +153,27 @@ def test_a_study_of_other_data_or_another_version_is_refused(
         compare_initializers(other, y, **TOY, folder=tmp_path)
     about = tmp_path / "study.json"
     content = json.loads(about.read_text())
-    about.write_text(json.dumps(content | {"version": 99}))
-    with pytest.raises(ValueError, match="version is 99 there and 1 here"):
-        compare_initializers(X, y, **TOY, folder=tmp_path)
+    for version in (1, 99):  # the first told parts of other studies alike
+        about.write_text(json.dumps(content | {"version": version}))
+        with pytest.raises(ValueError, match=f"version is {version} there and 2 here"):
+            compare_initializers(X, y, **TOY, folder=tmp_path)
     about.write_text(json.dumps(content))
     monkeypatch.setattr(dbn, "__version__", "77.0")
     with pytest.raises(ValueError, match=r"dbn is '.*' there and '77.0' here"):
         compare_initializers(X, y, **TOY, folder=tmp_path)
+
+
+def test_a_study_of_other_machines_whose_text_is_the_same_is_refused(digits, tmp_path):
+    """`repr` shows 30 elements of a sequence."""
+    machines = [
+        RBMTransformer(optimizer=SGD(tuple((epoch, 0.1) for epoch in range(n))))
+        for n in (40, 41)
+    ]
+    assert repr(machines[0]) == repr(machines[1])
+    begun(digits, tmp_path, rbm=machines[0])
+    study = TOY | {"rbm": machines[1]}
+    with pytest.raises(ValueError, match="another study: rbm_sha256 is"):
+        compare_initializers(*digits, **study, folder=tmp_path)
 
 
 def test_cells_without_their_study_are_refused(digits, tmp_path):

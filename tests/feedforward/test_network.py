@@ -292,6 +292,17 @@ def test_copies_predict_the_same_and_are_trained_apart(remake, options):
     assert_array_equal(net.forward(X), before)
 
 
+def test_nets_are_compared_by_what_they_are_built_as():
+    options = {"activation": "relu", "dropout": 0.5, "batch_norm": True}
+    built = Network([4, 3, 2], **options).architecture
+    assert Network(**built, dtype="f4").architecture == built
+    changes = {"activation": "tanh", "dropout": 0.0, "batch_norm": False}
+    for name, value in (changes | {"loss": "squared_error"}).items():
+        other = Network([4, 3, 2], **options | {name: value})
+        assert other.architecture != built
+    assert Network([4, 4, 2], **options).architecture != built
+
+
 def test_repr_shows_sizes_and_parts():
     shown = "Network([4, 3, 2], activation=ReLU(), loss=SquaredError())"
     assert repr(Network([4, 3, 2], activation="relu", loss="squared_error")) == shown

@@ -111,6 +111,54 @@ REFUSED = {
 }
 
 
+def labels(rank):
+    return np.roll(Y.argmax(axis=1), 3 * rank)
+
+
+def simple(**options):
+    return DBNClassifier((5,), init="zeros", batch_size=BATCH, max_iter=1, **options)
+
+
+def saved(rank, folder):
+    """Process 1 is given the same, but the folder holds another fit."""
+    for seed in (0, 1):
+        checkpoint = Checkpoint(folder / "other", resume=True)
+        rbm(batch_size=BATCH, random_state=seed).set_callbacks(checkpoint).fit(X)
+
+
+# What each process is given, by its number: as many rows in both.
+DISAGREEMENTS = {
+    "seed": lambda rank: rbm(random_state=rank).fit(X),
+    "rows": lambda rank: rbm(random_state=0).fit(X[::-1] if rank else X),
+    "learning rate": lambda rank: rbm(optimizer=SGD(0.1 + rank), random_state=0).fit(X),
+    "learning rate of a function": lambda rank: machine(SGD(0.1 + rank)),
+    "epochs": lambda rank: rbm(max_iter=2 + rank, random_state=0).fit(X),
+    "weights": lambda rank: rbm(random_state=0).fit(X, None, WEIGHT + rank),
+    "labels": lambda rank: simple(random_state=0).fit(X, labels(rank)),
+    "validation rows": lambda rank: simple(random_state=0).fit(
+        X, labels(0), X_val=X / (1 + rank), y_val=labels(0)
+    ),
+    "rows of partial_fit": lambda rank: rbm(random_state=0).partial_fit(X / (1 + rank)),
+    "labels of partial_fit": lambda rank: simple(random_state=0).partial_fit(
+        X, labels(rank)
+    ),
+}
+
+
+def disagreements(workers, folder):
+    """The messages of processes that were given other things; None without one."""
+    found = {}
+    cases = DISAGREEMENTS | {"checkpoint": lambda rank: saved(rank, folder)}
+    for name, fit in cases.items():
+        try:
+            found[name] = fit(workers.rank)
+        except ValueError as error:
+            found[name] = str(error)
+    # What is shown may differ; and all go on to train together.
+    model = rbm(verbose=workers.rank, random_state=0, batch_size=BATCH).fit(X)
+    return found, model.rbm_.params.flat
+
+
 def likelihood(seed):
     """Mean log-likelihood of digits, in nats, of a machine that is trained with CD."""
     X = load_digits().data / 16
@@ -128,6 +176,15 @@ def streams(workers):
         with workers.epoch(rng, {"epoch": epoch}, [], 10) as shuffles:
             found.append((rng.random(3).tolist(), shuffles.random(3).tolist()))
     return found, rng.random(3).tolist()
+
+
+def rounded(workers):
+    """What is trained, where each process has computed something else."""
+    array = np.full(3, float(workers.rank))
+    with workers.epoch(make_rng(0), {"epoch": 0}, [array], 10):
+        begun = array.copy()
+        array += 0.5 + workers.rank
+    return begun, array
 
 
 def reductions(workers):
@@ -167,11 +224,13 @@ def compare(folder):
             found["likelihoods"] = [likelihood(seed) for seed in SEEDS]
             found["streams"], found["refused"] = streams(workers), refusals()
             found["reductions"] = reductions(workers)
+            found["rounded"] = rounded(workers)
             found["elastic"] = workers.elastic
             found["uninterrupted"] = numbers(long_job().fit(X, Y.argmax(axis=1)))
-            rbm(random_state=workers.rank).fit(X)  # another seed in each
+            found["disagreements"] = disagreements(workers, folder)
+            machine(SGD(), X[: N_ROWS - workers.rank])
     except (OSError, ValueError) as error:
-        found["disagreement"] = str(error)
+        found["other rows"] = str(error)
     write(folder, workers, found)
 
 

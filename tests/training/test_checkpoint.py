@@ -1,12 +1,28 @@
 """Training that was stopped ends as if it had not been, bit for bit."""
 
+import os
+import pickle
+import warnings
+
+import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from scipy.sparse import coo_array
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
-from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from dbn import (
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    RBMTransformer,
+    ScaledRows,
+)
+from dbn.backend import rows as rows_of_files
 from dbn.boltzmann import CD, FPCD, PCD, ParallelTempering
 from dbn.training import SGD, Adam, Checkpoint, RMSProp
 from tests.estimators.toy import REAL, X, Y, buffers, message, rbm
@@ -217,7 +233,7 @@ def test_every_n_epochs_and_how_many_are_kept(tmp_path):
     def names(**options):
         folder = tmp_path / repr(options)
         rbm(max_iter=7).set_callbacks(Checkpoint(folder, **options)).fit(X)
-        return [path.name[-11:] for path in sorted(folder.iterdir())]
+        return [path.name[-11:] for path in sorted(folder.glob("*.ckpt"))]
 
     assert names() == ["000006.ckpt", "000007.ckpt"]
     assert names(every_n_epochs=3, keep=9) == [f"00000{n}.ckpt" for n in (3, 6, 7)]
@@ -228,7 +244,7 @@ def test_without_resume_training_starts_anew(tmp_path):
     rbm(max_iter=5, random_state=0).set_callbacks(Checkpoint(tmp_path)).fit(X)
     short = rbm(max_iter=2, random_state=0).set_callbacks(Checkpoint(tmp_path)).fit(X)
     assert short.n_iter_ == 2
-    assert [path.name[-11:] for path in sorted(tmp_path.iterdir())] == [
+    assert [path.name[-11:] for path in sorted(tmp_path.glob("*.ckpt"))] == [
         "000001.ckpt",
         "000002.ckpt",
     ]
@@ -258,10 +274,321 @@ def test_another_fit_is_refused(params, data, tmp_path):
     assert "resume=False" in text
 
 
+MANY = np.random.default_rng(1).random((2500, 5))
+SOME = [[np.zeros((5, 300)), np.zeros(300)] for _ in range(2)]
+SOME[1][0][2, 150] = 0.1
+# What `repr` leaves out: elements from the 30th on, and the middle of a long text.
+STEPS = [tuple((epoch, 0.1) for epoch in range(n)) for n in (40, 41)]
+LONG = [
+    SGD((*((n, 0.123456789012) for n in range(28)), (28, rate)), momentum=momentum)
+    for momentum in [tuple((n, 0.123456789012) for n in range(29))]
+    for rate in (0.1, 0.2)
+]
+FROZEN = [
+    FrozenEstimator(DBNTransformer((4,), rbm=rbm(), random_state=0).fit(rows))
+    for rows in (X, 1 - X)
+]
+
+
+def with_every_other_row_changed(rows):
+    rows = rows.copy()
+    rows[1::2] = 1 - rows[1::2]
+    return rows
+
+
+OTHER_FITS = [
+    pytest.param(
+        RBMTransformer(3, max_iter=1, random_state=0),
+        ({}, {}),
+        ((MANY,), (with_every_other_row_changed(MANY),)),
+        id="every other row",
+    ),
+    pytest.param(
+        DBNClassifier((4,), init="zeros", max_iter=1, random_state=0),
+        ({}, {}),
+        ((X, Y), (X, np.where(np.arange(60) == 31, 1 - Y, Y))),
+        id="one label",
+    ),
+    pytest.param(
+        DBNClassifier((4,), init="zeros", max_iter=1, random_state=0),
+        ({}, {}),
+        ((X, Y), (X, np.array(["cat", "dog"])[Y])),
+        id="names of labels",
+    ),
+    pytest.param(
+        DBNClassifier(max_iter=1, random_state=0),
+        ({"init": FROZEN[0]}, {"init": FROZEN[1]}),
+        ((X, Y),) * 2,
+        id="weights inside a frozen DBN",
+    ),
+    pytest.param(
+        DBNRegressor((300,), max_iter=1, random_state=0),
+        [{"init": [pair, [np.zeros((300, 1)), np.zeros(1)]]} for pair in SOME],
+        ((X, Y),) * 2,
+        id="weights in init",
+    ),
+    pytest.param(
+        RBMTransformer(3, max_iter=1, random_state=0),
+        ({"optimizer": SGD(STEPS[0])}, {"optimizer": SGD(STEPS[1])}),
+        ((X,),) * 2,
+        id="a long schedule",
+    ),
+    pytest.param(
+        RBMTransformer(3, max_iter=1, random_state=0),
+        ({"optimizer": LONG[0]}, {"optimizer": LONG[1]}),
+        ((X,),) * 2,
+        id="a long text",
+    ),
+    pytest.param(
+        DBNClassifier((4,), init="zeros", max_iter=1, random_state=0),
+        ({}, {}),
+        ((X, Y, None, X[:9], Y[:9]), (X, Y, None, X[:9] / 2, Y[:9])),
+        id="validation rows",
+    ),
+    pytest.param(
+        DBNClassifier((4,), init="zeros", max_iter=1, random_state=0),
+        ({}, {}),
+        ((X, Y, None, X[:9], Y[:9]), (X, Y, None, X[:9], 1 - Y[:9])),
+        id="validation labels",
+    ),
+]
+
+
+@pytest.mark.parametrize(("estimator", "params", "data"), OTHER_FITS)
+def test_a_fit_that_differs_anywhere_is_refused(estimator, params, data, tmp_path):
+    (one, other), (given, changed) = params, data
+
+    def fit(params, data):
+        net = clone(estimator).set_params(**params)
+        callback = Checkpoint(tmp_path, resume=True)
+        return net.set_callbacks(callback).fit(*data[:3], **validation(data))
+
+    def validation(data):
+        return dict(zip(("X_val", "y_val"), data[3:], strict=False))
+
+    first = fit(one, given)
+    assert_array_equal(numbers(fit(one, given)), numbers(first))
+    text = message(fit, other, changed)
+    assert "holds checkpoints of the same task for other parameters or other" in text
+
+
+def test_what_is_shown_and_where_it_is_computed_may_change(tmp_path):
+    net = DBNClassifier((4,), rbm=rbm(), max_iter=2, random_state=0)
+    first = clone(net).set_callbacks(Checkpoint(tmp_path)).fit(X, Y)
+    net.set_params(verbose=1, rbm__verbose=1, rbm__device="cpu")
+    again = net.set_callbacks(Checkpoint(tmp_path, resume=True)).fit(X, Y)
+    assert_array_equal(numbers(again), numbers(first))
+
+
+def test_a_warm_start_of_another_machine_is_another_fit(tmp_path):
+    def going_on(rows):
+        machine = rbm(warm_start=True, random_state=0).fit(rows)
+        machine.set_callbacks(Checkpoint(tmp_path, resume=True))
+        return lambda: machine.fit(X)
+
+    going_on(X)()
+    text = message(going_on(1 - X))
+    assert "holds checkpoints of the same task for other parameters or other" in text
+
+
+def test_checkpoints_of_an_older_version_are_not_taken_over(tmp_path):
+    """Their names told less, and there was nothing that told the run."""
+    machine = rbm(random_state=0).set_callbacks(Checkpoint(tmp_path)).fit(X)
+    for path in tmp_path.iterdir():
+        if path.suffix == ".ckpt":
+            cls, task, _, n_epochs = path.name.split("-")
+            path.rename(tmp_path / f"{cls}-{task}-0123456789ab-{n_epochs}")
+        else:
+            path.unlink()
+    text = message(machine.set_callbacks(Checkpoint(tmp_path, resume=True)).fit, X)
+    assert "or of an older version of dbn (RBMTransformer-" in text
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        rbm(random_state=0, max_iter=6),
+        DBNClassifier((4,), rbm=rbm(), max_iter=6, random_state=0),
+    ],
+)
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_fewer_epochs_than_there_are_is_refused(estimator, warm_start, tmp_path):
+    def fit(**params):
+        model = clone(estimator)
+        if warm_start:
+            model.set_params(warm_start=True).fit(X, Y)
+        model.set_params(**params)
+        return model.set_callbacks(Checkpoint(tmp_path, resume=True)).fit(X, Y)
+
+    whole = fit()
+    text = message(fit, max_iter=3)
+    assert text.startswith("max_iter is 3, but the checkpoint ")
+    assert " has 6 epochs. Set max_iter to at least that" in text
+    assert_array_equal(numbers(fit()), numbers(whole))
+
+
+def test_any_kind_of_rows_and_weights_that_fit_takes(tmp_path):
+    """What is compared is what validation makes of them."""
+    pandas = pytest.importorskip("pandas")
+    kinds = [X, X.tolist(), pandas.DataFrame(X), np.asfortranarray(X)]
+    for rows in kinds:
+        machine = rbm(random_state=0).set_callbacks(Checkpoint(tmp_path, resume=True))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            machine.fit(rows, sample_weight=2.0)
+    assert len({path.name[:-12] for path in tmp_path.glob("*.ckpt")}) == 1
+    machine = rbm(random_state=0).set_callbacks(Checkpoint(tmp_path / "sparse"))
+    assert machine.fit(coo_array(X)).n_iter_ == 2
+
+
+def test_frames_of_polars(tmp_path):
+    polars = pytest.importorskip("polars")
+    for resume in (False, True):
+        machine = rbm(random_state=0).set_callbacks(Checkpoint(tmp_path, resume=resume))
+        machine.fit(polars.DataFrame(X))
+    assert len([*tmp_path.glob("*.ckpt")]) == 2
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_the_folds_of_a_cross_validation_are_one_run(n_jobs, tmp_path):
+    net = DBNClassifier((4,), init="he_normal", max_iter=3, random_state=0)
+    plain = cross_val_score(net, X, Y, cv=4)
+
+    def score(estimator, **options):
+        options = {"cv": 4, "n_jobs": n_jobs, "error_score": "raise"} | options
+        return cross_validate(estimator, X, Y, **options)["test_score"]
+
+    def with_checkpoint(**params):
+        return (
+            clone(net)
+            .set_params(**params)
+            .set_callbacks(Checkpoint(tmp_path, resume=True))
+        )
+
+    assert_array_equal(score(with_checkpoint()), plain)
+    # Stopped in the third fold, before its first epoch: the fourth was not begun.
+    stems = sorted({path.name[:-12] for path in tmp_path.glob("*.ckpt")})
+    assert len(stems) == 4
+    for path in tmp_path.glob(f"{stems[3]}*"):
+        path.unlink()
+    for path in tmp_path.glob(f"{stems[2]}*.ckpt"):
+        path.unlink()
+    assert_array_equal(score(with_checkpoint(), n_jobs=1), plain)
+    text = message(score, with_checkpoint(batch_size=7))
+    assert "holds checkpoints of the same task for other parameters or other" in text
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_search_on_an_empty_folder_and_again(n_jobs, tmp_path):
+    def search():
+        net = DBNClassifier((4,), init="zeros", max_iter=2, random_state=0)
+        net.set_callbacks(Checkpoint(tmp_path, resume=True))
+        grid = {"batch_size": [10, 20]}
+        search = GridSearchCV(net, grid, cv=2, n_jobs=n_jobs, error_score="raise")
+        return search.fit(X, Y).cv_results_["mean_test_score"]
+
+    first = search()
+    for path in sorted(tmp_path.iterdir())[-4:]:
+        path.unlink()
+    assert_array_equal(search(), first)
+
+
+def test_fits_in_threads_share_the_callback(tmp_path):
+    """One that ends forgets nothing of the others."""
+    net = DBNClassifier((4,), init="zeros", max_iter=20, random_state=0)
+    plain = cross_val_score(net, X, Y, cv=8)
+    net.set_callbacks(Checkpoint(tmp_path))
+    with joblib.parallel_config("threading", n_jobs=4):
+        scores = cross_val_score(net, X, Y, cv=8, error_score="raise")
+    assert_array_equal(scores, plain)
+
+
+def test_a_copy_of_a_callback_belongs_to_the_same_run(tmp_path):
+    callback = Checkpoint(tmp_path, resume=True)
+    rbm(random_state=0).set_callbacks(callback).fit(X)
+    copy = pickle.loads(pickle.dumps(callback))
+    assert rbm(random_state=0).set_callbacks(copy).fit(1 - X).n_iter_ == 2
+    other = Checkpoint(tmp_path, resume=True)
+    text = message(rbm(random_state=0).set_callbacks(other).fit, X / 2)
+    assert "holds checkpoints of the same task for other parameters or other" in text
+
+
+@pytest.mark.parametrize(
+    "outer",
+    [
+        make_pipeline(MinMaxScaler(), rbm()),
+        GridSearchCV(rbm(), {"batch_size": [10, 20]}, cv=2),
+    ],
+    ids=["Pipeline", "GridSearchCV"],
+)
+def test_it_is_set_on_the_estimator_inside(outer, tmp_path):
+    outer = clone(outer).set_callbacks(Checkpoint(tmp_path))
+    text = message(outer.fit, X, error=TypeError)
+    assert text.startswith(f"Checkpoint is set on a {type(outer).__name__}, which has ")
+    assert "Set it on the estimator of dbn inside" in text
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_rows_of_a_file_are_not_read_once_more(dtype, tmp_path, monkeypatch):
+    """Validation reads them; but what was read then is not what counts later."""
+    images = (255 * MANY).astype(dtype)
+    given = ScaledRows(images, 255)
+
+    def fit():
+        callback = Checkpoint(tmp_path, resume=True)
+        return rbm(random_state=0).set_callbacks(callback).fit(given)
+
+    monkeypatch.setattr(rows_of_files, "sha256_of", None)
+    whole = fit()
+    assert_array_equal(numbers(fit()), numbers(whole))
+    images[1234, 3] -= 1
+    assert "holds checkpoints of the same task for other parameters" in message(fit)
+
+
+def names_of_epochs(folder):
+    """The names that the checkpoints of two epochs have."""
+    rbm(random_state=0).set_callbacks(Checkpoint(folder)).fit(X)
+    names = [path.name for path in sorted(folder.glob("*.ckpt"))]
+    for path in folder.iterdir():
+        path.unlink()
+    return names
+
+
+def test_a_link_in_a_checkpoints_place_is_not_written_through(tmp_path):
+    for path, name in zip("ab", names_of_epochs(tmp_path), strict=True):
+        (tmp_path / path).write_text("precious")
+        (tmp_path / name).symlink_to(tmp_path / path)
+    machine = rbm(random_state=0)
+    # A new run removes the links; a resumed one passes them over, and replaces them.
+    with pytest.warns(RuntimeWarning, match="is passed over"):
+        machine.set_callbacks(Checkpoint(tmp_path, resume=True)).fit(X)
+    assert [(tmp_path / path).read_text() for path in "ab"] == ["precious"] * 2
+    found = sorted(tmp_path.glob("*.ckpt"))
+    assert len(found) == 2 and not any(path.is_symlink() for path in found)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
+def test_what_is_no_file_in_a_checkpoints_place(make, tmp_path):
+    last = names_of_epochs(tmp_path)[-1]
+    make(tmp_path / last)
+    make(tmp_path / f"{last[:-12]}.run")
+    whole = rbm(random_state=0).fit(X)
+    with pytest.warns(RuntimeWarning) as caught:
+        callback = Checkpoint(tmp_path, resume=True)
+        machine = rbm(random_state=0).set_callbacks(callback).fit(X)
+    assert_array_equal(numbers(machine), numbers(whole))
+    texts = [str(warning.message) for warning in caught]
+    assert "there is a folder, pipe or device, and no file." in texts[0]
+    if make is os.mkdir:
+        assert "could not be kept" in texts[1]
+        with pytest.warns(RuntimeWarning, match="could not be kept"):
+            rbm(random_state=0).set_callbacks(Checkpoint(tmp_path)).fit(X)
+
+
 def test_a_damaged_file_is_passed_over(tmp_path):
     estimator = rbm(max_iter=4, random_state=0)
     whole = clone(estimator).set_callbacks(Checkpoint(tmp_path)).fit(X)
-    newest = sorted(tmp_path.iterdir())[-1]
+    newest = sorted(tmp_path.glob("*.ckpt"))[-1]
     newest.write_bytes(newest.read_bytes()[:-100])
     resumed = clone(estimator).set_callbacks(Checkpoint(tmp_path, resume=True))
     with pytest.warns(RuntimeWarning, match="is passed over"):
@@ -284,7 +611,7 @@ def test_a_full_disk_warns_and_training_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "write_archive", failing)
     with pytest.warns(RuntimeWarning, match="No space left on device"):
         clone(estimator).set_callbacks(Checkpoint(tmp_path)).fit(X)
-    assert [path.name[-11:] for path in sorted(tmp_path.iterdir())] == [
+    assert [path.name[-11:] for path in sorted(tmp_path.glob("*.ckpt"))] == [
         "000001.ckpt",
         "000002.ckpt",
     ]
@@ -301,7 +628,7 @@ def test_fits_below_a_search_do_not_collide(n_jobs, tmp_path):
         return GridSearchCV(machine, grid, cv=2, n_jobs=n_jobs).fit(X)
 
     first = search(keep=1)
-    assert len(list(tmp_path.iterdir())) == 2 * 4 + 1  # and the refit
+    assert len(list(tmp_path.glob("*.ckpt"))) == 2 * 4 + 1  # and the refit
     again = search(keep=1, resume=True)
     assert_array_equal(
         again.cv_results_["mean_test_score"], first.cv_results_["mean_test_score"]

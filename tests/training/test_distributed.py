@@ -95,6 +95,13 @@ def test_noise_is_own_and_shuffles_are_common(found):
     assert after == then == plain.random(3).tolist()
 
 
+def test_an_epoch_begins_and_ends_with_what_process_0_has(found):
+    for process in found:
+        begun, ended = process["rounded"]
+        assert_array_equal(begun, np.zeros(3))
+        assert_array_equal(ended, np.full(3, 0.5))
+
+
 def test_with_noise_the_quality_is_the_same(found):
     one = np.array([job.likelihood(seed) for seed in job.SEEDS])
     two = np.array(found[0]["likelihoods"])
@@ -144,10 +151,29 @@ def test_a_dead_process_ends_the_job_and_the_others_resume(found, tmp_path):
     assert len(history) == 14
 
 
-def test_processes_that_disagree_say_so(found):
-    first, second = (process["disagreement"] for process in found)
-    assert second.startswith("Process 1 of 2 does not train on what process 0 does: ")
-    assert first.startswith("Process 0 of 2 cannot go on alone: ")
+@pytest.mark.parametrize("name", job.DISAGREEMENTS)
+def test_processes_that_disagree_say_so_in_all_of_them(found, name):
+    first, second = (process["disagreements"][0][name] for process in found)
+    assert first == second
+    assert first.startswith("Of 2 processes, [1] do not train on what process 0 does: ")
+    assert first.endswith("Give all of them the same, and an int as random_state.")
+
+
+def test_functions_compare_how_many_rows_there_are(found):
+    first, second = (process["other rows"] for process in found)
+    assert first == second
+    assert first.startswith("Of 2 processes, [1] do not train on what process 0 does: ")
+
+
+def test_what_process_0_finds_wrong_ends_all(found):
+    first, second = (process["disagreements"][0]["checkpoint"] for process in found)
+    assert first == second
+    assert "holds checkpoints of the same task for other parameters" in first
+
+
+def test_after_that_they_train_together(found):
+    first, second = (process["disagreements"][1] for process in found)
+    assert_array_equal(first, second)
 
 
 def test_one_process_of_torchrun_is_as_without_it(monkeypatch, tmp_path):
