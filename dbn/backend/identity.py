@@ -18,7 +18,8 @@ from .rows import ScaledRows, sha256_of
 
 # Attributes of estimators that change nothing about a result: what is shown, where it
 # is computed, who is told, and what is computed when it is asked for.
-_BESIDE = {"verbose", "device", "_skl_callbacks", "_metadata_request", "log_z_"}
+_BESIDE = {"verbose", "device", "_skl_callbacks", "_metadata_request"}
+_BESIDE |= {"log_z_", "_log_z_epochs"}
 _FUNCTIONS = types.FunctionType | types.BuiltinFunctionType | np.ufunc | type
 
 
