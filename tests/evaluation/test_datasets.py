@@ -11,7 +11,8 @@ from scipy.sparse import csr_array, csr_matrix, random_array, save_npz
 
 from dbn.boltzmann import Softmax
 from dbn.evaluation import bars_and_stripes, load_dataset
-from dbn.evaluation.readers import AMINO_ACIDS, read_idx
+from dbn.evaluation.readers.fasta import AMINO_ACIDS
+from dbn.evaluation.readers.idx import read_idx
 
 
 def idx_bytes(array):

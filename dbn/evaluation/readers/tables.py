@@ -1,0 +1,224 @@
+"""Tables in text files: rows of numbers, and a column with the labels.
+
+Read by the `csv` module in pieces: what is made of a file does not depend on what is
+installed, and a row costs memory only while it is turned into numbers.
+"""
+
+import csv
+import io
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+
+from .layout import find_layout, is_missing, split, to_number
+from .streams import check_room, open_unpacked, pieces
+
+_BATCH = 2**17  # characters; as lists of cells up to 60 times as many bytes
+_SAMPLE = 200  # lines
+_MANY = 100_000  # missing values, from which on they are no longer counted
+_TRUTH = {"true": 1.0, "false": 0.0}
+_SHOWN = 5  # columns, or values, in a message
+
+
+def read_table(path, label_column=None):
+    """Rows of numbers and their labels; rows without a label go to ``X_unlabeled``."""
+    try:
+        _check_lines(path)
+        layout = find_layout(path, _sample(path), label_column)
+        survey = _look_through(path, layout)
+        return _arrays(path, layout, survey)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(
+            f"{path} is no table of comma-separated values as UTF-8 text ({error}). "
+            "Save it as CSV in UTF-8, each row on a line of its own."
+        ) from error
+
+
+def _check_lines(path):
+    """Refuse lines out of proportion: a row of cells takes 30 times its text."""
+    most = 2**17 + path.stat().st_size // 16
+    longest = rest = 0
+    for piece in pieces(path):
+        ends = np.flatnonzero(np.frombuffer(piece, np.uint8) == 10)
+        first = ends[0] if len(ends) else len(piece)
+        longest = max(longest, rest + first, np.diff(ends).max(initial=0))
+        rest = len(piece) - ends[-1] if len(ends) else rest + len(piece)
+        if longest > most:
+            raise ValueError(
+                f"{path} has a line of {longest} bytes or more, where {most} are "
+                "granted (128 KiB, and a 16th of the file). Write such rows with "
+                "numpy.savez(path, X=X, y=y)."
+            )
+
+
+def _lines(path):
+    """The lines of a file in lists of about the size of a batch."""
+    with io.TextIOWrapper(open_unpacked(path), encoding="utf-8-sig") as file:
+        while lines := file.readlines(_BATCH):
+            yield lines
+
+
+def _sample(path):
+    """The first lines: at least three, for names cannot be told without values."""
+    with io.TextIOWrapper(open_unpacked(path), encoding="utf-8-sig") as file:
+        lines = [file.readline() for _ in range(3)] + file.readlines(_BATCH)
+    return [line for line in lines[:_SAMPLE] if line]
+
+
+def _batches(path, layout):
+    """The rows of a table in lists, without those whose cells are all empty."""
+    number, names = 1, layout.names
+    for lines in _lines(path):
+        rows = split(lines, layout.separator)
+        if set(map(len, rows)) != {layout.n_columns}:
+            _check_widths(path, layout, rows, number)
+        rows = [row for row in rows if any(row)]
+        if names and rows:
+            del rows[0]
+            names = None
+        if rows:
+            yield rows
+        number += len(lines)
+
+
+def _check_widths(path, layout, rows, number):
+    for i, row in enumerate(rows, number):
+        if any(row) and len(row) != layout.n_columns:
+            raise ValueError(
+                f"{path} has {len(row)} columns in line {i} and {layout.n_columns} in "
+                "its first; it needs rows of the same number of columns."
+            )
+
+
+def _numbers(layout, rows):
+    """What the features of rows are as numbers, NaN where they are none."""
+    cells = [*chain.from_iterable(rows)]
+    try:
+        if "_" in "".join(cells):
+            raise ValueError("Python takes 1_000 for a number")
+        numbers = np.fromiter(map(float, cells), np.float64, len(cells))
+    except ValueError:
+        found = (_TRUTH.get(cell.lower(), cell) for cell in cells)
+        found = (c if isinstance(c, float) else to_number(c, layout) for c in found)
+        numbers = np.fromiter(found, np.float64, len(cells))
+    with np.errstate(over="ignore"):
+        return numbers.astype(np.float32).reshape(len(rows), -1)
+
+
+@dataclass
+class _Survey:
+    """What a whole table holds."""
+
+    n_rows: int = 0
+    n_labelled: int = 0
+    numbered: bool = True  # the first column counts the rows from 0
+    label_is_number: bool = True
+    label_is_whole: bool = True
+    longest_label: int = 1
+    texts: dict = field(default_factory=dict)  # values that are no numbers, by feature
+    missing: np.ndarray | None = None  # number of missing values of every feature
+    commas: bool = False
+    points: bool = False
+
+    def add(self, layout, rows):
+        labels = layout.take_labels(rows)
+        self._add_labels(layout, labels)
+        numbers = _numbers(layout, rows)
+        if self.missing is None:
+            self.missing = np.zeros(numbers.shape[1], np.int64)
+        for i, j in np.argwhere(~np.isfinite(numbers)):
+            if is_missing(cell := rows[i][j]):
+                self.missing[j] += 1
+            elif len(self.texts) < _SHOWN or j in self.texts:
+                found = self.texts.setdefault(int(j), [])
+                if cell not in found and len(found) < _SHOWN:
+                    found.append(cell)
+        counted = np.arange(self.n_rows, self.n_rows + len(rows))
+        self.numbered = self.numbered and np.array_equal(numbers[:, 0], counted)
+        if layout.separator != ",":
+            text = "".join(chain.from_iterable(rows))
+            self.commas |= "," in text
+            self.points |= "." in text
+        self.n_rows += len(rows)
+
+    def _add_labels(self, layout, labels):
+        known = [label for label in labels if not is_missing(label)]
+        self.n_labelled += len(known)
+        self.longest_label = max(self.longest_label, *map(len, known), 1)
+        if self.label_is_number:
+            numbers = np.array([to_number(label, layout) for label in known])
+            self.label_is_number = bool(np.isfinite(numbers).all())
+            whole = self.label_is_number and (numbers == np.round(numbers)).all()
+            self.label_is_whole = bool(self.label_is_whole and whole)
+
+
+def _look_through(path, layout):
+    """Read all of a table once; raise a ValueError about what cannot be used."""
+    survey = _Survey()
+    for rows in _batches(path, layout):
+        survey.add(layout, rows)
+        if survey.texts or survey.missing.sum() > _MANY:
+            break
+    if not survey.n_rows:
+        raise ValueError(f"{path} has no rows of numbers.")
+    if not (survey.n_labelled or layout.label_is_named):
+        raise ValueError(
+            f"{path} has no labels: its last column is empty. Say where they are with "
+            "label_column (--label-column), or remove separators at the ends of lines."
+        )
+    names = layout.feature_names()
+    if survey.texts:
+        shown = "; ".join(
+            f"{names[j]} has {', '.join(f'{text!r:.40}' for text in texts)}"
+            for j, texts in survey.texts.items()
+        )
+        raise ValueError(
+            f"{path} has a feature that is not a number, or none that float32 holds: "
+            f"{shown}. Encode categories as numbers first, one column of 0 and 1 for "
+            f"each value. The label is in {layout.label_name()}; if that is wrong, "
+            "name another label_column (--label-column)."
+        )
+    if survey.missing.any():
+        columns = np.flatnonzero(survey.missing)
+        shown = [f"{survey.missing[j]} in {names[j]}" for j in columns[:_SHOWN]]
+        if (n_more := len(columns) - _SHOWN) > 0:
+            shown.append(f"and in {n_more} more columns")
+        about = "at least " if survey.missing.sum() > _MANY else ""
+        raise ValueError(
+            f"{path} has missing values: {about}{', '.join(shown)}. Fill missing "
+            "values (SimpleImputer), or leave out those rows or columns, first."
+        )
+    if survey.commas and survey.points:
+        raise ValueError(
+            f"{path} has numbers with a comma and numbers with a point. Write all of "
+            "them with a decimal point."
+        )
+    return survey
+
+
+def _arrays(path, layout, survey):
+    """Read a table again, which nothing is wrong with."""
+    n, width = survey.n_rows, len(layout.feature_names())
+    skip = int(survey.numbered and not layout.names and layout.label != 0 and n > 2)
+    skip *= width > 1
+    number = survey.label_is_number and survey.n_labelled
+    kind = np.dtype(np.float64 if number else f"U{survey.longest_label}")
+    check_room(path, n * (4 * width + kind.itemsize))
+    X, known = np.empty((n, width - skip), np.float32), np.empty(n, bool)
+    y, start = np.empty(n, kind), 0
+    for rows in _batches(path, layout):
+        labels = layout.take_labels(rows)
+        these = slice(start, start + len(rows))
+        X[these] = _numbers(layout, rows)[:, skip:]
+        known[these] = [not is_missing(label) for label in labels]
+        y[these] = [to_number(t, layout) for t in labels] if number else labels
+        start += len(rows)
+    found = {"label": layout.label_name(), "notes": layout.notes(skip)}
+    if not known.any():
+        return found | {"X": X}
+    if not known.all():
+        found["X_unlabeled"] = X[~known]
+        X, y = X[known], y[known]
+    whole = number and survey.label_is_whole and np.abs(y).max() < 2**53
+    return found | {"X": X, "y": y.astype(np.int64) if whole else y}
