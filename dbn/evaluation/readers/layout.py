@@ -116,7 +116,7 @@ def _fits(sample, separator):
 
 
 def _is_number(cell, layout):
-    return math.isfinite(to_number(cell, layout))
+    return not math.isnan(to_number(cell, layout))
 
 
 def _is_unnamed(name):
