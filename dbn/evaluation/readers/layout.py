@@ -40,12 +40,12 @@ class Layout:
     n_index: int = 0  # columns at the left that name the rows
     label_is_named: bool = False  # by its name, or by the user
 
-    def take_labels(self, rows):
-        """Take labels and names of rows out of rows, so that features are left."""
-        labels = [row.pop(self.label).strip() for row in rows]
-        if self.n_index:
-            for row in rows:
-                del row[: self.n_index]
+    def take_labels(self, cells):
+        """Take labels and names of rows out of cells, so that features are left."""
+        labels = [label.strip() for label in cells[self.label :: self.n_columns]]
+        del cells[self.label :: self.n_columns]
+        for j in range(1, self.n_index + 1):
+            del cells[:: self.n_columns - j]
         return labels
 
     def _name(self, j):

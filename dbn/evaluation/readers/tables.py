@@ -14,7 +14,9 @@ import numpy as np
 from .layout import find_layout, is_missing, split, to_number
 from .streams import check_room, open_unpacked, pieces
 
-_BATCH = 2**17  # characters; as lists of cells up to 60 times as many bytes
+_BATCH = 2**16  # characters; as lists of cells up to 30 times as many bytes
+# Text may take so many times the bytes of a packed file; binary images take 41.
+_TEXT_RATIO = 60
 _SAMPLE = 200  # lines
 _MANY = 100_000  # missing values, from which on they are no longer counted
 _TRUTH = {"true": 1.0, "false": 0.0}
@@ -39,7 +41,7 @@ def _check_lines(path):
     """Refuse lines out of proportion: a row of cells takes 30 times its text."""
     most = 2**17 + path.stat().st_size // 16
     longest = rest = 0
-    for piece in pieces(path):
+    for piece in pieces(path, _TEXT_RATIO):
         ends = np.flatnonzero(np.frombuffer(piece, np.uint8) == 10)
         first = ends[0] if len(ends) else len(piece)
         longest = max(longest, rest + first, np.diff(ends).max(initial=0))
@@ -67,43 +69,58 @@ def _sample(path):
 
 
 def _batches(path, layout):
-    """The rows of a table in lists, without those whose cells are all empty."""
+    """The cells of a table, row after row, in lists; rows without a value are left out.
+
+    They stand in one list and not in a list for each row: Python's collector of garbage
+    would look through millions of these, and take ten times as long as reading.
+    """
     number, names = 1, layout.names
     for lines in _lines(path):
-        rows = split(lines, layout.separator)
-        if set(map(len, rows)) != {layout.n_columns}:
-            _check_widths(path, layout, rows, number)
-        rows = [row for row in rows if any(row)]
-        if names and rows:
-            del rows[0]
+        cells = _plain_cells(lines, layout)
+        if cells is None:
+            cells = _any_cells(path, lines, layout, number)
+        if names and cells:
+            del cells[: layout.n_columns]
             names = None
-        if rows:
-            yield rows
+        if cells:
+            yield cells
         number += len(lines)
 
 
-def _check_widths(path, layout, rows, number):
+def _plain_cells(lines, layout):
+    """The cells of lines without quotes that are of the same number of columns."""
+    separator, n = layout.separator, layout.n_columns
+    text, empty = "".join(lines).removesuffix("\n"), separator * (n - 1)
+    if '"' in text or empty in (lines[-1], lines[-1].strip()) or f"{empty}\n" in lines:
+        return None
+    if {line.count(separator) for line in lines} != {n - 1}:
+        return None
+    return text.replace("\n", separator).split(separator)
+
+
+def _any_cells(path, lines, layout, number):
+    rows = split(lines, layout.separator)
     for i, row in enumerate(rows, number):
         if any(row) and len(row) != layout.n_columns:
             raise ValueError(
                 f"{path} has {len(row)} columns in line {i} and {layout.n_columns} in "
                 "its first; it needs rows of the same number of columns."
             )
+    return [*chain.from_iterable(row for row in rows if any(row))]
 
 
-def _numbers(layout, rows):
+def _numbers(layout, cells, n_rows):
     """What the features of rows are as numbers, NaN where they are none."""
-    cells = [*chain.from_iterable(rows)]
     try:
         if "_" in "".join(cells):
             raise ValueError("Python takes 1_000 for a number")
         numbers = np.fromiter(map(float, cells), np.float64, len(cells))
     except ValueError:
-        found = (_TRUTH.get(cell.lower(), cell) for cell in cells)
+        found = (_TRUTH.get(cell.strip().lower(), cell) for cell in cells)
         found = (c if isinstance(c, float) else to_number(c, layout) for c in found)
         numbers = np.fromiter(found, np.float64, len(cells))
     with np.errstate(over="ignore"):
-        return numbers.astype(np.float32).reshape(len(rows), -1)
+        return numbers.astype(np.float32).reshape(n_rows, -1)
 
 
 @dataclass
@@ -121,33 +138,33 @@ class _Survey:
     commas: bool = False
     points: bool = False
 
-    def add(self, layout, rows):
-        labels = layout.take_labels(rows)
+    def add(self, layout, cells):
+        labels = layout.take_labels(cells)
         self._add_labels(layout, labels)
-        numbers = _numbers(layout, rows)
+        numbers = _numbers(layout, cells, len(labels))
         if self.missing is None:
             self.missing = np.zeros(numbers.shape[1], np.int64)
         for i, j in np.argwhere(~np.isfinite(numbers)):
-            if is_missing(cell := rows[i][j]):
+            if is_missing(cell := cells[i * numbers.shape[1] + j]):
                 self.missing[j] += 1
             elif len(self.texts) < _SHOWN or j in self.texts:
                 found = self.texts.setdefault(int(j), [])
                 if cell not in found and len(found) < _SHOWN:
                     found.append(cell)
-        counted = np.arange(self.n_rows, self.n_rows + len(rows))
+        counted = np.arange(self.n_rows, self.n_rows + len(labels))
         self.numbered = self.numbered and np.array_equal(numbers[:, 0], counted)
         if layout.separator != ",":
-            text = "".join(chain.from_iterable(rows))
+            text = "".join(cells)
             self.commas |= "," in text
             self.points |= "." in text
-        self.n_rows += len(rows)
+        self.n_rows += len(labels)
 
     def _add_labels(self, layout, labels):
-        known = [label for label in labels if not is_missing(label)]
-        self.n_labelled += len(known)
-        self.longest_label = max(self.longest_label, *map(len, known), 1)
+        distinct = {label for label in set(labels) if not is_missing(label)}
+        self.n_labelled += sum(label in distinct for label in labels)
+        self.longest_label = max(self.longest_label, *map(len, distinct), 1)
         if self.label_is_number:
-            numbers = np.array([to_number(label, layout) for label in known])
+            numbers = np.array([to_number(label, layout) for label in distinct])
             self.label_is_number = bool(np.isfinite(numbers).all())
             whole = self.label_is_number and (numbers == np.round(numbers)).all()
             self.label_is_whole = bool(self.label_is_whole and whole)
@@ -156,8 +173,8 @@ class _Survey:
 def _look_through(path, layout):
     """Read all of a table once; raise a ValueError about what cannot be used."""
     survey = _Survey()
-    for rows in _batches(path, layout):
-        survey.add(layout, rows)
+    for cells in _batches(path, layout):
+        survey.add(layout, cells)
         if survey.texts or survey.missing.sum() > _MANY:
             break
     if not survey.n_rows:
@@ -207,13 +224,17 @@ def _arrays(path, layout, survey):
     check_room(path, n * (4 * width + kind.itemsize))
     X, known = np.empty((n, width - skip), np.float32), np.empty(n, bool)
     y, start = np.empty(n, kind), 0
-    for rows in _batches(path, layout):
-        labels = layout.take_labels(rows)
-        these = slice(start, start + len(rows))
-        X[these] = _numbers(layout, rows)[:, skip:]
-        known[these] = [not is_missing(label) for label in labels]
-        y[these] = [to_number(t, layout) for t in labels] if number else labels
-        start += len(rows)
+    for cells in _batches(path, layout):
+        labels = layout.take_labels(cells)
+        these = slice(start, start + len(labels))
+        X[these] = _numbers(layout, cells, len(labels))[:, skip:]
+        values = {label: not is_missing(label) for label in set(labels)}
+        known[these] = [values[label] for label in labels]
+        if number:
+            values = {label: to_number(label, layout) for label in values}
+            labels = [values[label] for label in labels]
+        y[these] = labels
+        start = these.stop
     found = {"label": layout.label_name(), "notes": layout.notes(skip)}
     if not known.any():
         return found | {"X": X}
