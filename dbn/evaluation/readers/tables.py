@@ -144,11 +144,11 @@ class _Survey:
         numbers = _numbers(layout, cells, len(labels))
         if self.missing is None:
             self.missing = np.zeros(numbers.shape[1], np.int64)
-        for i, j in np.argwhere(~np.isfinite(numbers)):
+        for i, j in np.argwhere(~np.isfinite(numbers)).tolist():
             if is_missing(cell := cells[i * numbers.shape[1] + j]):
                 self.missing[j] += 1
             elif len(self.texts) < _SHOWN or j in self.texts:
-                found = self.texts.setdefault(int(j), [])
+                found = self.texts.setdefault(j, [])
                 if cell not in found and len(found) < _SHOWN:
                     found.append(cell)
         counted = np.arange(self.n_rows, self.n_rows + len(labels))
