@@ -119,12 +119,12 @@ def test_labels_are_not_widened_to_the_longest(tmp_path):
 GROWN = {
     "sequences": (FASTA, gzip.compress(b">a\nA\n" * 5_000_000)),
     "names": (FASTA, gzip.compress(b">\n" * 4_000_000)),
-    "rows": (CSV, b"1,2\n" * 250_000),
-    "labels": (CSV, b"".join(b"1,a%d\n" % i for i in range(90_000))),
-    "columns": (CSV, (b"12," * 30_000 + b"1\n") * 10),
+    "rows": (CSV, b"1,2\n" * 100_000),
+    "labels": (CSV, b"".join(b"1,a%d\n" % i for i in range(40_000))),
+    "columns": (CSV, (b"12," * 30_000 + b"1\n") * 5),
     "one line": (CSV, b"12," * 300_000 + b"1\n"),
     "one cell": (CSV, b"1,2\n1," + b"a" * 10**6),
-    "missing values": (CSV, b"?,1\n" * 250_000),
+    "missing values": (CSV, b"?,1\n" * 100_000),
     "zeros": (NPZ, zipped({"X.npy": npy(np.zeros((1, 10**8), bool))}, 8)),
     "members": (NPZ, zipped({f"{i}": b"" for i in range(30_000)})),
 }

@@ -1,6 +1,5 @@
 """Rows with and without labels, and what is asked of them before they are used."""
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -178,8 +177,8 @@ def checked(name, arrays, path, images=False):
 
 
 def _columns(X):
-    """How many columns an array has, images line by line."""
-    return math.prod(X.shape[1:])
+    """How many columns an array has, in words: of images, lines and their length."""
+    return " x ".join(map(str, X.shape[1:]))
 
 
 def _check_part(path, part, arrays):
@@ -190,7 +189,7 @@ def _check_part(path, part, arrays):
             f"{path}: {part} has shape {X.shape} and dtype {X.dtype}; it needs shape "
             "(n, n_features) and numbers, or images of dtype uint8."
         )
-    if _columns(X) != _columns(arrays["X"]):
+    if X.shape[1:] != arrays["X"].shape[1:]:
         raise ValueError(
             f"{path}: {part} has {_columns(X)} columns and X has "
             f"{_columns(arrays['X'])}; they need the same columns."

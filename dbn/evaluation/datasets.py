@@ -141,8 +141,7 @@ def _read_file(path, kind, label_column):
         names = ", ".join(map(repr, [*_TOYS, *_OPENML, *_ONE_FILE, _BARS]))
         raise ValueError(
             f"dataset {str(path)!r} is not known. Use {names}, or the path of a file "
-            f"whose name ends in {', '.join(_ARRAYS)}, {', '.join(_TABLES)} or one of "
-            "these and .gz."
+            f"whose name ends in {', '.join([*_ARRAYS, *_TABLES])}, or as in .csv.gz."
         )
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}. Check the path.")

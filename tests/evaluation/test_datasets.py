@@ -194,6 +194,10 @@ def test_npz_of_a_sparse_matrix_that_is_not_to_be_trusted(tmp_path):
         ({"X": np.zeros((12, 3, 1))}, r"shape \(12, 3, 1\)"),
         ({"X_test": np.zeros((4, 2))}, "X_test has 2 columns and X has 3"),
         ({"X_valid": np.zeros((5, 4))}, "X_valid has 4 columns and X has 3"),
+        (
+            {"X_valid": np.zeros((5, 3, 1), np.uint8)},
+            "X_valid has 3 x 1 columns and X has 3",
+        ),
         ({"X": np.full((12, 3), "a")}, "and numbers"),
         ({"X": np.full((12, 3), np.nan)}, "not finite"),
         ({"X": np.full((12, 3), 1e300)}, "not finite as float32"),

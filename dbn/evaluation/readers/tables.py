@@ -18,7 +18,7 @@ _BATCH = 2**16  # characters; as lists of cells up to 30 times as many bytes
 # Text may take so many times the bytes of a packed file; binary images take 41.
 _TEXT_RATIO = 60
 _SAMPLE = 200  # lines
-_MANY = 100_000  # missing values, from which on they are no longer counted
+_MANY = 10_000  # missing values, from which on they are no longer counted
 _TRUTH = {"true": 1.0, "false": 0.0}
 _SHOWN = 5  # columns, or values, in a message
 
@@ -116,9 +116,10 @@ def _numbers(layout, cells, n_rows):
             raise ValueError("Python takes 1_000 for a number")
         numbers = np.fromiter(map(float, cells), np.float64, len(cells))
     except ValueError:
-        found = (_TRUTH.get(cell.strip().lower(), cell) for cell in cells)
-        found = (c if isinstance(c, float) else to_number(c, layout) for c in found)
-        numbers = np.fromiter(found, np.float64, len(cells))
+        values = {cell: _TRUTH.get(cell.strip().lower()) for cell in set(cells)}
+        for cell, value in values.items():
+            values[cell] = to_number(cell, layout) if value is None else value
+        numbers = np.array([values[cell] for cell in cells])
     with np.errstate(over="ignore"):
         return numbers.astype(np.float32).reshape(n_rows, -1)
 
