@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import csr_array, issparse, vstack
+from scipy.sparse import csr_array, issparse
 from sklearn.model_selection import train_test_split
 
 from .readers.stored import Stored
@@ -24,7 +24,7 @@ class Dataset:
         The training rows where there is a split.
     y : ndarray of shape (n_samples,) or None
         None where there are no labels.
-    X_unlabeled : ndarray, csr_array or None
+    X_unlabeled : ndarray or None
         More training rows, whose labels are not known.
     X_valid : ndarray, csr_array or None
         Validation rows, without labels.
@@ -48,7 +48,7 @@ class Dataset:
     name: str
     X: np.ndarray | csr_array
     y: np.ndarray | None = None
-    X_unlabeled: np.ndarray | csr_array | None = None
+    X_unlabeled: np.ndarray | None = None
     X_valid: np.ndarray | csr_array | None = None
     X_test: np.ndarray | csr_array | None = None
     y_test: np.ndarray | None = None
@@ -75,21 +75,21 @@ class Dataset:
         >>> load_dataset("diabetes").summary()
         'label: numbers from 25 to 346; 10 features; 442 rows, all labelled'
         """
-        n_labelled = 0 if self.y is None else len(self.y)
-        n = self.all_rows().shape[0]
-        where = f"{self.label}, " if self.label else ""
-        labels = {
-            None: "no labels",
-            "classes": lambda: f"label: {where}{len(np.unique(self.y))} classes",
-            "numbers": lambda: (
-                f"label: {where}numbers from {self.y.min():g} to {self.y.max():g}"
-            ),
-        }[self.target]
-        rows = f"{n_labelled:,} of {n:,} rows labelled"
-        if n_labelled in (0, n):
-            rows = f"{n:,} rows" + ", all labelled" * bool(n_labelled)
-        parts = [labels if self.y is None else labels()]
-        parts += [f"{self.X.shape[1]:,} features", rows]
+        n = n_labelled = self.X.shape[0]
+        if self.X_unlabeled is not None:
+            n += len(self.X_unlabeled)
+        where, rows = f"{self.label}, " if self.label else "", f"{n:,} rows"
+        if self.target is None:
+            label = "no labels"
+        elif self.target == "classes":
+            label = f"label: {where}{_count(len(np.unique(self.y)), 'class', 'es')}"
+        else:
+            label = f"label: {where}numbers from {self.y.min():g} to {self.y.max():g}"
+        if self.target and n_labelled == n:
+            rows = f"{n:,} rows, all labelled"
+        elif self.target:
+            rows = f"{n_labelled:,} of {n:,} rows labelled"
+        parts = [label, _count(self.X.shape[1], "feature", "s"), rows]
         for name, X in (("validation", self.X_valid), ("test", self.X_test)):
             parts += [] if X is None else [f"{X.shape[0]:,} {name} rows"]
         return "; ".join([*parts, *self.notes])
@@ -102,7 +102,9 @@ class Dataset:
         ndarray or csr_array
             `X`, and below it `X_unlabeled`.
         """
-        return self.X if self.X_unlabeled is None else _stack(self.X, self.X_unlabeled)
+        if self.X_unlabeled is None:
+            return self.X
+        return np.concatenate([self.X, self.X_unlabeled])
 
     def with_test(self, random_state=0, test_size=0.3):
         """The same data with test rows: its own, or drawn from labelled `X`.
@@ -146,6 +148,10 @@ class Dataset:
             random_state=random_state,
         )
         return replace(self, X=X, y=y, X_test=X_test, y_test=y_test)
+
+
+def _count(n, one, ending):
+    return f"{n:,} {one}{ending if n != 1 else ''}"
 
 
 def checked(name, arrays, path, images=False):
@@ -241,14 +247,10 @@ def _set_unlabelled_apart(path, arrays):
         return
     X, arrays["y"] = arrays["X"], arrays["y"][known]
     rest = [X[~known], *([arrays["X_unlabeled"]] if "X_unlabeled" in arrays else [])]
-    arrays["X"], arrays["X_unlabeled"] = X[known], _stack(*rest)
+    arrays["X"], arrays["X_unlabeled"] = X[known], np.concatenate(rest)
 
 
 def _known(y):
     if y.dtype.kind == "f":
         return ~np.isnan(y)
     return y != y.dtype.type() if y.dtype.kind in "US" else np.ones(len(y), bool)
-
-
-def _stack(*parts):
-    return vstack(parts, format="csr") if issparse(parts[0]) else np.concatenate(parts)

@@ -412,7 +412,7 @@ def test_rows_without_label_in_a_table(tmp_path):
     assert data.X.tolist() == [[1], [3], [6]] and data.y.tolist() == ["x", "y", "x"]
     assert data.X_unlabeled.tolist() == [[2], [4], [5]]
     assert data.summary() == (
-        "label: column 'species', 2 classes; 1 features; 3 of 6 rows labelled"
+        "label: column 'species', 2 classes; 1 feature; 3 of 6 rows labelled"
     )
     path.write_text("a,label\n1,\n2,\n")
     data = load_dataset(path)
