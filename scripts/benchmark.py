@@ -12,13 +12,14 @@ import sys
 import time
 from pathlib import Path
 
+from data_options import add_data_options, load, path, require_classes
+
 from dbn import RBMTransformer
 from dbn.evaluation import (
     Comparison,
     ComparisonDisplay,
     compare_initializers,
     html_report,
-    load_dataset,
 )
 from dbn.evaluation.benchmark import INITS
 from dbn.evaluation.displays import require_matplotlib
@@ -39,14 +40,8 @@ def parse_args(argv):
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
-    add(
-        "--dataset",
-        default="digits",
-        help="digits, mnist, fashion-mnist, or the path of an .npz file (arrays X, y) "
-        "or a .csv file (label in the last column)",
-    )
-    add("--data-home", help="folder with IDX files; otherwise DBN_DATA, then OpenML")
-    add("--output", type=Path, default=Path("benchmark-output"), help="output folder")
+    add_data_options(add)
+    add("--output", type=path, default=Path("benchmark-output"), help="output folder")
     add(
         "--inits",
         nargs="+",
@@ -105,7 +100,7 @@ def parse_args(argv):
     )
     add(
         "--from",
-        type=Path,
+        type=path,
         dest="finished",
         metavar="RESULTS_JSON",
         help="train nothing: show the study in this file again",
@@ -138,7 +133,15 @@ def study(args):
     start = time.perf_counter()
     folder = study_folder(args.output, args.resume)
     resumed = folder.exists()
-    data = load_dataset(args.dataset, data_home=args.data_home)
+    data = load(args)
+    print(data.summary(), flush=True)
+    require_classes(data)
+    if data.X_unlabeled is not None:
+        raise ValueError(
+            f"{data.X_unlabeled.shape[0]} rows of {data.name!r} have no label, and the "
+            "comparison needs one in every row. Remove these rows; pretrain.py learns "
+            "from them."
+        )
     result = compare_initializers(
         data.X,
         data.y,

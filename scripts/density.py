@@ -16,10 +16,10 @@ import json
 import resource
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import scipy.sparse
+from data_options import path
 from threadpoolctl import threadpool_limits
 
 from dbn import RBM, RBMTransformer
@@ -261,7 +261,7 @@ def parse_args():
     add("--late-k", type=int, default=1, help="k in the last fifth of mnist")
     add("--betas", type=int, default=10_000, help="of mnist's AIS (default: 10,000)")
     add("--validate", action="store_true", help="mnist: train on 50,000, score 10,000")
-    add("--output", type=Path, help="JSON record to write")
+    add("--output", type=path, help="JSON record to write")
     return parser.parse_args()
 
 

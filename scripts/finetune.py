@@ -1,7 +1,9 @@
 """Fine-tune a net from a pretrained model, or from another start, and score it.
 
 The start is a model that `pretrain.py` wrote, or the name of an initializer. With
---labels only so many rows, the same of every class, keep their labels. The error is
+--labels only so many rows, the same of every class, keep their labels. Labels that are
+numbers (see the line on the data) are fitted by a DBNRegressor. Rows without a label
+take no part: pretrain.py learns from them. The error is
 that of the last epoch, or with --early-stopping of the epoch with the best score on
 rows held out of the labelled ones; test rows are used once, at the end. To train in
 several processes: torchrun --standalone --nproc_per_node=2 scripts/finetune.py START
@@ -16,11 +18,12 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+from data_options import add_data_options, load, path
 from sklearn.frozen import FrozenEstimator
 from threadpoolctl import threadpool_limits
 
-from dbn import DBNClassifier, DBNTransformer, load_model, save_model
-from dbn.evaluation import load_dataset, provenance
+from dbn import DBNClassifier, DBNRegressor, DBNTransformer, load_model, save_model
+from dbn.evaluation import provenance
 from dbn.training import Checkpoint, data_parallel, get_optimizer
 from dbn.training.distributed import Workers
 
@@ -31,11 +34,14 @@ def parse_args(argv):
     )
     add = parser.add_argument
     add("start", help="a model file, or an initializer such as he_normal")
-    add("--dataset", default="digits", help="name or file, as load_dataset takes it")
-    add("--data-home", help="folder with the data sets; otherwise DBN_DATA")
+    add_data_options(add)
     add("--rows", type=int, help="use only the first rows, for a quick look")
     add("--layers", default="256", help="as 500,500,2000; a model file has its own")
-    add("--labels", type=int, help="labelled rows, equally many per class; default all")
+    add(
+        "--labels",
+        type=int,
+        help="labelled rows, equally many of each class; default all",
+    )
     add("--activation", default="logistic")
     add("--dropout", type=float, nargs="+", default=[0.0])
     add("--batch-norm", action="store_true")
@@ -52,18 +58,18 @@ def parse_args(argv):
     add("--seed", type=int, default=0)
     add("--device", help="compute with PyTorch, on cpu or cuda; default: NumPy")
     add("--threads", type=int, help="BLAS threads; default: as the system has it")
-    add("--checkpoint", type=Path, help="folder to save the state of training in")
+    add("--checkpoint", type=path, help="folder to save the state of training in")
     add("--resume", action="store_true", help="go on from the checkpoint, if any")
     add("--distributed", action="store_true", help="torchrun has started this process")
     add("--timeout", type=float, default=300.0, help="of --distributed, in seconds")
-    add("--output", type=Path, default=Path("finetuned"), help="folder to write to")
+    add("--output", type=path, default=Path("finetuned"), help="folder to write to")
     return parser.parse_args(argv)
 
 
-def make_net(args):
+def make_net(args, target):
     start, sizes = args.start, [int(n) for n in args.layers.split(",")]
-    if Path(start).is_file():
-        model = load_model(start)
+    if path(start).is_file():
+        model = load_model(path(start))
         if not isinstance(model, DBNTransformer):
             raise ValueError(
                 f"{start} holds a {type(model).__name__}; a net starts from a "
@@ -73,7 +79,8 @@ def make_net(args):
     optimizer = get_optimizer(args.optimizer)
     if args.learning_rate is not None:
         optimizer.set_params(learning_rate=args.learning_rate)
-    return DBNClassifier(
+    net = DBNClassifier if target == "classes" else DBNRegressor
+    return net(
         sizes,
         init=start,
         activation=args.activation,
@@ -98,24 +105,38 @@ def split(data, args):
     """Labelled training rows and the test rows."""
     if data.y is None:
         raise ValueError(f"Data set {data.name!r} has no labels to fine-tune on.")
+    target = data.target
     data = data.with_test(args.seed)  # as pretrain.py does
     X, y = data.X[: args.rows], data.y[: args.rows]
     if args.labels is not None:
         rng = np.random.default_rng(args.seed)
-        n_each = args.labels // len(np.unique(y))
+        classes = np.unique(y) if target == "classes" else [None]
+        n_each = args.labels // len(classes)
         rows = [
-            rng.permutation(np.flatnonzero(y == label))[:n_each]
-            for label in np.unique(y)
+            rng.permutation(np.flatnonzero((y == label) | (label is None)))[:n_each]
+            for label in classes
         ]
         X, y = X[np.concatenate(rows)], y[np.concatenate(rows)]
     return X, y, data.X_test, data.y_test
 
 
+def test(net, X, y):
+    """What test rows show, for the record and in words."""
+    predicted = net.predict(X)
+    if isinstance(net, DBNClassifier):
+        error = float(np.mean(predicted != y))
+        return {"test_error": round(error, 6)}, f"test error {error:.2%}"
+    rmse = float(np.sqrt(np.mean((predicted - y) ** 2)))
+    r2 = float(net.score(X, y))
+    found = {"test_rmse": round(rmse, 6), "test_r2": round(r2, 6)}
+    return found, f"test error {rmse:.4g} (root mean square; R2 {r2:.3f})"
+
+
 def main(argv=None):
     args = parse_args(argv)
     try:
-        net = make_net(args)
-        data = load_dataset(args.dataset, data_home=args.data_home)
+        data = load(args)
+        net = make_net(args, data.target)
         X, y, X_test, y_test = split(data, args)
         start = time.perf_counter()
         together = data_parallel(args.timeout) if args.distributed else None
@@ -123,26 +144,25 @@ def main(argv=None):
             if args.checkpoint:
                 resume = args.resume or workers.elastic
                 net.set_callbacks(Checkpoint(args.checkpoint, resume=resume))
+            if workers.rank == 0:
+                print(data.summary(), flush=True)
             with threadpool_limits(args.threads):
                 net.fit(X, y)
         if workers.rank > 0:
             return
         seconds = time.perf_counter() - start
         with threadpool_limits(args.threads):
-            error = float(np.mean(net.predict(X_test) != y_test))
+            found, told = test(net, X_test, y_test)
     except (OSError, ValueError, ArithmeticError, ImportError) as problem:
         sys.exit(f"finetune: {problem}")
     args.output.mkdir(parents=True, exist_ok=True)
     save_model(net, args.output / "model.dbn")
-    record = {"test_error": round(error, 6), "labelled_rows": len(y)}
+    record = {**found, "labelled_rows": len(y)}
     record |= {"seconds": round(seconds, 1), "processes": workers.size}
     record |= {**provenance(), "history": net.history_}
     text = json.dumps(record, indent=1)
     (args.output / "history.json").write_text(text + "\n")
-    print(
-        f"test error {error:.2%} with {len(y)} labelled rows, {seconds:.0f} s; wrote "
-        f"{args.output}/"
-    )
+    print(f"{told} with {len(y)} labelled rows, {seconds:.0f} s; wrote {args.output}/")
 
 
 if __name__ == "__main__":

@@ -13,13 +13,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+from data_options import add_data_options, load, path, require_classes
 from threadpoolctl import threadpool_limits
 
 from dbn import DBNClassifier
 from dbn.evaluation import (
     LayerStatisticsDisplay,
     layer_statistics,
-    load_dataset,
     provenance,
 )
 from dbn.evaluation.displays import require_matplotlib
@@ -114,8 +114,7 @@ def main():
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
-    add("--dataset", default="mnist", help="as in benchmark.py")
-    add("--data-home", help="folder of the IDX files; otherwise DBN_DATA, then OpenML")
+    add_data_options(add, "mnist")
     add("--depth", type=int, default=5, help="hidden layers")
     add("--width", type=int, default=1000)
     add("--rows", type=int, default=10_000, help="training rows")
@@ -123,14 +122,16 @@ def main():
     add("--learning-rate", type=float, default=0.01)
     add("--seed", type=int, default=0)
     add("--threads", type=int, default=1, help="BLAS threads")
-    add("--output", type=Path, default=Path("layers"), help="folder")
+    add("--output", type=path, default=Path("layers"), help="folder")
     args = parser.parse_args()
     start = time.perf_counter()
     try:
-        data = load_dataset(args.dataset, data_home=args.data_home)
+        data = load(args)
+        require_classes(data)
         require_matplotlib()
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"layers: {error}")
+    print(data.summary(), flush=True)
     args.output.mkdir(parents=True, exist_ok=True)
     with threadpool_limits(args.threads):
         found = {name: follow(name, args, data) for name in NETS}

@@ -18,6 +18,7 @@ from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
+from data_options import path
 from ledger import Ledger
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -383,8 +384,8 @@ def shared_options():
     parser = argparse.ArgumentParser(add_help=False)
     add = parser.add_argument
     add("--data-home", help="folder of the IDX files; otherwise DBN_DATA, then OpenML")
-    add("--output", type=Path, help="default: benchmark-output/mnist-PART.json")
-    add("--stacks", type=Path, default=Path("benchmark-output/mnist-dbns"))
+    add("--output", type=path, help="default: benchmark-output/mnist-PART.json")
+    add("--stacks", type=path, default=Path("benchmark-output/mnist-dbns"))
     add("--jobs", type=int, default=1, help="processes")
     add("--threads", type=int, default=1, help="BLAS threads of each")
     add("--pretrain-epochs", type=int, default=20, help="of each RBM")

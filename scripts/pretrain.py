@@ -12,6 +12,7 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
+from data_options import add_data_options, load, path
 from threadpoolctl import threadpool_limits
 
 from dbn import DBNTransformer, RBMTransformer, save_model
@@ -20,7 +21,6 @@ from dbn.evaluation import (
     FiltersDisplay,
     HistoryDisplay,
     SamplesDisplay,
-    load_dataset,
     provenance,
 )
 from dbn.evaluation.displays import require_matplotlib
@@ -66,8 +66,7 @@ def parse_args(argv):
         epilog="Numbers marked * may be a schedule: 0:0.1,20:0.01.",
     )
     add = parser.add_argument
-    add("--dataset", default="digits", help="name or file, as load_dataset takes it")
-    add("--data-home", help="folder with the data sets; otherwise DBN_DATA")
+    add_data_options(add)
     add("--rows", type=int, help="use only the first rows, for a quick look")
     add("--layers", default="256", help="numbers of hidden units, as 500,500,2000")
     add("--visible", type=units, default="auto", help=units.__doc__)
@@ -97,11 +96,11 @@ def parse_args(argv):
     add("--threads", type=int, help="BLAS threads; default: as the system has it")
     add("--image-shape", type=int, nargs=2, help="of the pictures, as 28 28")
     add("--validation", type=float, default=0.1, help="share of rows only watched")
-    add("--checkpoint", type=Path, help="folder to save the state of training in")
+    add("--checkpoint", type=path, help="folder to save the state of training in")
     add("--resume", action="store_true", help="go on from the checkpoint, if any")
     add("--distributed", action="store_true", help="torchrun has started this process")
     add("--timeout", type=float, default=300.0, help="of --distributed, in seconds")
-    add("--output", type=Path, default=Path("pretrained"), help="folder to write to")
+    add("--output", type=path, default=Path("pretrained"), help="folder to write to")
     return parser.parse_args(argv)
 
 
@@ -154,8 +153,8 @@ def make_model(args):
 
 
 def split(data, args):
-    """Training rows and, to watch, validation rows."""
-    X = data.X[: args.rows]
+    """Training rows, with and without labels, and, to watch, validation rows."""
+    X = data.all_rows()[: args.rows]
     if data.X_valid is not None:
         return X, data.X_valid
     n_valid = int(args.validation * X.shape[0])
@@ -167,13 +166,15 @@ def main(argv=None):
     try:
         require_matplotlib()
         model = make_model(args)
-        data = load_dataset(args.dataset, data_home=args.data_home)
-        data = data.with_test(args.seed)  # rows that finetune.py tests on
-        X, X_val = split(data, args)
+        data = load(args)
+        # Without the rows that finetune.py tests on.
+        X, X_val = split(data.with_test(args.seed), args)
         start = time.perf_counter()
         together = data_parallel(args.timeout) if args.distributed else None
         with together or nullcontext(Workers()) as workers:
             callbacks = [RBMMonitor(X_val)] if workers.rank == 0 else []
+            if workers.rank == 0:
+                print(data.summary(), flush=True)
             if args.checkpoint:
                 resume = args.resume or workers.elastic
                 callbacks.append(Checkpoint(args.checkpoint, resume=resume))

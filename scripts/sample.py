@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from data_options import path
 
 from dbn import load_model
 from dbn.evaluation import SamplesDisplay
@@ -19,12 +20,12 @@ def main(argv=None):
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
-    add("model", type=Path)
+    add("model", type=path)
     add("-n", type=int, default=64, help="number of rows")
     add("--steps", type=int, default=1000, help="Gibbs steps of each chain")
     add("--seed", type=int, default=0)
     add("--image-shape", type=int, nargs=2, help="of the picture, as 28 28")
-    add("--output", type=Path, default=Path("samples"), help="without suffix")
+    add("--output", type=path, default=Path("samples"), help="without suffix")
     args = parser.parse_args(argv)
     try:
         require_matplotlib()

@@ -3,12 +3,13 @@
 import gzip
 import pickle
 import random
+import tracemalloc
 
 import numpy as np
 import pytest
 from hostile import FORMATS
 from hostile.common import Bomb, deflate_bomb, gzip_bomb
-from hostile.tables import IDX_GZ, NPZ, npy, npy_header, relabelled, zipped
+from hostile.tables import CSV, FASTA, IDX_GZ, NPZ, npy, npy_header, relabelled, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -113,6 +114,44 @@ def test_labels_are_not_widened_to_the_longest(tmp_path):
     path.write_bytes(b"1,2," + b"a" * 100_000 + b"\n1,2,b" * 10_000)
     with pytest.raises(ValueError, match=r"would take 40004\d* bytes of memory"):
         load_dataset(path)
+
+
+GROWN = {
+    "sequences": (FASTA, gzip.compress(b">a\nA\n" * 5_000_000)),
+    "names": (FASTA, gzip.compress(b">\n" * 4_000_000)),
+    "rows": (CSV, b"1,2\n" * 100_000),
+    "labels": (CSV, b"".join(b"1,a%d\n" % i for i in range(40_000))),
+    "columns": (CSV, (b"12," * 30_000 + b"1\n") * 5),
+    "one line": (CSV, b"12," * 300_000 + b"1\n"),
+    "one cell": (CSV, b"1,2\n1," + b"a" * 10**6),
+    "missing values": (CSV, b"?,1\n" * 100_000),
+    "zeros": (NPZ, zipped({"X.npy": npy(np.zeros((1, 10**8), bool))}, 8)),
+    "members": (NPZ, zipped({f"{i}": b"" for i in range(30_000)})),
+}
+
+
+@pytest.mark.parametrize("kind", GROWN)
+def test_what_is_large_in_one_dimension_takes_memory_in_proportion(kind, tmp_path):
+    """20 MB and 10 times the file, or 3 times what is returned."""
+    format, data = GROWN[kind]
+    path = tmp_path / format.file
+    path.write_bytes(data)
+    tracemalloc.start()
+    try:
+        found = loaded(format, path)
+        returned = found.X.nbytes + found.y.nbytes if found else 0
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * 10**6 + max(10 * len(data), 3 * returned)
+    assert (returned > 0) == (kind in ("rows", "labels", "columns"))
+
+
+def loaded(format, path):
+    try:
+        return format.load(path)
+    except ValueError:
+        return None
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,9 @@ def test_benchmark_shows_a_finished_study_again(tmp_path):
     page = (tmp_path / "out" / "report.html").read_bytes()
     again = run("benchmark.py", "--from", str(file), "--output", str(tmp_path / "b"))
     assert again.returncode == 0 and again.stderr == ""
-    assert again.stdout.rpartition("\n\n")[0] == first.stdout.rpartition("\n\n")[0]
+    said, _, told = first.stdout.partition("\n")
+    assert said == "label: 10 classes; 64 features; 1,797 rows, all labelled"
+    assert again.stdout.rpartition("\n\n")[0] == told.rpartition("\n\n")[0]
     assert {path.name for path in (tmp_path / "b").iterdir()} == {
         *("report.html", "comparison.png")
     }
@@ -78,6 +80,65 @@ def test_benchmark_on_the_users_own_csv(tmp_path):
     done = toy(tmp_path, "--dataset", str(path), "--inits", "dbn", "he_normal:relu")
     assert done.returncode == 0, done.stderr
     assert "Verdict on mine" in done.stdout
+    assert done.stdout.startswith(
+        "label: column 'size', 2 classes; 2 features; 60 rows, all labelled\n"
+    )
+
+
+@pytest.fixture
+def half_labelled(tmp_path):
+    """A table whose label is in its first column and known in every second row."""
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{['', 'big', '', 'small'][i % 4]},{a:.3f},{b:.3f}"
+        for i, (a, b) in enumerate(rng.normal(size=(60, 2)))
+    ]
+    path = tmp_path / "half.csv"
+    path.write_text("size,a,b\n" + "\n".join(rows))
+    return ["--dataset", str(path), "--label-column", "size"]
+
+
+def test_rows_without_labels_are_learned_from_without_labels(tmp_path, half_labelled):
+    options = ["--epochs", "1", "--output", str(tmp_path / "out")]
+    said = "label: column 'size', 2 classes; 2 features; 30 of 60 rows labelled\n"
+    done = run("pretrain.py", *half_labelled, "--layers", "5,4", *options)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(said)
+    record = json.loads((tmp_path / "out" / "history.json").read_text())
+    assert record["rows"] == 51 - 5  # without 9 test rows, and a tenth only watched
+    model = str(tmp_path / "out" / "model.dbn")
+    done = run("finetune.py", model, *half_labelled, *options)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(said) and "with 21 labelled rows" in done.stdout
+    done = toy(tmp_path, *half_labelled)
+    assert done.returncode == 1 and done.stdout == said
+    assert "benchmark: 30 rows of 'half' have no label" in done.stderr
+
+
+def test_finetune_fits_numbers(tmp_path):
+    numbers = ["--dataset", "diabetes", "--layers", "5", "--labels", "99"]
+    options = ["--epochs", "1", "--output", str(tmp_path)]
+    done = run("finetune.py", "he_normal", *numbers, *options)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("label: numbers from 25 to 346; 10 features; 442")
+    assert "(root mean square; R2 " in done.stdout
+    assert "with 99 labelled rows" in done.stdout
+    record = json.loads((tmp_path / "history.json").read_text())
+    assert 30 < record["test_rmse"] < 300 and record["test_r2"] < 1
+
+
+@pytest.mark.parametrize("script", ["benchmark.py", "layers.py"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("diabetes", "labels of 'diabetes' are numbers, and classes are needed"),
+        ("bars-and-stripes", "'bars-and-stripes' has no labels. Name their column"),
+    ],
+)
+def test_scripts_that_need_classes(tmp_path, script, name, message):
+    done = run(script, "--dataset", name, "--output", str(tmp_path / "out"))
+    assert done.returncode == 1 and message in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_benchmark_goes_on_where_it_was_stopped(tmp_path):

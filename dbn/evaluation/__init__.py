@@ -4,7 +4,8 @@ from .benchmark import compare_initializers
 from .comparison import Comparison
 from .comparison_displays import ComparisonDisplay, DepthDisplay
 from .curve_displays import LabelBudgetDisplay, LossCurvesDisplay
-from .datasets import Dataset, bars_and_stripes, load_dataset
+from .dataset import Dataset
+from .datasets import bars_and_stripes, load_dataset
 from .diagnostics import LayerStatistics, layer_statistics
 from .diagnostics_display import LayerStatisticsDisplay
 from .displays import HistoryDisplay

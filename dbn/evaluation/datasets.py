@@ -1,12 +1,11 @@
 """Data sets: real data by name, bars and stripes, or the user's own file."""
 
 import os
-from dataclasses import dataclass, replace
+from http.client import HTTPException
 from numbers import Integral
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import csr_array, issparse
 from sklearn.datasets import (
     fetch_openml,
     load_breast_cancer,
@@ -14,16 +13,13 @@ from sklearn.datasets import (
     load_digits,
     load_wine,
 )
-from sklearn.model_selection import train_test_split
 
-from .readers import (
-    read_alignment,
-    read_binarized_mnist,
-    read_csv,
-    read_idx,
-    read_newsgroups,
-    read_npz,
-)
+from .dataset import Dataset, checked
+from .readers.fasta import read_alignment
+from .readers.idx import read_idx
+from .readers.matlab import read_newsgroups
+from .readers.npz import read_binarized_mnist, read_npy, read_npz
+from .readers.tables import read_table
 
 _TOYS = {
     "digits": load_digits,
@@ -43,76 +39,13 @@ _ONE_FILE = {
     "20newsgroups": ("20news_w100.mat", read_newsgroups),
     "proteins": ("ww_domain_msa.fasta.gz", read_alignment),
 }
+_TABLES = (".csv", ".tsv", ".txt")
+_ARRAYS = {".npz": read_npz, ".npy": read_npy}
 _BARS = "bars-and-stripes"
 _MAX_SIDE = 16  # 131,070 rows, 134 MB
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """Rows and, where the data set has them, labels and its published split.
-
-    Parameters
-    ----------
-    name : str
-    X : ndarray or csr_array of shape (n_samples, n_features), float32
-        The training rows where there is a split.
-    y : ndarray of shape (n_samples,) or None
-        None where there are no labels.
-    X_valid : ndarray, csr_array or None
-        Validation rows, without labels.
-    X_test, y_test : ndarray, csr_array (X_test only) or None
-        None where the data set has no test split of its own.
-
-    Examples
-    --------
-    >>> from dbn.evaluation import load_dataset
-    >>> load_dataset("digits").X.max()
-    np.float32(1.0)
-    """
-
-    name: str
-    X: np.ndarray | csr_array
-    y: np.ndarray | None = None
-    X_valid: np.ndarray | csr_array | None = None
-    X_test: np.ndarray | csr_array | None = None
-    y_test: np.ndarray | None = None
-
-    def with_test(self, random_state=0, test_size=0.3):
-        """The same data with test rows: its own, or drawn from labelled `X`.
-
-        Scripts that pretrain and scripts that fine-tune hold out the same rows, so
-        pretraining never sees them.
-
-        Parameters
-        ----------
-        random_state : int, default=0
-        test_size : float, default=0.3
-            Share of rows that is drawn, of every class alike.
-
-        Returns
-        -------
-        Dataset
-            The data set itself where it has test rows, or no labels.
-
-        Examples
-        --------
-        >>> from dbn.evaluation import load_dataset
-        >>> load_dataset("digits").with_test().X_test.shape
-        (540, 64)
-        """
-        if self.y is None or self.X_test is not None:
-            return self
-        X, X_test, y, y_test = train_test_split(
-            self.X,
-            self.y,
-            test_size=test_size,
-            stratify=self.y,
-            random_state=random_state,
-        )
-        return replace(self, X=X, y=y, X_test=X_test, y_test=y_test)
-
-
-def load_dataset(source="digits", *, data_home=None):
+def load_dataset(source="digits", *, data_home=None, label_column=None):
     """Load a data set by name, or the user's own from a file.
 
     Parameters
@@ -137,24 +70,38 @@ def load_dataset(source="digits", *, data_home=None):
           repeated ones (``numpy.unique(X, axis=0)``) before splitting.
         - ``"bars-and-stripes"``: the 30 patterns of `bars_and_stripes`.
         - the path of an ``.npz`` file with an array ``X`` and, as far as there are
-          such, ``y``, ``X_valid``, ``X_test`` and ``y_test``; or with one CSR matrix,
-          written by `scipy.sparse.save_npz`.
-        - the path of a ``.csv`` file: one row per sample, the label in the last
-          column, with or without a line of names at the top.
+          such, ``y``, ``X_unlabeled``, ``X_valid``, ``X_test`` and ``y_test``; or with
+          ``x_train``, ``y_train``, ``x_test`` and ``y_test``, as Keras keeps MNIST; or
+          with one CSR matrix, written by `scipy.sparse.save_npz`. An ``.npy`` file has
+          X alone.
+        - the path of a table, ``.csv``, ``.tsv`` or ``.txt``, packed as ``.csv.gz`` or
+          not: one row per sample, separated by commas, semicolons (then a comma in a
+          number is the decimal mark) or tabs, with or without a line of names.
+
     data_home : path, optional
         Folder with the files of the named data set, or with a folder of its name that
         has them. IDX files may be gzipped or not. Default: the environment variable
         ``DBN_DATA``.
+    label_column : str or int, optional
+        Where a table has its labels: the name of a column, or its number, counted from
+        0, or from -1 backwards. Default: the column named "label", "class" or "target"
+        (in capitals or not), or "y" where none is named "x"; otherwise the last one.
 
     Returns
     -------
     Dataset
-        Images are scaled to [0, 1]; other values are as they are.
+        Images (arrays of bytes with more than two dimensions) are scaled to [0, 1] and
+        have their lines one after the other; other values are as they are. Rows whose
+        label is empty, ``?``, ``NA`` or NaN are its `X_unlabeled`. A column of a table
+        that numbers its rows, as pandas writes, is left out. Labels of a table that
+        are all numbers are numbers; `Dataset.summary` says what was understood.
 
     Raises
     ------
     FileNotFoundError
         If a file is not there.
+    ConnectionError
+        If OpenML cannot be reached.
     ValueError
         If the name is not known, or a file is not what its name says.
 
@@ -165,6 +112,14 @@ def load_dataset(source="digits", *, data_home=None):
     (1797, 64)
     """
     data_home = data_home or os.environ.get("DBN_DATA")
+    data_home = Path(data_home).expanduser() if data_home else None
+    path = Path(source).expanduser()
+    kind = path.with_name(path.name.lower().removesuffix(".gz")).suffix
+    if label_column is not None and kind not in _TABLES:
+        raise ValueError(
+            f"label_column is for tables ({', '.join(_TABLES)}); {str(source)!r} is "
+            "none. Leave it out."
+        )
     if source in _TOYS:
         X, y = _TOYS[source](return_X_y=True)
         X = X / 16.0 if source == "digits" else X
@@ -175,19 +130,25 @@ def load_dataset(source="digits", *, data_home=None):
         return _read_idx_folder(source, data_home) if data_home else _fetch(source)
     if source in _ONE_FILE:
         file, read = _ONE_FILE[source]
-        path = _find(source, [file], data_home)
-        return _checked(source, read(path), path)
-    path = Path(source)
-    readers = {".npz": read_npz, ".csv": read_csv}
-    if path.suffix not in readers:
+        found = _find(source, [file, file.removesuffix(".gz")], data_home)
+        return checked(source, read(found), found)
+    return _read_file(path, kind, label_column)
+
+
+def _read_file(path, kind, label_column):
+    """The user's own file."""
+    if kind not in (*_TABLES, *_ARRAYS):
         names = ", ".join(map(repr, [*_TOYS, *_OPENML, *_ONE_FILE, _BARS]))
         raise ValueError(
-            f"dataset {str(source)!r} is not known. Use {names}, or the path of an "
-            ".npz or .csv file."
+            f"dataset {str(path)!r} is not known. Use {names}, or the path of a file "
+            f"whose name ends in {', '.join([*_ARRAYS, *_TABLES])}, or as in .csv.gz."
         )
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}. Check the path.")
-    return _checked(path.stem, readers[path.suffix](path), path)
+    name = path.name[: path.name.lower().rindex(kind)]
+    if kind in _TABLES:
+        return checked(name, read_table(path, label_column), path)
+    return checked(name, _ARRAYS[kind](path), path)
 
 
 def bars_and_stripes(side=4):
@@ -233,10 +194,11 @@ def bars_and_stripes(side=4):
 
 def _find(name, files, data_home, otherwise=""):
     """The first of `files` that is in `data_home` or in its folder `name`."""
-    folder = Path(data_home or ".")
+    folder = data_home or Path()
     folder = folder / name if (folder / name).is_dir() else folder
     found = [folder / file for file in files if (folder / file).is_file()]
     if not (data_home and found):
+        files = [*dict.fromkeys(files)]
         where = f"in {folder}" if data_home else f"for {name!r}: no folder is given"
         raise FileNotFoundError(
             f"There is no {' or '.join(files)} {where}. Point --data-home, data_home "
@@ -251,54 +213,18 @@ def _read_idx_folder(name, data_home):
         download = ", or leave all three unset to download from OpenML"
         path = _find(name, [f"{stem}.gz", stem], data_home, download)
         arrays[key] = read_idx(path)
-    for key in ("X", "X_test"):
-        images = arrays[key]
-        arrays[key] = images.reshape(len(images), -1).astype(np.float32)
-        arrays[key] /= 255.0
-    return _checked(name, arrays, path.parent)
+    return checked(name, arrays, path.parent, images=True)
 
 
 def _fetch(name):
-    data = fetch_openml(_OPENML[name], version=1, as_frame=False, parser="auto")
+    try:
+        data = fetch_openml(_OPENML[name], version=1, as_frame=False, parser="auto")
+    except (OSError, HTTPException) as error:
+        raise ConnectionError(
+            f"{name!r} would be downloaded from OpenML, which cannot be reached "
+            f"({error}). Point --data-home, data_home or DBN_DATA to a folder that has "
+            f"its files {', '.join(_IDX_FILES.values())}, gzipped or not."
+        ) from error
     X = (data.data / 255.0).astype(np.float32)
     y = data.target.astype(np.int64)
     return Dataset(name, X[:60000], y[:60000], X_test=X[60000:], y_test=y[60000:])
-
-
-def _checked(name, arrays, path):
-    """A Dataset of arrays that fit together."""
-    labels_of_test = "y" in arrays and "X_test" in arrays
-    if "X" not in arrays or ("y_test" in arrays) != labels_of_test:
-        raise ValueError(
-            f"{path} has the arrays {sorted(arrays)}; it needs X, and y_test exactly "
-            "where there are y and X_test."
-        )
-    for part in ("X", "X_valid", "X_test"):
-        if part not in arrays:
-            continue
-        X, y = arrays[part], arrays.get(part.replace("X", "y"))
-        if X.ndim != 2 or X.dtype.kind not in "biuf":
-            raise ValueError(
-                f"{path}: {part} has shape {X.shape} and dtype {X.dtype}; it needs "
-                "shape (n, n_features) and numbers."
-            )
-        if X.shape[1] != arrays["X"].shape[1]:
-            raise ValueError(
-                f"{path}: {part} has {X.shape[1]} columns and X has "
-                f"{arrays['X'].shape[1]}; they need the same columns."
-            )
-        if y is not None and (y.shape != X.shape[:1] or y.dtype.kind not in "biufUS"):
-            raise ValueError(
-                f"{path}: {part} has {X.shape[0]} rows, but its labels have shape "
-                f"{y.shape} and dtype {y.dtype}; they need shape ({X.shape[0]},) and "
-                "numbers or strings."
-            )
-        with np.errstate(over="ignore"):
-            X = X.astype(np.float32, copy=False)
-        if 0 in X.shape or not np.isfinite(X.data if issparse(X) else X).all():
-            raise ValueError(
-                f"{path}: {part} is empty or has values that are not finite as "
-                "float32. Remove or fill those rows first."
-            )
-        arrays[part] = X
-    return Dataset(name, **arrays)

@@ -29,8 +29,8 @@ _Y = (np.arange(12) % 3).astype(np.uint8)
 
 
 def _memory(n):
-    """Twice what the readers grant, for the copy as float32, and a little."""
-    return 2 * (2**24 + 100 * n) + 2**22
+    """What refusing a file of n bytes may take; what is returned here is small."""
+    return 20 * 10**6 + 10 * n
 
 
 # IDX: four files, of which the first is damaged.
@@ -327,13 +327,41 @@ def many_columns(data, integer):
     return b"1," * integer(10, 50_000) + b"a\n" + b"1,2\n"
 
 
+def many(data, integer):
+    """Large in one dimension: rows, columns, cells, lines, labels, or a single cell."""
+    n = integer(1000, 100_000)
+    rows = [
+        *(b"1,2\n" * n, b"12,345\n" * n, (b"12," * n + b"1\n") * 3, b"\n" * n),
+        *(b",\n" * n, b"?,a\n" * n, b"ab,cd\n" * n, b'"1","2"\n' * n),
+        *(b"a,b\n" + b"1" * n + b",2\n1,2\n", b"1," + b"a" * n + b"\n1,b\n"),
+        b"".join(b"1,a%d\n" % i for i in range(n)),
+        b"".join(b"%d;0,%d\n" % (i, i) for i in range(n)),
+        "1,\U0001f600\n".encode() * n,
+    ]
+    return rows[integer(0, len(rows) - 1)]
+
+
 CSV = Format(
     "csv",
     "case.csv",
     [b"a,b,kind\n0.5,1,x\n1,0,y\n0.25,3,x\n" * 1, b"1,2,0\n3,4,1\n"],
     load_dataset,
-    allowed(ANY, [strange_field], [long_label, encoded, many_columns]),
-    memory=lambda n: _memory(n) + 60 * n,
+    allowed(ANY, [strange_field, many], [long_label, encoded, many_columns]),
+    memory=_memory,
+)
+
+
+def many_packed(data, integer):
+    return gzip.compress(many(data, integer), mtime=0)
+
+
+CSV_GZ = Format(
+    "csv.gz",
+    "case.csv.gz",
+    [gzip.compress(data, mtime=0) for data in CSV.samples],
+    load_dataset,
+    allowed(SEEN, [many_packed], [packed(long_label), packed(encoded)]),
+    memory=_memory,
 )
 
 
@@ -424,14 +452,21 @@ def letter_bomb(data, integer):
     return gzip.compress(b">a\n" + b"A" * integer(10**6, 5 * 10**6), mtime=0)
 
 
+def many_sequences(data, integer):
+    """Sequences, letters or names without an end, each of a few bytes."""
+    text = [b">a\nA\n", b">\n", b">a\nAC\nDE\n", b">a\n\n"][integer(0, 3)]
+    text *= integer(1000, 2 * 10**6)
+    return gzip.compress(text, mtime=0) if integer(0, 1) else text[:500_000]
+
+
 _PROTEINS = gzip.compress(b">a\nACD\nEF\n>b\nGH-IK\n>c\nACDEF\n", mtime=0)
 FASTA = Format(
     "fasta.gz",
     "ww_domain_msa.fasta.gz",
     [_PROTEINS],
     lambda path: load_dataset("proteins", data_home=path.parent),
-    allowed(SEEN, [], [other_letters, text_bomb, letter_bomb]),
-    memory=lambda n: 2 * (2**24 + 400 * n) + 2**22,
+    allowed(SEEN, [many_sequences], [other_letters, text_bomb, letter_bomb]),
+    memory=_memory,
 )
 
 
@@ -526,4 +561,4 @@ RESULTS = Format(
     memory=lambda n: 2**23 + 100 * n,
 )
 
-TABLES = [IDX, IDX_GZ, NPZ, NPZ_CSR, CSV, MAT, FASTA, RESULTS]
+TABLES = [IDX, IDX_GZ, NPZ, NPZ_CSR, CSV, CSV_GZ, MAT, FASTA, RESULTS]

@@ -2,7 +2,9 @@
 
 import gzip
 import os
+from http.client import IncompleteRead
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from scipy.sparse import csr_array, csr_matrix, random_array, save_npz
 
 from dbn.boltzmann import Softmax
 from dbn.evaluation import bars_and_stripes, load_dataset
-from dbn.evaluation.readers import AMINO_ACIDS, read_idx
+from dbn.evaluation.readers.fasta import AMINO_ACIDS
+from dbn.evaluation.readers.idx import read_idx
 
 
 def idx_bytes(array):
@@ -94,7 +97,7 @@ def test_missing_idx_files_are_named(tmp_path):
         (lambda b: b[:4] + bytes(8), r"shape \(0, 0\), at least one"),
         (lambda b: b[:6], "should hold"),
         (lambda b: b"", "is not an IDX file"),
-        (lambda b: b"\0\0\x0d" + b[3:], "IDX file of unsigned bytes"),
+        (lambda b: b"\0\0\x0d" + b[3:], "not with 0, 0, 8"),
     ],
 )
 def test_broken_idx_file(tmp_path, damage, message):
@@ -104,11 +107,16 @@ def test_broken_idx_file(tmp_path, damage, message):
         read_idx(path)
 
 
-def test_idx_file_that_is_not_gzip_in_spite_of_its_name(tmp_path):
+def test_gzip_is_told_by_its_bytes_and_not_by_its_name(tmp_path):
+    images = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    for name, pack in (("file.gz", bytes), ("file", gzip.compress)):
+        path = tmp_path / name
+        path.write_bytes(pack(idx_bytes(images)))
+        np.testing.assert_array_equal(read_idx(path).read(), images)
+
+
+def test_damaged_gzip(tmp_path):
     path = tmp_path / "file.gz"
-    path.write_bytes(idx_bytes(np.zeros((3, 4), np.uint8)))
-    with pytest.raises(ValueError, match="not a complete gzip file"):
-        read_idx(path)
     path.write_bytes(gzip.compress(idx_bytes(np.zeros((300, 40), np.uint8)))[:-20])
     with pytest.raises(ValueError, match="not a complete gzip file"):
         read_idx(path)
@@ -181,16 +189,25 @@ def test_npz_of_a_sparse_matrix_that_is_not_to_be_trusted(tmp_path):
         ({"y_test": None}, "y_test exactly where there are y and X_test"),
         ({"X_test": None}, "y_test exactly where there are y and X_test"),
         ({"y": np.zeros(11)}, r"X has 12 rows, but its labels have shape \(11,\)"),
-        ({"y_test": np.zeros((4, 1))}, r"X_test has 4 rows, .* shape \(4, 1\)"),
+        ({"y_test": np.zeros((4, 2))}, r"X_test has 4 rows, .* shape \(4, 2\)"),
+        ({"y_test": np.array([1, 2, 3, np.nan])}, "1 of the labels in y_test are"),
         ({"X": np.zeros((12, 3, 1))}, r"shape \(12, 3, 1\)"),
         ({"X_test": np.zeros((4, 2))}, "X_test has 2 columns and X has 3"),
         ({"X_valid": np.zeros((5, 4))}, "X_valid has 4 columns and X has 3"),
+        (
+            {"X_valid": np.zeros((5, 3, 1), np.uint8)},
+            "X_valid has 3 x 1 columns and X has 3",
+        ),
         ({"X": np.full((12, 3), "a")}, "and numbers"),
         ({"X": np.full((12, 3), np.nan)}, "not finite"),
         ({"X": np.full((12, 3), 1e300)}, "not finite as float32"),
         ({"y": np.zeros(12, "V3")}, "dtype .V3; they need .* numbers or strings"),
         ({"X": np.zeros((0, 3)), "y": np.zeros(0)}, "is empty"),
         ({"X": np.array([{}] * 12, dtype=object)}, "plain arrays"),
+        (
+            {"y": np.array(["a"] * 12, dtype=object)},
+            "y holds Python objects, which are not unpickled: save texts with dtype=",
+        ),
     ],
 )
 def test_npz_that_does_not_fit(tmp_path, arrays, change, message):
@@ -209,26 +226,261 @@ def test_file_that_is_not_an_npz(tmp_path, content):
         load_dataset(path)
 
 
-@pytest.mark.parametrize("header", ["", "width,height,kind\n"])
-def test_csv(tmp_path, header):
-    path = tmp_path / "mine.csv"
-    path.write_text(header + "0.5,2,cat\n1e-3,-3,dog\n")
+def test_npz_of_keras(tmp_path):
+    """Images of bytes in Keras's mnist.npz: lines in one row, from 0 to 1."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (5, 4, 3), dtype=np.uint8)
+    path = tmp_path / "mnist.npz"
+    labels = np.arange(5, dtype=np.uint8)
+    np.savez(path, x_train=images, y_train=labels, x_test=images[:2], y_test=labels[:2])
     data = load_dataset(path)
-    np.testing.assert_allclose(data.X, [[0.5, 2.0], [0.001, -3.0]])
-    assert data.y.tolist() == ["cat", "dog"]
+    expected = images.reshape(5, 12).astype(np.float32) / 255
+    np.testing.assert_array_equal(data.X, expected)
+    np.testing.assert_array_equal(data.X_test, expected[:2])
+    assert data.y.tolist() == [0, 1, 2, 3, 4] and data.y_test.tolist() == [0, 1]
+    assert data.summary() == (
+        "label: array y_train, 5 classes; 12 features; 5 rows, all labelled; 2 test "
+        "rows; bytes divided by 255"
+    )
+    np.savez(path, X=(images > 127).astype(np.uint8))
+    data = load_dataset(path)  # images of zeros and ones stay such
+    np.testing.assert_array_equal(data.X, images.reshape(5, 12) > 127)
+    assert data.summary() == "no labels; 12 features; 5 rows"
+
+
+def test_npy(tmp_path, arrays):
+    path = tmp_path / "rows.npy"
+    for X in (arrays["X"], np.asfortranarray(arrays["X"]), np.eye(3, dtype=bool)):
+        np.save(path, X)
+        data = load_dataset(path)
+        np.testing.assert_array_equal(data.X, X.astype(np.float32))
+        assert data.y is None and data.name == "rows"
+    np.save(path, np.array([{}]), allow_pickle=True)
+    with pytest.raises(ValueError, match=r"rows.npy cannot be read .*not unpickled"):
+        load_dataset(path)
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(ValueError, match=r"cannot be read as an .npy file"):
+        load_dataset(path)
+
+
+def test_a_column_of_labels_is_one_array_of_them(tmp_path, arrays):
+    path = tmp_path / "mine.npz"
+    np.savez(path, **arrays | {"y": arrays["y"][:, None], "y_test": [[1]] * 4})
+    data = load_dataset(path)
+    np.testing.assert_array_equal(data.y, arrays["y"])
+    assert data.y_test.tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "y", [[0, np.nan, 1, np.nan], ["a", "", "b", ""], [b"a", b"", b"b", b""]]
+)
+def test_rows_without_label_in_npz(tmp_path, y):
+    path, X = tmp_path / "mine.npz", np.arange(8.0).reshape(4, 2)
+    np.savez(path, X=X, y=y, X_unlabeled=X[:1] + 100)
+    data = load_dataset(path)
+    assert data.y.tolist() == [y[0], y[2]]
+    assert data.X.tolist() == [[0, 1], [4, 5]]
+    assert data.X_unlabeled.tolist() == [[2, 3], [6, 7], [100, 101]]
+    assert data.all_rows().tolist() == [*data.X.tolist(), *data.X_unlabeled.tolist()]
+    assert data.summary() == (
+        "label: array y, 2 classes; 2 features; 2 of 5 rows labelled"
+    )
+
+
+# Tables: (what is in the file, X, y, the line that says what was understood).
+ROWS = [[0.5, 2.0], [0.001, -3.0], [4.0, 5.0]]
+KINDS = ["cat", "dog", "cat"]
+SAID = "2 classes; 2 features; 3 rows, all labelled"
+TABLES = {
+    "names": ("w,h,kind\n0.5,2,cat\n1e-3,-3,dog\n4,5,cat\n", "column 'kind'"),
+    "no names": ("0.5,2,cat\n1e-3,-3,dog\n4,5,cat\n", "column 2 (the last)"),
+    "the label first": (
+        "LABEL,w,h\ncat,.5,2\ndog,1e-3,-3\ncat,4,5\n",
+        "column 'LABEL'",
+    ),
+    "the class between": (
+        "w,Class,h\n.5,cat,2\n.001,dog,-3\n4,cat,5",
+        "column 'Class'",
+    ),
+    "y": ("w,y,h\n.5,cat,2\n.001,dog,-3\n4,cat,5", "column 'y'"),
+    "y beside x": ("x,y,k\n.5,2,cat\n.001,-3,dog\n4,5,cat", "column 'k'"),
+    "semicolons": ("w;h;k\n0.5;2;cat\n0.001;-3;dog\n4;5;cat\n", "column 'k'"),
+    "decimal commas": ("w;h;k\n0,5;2;cat\n0,001;-3;dog\n4;5;cat\n", "column 'k'"),
+    "tabs": ("w\th\tk\n.5\t2\tcat\n.001\t-3\tdog\n4\t5\tcat\n", "column 'k'"),
+    "quotes": (
+        '"w, cm",h,k\n"0.5",2,"cat"\n"0.001", -3,dog\n"4","5","cat"\n',
+        "column 'k'",
+    ),
+    "a mark of the byte order": (
+        "\ufeffw,h,k\r\n0.5,2,cat\r\n0.001,-3,dog\r\n4,5,cat\r\n",
+        "column 'k'",
+    ),
+    "empty lines": ("\nw,h,k\n\n0.5,2,cat\n.001,-3,dog\n4,5,cat\n,,\n\n", "column 'k'"),
+    "numbers as names": ("0,1,2\n0.5,2,cat\n.001,-3,dog\n4,5,cat\n", "column '2'"),
+    "numbers and a label as names": (
+        "label,0,1\ncat,0.5,2\ndog,.001,-3\ncat,4,5\n",
+        "column 'label'",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("name", ["mine.csv", "mine.CSV", "mine.csv.gz", "mine.tsv"])
+def test_tables(tmp_path, kind, name):
+    text, label = TABLES[kind]
+    path = tmp_path / name
+    path.write_bytes((gzip.compress if ".gz" in name else bytes)(text.encode()))
+    data = load_dataset(path)
+    np.testing.assert_array_equal(data.X, np.float32(ROWS))
+    assert data.y.tolist() == KINDS and data.X_unlabeled is None
+    assert data.name == "mine" and data.X.dtype == np.float32
+    more = "; no line of names" if kind == "no names" else ""
+    assert data.summary() == f"label: {label}, {SAID}{more}"
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_tables_are_gzip_or_not_whatever_their_name(tmp_path, pack):
+    for name in ("a.csv", "a.csv.gz"):
+        (tmp_path / name).write_bytes(pack(b"a,b\n1,x\n2,y\n"))
+        assert load_dataset(tmp_path / name).y.tolist() == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("options", "left_out"),
+    [
+        ({"index": False}, 0),
+        ({}, 1),
+        ({"header": False}, 1),
+        ({"sep": ";", "decimal": ","}, 1),
+        ({"quoting": 1, "encoding": "utf-8-sig"}, 1),
+    ],
+)
+def test_tables_that_pandas_wrote(tmp_path, options, left_out):
+    """The index is no feature, and names that are numbers are no row."""
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 3)), rng.choice(["cat", "dog"], 30)
+    path = tmp_path / "mine.csv"
+    for last in (y, rng.normal(size=30), np.arange(30) % 3):
+        frame = pd.DataFrame(X).assign(**{"3": last})
+        frame.to_csv(path, **options)
+        data = load_dataset(path)
+        np.testing.assert_array_equal(data.X, X.astype(np.float32))
+        assert data.y.tolist() == last.tolist()
+        said = "first column left out as names of the rows" in data.summary()
+        assert said == bool(left_out)
+    # Rows in another order, and a second index, written again after reading.
+    frame = frame.sample(frac=1.0, random_state=0)
+    frame.to_csv(path)
+    pd.read_csv(path).to_csv(path)
+    data = load_dataset(path)
+    np.testing.assert_array_equal(data.X, frame[[0, 1, 2]].astype(np.float32))
+    assert "first 2 columns left out" in data.summary()
+
+
+def test_names_that_are_wavelengths(tmp_path):
+    path = tmp_path / "spectra.csv"
+    path.write_text("400,402.5,405,407.5,410,octane\n1,2,3,4,5,88.5\n2,3,4,5,6,87\n")
+    data = load_dataset(path)
+    assert data.X.tolist() == [[1, 2, 3, 4, 5], [2, 3, 4, 5, 6]]
+    assert data.y.tolist() == [88.5, 87.0]
+
+
+@pytest.mark.parametrize("wanted", [1, -2, "1", "-2", "b"])
+def test_label_column(tmp_path, wanted):
+    path = tmp_path / "mine.csv"
+    path.write_text("a,b,label\n1,x,3\n4,z,6\n")
+    data = load_dataset(path, label_column=wanted)
+    assert data.y.tolist() == ["x", "z"] and data.X.tolist() == [[1, 3], [4, 6]]
+    assert data.summary().startswith("label: column 'b', 2 classes")
+
+
+@pytest.mark.parametrize("wanted", ["c", 3, -4, "7", 1.5])
+def test_no_such_label_column(tmp_path, wanted):
+    path = tmp_path / "mine.csv"
+    path.write_text("a,b,label\n1,x,3\n4,z,6\n")
+    with pytest.raises(ValueError, match=r"no such columns.* from 0 to 2 .*'b', 'la"):
+        load_dataset(path, label_column=wanted)
+    with pytest.raises(ValueError, match=r"label_column is for tables \(.csv"):
+        load_dataset("digits", label_column=wanted)
+
+
+def test_rows_without_label_in_a_table(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("a,species\n1,x\n2,\n3,y\n4,?\n5,NA\n6,x\n")
+    data = load_dataset(path)
+    assert data.X.tolist() == [[1], [3], [6]] and data.y.tolist() == ["x", "y", "x"]
+    assert data.X_unlabeled.tolist() == [[2], [4], [5]]
+    assert data.summary() == (
+        "label: column 'species', 2 classes; 1 feature; 3 of 6 rows labelled"
+    )
+    path.write_text("a,label\n1,\n2,\n")
+    data = load_dataset(path)
+    assert data.y is None and data.X.tolist() == [[1], [2]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "y", "target"),
+    [
+        (["1", "0", "1"], [1, 0, 1], "classes"),
+        (["1.0", "", "0"], [1, 0], "classes"),
+        (["1.5", "2", "-1"], [1.5, 2.0, -1.0], "numbers"),
+        (["1", "2", "x"], ["1", "2", "x"], "classes"),
+        (["True", "False", "True"], ["True", "False", "True"], "classes"),
+        ([str(i) for i in range(100)], [*range(100)], "numbers"),
+        ([str(i % 21) for i in range(150)], [i % 21 for i in range(150)], "classes"),
+        ([f"c{i}" for i in range(100)], [f"c{i}" for i in range(100)], "classes"),
+    ],
+)
+def test_classes_and_numbers(tmp_path, labels, y, target):
+    path = tmp_path / "mine.csv"
+    path.write_text("a,b\n" + "".join(f"7.5,{label}\n" for label in labels))
+    data = load_dataset(path)
+    assert data.y.tolist() == y and data.target == target
+    assert type(data.y.tolist()[0]) is type(y[0])
+
+
+def test_truth_is_zero_or_one(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("a,b\nTrue,x\nFALSE,y\n")
+    assert load_dataset(path).X.tolist() == [[1.0], [0.0]]
+
+
+@pytest.mark.parametrize(
+    "content", [b"?,2,cat\n1,3,dog\n", b"NA,2,cat\n1,3,dog\n", b",2,cat\n1,3,dog\n"]
+)
+def test_a_first_value_that_is_missing_is_no_name(tmp_path, content):
+    path = tmp_path / "mine.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"missing values: 1 in column 0\. Fill"):
+        load_dataset(path)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "has rows of no columns"),
-        (b"1,2,a\n1,b\n", "same number of columns"),
+        (b"1,2,a\n1,b\n", "2 columns in line 2 and 3 in its first"),
         (b"1\n2\n", "at least 2"),
-        (b"1,x,a\n2,3,b\n", "not a number"),
-        (b"1,,a\n2,3,b\n", "fill missing values"),
-        (b"1,nan,a\n2,3,b\n", "not finite"),
-        (b"\xff\xfe\x00\x01", "not a text file"),
-        (b"1,2\x00,a\n", "not a (text file|number)"),
+        (b"a,b\n", "has no rows of numbers"),
+        (b"1,x,a\n2,3,b\n", "neither names nor a row: 'x' is a name or an error, '1'"),
+        (b"a,b,c\n1,red,x\n2,blue,y\n", "not a number.* column 'b' has 'red', 'blue'"),
+        (b"a,c\n1_000,x\n", "column 'a' has '1_000'"),
+        (b"a\tc\n1,5\tx\n2\ty\n", "column 'a' has '1,5'"),
+        (b"1,,a\n2,3,b\n", r"missing values: 1 in column 1\. Fill missing values"),
+        (b"a,b,c\n1,nan,a\n?,3,b\n?,1,a", "missing values: 2 in column 'a', 1 in"),
+        (b"1,inf,a\n2,3,b\n", "none that float32 holds: column 1 has 'inf'"),
+        (b"1,1e99,a\n2,3,b\n", "none that float32 holds: column 1 has '1e99'"),
+        (b"1;2,5;x\n1.5;2;y\n", "numbers with a comma and numbers with a point"),
+        (b"1,2,a,\n1,3,b,\n", "no labels: its last column is empty"),
+        (b"class,a,target\n1,2,3\n4,5,6\n", r"the columns \['class', 'target'\], of"),
+        (b'a,b\n1,"x\n2,y\n', "no table"),
+        (b'a,b\n1,"x\ny"\n2,y\n', "over several lines"),
+        (b"\xff\xfe\x00\x01", "no table of comma-separated values as UTF-8 text"),
+        (b"1,2\x00,a\n1,2,b\n", r"'2\\x00' is a name or an error"),
+        (b"1,2,a\n1,2\x00,b\n", r"not a number.* column 1 has '2\\x00'"),
+        (b"1,2,a\n" * 9999 + b"1" * 400_000, r"has a line of \d+ bytes or more"),
+        (b"\x1f\x8b\x08\x00", "not a complete gzip file.*Copy or download it again"),
     ],
 )
 def test_csv_that_does_not_fit(tmp_path, content, message):
@@ -236,6 +488,56 @@ def test_csv_that_does_not_fit(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message):
         load_dataset(path)
+
+
+def test_a_name_shows_no_escapes_of_a_terminal(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("a,\x1b[31mred" + "x" * 1000 + "\n1,x\n2,y\n")
+    summary = load_dataset(path).summary()
+    assert "\x1b" not in summary and len(summary) < 200
+
+
+@pytest.mark.parametrize("n_rows", [1, 3, 40_000])
+def test_tables_longer_than_a_batch(tmp_path, n_rows):
+    """Labels that become texts late, rows in many batches."""
+    path = tmp_path / "mine.csv"
+    labels = [str(i % 10) for i in range(n_rows - 1)] + ["last"]
+    lines = [f"{i / 8},{label}\n" for i, label in enumerate(labels)]
+    path.write_text("a,label\n" + "".join(lines))
+    data = load_dataset(path)
+    np.testing.assert_array_equal(data.X[:, 0], np.float32(np.arange(n_rows) / 8))
+    assert data.y.tolist() == labels
+
+
+def test_a_wide_table(tmp_path):
+    path = tmp_path / "mine.csv"
+    X = np.random.default_rng(0).integers(0, 9, (40, 20_000))
+    rows = [",".join(map(str, row)) + ",x\n" for row in X]
+    path.write_text(
+        ",".join(f"g{i}" for i in range(20_000)) + ",kind\n" + "".join(rows)
+    )
+    np.testing.assert_array_equal(load_dataset(path).X, X)
+
+
+def test_home_is_expanded(tmp_path, monkeypatch, mnist_folder):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "a.csv").write_text("a,b\n1,x\n2,y\n")
+    assert load_dataset("~/a.csv").name == "a"
+    assert load_dataset("mnist", data_home="~").X.shape == (6, 784)
+    monkeypatch.setenv("DBN_DATA", "~/mnist")
+    assert load_dataset("mnist").X.shape == (6, 784)
+
+
+@pytest.mark.parametrize("error", [URLError("no route"), IncompleteRead(b"")])
+def test_openml_that_cannot_be_reached(monkeypatch, error):
+    def fetch(name, **options):
+        raise error
+
+    monkeypatch.delenv("DBN_DATA", raising=False)
+    monkeypatch.setattr("dbn.evaluation.datasets.fetch_openml", fetch)
+    with pytest.raises(ConnectionError, match=r"OpenML, which cannot .* --data-home, "):
+        load_dataset("mnist")
 
 
 class Payload:
@@ -399,11 +701,12 @@ def test_proteins_are_one_hot_in_the_documented_order(tmp_path):
         (gzip.compress(b""), "has 0 sequences"),
         (gzip.compress(b"ACD\n"), "has 0 sequences"),
         (gzip.compress(b"ACD\n>S2\nACD\n"), "after a line"),
-        (gzip.compress(b">S1\n>S2\n"), r"has 2 sequences of lengths \[0\]"),
-        (gzip.compress(b">S1\nACD\n>S2\nAC\n"), r"lengths \[2, 3\]"),
+        (gzip.compress(b">S1\n>S2\n"), "has 2 sequences of 0 to 0 letters"),
+        (gzip.compress(b">S1\nACD\n>S2\nAC\n"), "2 to 3 letters"),
+        (gzip.compress(b">S1\nACD\n>S2\nAC\n>S3\nACD\n"), "2 to 3 letters"),
+        (b">S1\nACD\n>S2\nACDE\n", "3 to 4 letters"),
         (gzip.compress(b">S1\nAXc\n"), r"has the letters \['X', 'c'\]"),
-        (gzip.compress(b">S1\nA\xe4\n"), "not a complete FASTA file"),
-        (b">S1\nACD\n", "not a complete gzip file"),
+        (gzip.compress(b">S1\nA\xe4\n"), "has the letters"),
         (gzip.compress(b">S1\n" + b"ACD" * 99)[:-9], "not a complete gzip file"),
     ],
 )
@@ -413,13 +716,27 @@ def test_alignment_that_does_not_fit(tmp_path, content, message):
         load_dataset("proteins", data_home=tmp_path)
 
 
+@pytest.mark.parametrize("piece", [1, 2, 3, 7])
+def test_proteins_whatever_pieces_they_are_read_in(tmp_path, monkeypatch, piece):
+    monkeypatch.setattr("dbn.evaluation.readers.streams._PIECE", piece)
+    path = tmp_path / "ww_domain_msa.fasta"  # not packed, as some browsers leave it
+    path.write_bytes(b"\n>a > b\r\nAC\r\n>\nD\nE\n\n>c\n F G")
+    X = load_dataset("proteins", data_home=tmp_path).X
+    states = X.reshape(3, 2, 21).argmax(axis=2)
+    assert [[AMINO_ACIDS[i] for i in row] for row in states] == [
+        ["A", "C"],
+        ["D", "E"],
+        ["F", "G"],
+    ]
+
+
 @pytest.mark.parametrize("name", ["binarized-mnist", "20newsgroups", "proteins"])
 def test_missing_files_are_named(tmp_path, monkeypatch, name):
     monkeypatch.delenv("DBN_DATA", raising=False)
     with pytest.raises(FileNotFoundError, match=f"{name}.* no folder .*--data-home"):
         load_dataset(name)
     monkeypatch.setenv("DBN_DATA", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match=r"no \w+\.[\w.]+ in .*--data-home"):
+    with pytest.raises(FileNotFoundError, match=r"no \w+\.[\w. ]+ in .*--data-home"):
         load_dataset(name)
 
 
@@ -478,3 +795,12 @@ def test_test_rows_are_drawn_once_for_all_scripts():
     assert first.with_test(5) is first
     bars = load_dataset("bars-and-stripes")
     assert bars.with_test() is bars
+    numbers = load_dataset("diabetes").with_test()  # not every value alike
+    assert len(numbers.X_test) == 133 and numbers.target == "numbers"
+
+
+def test_no_test_rows_of_a_class_with_one_row(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("a,b\n1,x\n2,x\n3,rare\n")
+    with pytest.raises(ValueError, match=r"class 'rare' has one row, .* at least two"):
+        load_dataset(path).with_test()

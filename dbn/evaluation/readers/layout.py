@@ -1,0 +1,211 @@
+"""How a table is written: its separator, its names, and where the labels are."""
+
+import csv
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from numbers import Integral
+
+_MISSING = {"", "?", "na", "n/a", "#n/a", "nan", "-nan", "<na>", "null"}
+# What the column of the labels is called; "y" too, unless it is a place beside "x".
+_LABEL_NAMES = ("label", "class", "target")
+_SEPARATORS = "\t;,"
+_SHOWN = 20
+# By chance, one row in 120 has five numbers that rise.
+_RISING, _COUNTED = 5, 3
+
+
+def split(lines, separator):
+    """The cells of each line."""
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
+    rows = [*reader]
+    if len(rows) != len(lines):
+        raise csv.Error("a quoted cell goes on over several lines")
+    return rows
+
+
+def is_missing(cell):
+    """Whether a cell says that its value is not known."""
+    return cell.strip().lower() in _MISSING
+
+
+@dataclass
+class Layout:
+    """How a table is written, and which of its columns are what."""
+
+    separator: str
+    n_columns: int
+    names: list | None  # None: the table has no line of names
+    label: int = -1
+    n_index: int = 0  # columns at the left that name the rows
+    label_is_named: bool = False  # by its name, or by the user
+
+    def take_labels(self, cells):
+        """Take labels and names of rows out of cells, so that features are left."""
+        labels = [label.strip() for label in cells[self.label :: self.n_columns]]
+        del cells[self.label :: self.n_columns]
+        for j in range(1, self.n_index + 1):
+            del cells[:: self.n_columns - j]
+        return labels
+
+    def _name(self, j):
+        return f"column {self.names[j].strip()!r:.80}" if self.names else f"column {j}"
+
+    def feature_names(self):
+        """What to call the columns of X in messages."""
+        columns = [j for j in range(self.n_columns) if j != self.label]
+        return [self._name(j) for j in columns[self.n_index :]]
+
+    def label_name(self):
+        """What to call the column of the labels."""
+        last = "" if self.names or self.label_is_named else " (the last)"
+        return f"{self._name(self.label)}{last}"
+
+    def notes(self, skipped):
+        """What else a reader decided."""
+        found = [] if self.names else ["no line of names"]
+        if n := self.n_index + skipped:
+            columns = "first column" if n == 1 else f"first {n} columns"
+            found.append(f"{columns} left out as names of the rows")
+        return found
+
+
+def to_number(cell, layout):
+    """The number in a cell, NaN where there is none."""
+    if layout.separator == ";" and cell.count(",") == 1 and "." not in cell:
+        cell = cell.replace(",", ".")
+    try:
+        return math.nan if "_" in cell else float(cell)
+    except ValueError:
+        return math.nan
+
+
+def find_layout(path, sample, label_column):
+    """Tell how a table is written from its first lines."""
+    separator = max(_SEPARATORS, key=lambda separator: _fits(sample, separator))
+    rows = [row for row in split(sample, separator) if any(row)]
+    n_columns = len(rows[0]) if rows else 0
+    if n_columns < 2:
+        raise ValueError(
+            f"{path} has rows of {n_columns or 'no'} columns; it needs at least 2, "
+            "features and the label, separated by commas, semicolons or tabs."
+        )
+    body = [row for row in rows[1:] if len(row) == n_columns]
+    layout = Layout(separator, n_columns, None)
+    if _has_names(path, rows[0], body, layout):
+        layout.names = rows[0]
+        while layout.n_index < n_columns - 2 and _is_unnamed(rows[0][layout.n_index]):
+            layout.n_index += 1
+    _find_label(path, layout, label_column)
+    layout.n_index = min(layout.n_index, layout.label)
+    return layout
+
+
+def _fits(sample, separator):
+    """How well a separator fits: same number of columns, numbers, many columns."""
+    try:
+        rows = [row for row in split(sample, separator) if any(row)]
+    except csv.Error:
+        rows = []
+    if len({len(row) for row in rows}) != 1 or len(rows[0]) < 2:
+        return (False, 0.0, sample[0].count(separator) if sample else 0)
+    cells = rows[-1]
+    layout = Layout(separator, len(cells), None)
+    share = sum(_is_number(cell, layout) for cell in cells) / len(cells)
+    return (True, share, len(cells))
+
+
+def _is_number(cell, layout):
+    return not math.isnan(to_number(cell, layout))
+
+
+def _is_unnamed(name):
+    """pandas writes the index without a name, and reads such a column as this."""
+    return not name.strip() or name.startswith("Unnamed: 0")
+
+
+def _has_names(path, first, body, layout):
+    """Whether the first row is the names of the columns.
+
+    A text above numbers is a name, and so is a word for labels. A number above numbers
+    is a value, and so is a text that stands in its column again. Numbers that count
+    the columns, as pandas writes them, are neither, and nor is no name of an index.
+    """
+    if first in body:
+        return False
+    names, values = [], []
+    numbers = [cell for cell in first if _is_number(cell, layout)]
+    count = body and numbers == [str(j) for j in range(len(numbers))]
+    for j, cell in enumerate(first):
+        column = [row[j] for row in body if not is_missing(row[j])]
+        above_numbers = all(_is_number(other, layout) for other in column)
+        if _is_number(cell, layout):
+            if above_numbers and not count:
+                values.append(cell)
+        elif is_missing(cell):
+            is_index = j == 0 and cell == "" and len(column) == len(body) > 0
+            if not (is_index and len(set(column)) == len(column)):
+                values.append(cell)
+        elif cell in column:
+            values.append(cell)
+        elif (above_numbers and column) or _names_labels(cell):
+            names.append(cell)
+    if names and values and not (set(values) <= {*numbers} and _rise(numbers)):
+        raise ValueError(
+            f"{path} has a first line that is neither names nor a row: "
+            f"{names[0]!r:.80} is a name or an error, {values[0]!r:.80} a value. Write "
+            "a name above each column, or correct the line."
+        )
+    return bool(names) or not values
+
+
+def _names_labels(cell):
+    return cell.strip().lower() in (*_LABEL_NAMES, "y")
+
+
+def _rise(numbers):
+    """Whether numbers are names beside other names: counted from 1, or wavelengths."""
+    values = [float(number.replace(",", ".")) for number in numbers]
+    count = values == [*range(1, len(values) + 1)]
+    rise = all(a < b for a, b in pairwise(values))
+    return rise and len(values) >= (_COUNTED if count else _RISING)
+
+
+def _find_label(path, layout, wanted):
+    names = [name.strip() for name in layout.names or ()]
+    n = layout.n_columns
+    if wanted is None:
+        found = _named_labels(names)
+        if len(found) > 1:
+            raise ValueError(
+                f"{path} has the columns {[names[j] for j in found]}, of which each "
+                "could be the label. Say which with label_column (--label-column)."
+            )
+        layout.label = found[0] if found else n - 1
+        layout.label_is_named = bool(found)
+        return
+    found = [j for j, name in enumerate(names) if name == wanted]
+    if not found and _is_integer(wanted) and -n <= int(wanted) < n:
+        found = [int(wanted) % n]
+    if len(found) != 1:
+        shown = f"{names[:_SHOWN]}{' ...' * (n > _SHOWN)}" if names else "no names"
+        raise ValueError(
+            f"label_column is {wanted!r}, and {path} has {len(found) or 'no'} such "
+            f"columns. It needs a name, or a number from 0 to {n - 1} (-1 for the "
+            f"last); there are {shown}."
+        )
+    layout.label, layout.label_is_named = found[0], True
+
+
+def _named_labels(names):
+    lower = [name.lower() for name in names]
+    found = [j for j, name in enumerate(lower) if name in _LABEL_NAMES]
+    if not found and "x" not in lower:
+        found = [j for j, name in enumerate(lower) if name == "y"]
+    return found
+
+
+def _is_integer(value):
+    if isinstance(value, str):
+        return value.removeprefix("-").isdecimal()
+    return isinstance(value, Integral)

@@ -1,0 +1,246 @@
+"""Tables in text files: rows of numbers, and a column with the labels.
+
+Read by the `csv` module in pieces: what is made of a file does not depend on what is
+installed, and a row costs memory only while it is turned into numbers.
+"""
+
+import csv
+import io
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+
+from .layout import find_layout, is_missing, split, to_number
+from .streams import check_room, open_unpacked, pieces
+
+_BATCH = 2**16  # characters; as lists of cells up to 30 times as many bytes
+# Text may take so many times the bytes of a packed file; binary images take 41.
+_TEXT_RATIO = 60
+_SAMPLE = 200  # lines
+_MANY = 10_000  # missing values, from which on they are no longer counted
+_TRUTH = {"true": 1.0, "false": 0.0}
+_SHOWN = 5  # columns, or values, in a message
+
+
+def read_table(path, label_column=None):
+    """Rows of numbers and their labels; rows without a label go to ``X_unlabeled``."""
+    try:
+        _check_lines(path)
+        layout = find_layout(path, _sample(path), label_column)
+        survey = _look_through(path, layout)
+        return _arrays(path, layout, survey)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(
+            f"{path} is no table of comma-separated values as UTF-8 text ({error}). "
+            "Save it as CSV in UTF-8, each row on a line of its own."
+        ) from error
+
+
+def _check_lines(path):
+    """Refuse lines out of proportion: a row of cells takes 30 times its text."""
+    most = 2**17 + path.stat().st_size // 16
+    longest = rest = 0
+    for piece in pieces(path, _TEXT_RATIO):
+        ends = np.flatnonzero(np.frombuffer(piece, np.uint8) == 10)
+        first = ends[0] if len(ends) else len(piece)
+        longest = max(longest, rest + first, np.diff(ends).max(initial=0))
+        rest = len(piece) - ends[-1] if len(ends) else rest + len(piece)
+        if longest > most:
+            raise ValueError(
+                f"{path} has a line of {longest} bytes or more, where {most} are "
+                "granted (128 KiB, and a 16th of the file). Write such rows with "
+                "numpy.savez(path, X=X, y=y)."
+            )
+
+
+def _lines(path):
+    """The lines of a file in lists of about the size of a batch."""
+    with io.TextIOWrapper(open_unpacked(path), encoding="utf-8-sig") as file:
+        while lines := file.readlines(_BATCH):
+            yield lines
+
+
+def _sample(path):
+    """The first lines: at least three, for names cannot be told without values."""
+    with io.TextIOWrapper(open_unpacked(path), encoding="utf-8-sig") as file:
+        lines = [file.readline() for _ in range(3)] + file.readlines(_BATCH)
+    return [line for line in lines[:_SAMPLE] if line]
+
+
+def _batches(path, layout):
+    """The cells of a table, row after row, in lists; rows without a value are left out.
+
+    They stand in one list and not in a list for each row: Python's collector of garbage
+    would look through millions of these, and take ten times as long as reading.
+    """
+    number, names = 1, layout.names
+    for lines in _lines(path):
+        cells = _plain_cells(lines, layout)
+        if cells is None:
+            cells = _any_cells(path, lines, layout, number)
+        if names and cells:
+            del cells[: layout.n_columns]
+            names = None
+        if cells:
+            yield cells
+        number += len(lines)
+
+
+def _plain_cells(lines, layout):
+    """The cells of lines without quotes that are of the same number of columns."""
+    separator, n = layout.separator, layout.n_columns
+    text, empty = "".join(lines).removesuffix("\n"), separator * (n - 1)
+    if '"' in text or empty in (lines[-1], lines[-1].strip()) or f"{empty}\n" in lines:
+        return None
+    if {line.count(separator) for line in lines} != {n - 1}:
+        return None
+    return text.replace("\n", separator).split(separator)
+
+
+def _any_cells(path, lines, layout, number):
+    rows = split(lines, layout.separator)
+    for i, row in enumerate(rows, number):
+        if any(row) and len(row) != layout.n_columns:
+            raise ValueError(
+                f"{path} has {len(row)} columns in line {i} and {layout.n_columns} in "
+                "its first; it needs rows of the same number of columns."
+            )
+    return [*chain.from_iterable(row for row in rows if any(row))]
+
+
+def _numbers(layout, cells, n_rows):
+    """What the features of rows are as numbers, NaN where they are none."""
+    try:
+        if "_" in "".join(cells):
+            raise ValueError("Python takes 1_000 for a number")
+        numbers = np.fromiter(map(float, cells), np.float64, len(cells))
+    except ValueError:
+        values = {cell: _TRUTH.get(cell.strip().lower()) for cell in set(cells)}
+        for cell, value in values.items():
+            values[cell] = to_number(cell, layout) if value is None else value
+        numbers = np.array([values[cell] for cell in cells])
+    with np.errstate(over="ignore"):
+        return numbers.astype(np.float32).reshape(n_rows, -1)
+
+
+@dataclass
+class _Survey:
+    """What a whole table holds."""
+
+    n_rows: int = 0
+    n_labelled: int = 0
+    numbered: bool = True  # the first column counts the rows from 0
+    label_is_number: bool = True
+    label_is_whole: bool = True
+    longest_label: int = 1
+    texts: dict = field(default_factory=dict)  # values that are no numbers, by feature
+    missing: np.ndarray | None = None  # number of missing values of every feature
+    commas: bool = False
+    points: bool = False
+
+    def add(self, layout, cells):
+        labels = layout.take_labels(cells)
+        self._add_labels(layout, labels)
+        numbers = _numbers(layout, cells, len(labels))
+        if self.missing is None:
+            self.missing = np.zeros(numbers.shape[1], np.int64)
+        for i, j in np.argwhere(~np.isfinite(numbers)).tolist():
+            if is_missing(cell := cells[i * numbers.shape[1] + j]):
+                self.missing[j] += 1
+            elif len(self.texts) < _SHOWN or j in self.texts:
+                found = self.texts.setdefault(j, [])
+                if cell not in found and len(found) < _SHOWN:
+                    found.append(cell)
+        counted = np.arange(self.n_rows, self.n_rows + len(labels))
+        self.numbered = self.numbered and np.array_equal(numbers[:, 0], counted)
+        if layout.separator != ",":
+            text = "".join(cells)
+            self.commas |= "," in text
+            self.points |= "." in text
+        self.n_rows += len(labels)
+
+    def _add_labels(self, layout, labels):
+        distinct = {label for label in set(labels) if not is_missing(label)}
+        self.n_labelled += sum(label in distinct for label in labels)
+        self.longest_label = max(self.longest_label, *map(len, distinct), 1)
+        if self.label_is_number:
+            numbers = np.array([to_number(label, layout) for label in distinct])
+            self.label_is_number = bool(np.isfinite(numbers).all())
+            whole = self.label_is_number and (numbers == np.round(numbers)).all()
+            self.label_is_whole = bool(self.label_is_whole and whole)
+
+
+def _look_through(path, layout):
+    """Read all of a table once; raise a ValueError about what cannot be used."""
+    survey = _Survey()
+    for cells in _batches(path, layout):
+        survey.add(layout, cells)
+        if survey.texts or survey.missing.sum() > _MANY:
+            break
+    if not survey.n_rows:
+        raise ValueError(f"{path} has no rows of numbers.")
+    if not (survey.n_labelled or layout.label_is_named):
+        raise ValueError(
+            f"{path} has no labels: its last column is empty. Say where they are with "
+            "label_column (--label-column), or remove separators at the ends of lines."
+        )
+    names = layout.feature_names()
+    if survey.texts:
+        shown = "; ".join(
+            f"{names[j]} has {', '.join(f'{text!r:.40}' for text in texts)}"
+            for j, texts in survey.texts.items()
+        )
+        raise ValueError(
+            f"{path} has a feature that is not a number, or none that float32 holds: "
+            f"{shown}. Encode categories as numbers first, one column of 0 and 1 for "
+            f"each value. The label is in {layout.label_name()}; if that is wrong, "
+            "name another label_column (--label-column)."
+        )
+    if survey.missing.any():
+        columns = np.flatnonzero(survey.missing)
+        shown = [f"{survey.missing[j]} in {names[j]}" for j in columns[:_SHOWN]]
+        if (n_more := len(columns) - _SHOWN) > 0:
+            shown.append(f"and in {n_more} more columns")
+        about = "at least " if survey.missing.sum() > _MANY else ""
+        raise ValueError(
+            f"{path} has missing values: {about}{', '.join(shown)}. Fill missing "
+            "values (SimpleImputer), or leave out those rows or columns, first."
+        )
+    if survey.commas and survey.points:
+        raise ValueError(
+            f"{path} has numbers with a comma and numbers with a point. Write all of "
+            "them with a decimal point."
+        )
+    return survey
+
+
+def _arrays(path, layout, survey):
+    """Read a table again, which nothing is wrong with."""
+    n, width = survey.n_rows, len(layout.feature_names())
+    skip = int(survey.numbered and not layout.names and layout.label != 0 and n > 2)
+    skip *= width > 1
+    number = survey.label_is_number and survey.n_labelled
+    kind = np.dtype(np.float64 if number else f"U{survey.longest_label}")
+    check_room(path, n * (4 * width + kind.itemsize))
+    X, known = np.empty((n, width - skip), np.float32), np.empty(n, bool)
+    y, start = np.empty(n, kind), 0
+    for cells in _batches(path, layout):
+        labels = layout.take_labels(cells)
+        these = slice(start, start + len(labels))
+        X[these] = _numbers(layout, cells, len(labels))[:, skip:]
+        values = {label: not is_missing(label) for label in set(labels)}
+        known[these] = [values[label] for label in labels]
+        if number:
+            values = {label: to_number(label, layout) for label in values}
+            labels = [values[label] for label in labels]
+        y[these] = labels
+        start = these.stop
+    found = {"label": layout.label_name(), "notes": layout.notes(skip)}
+    if not known.any():
+        return found | {"X": X}
+    if not known.all():
+        found["X_unlabeled"] = X[~known]
+        X, y = X[known], y[known]
+    whole = number and survey.label_is_whole and np.abs(y).max() < 2**53
+    return found | {"X": X, "y": y.astype(np.int64) if whole else y}

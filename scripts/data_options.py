@@ -1,0 +1,47 @@
+"""The options that say on which data a script works, and paths as options."""
+
+from pathlib import Path
+
+from dbn.evaluation import load_dataset
+
+
+def path(text):
+    """A path, in which ~ is the user's home."""
+    return Path(text).expanduser()
+
+
+def add_data_options(add, dataset="digits"):
+    """Add --dataset, --data-home and --label-column to a parser."""
+    add(
+        "--dataset",
+        default=dataset,
+        help="digits, mnist or another name that load_dataset takes, or a file: arrays "
+        "(.npz, .npy) or a table (.csv, .tsv, .txt, packed with gzip or not)",
+    )
+    add("--data-home", help="folder of the named data sets; otherwise DBN_DATA")
+    add(
+        "--label-column",
+        help="name or number (from 0; -1: the last) of the column of a table with the "
+        "labels; default: the one named label, class, target or y, or else the last",
+    )
+
+
+def load(args):
+    """The data that the options ask for."""
+    return load_dataset(
+        args.dataset, data_home=args.data_home, label_column=args.label_column
+    )
+
+
+def require_classes(data):
+    """Raise a ValueError unless labels are classes."""
+    if data.target is None:
+        raise ValueError(
+            f"Data set {data.name!r} has no labels. Name their column with "
+            "--label-column, or give an array y beside X."
+        )
+    if data.target == "numbers":
+        raise ValueError(
+            f"The labels of {data.name!r} are numbers, and classes are needed. "
+            "finetune.py takes numbers. If they are classes, write them as words."
+        )
