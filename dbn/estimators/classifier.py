@@ -73,25 +73,28 @@ default="adam"
         `n_iter_no_change` epochs, and to return to the epoch with the best one. Rows
         for it are `X_val` and `y_val` of `fit`, or else held out of X.
     validation_fraction : float, default=0.1
-        Share of the labelled rows that early stopping holds out.
+        Share of the labelled rows that early stopping holds out. Every class keeps a
+        row to train on.
     n_iter_no_change : int, default=10
         Patience of early stopping, in epochs.
     tol : float, default=1e-4
         Growth of the validation score that counts.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes in fine-tuning; "balanced" makes all count alike.
+        Weights of the classes in fine-tuning; "balanced" makes all count alike, as
+        `sample_weight` counts them.
     on_divergence : {"raise", "halve"}, default="raise"
         What to do when training diverges: raise an error (the parameters from before
         that epoch are kept), or repeat the epoch with half the learning rate and go on
         with that, as `history_` tells. Of the fine-tuning; machines have their own.
     unlabeled : scalar, default=None
-        The value of y that marks a row without a label, such as -1 (NaN and `pandas.NA`
-        mark whatever is missing): it takes part
-        in pretraining only, and `score` leaves it out (scorers by name do not). None:
-        no value is special.
+        The value of y that marks a row without a label, such as -1: it takes part in
+        pretraining only, and `score` leaves it out (scorers by name do not). NaN and
+        `pandas.NA` mark whatever is missing, None included. None: no value is special.
+        Meta-estimators that encode labels anew (voting, stacking, bagging) make a class
+        of a number: they refuse NaN, which is the safe mark.
     warm_start : bool, default=False
         Whether `fit` goes on fine-tuning the net from an earlier fit, for another
-        `max_iter` epochs, instead of starting anew.
+        `max_iter` epochs and with the same classes, instead of starting anew.
     device : str or None, default=None
         Where to compute, as in `RBMTransformer`; not that of `rbm` or `init`.
     random_state : int, RandomState instance or None, default=None
@@ -130,9 +133,10 @@ default="adam"
         In `fit`, for values outside [0, 1] with Bernoulli units, a single class, no
         labelled row, or parts that do not fit together.
     FloatingPointError
-        In `fit`, when training diverges. After this error, and after a
-        KeyboardInterrupt, the estimator is fitted with the epochs done, once
-        fine-tuning has begun.
+        In `fit`, when training diverges. After this error, a KeyboardInterrupt or any
+        other in the middle of training, the estimator is fitted with the epochs done
+        once fine-tuning has begun, and not fitted before. What `fit` refuses leaves an
+        earlier model as it was.
 
     See Also
     --------

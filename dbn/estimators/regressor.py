@@ -78,10 +78,9 @@ default="adam"
         that epoch are kept), or repeat the epoch with half the learning rate and go on
         with that, as `history_` tells. Of the fine-tuning; machines have their own.
     unlabeled : scalar, default=None
-        The value of y that marks a row without a label, such as NaN (which, as
-        `pandas.NA`, marks whatever is missing): it takes part
-        in pretraining only, and `score` leaves it out (scorers by name do not). None:
-        no value is special.
+        The value of y that marks a row without a label, such as NaN: it takes part in
+        pretraining only, and `score` leaves it out (scorers by name do not). NaN and
+        `pandas.NA` mark whatever is missing, None included. None: no value is special.
     warm_start : bool, default=False
         Whether `fit` goes on fine-tuning the net from an earlier fit, for another
         `max_iter` epochs, instead of starting anew.
@@ -123,9 +122,10 @@ default="adam"
         In `fit`, for values outside [0, 1] with Bernoulli units, or parts that do not
         fit together.
     FloatingPointError
-        In `fit`, when training diverges. After this error, and after a
-        KeyboardInterrupt, the estimator is fitted with the epochs done, once
-        fine-tuning has begun.
+        In `fit`, when training diverges. After this error, a KeyboardInterrupt or any
+        other in the middle of training, the estimator is fitted with the epochs done
+        once fine-tuning has begun, and not fitted before. What `fit` refuses leaves an
+        earlier model as it was.
 
     See Also
     --------
