@@ -523,7 +523,6 @@ RESULTS = Format(
     [_comparison(2), _comparison(3)],
     _told,
     allowed(ANY, [rewritten], [deep_json, not_json, raw_bytes]),
-    memory=lambda n: 2**23 + 100 * n,
 )
 
 TABLES = [IDX, IDX_GZ, NPZ, NPZ_CSR, CSV, MAT, FASTA, RESULTS]
