@@ -285,9 +285,13 @@ def long_words(content, records, integer):
     letter = ["a", "\u20ac", "\U0001f600", "\x1b[31m", "\u202e", "-"][integer(0, 5)]
     text, key = letter * _size(integer, 300_000), _TEXTS[integer(0, 6)]
     content["settings"][key] = text
-    some = [r for r in records if r["init"] != "dbn"][: integer(1, 2)]
-    for record in some:
+    others = [r for r in records if r["init"] != "dbn"]
+    for record in others[: [1, len(others)][integer(0, 1)]]:
         record[key] = text
+    if len(text) < 10_000:  # a table as wide in many lines
+        more = range(_size(integer, 300))
+        return records + [r | {"n_labels": 11 + i} for i in more for r in records]
+    return records
 
 
 @_result
