@@ -177,6 +177,14 @@ def test_importing_the_package_loads_nothing_heavy_and_prints_nothing():
     assert run_python(hide) == ""
 
 
+def test_what_is_missing_is_named_and_not_this_package():
+    """Whose own name is not on the index: pip would find nothing, or another."""
+    for path in (*FILES, *(ROOT / "scripts").rglob("*.py")):
+        text = path.read_text()
+        assert "dbn-pretraining" not in text, path
+        assert "pip install dbn" not in text, path
+
+
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_no_print(path):
     calls = [node for node in ast.walk(parse(path)) if isinstance(node, ast.Call)]

@@ -2,7 +2,8 @@
 
 The format is described in `docs/model-files.md`. Nothing in a file is executed, and no
 name found in it is imported. Sizes are compared with the size of the file itself before
-memory is set aside, so a file of n bytes makes arrays of at most n bytes.
+memory is set aside: a file of n bytes makes arrays of at most n bytes, and JSON values
+within what `parse_json` allows for n.
 """
 
 import errno
@@ -21,10 +22,18 @@ from contextlib import contextmanager, suppress
 
 import numpy as np
 
-from .packing import DTYPES, ModelFileError, Packer, parse_json, unpack
+from .packing import (
+    DTYPES,
+    ModelFileError,
+    Packer,
+    check_values,
+    parse_json,
+    printable,
+    unpack,
+)
 
 _CONTENT = "model.json"
-# Limits of what is written and read. JSON values cost up to some 100 bytes of memory.
+# Limits of what is written and read.
 _MAX_ARRAYS = 1000
 _MAX_JSON_BYTES = 2**24
 _MAX_JSON_VALUES = 10**6
@@ -79,7 +88,15 @@ def write_archive(path, content, *, kind, version, through_link=True):
         "arrays": {name: _entry(array) for name, array in packer.arrays.items()},
     }
     arrays = packer.arrays
-    text = json.dumps(header, allow_nan=False).encode("ascii")
+    text = json.dumps(header, allow_nan=False)
+    try:
+        check_values(text, len(text) + sum(array.nbytes for array in arrays.values()))
+    except ModelFileError as error:
+        raise ModelFileError(
+            f"The content is too much for a file that can be loaded: {error} Shorten "
+            "long lists, such as the history."
+        ) from error
+    text = text.encode("ascii")
     if len(arrays) > _MAX_ARRAYS or _too_long(text):
         raise ModelFileError(
             f"The content has {len(arrays)} arrays and {len(text)} bytes of JSON; a "
@@ -180,7 +197,7 @@ def refusals(path):
     except ModelFileError as error:
         raise ModelFileError(f"{path} cannot be loaded: {error}") from error
     except _SYMPTOMS as error:
-        reason = f"{type(error).__name__}: {error}"
+        reason = printable(f"{type(error).__name__}: {error}", most=300)
         raise ModelFileError(
             f"{path} cannot be loaded ({reason}). {damaged}"
         ) from error
@@ -302,10 +319,8 @@ def _too_long(text):
 
 def _read(archive, size, kind, version):
     members = archive.infolist()
-    text = _read_text(archive, size)
-    header = _parse(text, kind, version)
-    if archive.comment != _digest(text).encode("ascii"):
-        raise ModelFileError(f"the checksum of {_CONTENT} does not match.")
+    header = _read_header(archive, size)
+    _check_kind(header, kind, version)
     entries = header["arrays"]
     names = [info.filename for info in members]
     if len(names) > _MAX_ARRAYS + 1 or sorted(names) != sorted(
@@ -335,21 +350,24 @@ def _check_stored(info, size):
         )
 
 
-def _read_text(archive, size):
+def _read_header(archive, size):
+    """The values of the JSON text, whose checksum agrees."""
     info = archive.getinfo(_CONTENT)
     _check_stored(info, min(size, _MAX_JSON_BYTES))
     with archive.open(info) as member:
         text = b"".join(iter(lambda: member.read(_CHUNK), b""))
     if _too_long(text):
         raise ModelFileError(f"{_CONTENT} holds more than {_MAX_JSON_VALUES} values.")
-    return text
+    header = parse_json(text.decode("ascii"), size)
+    if archive.comment != _digest(text).encode("ascii"):
+        raise ModelFileError(f"the checksum of {_CONTENT} does not match.")
+    return header
 
 
-def _parse(text, kind, version):
-    """The header, with its format and version checked."""
+def _check_kind(header, kind, version):
+    """Refuse a header of another format, or of a later version."""
     from .. import __version__
 
-    header = parse_json(text.decode("ascii"))
     if header["format"] != kind:
         raise ModelFileError(
             f"its format is {header['format']!r:.80}, where {kind!r} is expected."
@@ -364,7 +382,6 @@ def _parse(text, kind, version):
         )
     if not isinstance(header["arrays"], dict):
         raise ModelFileError("its list of arrays is not one.")
-    return header
 
 
 def _read_array(archive, name, entry, size):

@@ -185,8 +185,7 @@ def find_device(name):
     except ImportError as error:
         raise ImportError(
             f"device={name!r} computes with PyTorch, which is not installed. Install "
-            "it with pip install 'dbn-pretraining[torch]', or leave device at None, "
-            "which is NumPy."
+            "it with pip install torch, or leave device at None, which is NumPy."
         ) from error
     advice = "Use device='cpu', or None, which is NumPy."
     if not re.fullmatch(r"[a-z]+(:\d+)?", name):

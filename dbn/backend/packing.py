@@ -37,6 +37,16 @@ class ModelFileError(ValueError):
 # Numbers and strings of fixed width, little-endian: what an array in a file may hold.
 DTYPES = re.compile(r"\|b1|\|[iu]1|<[iu][248]|<f[248]|<U[1-9][0-9]{0,5}")
 _MAX_DEPTH = 64
+# What values of JSON may take: so many bytes of memory, and so many for each byte of
+# the file. With the text and what is made of them a file of n bytes takes 20 MB + 10 n.
+_ROOM, _ROOM_PER_BYTE = 12 * 10**6, 8
+# Different names in all objects together; keys of one dict with the same hash; random
+# streams: things of which a real file has few, and that cost much.
+_MAX_NAMES = 2**14
+_MAX_COLLISIONS = 100
+_MAX_STREAMS = 1000
+_MAX_SEED_WORDS = 100
+_STRINGS = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?')
 _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _SCALARS = {"b": bool, "i": int, "u": int, "f": float, "U": str}
 _TAGS = {
@@ -46,20 +56,43 @@ _TAGS = {
 }
 
 
-def parse_json(text):
+def printable(text, most=100):
+    """A text from anywhere, safe to print: on one line, and short.
+
+    A terminal obeys control characters; others hide or turn around what stands beside
+    them.
+
+    Examples
+    --------
+    >>> printable("red: \\x1b[31m")
+    'red: \\\\x1b[31m'
+    >>> printable("x" * 200, most=10)
+    'xxxxxxx...'
+    """
+    text = str(text)
+    text = text if len(text) <= most else text[: most - 3] + "..."
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def parse_json(text, size=None):
     """The values of a JSON text, which holds no NaN and no name twice in an object.
 
     Python's own parser accepts both, and ends in a RecursionError where values are
-    nested a thousand deep.
+    nested a thousand deep. What they would take of memory is judged before there are
+    any: ``[],[],`` takes twenty times its own size.
 
     Parameters
     ----------
     text : str
+    size : int, optional
+        Bytes of the file that it is from; default: as many as characters.
 
     Raises
     ------
     ValueError
-        If it is no such text.
+        If it is no such text, or of more values than a file of that size may have.
 
     Examples
     --------
@@ -76,10 +109,64 @@ def parse_json(text):
             raise ModelFileError("it holds a name twice in one object.")
         return found
 
+    check_values(text, len(text) if size is None else size)
     try:
         return json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
     except RecursionError as error:
         raise ModelFileError("its values are nested too deeply.") from error
+
+
+def json_bytes(text):
+    """Bytes of memory that the values of a JSON text take, at most.
+
+    Counted from its marks, as CPython's objects are: a place in a container, a number,
+    lists and objects with their first places, names and strings.
+
+    Parameters
+    ----------
+    text : str
+
+    Examples
+    --------
+    >>> json_bytes("[0, 1]") < 200
+    True
+    """
+    lists, objects, names = text.count("["), text.count("{"), text.count(":")
+    strings = max(text.count('"') // 2 - names, 0)
+    places = text.count(",") + lists + objects
+    numbers = max(places - lists - objects - strings, 0)
+    wide = 1 if text.isascii() and "\\u" not in text else 4
+    marks = 10 * places + 26 * numbers + 72 * lists + 130 * objects + 50 * names
+    return marks + (56 if wide == 1 else 80) * strings + wide * len(text)
+
+
+def check_values(text, size):
+    """Raise a ModelFileError where parsing would take too much memory.
+
+    Parameters
+    ----------
+    text : str
+        JSON.
+    size : int
+        Bytes of its file.
+
+    Examples
+    --------
+    >>> check_values("[0, 1]", 6)
+    """
+    needed, allowed = json_bytes(text), _ROOM + _ROOM_PER_BYTE * size
+    if needed > allowed:
+        raise ModelFileError(
+            f"its values would take {needed} bytes of memory, where {allowed} are "
+            f"allowed for {size} bytes of a file."
+        )
+    if text.count(":") > _MAX_NAMES:
+        names = set()
+        for string in _STRINGS.finditer(text):
+            if string[2]:
+                names.add(string[1])
+            if len(names) > _MAX_NAMES:
+                raise ModelFileError(f"it has more than {_MAX_NAMES} different names.")
 
 
 class Packer:
@@ -184,60 +271,94 @@ class Packer:
         return self._names[key][0]
 
 
-def unpack(value, arrays, depth=0):
+def unpack(value, arrays):
     """Return the plain data that `Packer.pack` made JSON values of.
 
     Parameters
     ----------
     value : object
-        As `json.loads` returns it; it need not come from `pack`.
+        As `json.loads` returns it; it need not come from `pack`. Its lists and dicts
+        become part of the result: there is never a second copy of a long one.
     arrays : dict of str to ndarray
-    depth : int
-        Levels above it.
 
     Raises
     ------
     ModelFileError, LookupError, TypeError, ValueError
         If `value` is not what `pack` makes.
     """
+    return _Unpacker(arrays).unpack(value, 0)
 
-    def inner(value):
-        return unpack(value, arrays, depth + 1)
 
-    if depth > 2 * _MAX_DEPTH:
-        raise ModelFileError("its values are nested too deeply.")
-    if isinstance(value, list):
-        return [inner(v) for v in value]
-    if not isinstance(value, dict):
-        return value
-    tag, *others = value or [""]
-    if not tag.startswith("$"):
-        return {key: inner(v) for key, v in value.items()}
-    content = value[tag]
-    if others or not isinstance(content, _TAGS.get(tag, ())):
-        raise ModelFileError(f"it holds an unknown or wrong {tag!r:.80}.")
-    if tag == "$array":
-        return arrays[content]
-    if tag == "$float":
-        return _FLOATS[content]
-    if tag == "$dict":
-        return {inner(key): inner(v) for key, v in content}
-    content = inner(content)
-    if tag == "$tuple":
-        return tuple(content)
-    if tag == "$scalar":
-        return _scalar(*content)
-    if tag == "$rng":
-        return _rng(**content)
-    array = np.empty(len(content), dtype=object)
-    for i, item in enumerate(content):
-        array[i] = item
-    return array
+class _Unpacker:
+    """What `unpack` counts and looks up on its way."""
+
+    def __init__(self, arrays):
+        self.arrays = arrays
+        self.n_streams = 0
+
+    def unpack(self, value, depth):
+        if depth > 2 * _MAX_DEPTH:
+            raise ModelFileError("its values are nested too deeply.")
+        if isinstance(value, list):
+            for i, item in enumerate(value):
+                if isinstance(item, list | dict):
+                    value[i] = self.unpack(item, depth + 1)
+            return value
+        if not isinstance(value, dict):
+            return value
+        tag, *others = value or [""]
+        if not tag.startswith("$"):
+            for key, item in value.items():
+                if isinstance(item, list | dict):
+                    value[key] = self.unpack(item, depth + 1)
+            return value
+        content = value[tag]
+        if others or not isinstance(content, _TAGS.get(tag, ())):
+            raise ModelFileError(f"it holds an unknown or wrong {tag!r:.80}.")
+        if tag == "$array":
+            return self.arrays[content]
+        if tag == "$float":
+            return _FLOATS[content]
+        # Keys and values of a dict are one level deeper than it, as its writer counts.
+        deeper = depth - 1 if tag == "$dict" else depth + 1
+        return self._tagged(tag, self.unpack(content, deeper))
+
+    def _tagged(self, tag, content):
+        if tag == "$tuple":
+            return tuple(content)
+        if tag == "$dict":
+            return _dict(content)
+        if tag == "$scalar":
+            return _scalar(*content)
+        if tag == "$rng":
+            self.n_streams += 1
+            if self.n_streams > _MAX_STREAMS:
+                raise ModelFileError(f"it has more than {_MAX_STREAMS} random streams.")
+            return _rng(**content)
+        array = np.empty(len(content), dtype=object)
+        for i, item in enumerate(content):
+            array[i] = item
+        return array
+
+
+def _dict(pairs):
+    """A dict of pairs, unless their keys would make it slow.
+
+    Integers that differ by a multiple of 2^61 - 1 have the same hash, and a dict
+    compares each of them with all others.
+    """
+    n_collisions = len(pairs) - len({hash(key) for key, _ in pairs})
+    if n_collisions > _MAX_COLLISIONS:
+        raise ModelFileError(f"it has {n_collisions} keys with hashes of others.")
+    return dict(pairs)
 
 
 def _rng(state, seed):
     """A random stream that goes on, and spawns others, where it left off."""
     entropy, spawn_key, n_spawned = seed
+    for words in (entropy, spawn_key):
+        if isinstance(words, list | tuple) and len(words) > _MAX_SEED_WORDS:
+            raise ModelFileError(f"it has a seed of {len(words)} numbers.")
     seed = np.random.SeedSequence(
         entropy, spawn_key=spawn_key, n_children_spawned=n_spawned
     )

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from functools import cache
-from threading import Lock
+from threading import RLock
 
 from threadpoolctl import ThreadpoolController
 
@@ -19,9 +19,10 @@ _team = ContextVar("team", default=(1, None))
 
 
 @cache
-def _pools():
-    """The thread pools of this process; to look for them takes 40 ms."""
-    return ThreadpoolController()
+def _blas():
+    """The BLAS libraries of this process; to look for them takes 40 ms."""
+    found = ThreadpoolController().lib_controllers
+    return [library for library in found if library.user_api == "blas"]
 
 
 def n_blas_threads():
@@ -32,11 +33,36 @@ def n_blas_threads():
     >>> n_blas_threads() >= 1
     True
     """
-    found = [lib["num_threads"] for lib in _pools().info() if lib["user_api"] == "blas"]
-    return max(found, default=1)
+    return max((library.num_threads for library in _blas()), default=1)
 
 
-_lock, _inside = Lock(), {"n": 0, "limit": None}
+# Who wants one thread, and how many each library had before the first of them. A user
+# whom nothing refers to any more leaves wherever it happens to be: in this lock, too.
+_lock, _users, _before = RLock(), set(), []
+
+
+class _User:
+    """A context that may be left more than once."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with _lock:
+            _users.discard(self)
+            if not _users:
+                for library, n_threads in _before:
+                    library.set_num_threads(n_threads)
+                _before.clear()
+
+    def limit(self):
+        """Limit the libraries until this context is left, or this call fails."""
+        with _lock:
+            _users.add(self)
+            if not _before:
+                _before[:] = [(library, library.num_threads) for library in _blas()]
+            for library, _ in _before:
+                library.set_num_threads(1)
 
 
 @contextmanager
@@ -44,7 +70,8 @@ def one_blas_thread():
     """Context in which matrix products use one thread, in the whole process.
 
     Contexts of several threads may overlap: the last one to end sets the number back to
-    what it was before the first.
+    what it was before the first. An interruption (Ctrl-C) at any moment does not keep
+    the limit.
 
     Examples
     --------
@@ -52,17 +79,11 @@ def one_blas_thread():
     ...     n_blas_threads()
     1
     """
-    with _lock:
-        if _inside["n"] == 0:
-            _inside["limit"] = _pools().limit(limits=1, user_api="blas")
-        _inside["n"] += 1
-    try:
+    user = _User()
+    # Left twice: where one exit is interrupted, the other one does its work.
+    with user, user:
+        user.limit()
         yield
-    finally:
-        with _lock:
-            _inside["n"] -= 1
-            if _inside["n"] == 0:
-                _inside.pop("limit").restore_original_limits()
 
 
 @contextmanager

@@ -226,8 +226,7 @@ def to_torch(model):
         import torch
     except ImportError as error:
         raise ImportError(
-            "to_torch needs PyTorch, which is not installed. Install it with "
-            "pip install 'dbn-pretraining[torch]'."
+            "to_torch needs PyTorch, which is not installed: pip install torch."
         ) from error
     coefs, intercepts = _weights(model, "to_torch")
     activation = model.network_.activation

@@ -5,7 +5,8 @@ from sklearn.utils.validation import check_is_fitted
 from ..backend.archive import read_archive, refusals, write_archive
 from ..backend.packing import ModelFileError
 from .base import DBNEstimator
-from .records import MODELS, build, describe, require
+from .building import build, require
+from .records import MODELS, describe
 
 # The version grows when an older dbn could not read what is written; older versions
 # are read for ever: a file of each is in tests/data.

@@ -8,7 +8,6 @@ with a name from the tables below. A class is looked up in them and nowhere else
 """
 
 import inspect
-from itertools import pairwise
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -17,9 +16,8 @@ from sklearn.frozen import FrozenEstimator
 from .. import boltzmann, feedforward, training
 from ..backend.device import to_host
 from ..backend.packing import ModelFileError
-from ..backend.parameters import Parameters
 from ..backend.parts import Part
-from ..boltzmann import DBN, RBM, Units
+from ..boltzmann import DBN, RBM
 from ..feedforward import Network
 from .base import DBNEstimator
 from .classifier import DBNClassifier
@@ -48,22 +46,22 @@ MODELS = {
     "estimators.DBNRegressor": DBNRegressor,
 }
 # Parts have no state: their constructor stores its arguments and does nothing else.
-_CLASSES = {
+CLASSES = {
     **MODELS,
     **_parts(boltzmann),
     **_parts(feedforward),
     **_parts(training),
     "sklearn.FrozenEstimator": FrozenEstimator,
 }
-_NAMES = {cls: name for name, cls in _CLASSES.items()}
+_NAMES = {cls: name for name, cls in CLASSES.items()}
+
+# Of all nets of a file together: a layer takes up to 5 KB, however few its weights.
+MAX_LAYERS = 1000
 
 # Of an estimator's attributes: what concerns its use from here on, not what it is.
 _NOT_SAVED = {"_skl_callbacks", "_metadata_request", "_classes"}
 # Of what training remembers: as large as the model, or larger.
 _FORGOTTEN = {"chains", "optimizer", "made_by", "best"}
-
-
-# Saving.
 
 
 def describe(value):
@@ -95,6 +93,12 @@ def _pieces(model):
     if isinstance(model, DBN):
         return {"rbms": model.rbms}, {}
     if isinstance(model, Network):
+        n_layers = len(model.dense)
+        if n_layers > MAX_LAYERS:
+            raise ModelFileError(
+                f"The net has {n_layers} layers; a model file may hold {MAX_LAYERS}."
+                " Keep it with pickle."
+            )
         buffers = {"params": model.params, "statistics": model.statistics}
         state = {name: buffer.flat for name, buffer in buffers.items()}
         return model.architecture, state
@@ -110,178 +114,3 @@ def _pieces(model):
         kept = state["_state"].items()
         state["_state"] = {k: v for k, v in kept if k not in _FORGOTTEN}
     return params, state
-
-
-# Loading.
-
-
-def require(condition, problem):
-    if not condition:
-        raise ModelFileError(f"{problem}. It is damaged or not made by save_model.")
-
-
-def build(value):
-    """The inverse of `describe`, for data that anyone may have written."""
-    if isinstance(value, list | tuple):
-        return type(value)(build(v) for v in value)
-    if not isinstance(value, dict):
-        return value
-    if "__class__" not in value:
-        return {key: build(v) for key, v in value.items()}
-    name = value["__class__"]
-    if not isinstance(name, str) or name not in _CLASSES:
-        raise ModelFileError(
-            f"it needs the class {name!r:.80}, which this version of dbn does not have "
-            "or does not load from files. Upgrade dbn if you trust the file's maker."
-        )
-    cls = _CLASSES[name]
-    params, state = build(value["params"]), build(value.get("state", {}))
-    require(isinstance(params, dict) and isinstance(state, dict), f"{name} is no dict")
-    if cls in _MAKERS:
-        return _MAKERS[cls](cls, params, state)
-    model = _call(cls, params)
-    if issubclass(cls, DBNEstimator):
-        _set_state(model, params, state)
-    return model
-
-
-def _call(cls, params):
-    known = getattr(cls, "_get_param_names", lambda: inspect.signature(cls).parameters)
-    unknown = set(params) - set(known())
-    if unknown:
-        raise ModelFileError(
-            f"its {cls.__name__} has the parameters {sorted(unknown)!r:.80}, which "
-            "this version of dbn does not know. Upgrade dbn."
-        )
-    return cls(**params)
-
-
-def _buffer(state, name):
-    """A flat buffer of parameters, which is in memory already."""
-    flat = state[name]
-    require(
-        isinstance(flat, np.ndarray)
-        and flat.ndim == 1
-        and flat.dtype in (np.float32, np.float64),
-        f"the buffer {name} is no vector of floats",
-    )
-    return flat
-
-
-def _check_sizes(sizes, flat):
-    """Before anything of these sizes is made: the buffer must be as large."""
-    whole = all(type(n) is int and n > 0 for n in sizes)
-    require(whole, f"layers have the sizes {sizes!r:.80}")
-    needed = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
-    require(
-        needed <= flat.size,
-        f"layers of the sizes {sizes!r:.80} need {needed} parameters, not {flat.size}",
-    )
-
-
-def _make_rbm(cls, params, state):
-    flat = _buffer(state, "params")
-    _check_sizes([params["n_visible"], params["n_hidden"]], flat)
-    rbm = _call(cls, {**params, "dtype": flat.dtype})
-    rbm.params = Parameters(rbm.params.shapes, flat)
-    return rbm
-
-
-def _make_network(cls, params, state):
-    flat = _buffer(state, "params")
-    measured = _buffer(state, "statistics")
-    _check_sizes(params["layer_sizes"], flat)
-    require(measured.dtype == flat.dtype, "the net has parameters of two dtypes")
-    net = _call(cls, {**params, "dtype": flat.dtype})
-    net.params = Parameters(net.params.shapes, flat)
-    net.statistics = Parameters(net.statistics.shapes, measured)
-    return net
-
-
-def _make_dbn(cls, params, state):
-    rbms = params["rbms"]
-    made = isinstance(rbms, list) and all(isinstance(rbm, RBM) for rbm in rbms)
-    require(made, "its DBN is no list of RBMs")
-    return _call(cls, params)
-
-
-def _make_frozen(cls, params, state):
-    inner = params["estimator"]
-    require(isinstance(inner, DBNTransformer), "it freezes what is no DBNTransformer")
-    return _call(cls, params)
-
-
-_MAKERS = {
-    RBM: _make_rbm,
-    DBN: _make_dbn,
-    Network: _make_network,
-    FrozenEstimator: _make_frozen,
-}
-
-
-# What a fitted estimator has, for the check that a file is complete and agrees with
-# itself.
-_MEMORY = {"_state": dict, "_rng": np.random.Generator}
-_FITTED = {
-    RBMTransformer: {"rbm_": RBM, "_base_bias": np.ndarray, "_seed": int} | _MEMORY,
-    DBNTransformer: {"dbn_": DBN, "_seed": int},
-    DBNClassifier: {"network_": Network, "classes_": np.ndarray, "_loss": str}
-    | _MEMORY,
-    DBNRegressor: {"network_": Network, "_one_output": bool}
-    | {"y_mean_": np.ndarray, "y_scale_": np.ndarray}
-    | _MEMORY,
-}
-# Vectors with one entry per feature or per output, None or absent where there is none.
-_PER_FEATURE = {"mean_", "scale_", "_base_bias", "feature_names_in_"}
-_PER_OUTPUT = {"classes_", "y_mean_", "y_scale_"}
-_LABELS = {"classes_", "feature_names_in_"}
-
-
-def _set_state(model, params, state):
-    """Give an estimator its fitted attributes."""
-    cls = type(model)
-    for name in state:
-        plain = name.isidentifier() and not name.startswith("__")
-        # No attribute may hide a method, a property or a parameter.
-        free = plain and name not in params and not hasattr(cls, name)
-        require(free, f"{cls.__name__} has no attribute {name!r:.80}")
-    vars(model).update(state)
-    if not state:  # a prototype, not fitted itself
-        return
-    fitted = {"visible_": Units, "n_features_in_": int, "history_": list}
-    for name, kind in (fitted | _FITTED[cls]).items():
-        found = isinstance(state.get(name), kind)
-        require(found, f"{cls.__name__}.{name} is missing or no {kind.__name__}")
-    streams = state.get("_streams", [])
-    drawable = isinstance(streams, list) and all(
-        isinstance(stream, np.random.Generator) for stream in streams
-    )
-    require(drawable, f"{cls.__name__}._streams are no random streams")
-    both = ("mean_" in state) and ("scale_" in state)
-    require(both and (model.mean_ is None) == (model.scale_ is None), "no mean_")
-    model.visible_.validate()
-    _check_shapes(model, state)
-
-
-def _check_shapes(model, state):
-    if isinstance(model, DBNClassifier | DBNRegressor):
-        weights = [W for W, _ in model.network_.dense]
-    else:
-        rbms = [model.rbm_] if isinstance(model, RBMTransformer) else model.dbn_.rbms
-        weights = [rbm.W for rbm in rbms]
-        same = rbms[0].visible == model.visible_
-        require(same, "visible_ is not that of the machine")
-    n_features, n_outputs = weights[0].shape[0], weights[-1].shape[1]
-    require(model.n_features_in_ == n_features, "n_features_in_ is wrong")
-    vectors = {name: (state.get(name), n_features) for name in _PER_FEATURE}
-    vectors |= {name: (state.get(name), n_outputs) for name in _PER_OUTPUT}
-    if isinstance(model, RBMTransformer):
-        v_mean, h_mean = state["_state"]["means"]
-        vectors |= {"v_mean": (v_mean, n_features), "h_mean": (h_mean, n_outputs)}
-    if "_state" in state:
-        require(type(state["_state"]["epoch"]) is int, "the epoch is no number")
-    for name, (vector, n) in vectors.items():
-        if vector is not None:
-            require(vector.shape == (n,), f"{name} has the shape {vector.shape}")
-            numbers = name in _LABELS or vector.dtype in (np.float32, np.float64)
-            require(numbers, f"{name} has the dtype {vector.dtype}")

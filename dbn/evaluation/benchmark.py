@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import joblib
 import numpy as np
-from tqdm.auto import tqdm
 
 from ..backend.identity import identity
 from ..estimators import RBMTransformer
 from ..estimators.base import check_layer_sizes
+from ..training.callbacks import progress_bar
 from .checks import check_labels, check_study, count, read_data
 from .comparison import Comparison
 from .contenders import DROPOUT
@@ -231,7 +231,7 @@ class _Work:
         stacks, tuning = study.pretraining(), study.tuning()
         total = sum(map(study.work, [*stacks, *tuning, *study.finals()]))
         with (
-            tqdm(total=total, disable=not self.verbose, **_BAR) as self.bar,
+            progress_bar(total=total, disable=not self.verbose, **_BAR) as self.bar,
             self._told_how_to_go_on(),
         ):
             self.stacks = dict(zip(stacks, self._run(stacks), strict=True))

@@ -1,6 +1,7 @@
 """Whether data and settings make a comparison: said before anything is trained."""
 
 import math
+import warnings
 from numbers import Integral
 from typing import NamedTuple
 
@@ -67,6 +68,7 @@ def read_data(X, y, X_test, y_test, name):
             f"y has {len(classes)} classes, the smallest of {counts.min()} rows; the "
             "comparison needs 2 classes or more, of 2 rows or more each."
         )
+    _warn_of_marks(classes)
     if X_test is None:
         return Data(X, codes, None, None)
     X_test, y_test = _rows(X_test, "X_test", name), _labels(y_test, "y_test", name)
@@ -108,7 +110,24 @@ def _labels(y, what, name):
 
 
 def _is_missing(label):
-    return label is None or type(label).__name__ == "NAType" or label != label
+    missing = label is None or type(label).__name__ == "NAType" or label != label
+    return missing or (isinstance(label, str) and not label.strip())
+
+
+def _warn_of_marks(classes):
+    """Warn of -1 beside 0, 1, 2, ..., as scikit-learn marks rows without a label.
+
+    Not of {-1, 1}, which is an ordinary pair of classes.
+    """
+    names = [str(label).removesuffix(".0") for label in classes]
+    others = [name for name in names if name != "-1"]
+    if "-1" in names and len(others) > 1 and all(map(str.isdigit, others)):
+        warnings.warn(
+            f"y has the class -1 beside {len(others)} others, {', '.join(others[:3])} "
+            "and so on, and it is compared as a class like them. If it marks rows "
+            "without a label, leave these rows out.",
+            stacklevel=4,
+        )
 
 
 def count(value, name):

@@ -1,12 +1,13 @@
 """The result of a comparison of initializers: records, table, verdict, file."""
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from ..backend.archive import replacing
-from ..backend.packing import parse_json
+from ..backend.packing import parse_json, printable
 from .contenders import (
     RECORD,
     SETTINGS,
@@ -23,6 +24,9 @@ from .wording import table, verdict
 # 2: a value tuned for each seed, controls, costs and curves. 3: records as the lines of
 # a table.
 FORMAT = 3
+_FEWEST_FIELDS = sum(not accepts(None) for accepts in RECORD.values())
+# Of all settings together: each takes a millisecond, and more of many seeds.
+_MAX_CONTENDERS = 1000
 _COSTS = (
     *("pretrain_seconds", "finetune_seconds"),
     *("pretrain_multiply_adds", "finetune_multiply_adds"),
@@ -201,7 +205,8 @@ class Comparison:
         ratio = 0.0
         if not self.settings["fixed_test_split"]:
             ratio = self.settings["n_test"] / self.settings["n_train"]
-        return asdict(paired_difference(dbn, other, test_train_ratio=ratio))
+        options = {"test_train_ratio": ratio, "n_test": self.settings["n_test"]}
+        return asdict(paired_difference(dbn, other, **options))
 
     def table(self):
         """The summary as text: a table of errors and differences for each setting."""
@@ -251,8 +256,9 @@ class Comparison:
             If the file holds something else.
         """
         with open(path, encoding="utf-8") as file:
+            size = os.fstat(file.fileno()).st_size
             try:
-                content = parse_json(file.read())
+                content = parse_json(file.read(), size)
             except ValueError as error:
                 raise ValueError(f"{path} is not a JSON file ({error}).") from error
         found = content.get("format") if isinstance(content, dict) else None
@@ -284,6 +290,12 @@ class Comparison:
         except ValueError as error:
             return str(error)
         cells, tuned = self._tests(), chosen(self._stage("tune"))
+        n_contenders = sum(map(len, cells.values()))
+        if n_contenders > _MAX_CONTENDERS:
+            return (
+                f"it has {n_contenders} contenders in {len(cells)} settings, more than "
+                f"{_MAX_CONTENDERS}"
+            )
         for cell, tests in cells.items():
             seeds = [[r["seed"] for r in records] for records in tests.values()]
             kinds = [kind_of(records[0]) for records in tests.values()]
@@ -296,8 +308,8 @@ class Comparison:
                 or not keys <= {*tuned}
             ):
                 return (
-                    f"{cell:.80} has not the same seeds of one DBN and of another "
-                    "start, tuned"
+                    f"{printable(cell)} has not the same seeds of one DBN and of "
+                    "another start, tuned"
                 )
         return None if cells else "it has no tests"
 
@@ -340,4 +352,8 @@ def _as_dicts(fields, rows):
         return None
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         return None
-    return [dict(zip(fields, row, strict=False)) for row in rows]
+    for i, row in enumerate(rows):  # in place: never twice in memory
+        rows[i] = dict(zip(fields, row, strict=False))
+        if len(rows[i]) < _FEWEST_FIELDS:
+            break  # no record; as dicts many short lists would be far larger
+    return rows

@@ -101,8 +101,17 @@ def chosen(tuning):
     return best
 
 
+# Of a file: what a name may be that stands in every line of a table, how many layers a
+# net, and how many points a curve, of which 25 are kept.
+_MAX_NAME, _MAX_LAYERS, _MAX_POINTS = 100, 1000, 100
+
+
 def _is_text(value):
     return isinstance(value, str)
+
+
+def _is_name(value):
+    return isinstance(value, str) and value.isprintable() and len(value) <= _MAX_NAME
 
 
 def _is_count(value):
@@ -117,6 +126,7 @@ def _is_curve(value):
     """None, or pairs of an epoch and its loss, in their order."""
     return value is None or (
         isinstance(value, list)
+        and len(value) <= _MAX_POINTS
         and all(isinstance(point, list) and len(point) == 2 for point in value)
         and all(_is_count(epoch) and _is_amount(loss) for epoch, loss in value)
         and all(a < b for (a, _), (b, _) in pairwise(value))
@@ -125,17 +135,19 @@ def _is_curve(value):
 
 SETTINGS = {
     "dataset": _is_text,
-    "scoring": _is_text,
+    "scoring": _is_name,
     "fixed_test_split": lambda value: isinstance(value, bool),
     **dict.fromkeys(["n_train", "n_test"], _is_count),
 }
 RECORD = {
     "stage": lambda value: value in ("tune", "test"),
     "hidden_layer_sizes": lambda value: (
-        isinstance(value, list) and value and all(map(_is_count, value))
+        isinstance(value, list)
+        and 0 < len(value) <= _MAX_LAYERS
+        and all(map(_is_count, value))
     ),
     "n_labels": _is_count,
-    **dict.fromkeys(["init", "activation", "parameter"], _is_text),
+    **dict.fromkeys(["init", "activation", "parameter"], _is_name),
     "dropout": lambda value: _is_amount(value, most=1),
     "seed": lambda value: (value == 0 and type(value) is int) or _is_count(value),
     "value": _is_amount,

@@ -6,6 +6,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ..backend.packing import printable
+
 # Okabe and Ito's palette: told apart with any colour vision.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -36,8 +38,7 @@ def require_matplotlib():
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            "Plots need matplotlib, which is not installed. Install it with "
-            "pip install 'dbn-pretraining[plots]'."
+            "Plots need matplotlib, which is not installed: pip install matplotlib."
         ) from error
     return plt
 
@@ -74,10 +75,7 @@ def plain(text):
     >>> plain("cost in $ or $$")
     'cost in \\\\$ or \\\\$\\\\$'
     """
-    text = str(text).encode("utf-8", "replace").decode()
-    if len(text) > _MAX_NAME:
-        text = text[: _MAX_NAME - 3] + "..."
-    return text.replace("$", r"\$")
+    return printable(text, _MAX_NAME).replace("$", r"\$")
 
 
 def tidy(ax, *, axis="both"):

@@ -4,6 +4,7 @@ from base64 import b64encode
 from html import escape
 from io import BytesIO
 
+from ..backend.packing import printable
 from .comparison_displays import ComparisonDisplay, DepthDisplay
 from .contenders import cell_name, measure
 from .curve_displays import LabelBudgetDisplay, LossCurvesDisplay
@@ -11,6 +12,8 @@ from .displays import require_matplotlib
 from .wording import comparisons, figures, legend, verdict
 
 _DPI = 110
+# Characters of a setting: that of the machines has some 300.
+_MAX_TEXT = 2000
 # Nothing is loaded from anywhere and nothing is run, whatever the texts hold.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = """
@@ -92,7 +95,7 @@ def html_report(result):
     (True, 2)
     """
     summary, settings = result.summary(), result.settings
-    title = escape(f"Does DBN pretraining help? {settings['dataset']}")
+    title = escape(f"Does DBN pretraining help? {printable(settings['dataset'])}")
     body = [
         f"<h1>{title}</h1>",
         f'<p class="verdict">{escape(verdict(summary, settings))}</p>',
@@ -227,8 +230,9 @@ def _grid(head, lines):
 def _settings(settings):
     """Settings with their names in words."""
     rows = "\n".join(
-        f'<tr><th scope="row">{escape(_NAMES.get(key, str(key).replace("_", " ")))}'
-        f"</th><td>{escape(_words(value))}</td></tr>"
+        f'<tr><th scope="row">'
+        f"{escape(_NAMES.get(key, printable(key).replace('_', ' ')))}"
+        f"</th><td>{escape(printable(_words(value), _MAX_TEXT))}</td></tr>"
         for key, value in settings.items()
     )
     return f'<table class="settings"><tbody>\n{rows}\n</tbody></table>'

@@ -34,7 +34,11 @@ class PairedDifference:
     method: str
 
 
-def paired_difference(a, b, *, test_train_ratio=0.0, confidence=0.95):
+# The bootstrap of more seeds would be slow, and says no more than Student's t.
+_BOOTSTRAPPED = range(20, 1001)
+
+
+def paired_difference(a, b, *, test_train_ratio=0.0, confidence=0.95, n_test=None):
     """Compare two paired samples, one pair per seed.
 
     Parameters
@@ -47,12 +51,20 @@ def paired_difference(a, b, *, test_train_ratio=0.0, confidence=0.95):
         Nadeau and Bengio (2003), "Inference for the generalization error", section 3.
         0 for a fixed test split.
     confidence : float, default=0.95
+    n_test : int or None, default=None
+        Number of test rows, where scores are means over them. It is used where all
+        differences are equal, and so have no variance to judge them by: this is then
+        taken as w / n_test, what drawing the test rows makes of it. Two nets whose
+        errors differ by d differ on that share of the rows or more, so w is
+        ``|d| (1 - |d|)``, and at least one row's worth, 1 / n_test.
 
     Returns
     -------
     PairedDifference
-        Of ``a - b``. The interval is Student's t; from 20 seeds on a fixed split it is
-        a BCa bootstrap (a bootstrap of 5 pairs would cover far too little).
+        Of ``a - b``. The interval is Student's t; from 20 to 1000 seeds on a fixed
+        split it is a BCa bootstrap (a bootstrap of 5 pairs would cover far too little).
+        Where all differences are equal and `n_test` is None nothing tells how certain
+        they are: the p-value is 1 and the interval has no ends.
 
     Raises
     ------
@@ -69,14 +81,17 @@ def paired_difference(a, b, *, test_train_ratio=0.0, confidence=0.95):
     a, b = _paired(a, b)
     d = a - b
     n, mean, variance = len(d), float(d.mean()), float(d.var(ddof=1))
+    bootstrapped = n in _BOOTSTRAPPED and test_train_ratio == 0.0
     if _is_constant(d, a, b):
         mean = 0.0 if _is_constant(np.append(d, 0.0), a, b) else mean
-        return PairedDifference(mean, mean, mean, float(mean == 0.0), "constant")
+        if n_test is None:
+            return PairedDifference(mean, -math.inf, math.inf, 1.0, "constant")
+        variance, bootstrapped = _variance_over_rows(mean, n_test), False
     error = math.sqrt(variance * (1.0 / n + test_train_ratio))
     t = stats.t(df=n - 1)
     p_value = float(2.0 * t.sf(abs(mean) / error))
     half = float(t.ppf(0.5 + confidence / 2.0)) * error
-    if n >= 20 and test_train_ratio == 0.0:
+    if bootstrapped:
         options = {"confidence_level": confidence, "method": "BCa", "rng": 0}
         # In parts of 256 resamples, for the sake of memory.
         result = stats.bootstrap((d,), np.mean, batch=256, **options)
@@ -85,6 +100,11 @@ def paired_difference(a, b, *, test_train_ratio=0.0, confidence=0.95):
         return PairedDifference(mean, low, high, p_value, "BCa bootstrap")
     method = "corrected t (Nadeau-Bengio)" if test_train_ratio else "paired t"
     return PairedDifference(mean, mean - half, mean + half, p_value, method)
+
+
+def _variance_over_rows(mean, n_test):
+    """The least of a mean over test rows, each of which is -1, 0 or 1."""
+    return max(abs(mean) * (1.0 - abs(mean)), 1.0 / n_test) / n_test
 
 
 def _paired(a, b):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from ..backend.packing import printable
 from .contenders import measure
 
 
@@ -180,8 +181,8 @@ def verdict(summary, settings):
     of = f"the {len(summary)} settings" if len(summary) > 1 else "the one setting"
     controls = f"; of the controls, {_join(beaten)} beat the DBN" if beaten else ""
     return (
-        f"Verdict on {settings['dataset']}: of {of}, DBN pretraining {_join(parts)}, "
-        f"always against the best other start{controls}."
+        f"Verdict on {printable(settings['dataset'])}: of {of}, DBN pretraining "
+        f"{_join(parts)}, always against the best other start{controls}."
     )
 
 

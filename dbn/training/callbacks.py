@@ -1,9 +1,10 @@
 """Progress: the tree of work reported to scikit-learn's callbacks, and tqdm bars."""
 
+import warnings
 from contextlib import contextmanager
+from functools import cache
 
 from sklearn.callback import ProgressBar
-from tqdm.auto import tqdm
 
 from ..backend.archive import refusals
 from .checkpoint import Checkpoint, asked
@@ -183,6 +184,31 @@ def fit_task(
             estimator._skl_callbacks = callbacks
 
 
+@cache
+def _tqdm():
+    """The class of bars; its import warns in a notebook without ipywidgets."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        from tqdm.auto import tqdm
+    return tqdm
+
+
+def progress_bar(**options):
+    """A tqdm bar: a notebook's own where it can show one, otherwise of text.
+
+    Parameters
+    ----------
+    **options
+        Of tqdm.
+
+    Examples
+    --------
+    >>> progress_bar(total=3, disable=True).total
+    3
+    """
+    return _tqdm()(**options)
+
+
 class TqdmBars:
     """Callback that shows one tqdm bar for each run of epochs, with its metrics.
 
@@ -213,7 +239,7 @@ class TqdmBars:
         parent = context.parent
         if context.task_name == "epoch" and id(parent) not in self._bars:
             name = f"{context.estimator_name} {_label(parent)}"
-            self._bars[id(parent)] = tqdm(
+            self._bars[id(parent)] = progress_bar(
                 total=parent.max_subtasks, desc=name, unit="epoch"
             )
 

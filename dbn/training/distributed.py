@@ -201,13 +201,14 @@ def _start(timeout):
                 f"{name} is not set: distributed training needs processes that "
                 "torchrun starts. Put `torchrun --standalone --nproc_per_node=2` in "
                 "front of the script, instead of `python`; it comes with PyTorch (pip "
-                "install 'dbn-pretraining[torch]')."
+                "install torch)."
             )
     try:
         import torch
     except ImportError as error:
         raise ImportError(
-            "Distributed training needs PyTorch: pip install 'dbn-pretraining[torch]'."
+            "Distributed training needs PyTorch, which is not installed: pip install "
+            "torch."
         ) from error
     if torch.cuda.is_available():
         local = int(os.environ.get("LOCAL_RANK", 0))

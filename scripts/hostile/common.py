@@ -149,13 +149,14 @@ class Format:
     load: Callable  # of a path; it returns a result or raises a `refusal`
     allowed: dict = field(repr=False)  # kind of damage -> set of outcomes
     refusal: type = ValueError
-    memory: Callable = lambda n: 2**22 + 10 * n  # at most, for a file of n bytes
+    memory: Callable = lambda n: 20 * MILLION + 10 * n  # at most, for n bytes
     originals: dict = field(default_factory=dict, repr=False)  # what the samples hold
 
     def outcome(self, data, path, original=None):
         """What loading makes of bytes: "refused", "equal" or "another".
 
-        Any exception but the `refusal` passes. More memory is an AssertionError.
+        Any exception but the `refusal` passes. More memory is an AssertionError, unless
+        it is within three times what the result keeps.
         """
         path.write_bytes(data)
         with _tracing(), warnings.catch_warnings():
@@ -165,8 +166,9 @@ class Format:
                 result = self.load(path)
             except self.refusal:
                 result = None
-            _, peak = tracemalloc.get_traced_memory()
-        used, room = peak - before, self.memory(len(data))
+            kept, peak = tracemalloc.get_traced_memory()
+        used = peak - before
+        room = max(self.memory(len(data)), 20 * MILLION + 3 * (kept - before))
         assert used < room, f"{used} bytes were used, where {room} are allowed"
         if result is None:
             return "refused"

@@ -2,6 +2,7 @@
 
 import json
 import math
+import tracemalloc
 from collections import OrderedDict
 
 import numpy as np
@@ -11,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dbn.backend.packing import ModelFileError, Packer, unpack
+from dbn.backend import packing
+from dbn.backend.packing import (
+    ModelFileError,
+    Packer,
+    json_bytes,
+    parse_json,
+    printable,
+    unpack,
+)
 from dbn.backend.random import make_rng
 
 
@@ -137,6 +146,85 @@ def test_deep_nesting_is_refused():
         Packer().pack(value)
     with pytest.raises(ModelFileError, match="nested too deeply"):
         unpack(value, {})
+
+
+def test_dicts_are_as_deep_as_other_things():
+    value = 0
+    for _ in range(60):
+        value = {1: value}
+    assert there_and_back(value) == value
+
+
+# Memory and time.
+
+_VALUES = [
+    *("[]", "[0]", "[0.5]", "[1000,0.5]", "{}", '{"a":0}', '""', '"abcdefg"', "1000"),
+    *('{"a":0,"b":0}', "[[[0]]]", '"\\u1234"', '"\\ud83d\\ude00aaaaaaaa"', '{"":{}}'),
+    *('["ab"]', "[1000,1000,1000,1000,1000]", '"\U0001f600bbbbbbbb"', "12345678901"),
+    "{" + ",".join(f'"k{i}":1000' for i in range(11)) + "}",
+]
+
+
+@pytest.mark.parametrize("value", _VALUES)
+def test_memory_of_json_is_known_before_it_is_parsed(value, monkeypatch):
+    monkeypatch.setattr(packing, "_ROOM", 10**12)
+    text = "[" + ",".join([value] * 20_000) + "]"
+    tracemalloc.start()
+    try:
+        values = parse_json(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(values) == 20_000
+    assert json_bytes(text) > 0.98 * peak
+
+
+def test_values_are_in_proportion_to_their_file():
+    text = "[" + "[]," * 10**6 + "[]]"
+    with pytest.raises(ModelFileError, match=r"\d bytes of memory, where 36000032 are"):
+        parse_json(text)
+    assert len(parse_json(text, 2 * 10**7)) == 10**6 + 1
+
+
+def test_an_object_of_many_different_names_is_refused():
+    names = [f'"{i}":0' for i in range(2**14 + 1)]
+    assert len(parse_json("{" + ",".join(names[1:]) + "}")) == 2**14
+    apart = ",".join(f"{{{name}}}" for name in names)
+    for text in ("{" + ",".join(names) + "}", f"[{apart}]"):
+        with pytest.raises(ModelFileError, match="more than 16384 different names"):
+            parse_json(text)
+    # Strings are whole, whatever they hold.
+    tricky = ",".join(f'":{i}":"\\\\"' for i in range(2**14 + 1))
+    with pytest.raises(ModelFileError, match="different names"):
+        parse_json("{" + tricky + "}")
+    assert len(parse_json("[" + '"a:\\":",' * 20_000 + "0]")) == 20_001
+
+
+@pytest.mark.parametrize("key", [lambda i: i, lambda i: {"$tuple": [0, i]}])
+def test_keys_with_one_hash_are_refused(key):
+    pairs = [[key(i * (2**61 - 1)), 0] for i in range(102)]
+    with pytest.raises(ModelFileError, match="101 keys with hashes of others"):
+        unpack({"$dict": pairs}, {})
+    assert len(unpack({"$dict": [[i, 0] for i in range(-500, 500)]}, {})) == 1000
+
+
+def test_streams_and_their_seeds_are_few():
+    packer = Packer()
+    stream = packer.pack(make_rng(0))
+    copies = [json.loads(json.dumps(stream)) for _ in range(1001)]
+    with pytest.raises(ModelFileError, match="more than 1000 random streams"):
+        unpack(copies, packer.arrays)
+    stream["$rng"]["seed"][1] = {"$tuple": [1] * 101}
+    with pytest.raises(ModelFileError, match="a seed of 101 numbers"):
+        unpack(stream, packer.arrays)
+
+
+def test_what_is_printed_is_printable():
+    assert printable("na\u00efve \u4e2d\u6587") == "na\u00efve \u4e2d\u6587"
+    hidden = "\x1b]0;a\x07 \r\n \u202e \u200b \x9b \ud800"
+    assert printable(hidden).isprintable()
+    assert printable(hidden).startswith(r"\x1b]0;a\x07 \r\n \u202e \u200b \x9b \ud800")
+    assert len(printable("a" * 1000)) == 100
 
 
 @pytest.mark.parametrize(

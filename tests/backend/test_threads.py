@@ -1,5 +1,7 @@
 """Work shared among threads is the same work."""
 
+import dis
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -100,6 +102,62 @@ def test_overlapping_fits_leave_the_number_of_blas_threads_as_it_was():
         assert n_blas_threads() == 1
         second.__exit__(None, None, None)
         assert n_blas_threads() == 2
+
+
+def interrupted_at(n):
+    """Whether Ctrl-C came at the n-th place: Python looks for it after calls.
+
+    And where a function begins, and where a loop goes on.
+    """
+    seen, last = 0, {}
+
+    def trace(frame, event, _):
+        nonlocal seen
+        file = frame.f_code.co_filename
+        if not file.endswith(("/threads.py", "threadpoolctl.py", "contextlib.py")):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            before = last.get(frame, "")
+            last[frame] = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+            if before.startswith(("CALL", "RESUME", "JUMP_BACKWARD")):
+                seen += 1
+                if seen == n:
+                    last.clear()
+                    sys.settrace(None)
+                    raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with one_blas_thread():
+            pass
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_ctrl_c_at_any_moment_leaves_the_number_of_blas_threads_as_it_was():
+    with threadpool_limits(2, user_api="blas"):
+        if n_blas_threads() != 2:
+            pytest.skip("this BLAS has one thread")
+        n = 1
+        while interrupted_at(n):
+            assert n_blas_threads() == 2, n
+            with ThreadPoolExecutor(1) as pool, one_blas_thread():
+                found = pool.submit(lambda: [enter_and_leave(), n_blas_threads()])
+                assert found.result(timeout=60) == [1, 1]  # no lock is kept
+            assert n_blas_threads() == 2
+            n += 1
+        assert n > 20
+
+
+def enter_and_leave():
+    with one_blas_thread():
+        return n_blas_threads()
 
 
 def test_concurrent_fits_train_as_alone_and_leave_the_limit():

@@ -1,5 +1,8 @@
 """Progress, scoring and stopping through scikit-learn's callbacks; `verbose`."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -385,6 +388,35 @@ def test_verbose_shows_bars_with_metrics_on_stderr(cls, names, metrics, capsys):
         assert f"{metric}={tqdm.format_num(value)}" in err
     assert not hasattr(estimator, "_skl_callbacks")
     assert not [*tqdm._instances]
+
+
+# A notebook as tqdm sees it: a kernel of IPython, with or without ipywidgets.
+NOTEBOOK = """
+import sys, types
+kernel = types.SimpleNamespace(config={"IPKernelApp": {}})
+IPython = types.ModuleType("IPython")
+IPython.get_ipython = lambda: kernel
+IPython.version_info = (8, 0)
+shell = types.ModuleType("ipykernel.zmqshell")
+sys.modules.update({"IPython": IPython, "IPython.html": None, "ipywidgets": None})
+sys.modules["ipykernel.zmqshell"] = shell
+import dbn, dbn.evaluation
+assert "tqdm.auto" not in sys.modules and "tqdm.notebook" not in sys.modules
+from dbn import RBMTransformer
+X = [[0.0, 1.0], [1.0, 0.0]]
+rbm = RBMTransformer(2, max_iter=2, random_state=0).fit(X)
+assert "tqdm.auto" not in sys.modules
+rbm.set_params(verbose=1).fit(X)
+assert "tqdm.notebook" in sys.modules
+"""
+
+
+def test_a_notebook_without_widgets_has_bars_of_text_and_no_warning():
+    command = [sys.executable, "-W", "error", "-c", NOTEBOOK]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "RBMTransformer fit: 100%" in done.stderr
+    assert "IProgress" not in done.stderr + done.stdout
 
 
 def test_verbose_keeps_the_users_callbacks(capsys):

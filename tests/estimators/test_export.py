@@ -380,4 +380,4 @@ def test_to_torch_does_not_guess_an_activation():
 def test_without_torch_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     text = message(to_torch, net(), error=ImportError)
-    assert "pip install 'dbn-pretraining[torch]'" in text
+    assert "pip install torch." in text

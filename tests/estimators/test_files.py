@@ -31,7 +31,7 @@ from dbn import (
     load_model,
     save_model,
 )
-from dbn.backend import archive
+from dbn.backend import archive, packing
 from dbn.backend.parameters import Parameters
 from dbn.backend.parts import Part
 from dbn.boltzmann import PCD, Bernoulli, Gaussian
@@ -398,6 +398,37 @@ def test_attributes_that_do_not_fit_the_machine_are_refused(tmp_path):
         content.update({"__class__": "training.SGD", "params": {}})
 
     assert "it holds a SGD" in forged("DBNClassifier", path, part)
+
+
+def test_layers_and_machines_are_few(tmp_path, monkeypatch):
+    """Each takes kilobytes, and a byte or two of the file."""
+    path = tmp_path / "forged.dbn"
+    deep = put("params", "layer_sizes", value=[1] * 1002)
+    assert "more than 1000 layers" in forged("network", path, deep)
+    save_model(Network([1] * 1001), path)
+    assert len(load_model(path).dense) == 1000
+    with pytest.raises(ModelFileError, match="has 1001 layers; a model file may hold"):
+        save_model(Network([1] * 1002), path)
+
+    def many(content):
+        content["params"]["rbms"] *= 2001  # of two machines
+
+    assert "more than 4000 models" in forged("dbn", path, many)
+
+
+def test_history_that_is_too_long_is_refused_on_both_sides(tmp_path, monkeypatch):
+    path = tmp_path / "model.dbn"
+    model = copy.deepcopy(ZOO["RBMTransformer-real"])
+    model.history_ = [{"layer": i, "epoch": i, "loss": 0.1} for i in range(10_000)]
+    save_model(model, path)
+    assert load_model(path).history_ == model.history_
+    with monkeypatch.context() as patch:
+        patch.setattr(packing, "_ROOM", 10**5)
+        with pytest.raises(ModelFileError, match=r"too much .* such as the history"):
+            save_model(model, tmp_path / "other.dbn")
+        with pytest.raises(ModelFileError, match="its values would take"):
+            load_model(path)
+    assert not (tmp_path / "other.dbn").exists()
 
 
 def test_buffers_of_the_wrong_kind_are_refused(tmp_path):

@@ -15,6 +15,7 @@ from sklearn.datasets import load_digits
 from dbn import DBNClassifier, DBNTransformer, RBMTransformer
 from dbn.boltzmann import CD, PCD
 from dbn.evaluation import Comparison, compare_initializers
+from dbn.evaluation.checks import read_data
 from dbn.evaluation.contenders import LOGISTIC
 
 TOY = {
@@ -112,10 +113,11 @@ def compare(a, b, settings):
     """Mean difference, ends of its interval, p-value."""
     d, n = a - b, len(a)
     ratio = 0 if settings["fixed_test_split"] else settings["n_test"]
-    error = math.sqrt(d.var(ddof=1) * (1 / n + ratio / settings["n_train"]))
-    half, mean = t_quantile(n - 1) * error, d.mean()
-    if np.ptp(d) < 1e-12:
-        return mean, mean, mean, float(abs(mean) < 1e-12)
+    variance, mean, n_test = d.var(ddof=1), d.mean(), settings["n_test"]
+    if np.ptp(d) < 1e-12:  # that of a share of the test rows, of one row or more
+        variance = max(abs(mean) * (1 - abs(mean)), 1 / n_test) / n_test
+    error = math.sqrt(variance * (1 / n + ratio / settings["n_train"]))
+    half = t_quantile(n - 1) * error
     return mean, mean - half, mean + half, 2 * t_tail(mean / error, n - 1)
 
 
@@ -381,6 +383,8 @@ def by_hand(dbn, other, *, validation=(0.1, 0.2), control=None):
         ([0.10, 0.11, 0.12], [0.20, 0.21, 0.23], "lowered the test error in 1"),
         ([0.20, 0.21, 0.23], [0.10, 0.11, 0.12], "raised the test error in 1"),
         ([0.10, 0.21, 0.12], [0.11, 0.20, 0.13], "made no difference"),
+        ([0.10, 0.10], [0.12, 0.12], "made no difference that these seeds can show"),
+        ([0.10, 0.20], [0.10, 0.20], "made no difference that these seeds can show"),
     ],
 )
 def test_verdict_says_what_the_numbers_say(dbn, other, words):
@@ -390,7 +394,7 @@ def test_verdict_says_what_the_numbers_say(dbn, other, words):
 def test_verdict_names_controls_that_beat_the_dbn():
     """They are never the best other start, however good."""
     errors = [0.10, 0.11, 0.12], [0.20, 0.21, 0.23]
-    result = by_hand(*errors, control=[0.01, 0.02, 0.03])
+    result = by_hand(*errors, control=[0.01, 0.02, 0.04])
     assert "the best other start; of the controls, dbn-shuffled + lo" in (
         result.verdict()
     )
@@ -417,6 +421,58 @@ def test_what_is_not_whole_is_told(tmp_path):
         other.write_text(json.dumps(content))
         with pytest.raises(ValueError, match=message):
             Comparison.from_json(other)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"init": "x" * 300_000}, "init is 'xxx"),
+        ({"init": "\x1b[31mred"}, r"init is '\\x1b\[31mred'"),
+        ({"activation": "tanh\u202e"}, r"activation is 'tanh\\u202e'"),
+        ({"parameter": "C\n"}, r"parameter is 'C\\n'"),
+        ({"hidden_layer_sizes": [1] * 1001}, r"hidden_layer_sizes is \[1, 1"),
+        ({"loss_curve": [[i + 1, 0.5] for i in range(101)]}, r"loss_curve is \[\[1, 0"),
+    ],
+    ids=lambda value: "",
+)
+def test_what_stands_in_a_table_is_short_and_printable(tmp_path, change, message):
+    good = by_hand([0.1, 0.2], [0.1, 0.3])
+    records = [r | change if r["init"] != "dbn" else r for r in good.records]
+    for settings, its in (
+        (good.settings, records),
+        (good.settings | {"scoring": "\x1b"}, good.records),
+    ):
+        path = tmp_path / "results.json"
+        Comparison(settings, good.records).to_json(path)
+        content = json.loads(path.read_text()) | {"format": 2, "records": its}
+        path.write_text(json.dumps(content))
+        expected = message if its is records else r"scoring is '\\x1b'"
+        with pytest.raises(ValueError, match=expected):
+            Comparison.from_json(path)
+
+
+def test_the_name_of_the_data_is_escaped_where_it_is_printed(tmp_path):
+    """It is the user's own, and may be anything."""
+    good = by_hand([0.1, 0.2], [0.1, 0.3])
+    good.settings["dataset"] = "a\x1b]0;title\x07" + "b" * 1000
+    good.to_json(tmp_path / "results.json")
+    found = Comparison.from_json(tmp_path / "results.json")
+    assert found.verdict().isprintable() and len(found.verdict()) < 500
+    assert r"Verdict on a\x1b]0;title\x07bbb" in found.verdict()
+    assert found.table().replace("\n", "").isprintable()
+
+
+def test_a_table_of_thousands_of_contenders_is_refused(tmp_path):
+    good, path = by_hand([0.1, 0.2], [0.1, 0.3]), tmp_path / "results.json"
+    good.records += [
+        record | {"init": f"start{i}"}
+        for record in good.records
+        if record["init"] != "dbn"
+        for i in range(1000)
+    ]
+    good.to_json(path)
+    with pytest.raises(ValueError, match="it has 1002 contenders in 1 settings, more"):
+        Comparison.from_json(path)
 
 
 # The protocol.
@@ -632,6 +688,8 @@ def damaged(X, y, **change):
         (lambda X, y: damaged(X, y, label=None), {}, "has 1 missing labels"),
         (lambda X, y: damaged(X, y, label=np.nan), {}, "has 1 missing labels"),
         (lambda X, y: damaged(X, y, label=pd.NA), {}, "has 1 missing labels"),
+        (lambda X, y: (X, np.where(y == 3, " ", y.astype(str))), {}, "missing labels"),
+        (lambda X, y: (X, np.where(y == 3, "", y.astype(str))), {}, "missing labels"),
         (lambda X, y: (X, y + 0.5), {}, "continuous"),
         (lambda X, y: (X[:-1], y), {}, "inconsistent numbers of samples"),
         (lambda X, y: (X, np.zeros(len(y))), {}, "y has 1 classes"),
@@ -671,6 +729,22 @@ def test_labels_may_be_words(digits):
     words = np.array(["a", "b", "c", "d"])[y]
     plain, named = (compare_initializers(X, t, **SMALL) for t in (y, words))
     assert untimed(named.records) == untimed(plain.records)
+
+
+@pytest.mark.parametrize("kind", [int, float, str])
+def test_the_mark_of_rows_without_labels_is_told(digits, kind):
+    X, y = digits
+    y = np.where(y == 3, -1, y).astype(kind)
+    toy = SMALL | {"learning_rates": [0.01]}
+    with pytest.warns(UserWarning, match="the class -1 beside 3 others, 0") as caught:
+        compare_initializers(X, y, **toy)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("classes", [(-1, 1), (-1, 0), (-2, -1, 0, 1), ("-1", "a")])
+def test_minus_one_may_be_a_class(classes):
+    y = np.array(classes)[np.arange(12) % len(classes)]
+    assert len(np.unique(read_data(np.eye(12), y, None, None, "signs").y)) > 1
 
 
 def test_rows_without_labels_are_refused():

@@ -268,7 +268,7 @@ def test_pictures_are_drawn_where_asked(draw, monkeypatch):
     assert display.ax_ is axes[1] and display.figure_ is axes[1].figure
     assert not axes[0].has_data()
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r"pip install 'dbn-pretraining\[plots\]'"):
+    with pytest.raises(ImportError, match=r"pip install matplotlib"):
         draw(made(n_seeds=3), ax=None)
 
 

@@ -45,21 +45,52 @@ def test_interval_covers_the_truth_as_often_as_it_says():
     assert covered == pytest.approx(0.95, abs=4 * np.sqrt(0.95 * 0.05 / 2000))
 
 
-def test_equal_differences_have_no_width():
-    same = paired_difference([1.0, 2.0], [1.0, 2.0])
-    assert (same.low, same.high, same.p_value) == (0.0, 0.0, 1.0)
-    shifted = paired_difference([2.0, 3.0], [1.0, 2.0])
-    assert (shifted.low, shifted.high, shifted.p_value) == (1.0, 1.0, 0.0)
+@pytest.mark.parametrize("shift", [0.0, 1.0])
+def test_equal_differences_alone_show_nothing(shift):
+    """There is no t statistic, and nothing else to judge them by."""
+    found = paired_difference([1.0 + shift, 2.0 + shift], [1.0, 2.0])
+    assert (found.mean, found.p_value) == (shift, 1.0)
+    assert (found.low, found.high) == (-np.inf, np.inf)
 
 
-def test_differences_that_are_equal_but_for_rounding_have_no_width():
+def test_equal_differences_are_judged_by_the_number_of_test_rows():
+    """A difference of .02 is one of .02 of the rows or more, drawn with them."""
+    for n, p in ((2, 0.13), (10, 2.4e-6)):
+        found = paired_difference(np.full(n, 0.10), np.full(n, 0.12), n_test=540)
+        t = 0.02 / np.sqrt(0.02 * 0.98 / 540 / n)
+        assert found.p_value == pytest.approx(2 * stats.t(n - 1).sf(t))
+        assert found.p_value == pytest.approx(p, rel=0.05)
+        half = stats.t(n - 1).ppf(0.975) * 0.02 / t
+        assert (found.low, found.high) == pytest.approx((-0.02 - half, -0.02 + half))
+        assert found.method == "paired t"
+    overlapping = paired_difference(
+        [0.1, 0.1], [0.12, 0.12], n_test=540, test_train_ratio=0.5
+    )
+    assert overlapping.p_value > 0.13
+
+
+def test_equal_errors_differ_by_a_row_for_all_that_is_known():
+    found = paired_difference([0.1, 0.2], [0.1, 0.2], n_test=100)
+    half = stats.t(1).ppf(0.975) * 0.01 / np.sqrt(2)
+    assert (found.mean, found.p_value) == (0.0, 1.0)
+    assert (found.low, found.high) == pytest.approx((-half, half))
+
+
+def test_differences_that_are_equal_but_for_rounding_are_equal():
     """Of errors that are multiples of 1 / 540, say."""
     a, b = np.array([40, 31, 62, 55]) / 540, np.array([37, 28, 59, 52]) / 540
     assert np.ptp(a - b) > 0.0
-    result = paired_difference(a, b)
-    assert result.low == result.high and result.p_value == 0.0
-    many = paired_difference(np.tile(a, 5), np.tile(b, 5))
-    assert many.method == "constant"
+    assert paired_difference(a, b).p_value == 1.0
+    many = paired_difference(np.tile(a, 5), np.tile(b, 5), n_test=540)
+    one = paired_difference(np.full(20, 3 / 540), np.zeros(20), n_test=540)
+    assert many.method == "paired t"  # no bootstrap of a constant
+    assert many.p_value == pytest.approx(one.p_value)
+
+
+def test_no_more_memory_for_more_seeds_than_a_bootstrap_is_good_for():
+    a = np.random.default_rng(0).random(1001)
+    assert paired_difference(a[:-1], np.zeros(1000)).method == "BCa bootstrap"
+    assert paired_difference(a, np.zeros(1001)).method == "paired t"
 
 
 @pytest.mark.parametrize("compare", [paired_difference, paired_spread])

@@ -201,7 +201,7 @@ def test_without_torch(monkeypatch):
         monkeypatch.setenv(name, "0")
     monkeypatch.setitem(sys.modules, "torch", None)
     text = message(data_parallel().__enter__, error=ImportError)
-    assert text.endswith("needs PyTorch: pip install 'dbn-pretraining[torch]'.")
+    assert text.endswith("which is not installed: pip install torch.")
 
 
 def test_alone_nothing_changes():
