@@ -14,7 +14,6 @@ import math
 import os
 import re
 import secrets
-import stat
 import struct
 import time
 import zipfile
@@ -31,6 +30,7 @@ from .packing import (
     printable,
     unpack,
 )
+from .regular_file import open_file
 
 _CONTENT = "model.json"
 # Limits of what is written and read.
@@ -143,36 +143,6 @@ def read_archive(path, *, kind, version):
         size = os.fstat(file.fileno()).st_size
         with zipfile.ZipFile(file) as archive:
             return _read(archive, size, kind, version)
-
-
-def open_file(path):
-    """Open a regular file for reading: to open a pipe would wait for a writer.
-
-    Parameters
-    ----------
-    path : str or path-like
-
-    Returns
-    -------
-    io.FileIO
-
-    Raises
-    ------
-    ModelFileError
-        If there is a folder, a pipe or a device at that place.
-    OSError
-        If there is nothing, or it cannot be read.
-    """
-    if not os.path.isdir(path):
-
-        def opener(path, flags):
-            return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-        file = io.FileIO(path, opener=opener)
-        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return file
-        file.close()
-    raise ModelFileError("there is a folder, pipe or device, and no file.")
 
 
 # What damaged input makes of zipfile, json, NumPy and our constructors.

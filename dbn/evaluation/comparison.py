@@ -1,13 +1,13 @@
 """The result of a comparison of initializers: records, table, verdict, file."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from ..backend.archive import replacing
 from ..backend.packing import parse_json, printable
+from ..backend.regular_file import open_file
 from .contenders import (
     RECORD,
     SETTINGS,
@@ -255,12 +255,12 @@ class Comparison:
         ValueError
             If the file holds something else.
         """
-        with open(path, encoding="utf-8") as file:
-            size = os.fstat(file.fileno()).st_size
-            try:
-                content = parse_json(file.read(), size)
-            except ValueError as error:
-                raise ValueError(f"{path} is not a JSON file ({error}).") from error
+        try:
+            with open_file(path) as file:
+                text = file.read()
+            content = parse_json(text.decode("utf-8"), len(text))
+        except ValueError as error:
+            raise ValueError(f"{path} is not a JSON file ({error}).") from error
         found = content.get("format") if isinstance(content, dict) else None
         if found not in (2, FORMAT):
             of = f" but of format {found!r:.20}" if type(found) is int else ""

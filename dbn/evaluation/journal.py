@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..backend.archive import replacing
 from ..backend.packing import parse_json
+from ..backend.regular_file import open_file
 from ..estimators import load_model, save_model
 from .contenders import RECORD, check_fields
 
@@ -130,7 +131,8 @@ class Journal:
 def _read(path):
     """The dict in a JSON file; None if there is none, or it is damaged."""
     try:
-        content = parse_json(Path(path).read_text(encoding="utf-8"))
+        with open_file(path) as file:
+            content = parse_json(file.read().decode("utf-8"))
     except (FileNotFoundError, ValueError):
         return None
     return content if isinstance(content, dict) else None

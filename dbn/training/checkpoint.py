@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from ..backend.archive import (
-    open_file,
     read_archive,
     refusals,
     replacing,
@@ -18,6 +17,7 @@ from ..backend.archive import (
 )
 from ..backend.identity import identity
 from ..backend.packing import ModelFileError
+from ..backend.regular_file import open_file
 from .distributed import current_workers
 
 _KIND, _VERSION = "dbn checkpoint", 1

@@ -338,3 +338,11 @@ def test_large_data_is_not_copied_to_every_cell(monkeypatch):
     monkeypatch.setattr(dbn.DBNTransformer, "fit", spying)
     compare_initializers(X, y, X_test=X[:50], y_test=y[:50], **TOY)
     assert len(seen) == 2 and all(np.shares_memory(rows, X) for rows in seen)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_in_the_place_of_a_file_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "study.json")
+    assert is_finished(tmp_path) is False
+    with pytest.raises(ValueError, match="a folder, pipe or device, and no file"):
+        Comparison.from_json(tmp_path / "study.json")
