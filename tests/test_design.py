@@ -83,15 +83,16 @@ def inner_imports(path):
         _, *parts = name.split(".")
         if not name.startswith("dbn.") or not parts:
             continue
-        files = (parts[:n] for n in range(len(parts), 1, -1))
-        files = (PACKAGE.joinpath(*file[:-1], f"{file[-1]}.py") for file in files)
+        paths = [PACKAGE.joinpath(*parts[:n]) for n in range(len(parts), 1, -1)]
+        files = [f for p in paths for f in (p.with_suffix(".py"), p / "__init__.py")]
         found.add((parts[0], next((file for file in files if file.exists()), None)))
     return found
 
 
 def modules():
-    """The files that the rules are about: all but `__init__`."""
-    return [path for path in FILES if path.name != "__init__.py"]
+    """The files that the rules are about: all but what the root and rooms export."""
+    roots = {PACKAGE, *(PACKAGE / room for room in ROOMS)}
+    return [p for p in FILES if p.name != "__init__.py" or p.parent not in roots]
 
 
 def room_of(path):
