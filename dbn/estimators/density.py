@@ -80,7 +80,7 @@ class FittedRBM(DensityTransformer):
         ndarray of shape (n_samples, n_components)
         """
         rows = self._rows(X, "transform")
-        return self._applied(_mean_hidden, self.rbm_, rows)
+        return self._place.apply(_mean_hidden, self.rbm_, rows)
 
     def score_samples(self, X):
         """Log-likelihood of each row, in nats.
@@ -112,8 +112,8 @@ class FittedRBM(DensityTransformer):
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
         rows = self.visible_.inside(self._rows(X, "score_samples"))
-        log_z = self._log_z(self._at_work(self.rbm_), self._base_bias)
-        log_p = -self._applied(_free_energy, self.rbm_, rows) - log_z
+        log_z = self._log_z(self._place.there(self.rbm_), self._base_bias)
+        log_p = -self._place.apply(_free_energy, self.rbm_, rows) - log_z
         return self._density(log_p)
 
     def inverse_transform(self, H):
@@ -129,7 +129,7 @@ class FittedRBM(DensityTransformer):
             In the units of X.
         """
         H = self._hidden_rows(H)
-        return self._decode(self._applied(_mean_visible, self.rbm_, H))
+        return self._decode(self._place.apply(_mean_visible, self.rbm_, H))
 
     def sample(self, n_samples=1, *, steps=1000, given=None, random_state=None):
         """Draw rows from the model by Gibbs sampling.
@@ -162,7 +162,7 @@ class FittedRBM(DensityTransformer):
         True
         """
         check_is_fitted(self)
-        rbm, bias = self._at_work((self.rbm_, self._base_bias))
+        rbm, bias = self._place.there((self.rbm_, self._base_bias))
         rng, xp = stream_on(make_rng(random_state), rbm.W), namespace(rbm.W)
         v = TemperedPath(rbm, bias).sample_base(n_samples, rng)
         clamped = None
@@ -173,10 +173,10 @@ class FittedRBM(DensityTransformer):
                     f"given has shape {given.shape}; it needs ({v.shape[1]},), with "
                     "NaN where a value is to be drawn."
                 )
-            known = self._at_work(self._encode(given[None, :]))
+            known = self._place.there(self._encode(given[None, :]))
             clamped = ~xp.isnan(known)
             v = self.visible_.inside(xp.where(clamped, known, v))
-        return self._decode(self._returned(rbm.gibbs(v, rng, steps, clamped)))
+        return self._decode(self._place.back(rbm.gibbs(v, rng, steps, clamped)))
 
     @property
     def components_(self):

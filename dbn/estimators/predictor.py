@@ -6,7 +6,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..backend.array import with_dtype
 from ..backend.device import converted, converted_beside, numpy_dtype, to_host
@@ -20,6 +19,7 @@ from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.loop import Task
 from ..training.optimizers import OPTIMIZERS, get_optimizer
 from ..training.pretraining import STRUCTURES
+from ._sklearn import Interval, StrOptions
 from .base import DBNEstimator, check_layer_sizes
 from .dbn import (
     DBNTransformer,
@@ -271,7 +271,7 @@ class DBNPredictor(DBNEstimator):
             data, layers = (job.rows, job.weight), (job.sizes, job.prototypes)
             with task.subtask("pretrain", len(job.sizes)) as pretraining:
                 train_stack(self, *data, *layers, rng, pretraining)
-        rows = self._placed(job.rows)
+        rows = self._place.rows(job.rows)
         network = converted_beside(self._new_network(job), rows)
         if self._kept is not None:  # of an interrupted fit
             _set_buffers(network, self._kept)
@@ -281,7 +281,7 @@ class DBNPredictor(DBNEstimator):
                 converted_beside(job.weight, rows),
             )
             first_weights(self.init, dbn, network, rows, weight, starting_rng)
-        self.network_ = self._returned(network)  # not before it is whole
+        self.network_ = self._place.back(network)  # not before it is whole
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "network_")
@@ -316,12 +316,12 @@ class DBNPredictor(DBNEstimator):
 
     def _finetune(self, job, max_iter, task, validation):
         rows, *beside_them = job.labelled_rows()
-        rows = self._placed(rows)
+        rows = self._place.rows(rows)
         targets, weight = converted_beside(beside_them, rows)
         watched = None if validation is None else Watched(self, *validation)
         stopping = watched is not None and self.early_stopping
         options = {name: getattr(self, name) for name in _OF_FINETUNE}
-        with self._moved(rows, "network_", "_state"):
+        with self._place.holding(self, rows, "network_", "_state"):
             finetune(
                 self.network_,
                 rows,
@@ -339,14 +339,14 @@ class DBNPredictor(DBNEstimator):
 
     def _snapshot(self):
         return {
-            "network_": self._returned(copy.deepcopy(self.network_)),
+            "network_": self._place.back(copy.deepcopy(self.network_)),
             "history_": list(self.history_),
         }
 
     def _outputs(self, X, method):
         """Output `z` of the net for rows of a method."""
         rows = self._rows(X, method)
-        return self._applied(Network.forward, self.network_, rows)
+        return self._place.apply(Network.forward, self.network_, rows)
 
     @property
     def loss_curve_(self):

@@ -3,9 +3,7 @@
 import copy
 from numbers import Integral, Real
 
-from sklearn.base import _fit_context
 from sklearn.callback import with_callbacks
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..backend.array import mean_weights, with_dtype
 from ..backend.device import converted, converted_beside, numpy_dtype, to_host
@@ -17,6 +15,7 @@ from ..training import Optimizer, Sparsity, train_rbm
 from ..training.callbacks import agree, fit_task
 from ..training.contrastive import descending, get_sparsity
 from ..training.optimizers import OPTIMIZERS, get_optimizer
+from ._sklearn import Interval, StrOptions, fit_context
 from .density import FittedRBM
 from .preprocessing import indexable
 
@@ -217,7 +216,7 @@ class RBMTransformer(FittedRBM):
         get_sparsity(self.sparsity)
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
         """Train the machine on the rows of X.
 
@@ -240,7 +239,7 @@ class RBMTransformer(FittedRBM):
 
         def snapshot():
             return {
-                "rbm_": self._returned(copy.deepcopy(self.rbm_)),
+                "rbm_": self._place.back(copy.deepcopy(self.rbm_)),
                 "history_": list(self.history_),
             }
 
@@ -253,7 +252,7 @@ class RBMTransformer(FittedRBM):
             self._train(rows, weight, max(self.max_iter - done, 0), task)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
         """Train on the rows of X for one epoch, from where training stands.
 
@@ -373,8 +372,8 @@ class RBMTransformer(FittedRBM):
 
     def _train(self, rows, weight, max_iter, task):
         options = self.training_options() | {"max_iter": max_iter}
-        rows = self._placed(rows)
-        with self._moved(rows, "rbm_", "_state"):
+        rows = self._place.rows(rows)
+        with self._place.holding(self, rows, "rbm_", "_state"):
             train_rbm(
                 self.rbm_,
                 rows,

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
-from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
-from sklearn.utils._missing import is_pandas_na, is_scalar_nan
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.validation import _check_y, _num_samples
 
 from ..backend.array import dense, take_rows
 from ..backend.device import numpy_dtype, to_host
 from ..backend.rows import LazyRows
+from ._sklearn import check_y, is_pandas_na, is_scalar_nan, num_samples, safe_indexing
 from .preprocessing import indexable, of_moderate_size
 
 
@@ -119,7 +118,7 @@ def rows_at(X, index):
         return X
     if isinstance(X, LazyRows):
         return take_rows(X, index)
-    return _safe_indexing(indexable(X), index)
+    return safe_indexing(indexable(X), index)
 
 
 def _warn_of_encoded(y, mark):
@@ -155,9 +154,9 @@ def check_supervised(estimator, X, y, sample_weight, reset):
         rows, _, weight, used = estimator._check_rows(X, sample_weight, reset=reset)
         check_consistent_length(X, y)
         given, known = labelled_part(y, estimator.unlabeled)
-        if reset and len(given) == _num_samples(y):
+        if reset and len(given) == num_samples(y):
             _warn_of_encoded(known, estimator.unlabeled)
-        known = _check_y(known, **options)
+        known = check_y(known, **options)
         labelled = given if used is None else np.searchsorted(used, given)
     if not estimator._numeric_targets and known.shape[1:] == (1,):
         known = column_or_1d(known, warn=True)
