@@ -15,6 +15,7 @@ from ..training.callbacks import fit_task
 from ..training.pretraining import begun
 from ._sklearn import Interval, fit_context
 from .base import check_layer_sizes
+from .constraints import RUNNING
 from .density import DensityTransformer
 from .preprocessing import indexable
 from .rbm import RBMTransformer
@@ -222,9 +223,7 @@ class DBNTransformer(DensityTransformer):
         "hidden_layer_sizes": ["array-like", Integral],
         "rbm": [RBMTransformer, list, tuple, None],
         "memory_budget": [Interval(Integral, 0, None, closed="left"), None],
-        "device": [str, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        **RUNNING,
     }
 
     def __init__(

@@ -2,7 +2,6 @@
 
 import copy
 import sys
-from numbers import Integral, Real
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
@@ -10,17 +9,17 @@ from sklearn.frozen import FrozenEstimator
 from ..backend.array import with_dtype
 from ..backend.device import converted, converted_beside, numpy_dtype, to_host
 from ..backend.random import make_rng
-from ..feedforward import Activation, Initializer, Network
+from ..feedforward import Initializer, Network
 from ..feedforward.initializers import INITIALIZERS
-from ..feedforward.layers import ACTIVATIONS
-from ..training import Optimizer, finetune
+from ..training import finetune
 from ..training.callbacks import agree, fit_task
 from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.loop import Task
-from ..training.optimizers import OPTIMIZERS, get_optimizer
+from ..training.optimizers import get_optimizer
 from ..training.pretraining import STRUCTURES
-from ._sklearn import Interval, StrOptions
+from ._sklearn import StrOptions
 from .base import DBNEstimator, check_layer_sizes
+from .constraints import NET
 from .dbn import (
     DBNTransformer,
     adopt_stack,
@@ -45,36 +44,10 @@ class DBNPredictor(DBNEstimator):
     """Base of `DBNClassifier` and `DBNRegressor`."""
 
     _parameter_constraints: dict = {
-        "hidden_layer_sizes": ["array-like", Integral],
-        "init": [
-            StrOptions({*STRUCTURES, *INITIALIZERS}),
-            Initializer,
-            DBNTransformer,
-            FrozenEstimator,
-            list,
-            tuple,
-        ],
+        **NET,
+        "init": [StrOptions({*STRUCTURES, *INITIALIZERS}), Initializer]
+        + [DBNTransformer, FrozenEstimator, list, tuple],
         "rbm": [RBMTransformer, list, tuple, None],
-        "activation": [StrOptions({*ACTIVATIONS}), Activation],
-        "dropout": [Interval(Real, 0, 1, closed="left"), list, tuple],
-        "batch_norm": ["boolean"],
-        "optimizer": [StrOptions({*OPTIMIZERS}), Optimizer],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "max_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "learning_rate_multipliers": ["array-like", None],
-        "head_epochs": [Interval(Integral, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "on_divergence": [StrOptions({"raise", "halve"})],
-        "unlabeled": "no_validation",
-        "warm_start": ["boolean"],
-        "device": [str, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
     def __init__(
