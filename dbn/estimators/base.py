@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..backend.array import clipped, dense, extent, take_rows
 from ..backend.device import (
     asarray_like,
+    converted,
     find_device,
     numpy_dtype,
     to_host,
@@ -245,6 +246,31 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         for rbm in below:
             rows = rbm.mean_hidden(rows)
         return rows
+
+    def _snapshot(self, name):
+        """A fitted machine or net as it stands, and the history, for callbacks."""
+        model = self._place.back(copy.deepcopy(getattr(self, name)))
+        return {name: model, "history_": list(self.history_)}
+
+    # What a `Checkpoint` saves of a fit: attributes, and what a file calls them.
+    _KEPT = {"history_": "history", "_rng": "rng"}
+
+    def _progress(self):
+        """All that training goes on from, as plain data for a file."""
+        return {
+            its: converted(getattr(self, own), to_host)
+            for own, its in self._KEPT.items()
+        }
+
+    def _set_progress(self, kept, **more):
+        """Take over what a file has, all at once."""
+        own = {own: kept[its] for own, its in self._KEPT.items()}
+        vars(self).update(own, **more)
+
+    @property
+    def _machines(self):
+        """For callbacks: the machines so far, the last one in training."""
+        return self._stack["rbms"]
 
     def _resume(self, task):
         """Take over what a `Checkpoint` saved of this fit; whether there was any."""

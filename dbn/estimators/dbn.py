@@ -283,29 +283,19 @@ class DBNTransformer(DensityTransformer):
     def __sklearn_is_fitted__(self):
         return hasattr(self, "dbn_")
 
+    _KEPT = DensityTransformer._KEPT | {"_seed": "seed"}
+
     def _progress(self):
-        """All that training goes on from, as plain data for a file."""
-        return {
-            "stack": stack_progress(self._stack),
-            "rng": self._rng,
-            "seed": self._seed,
-            "history": self.history_,
-        }
+        return super()._progress() | {"stack": stack_progress(self._stack)}
 
     def _set_progress(self, kept):
-        self._seed, self._rng = kept["seed"], kept["rng"]
-        self._stack, self.history_ = kept["stack"], kept["history"]
+        super()._set_progress(kept, _stack=kept["stack"])
 
     @property
     def n_iter_(self):
         """Epochs that were run, for each layer."""
         layers = [entry["layer"] for entry in self.history_]
         return [layers.count(i) for i in range(len(self.dbn_.rbms))]
-
-    @property
-    def _machines(self):
-        """For callbacks: the machines so far, the last one in training."""
-        return self._stack["rbms"]
 
     def transform(self, X):
         """Mean activities of the top hidden units.

@@ -1,6 +1,7 @@
 """One restricted Boltzmann machine as a scikit-learn transformer."""
 
 import copy
+from functools import partial
 
 import numpy as np
 from sklearn.callback import with_callbacks
@@ -9,7 +10,6 @@ from sklearn.utils.validation import check_is_fitted
 from ..backend.array import map_batches, mean_weights, namespace, with_dtype
 from ..backend.device import (
     asarray_like,
-    converted,
     converted_beside,
     numpy_dtype,
     to_host,
@@ -222,15 +222,8 @@ class RBMTransformer(DensityTransformer):
         """
         X = indexable(X)
         rows, weight = self._begin(X, sample_weight, self.warm_start)
-
-        def snapshot():
-            return {
-                "rbm_": self._place.back(copy.deepcopy(self.rbm_)),
-                "history_": list(self.history_),
-            }
-
         before = self.n_iter_
-        given = (X, y, sample_weight, snapshot)
+        given = (X, y, sample_weight, partial(self._snapshot, "rbm_"))
         made_of = (rows, weight, self.rbm_)
         with fit_task(self, self.max_iter, *given, made_of=made_of) as task:
             self._resume(task)
@@ -309,26 +302,18 @@ class RBMTransformer(DensityTransformer):
         # The weights are those of `RBM.initialize` when the first epoch begins.
         return "epoch" in getattr(self, "_state", {})
 
+    _KEPT = DensityTransformer._KEPT | {"_state": "state", "_seed": "seed"}
+
     def _progress(self):
-        """All that training goes on from, as plain data for a file."""
-        return {
-            "params": to_host(self.rbm_.params.flat),
-            "state": converted(self._state, to_host),
-            "rng": self._rng,
-            "seed": self._seed,
-            "history": self.history_,
-        }
+        return super()._progress() | {"params": to_host(self.rbm_.params.flat)}
 
     def _set_progress(self, kept):
         rbm = copy.deepcopy(self.rbm_)
         rbm.params.fill(kept["params"])
-        names = {"_state": "state", "_rng": "rng", "_seed": "seed"}
-        names |= {"history_": "history"}
-        vars(self).update(rbm_=rbm, **{own: kept[its] for own, its in names.items()})
+        super()._set_progress(kept, rbm_=rbm)
 
     @property
     def _machines(self):
-        """For callbacks: the machines so far, the last one in training."""
         return [self.rbm_]
 
     def _first_visible(self):

@@ -37,6 +37,24 @@ class Job:
         if self.label_weight is not None:
             self.label_weight = self.label_weight[index]
 
+    def labelled_of(self, X, y, sample_weight):
+        """Rows, targets and weights as the user gave them, of the labelled rows."""
+        if self.given is None:
+            return X, y, sample_weight
+        return rows_at(X, self.given), self.known, rows_at(sample_weight, self.given)
+
+    @property
+    def layer_sizes(self):
+        """Numbers of inputs, units of each layer and outputs of the net."""
+        return [self.rows.shape[1], *self.sizes, self.targets.shape[1]]
+
+    def made_of(self, estimator, going_on):
+        """All that training depends on, but for parameters and validation rows."""
+        network = estimator.network_ if going_on else None
+        classes = to_host(getattr(estimator, "classes_", None))
+        weights = (self.weight, self.label_weight)
+        return self.rows, self.labelled, self.targets, classes, *weights, network
+
     def labelled_rows(self):
         """Rows, targets and weights to fine-tune on."""
         everything = len(self.labelled) == self.rows.shape[0]
