@@ -531,7 +531,7 @@ def deep_json(data, integer):
 
 
 def not_json(data, integer):
-    """NaN, an infinity, two numbers, a name twice, too many digits, another encoding."""
+    """NaN, an infinity, two numbers, a name twice, a long number, other encodings."""
     odd = [
         b"NaN",
         b"Infinity",
