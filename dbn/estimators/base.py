@@ -36,6 +36,7 @@ from ._sklearn import (
 )
 from .preprocessing import (
     check_finite,
+    check_size,
     indexable,
     of_moderate_size,
     refuse_sparse,
@@ -209,6 +210,8 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             self.visible_ = get_units(visible)
             X = self.visible_.inside(X)
         self.mean_ = self.scale_ = None
+        if not isinstance(self.visible_, Gaussian):
+            check_size(X, self.visible_)
         if isinstance(self.visible_, Gaussian):
             refuse_sparse(X)
             self.mean_, self.scale_ = standardisation(X, weight, "X")

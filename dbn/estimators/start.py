@@ -145,13 +145,15 @@ def _repeated(rows, weight):
     """Rows as often as their weights say, up to 1000 of them in all.
 
     Initializers that look at data know of no weights: they see what a row of weight 2
-    stands for, the same row twice.
+    stands for, the same row twice. 1000 of them stand evenly spaced among all.
     """
     weight = np.asarray(to_host(weight), dtype=np.float64)
-    ends = np.cumsum(weight / weight[weight > 0].min())
-    total = ends[-1]
-    whole = round(total) if np.allclose(ends, np.round(ends)) else 1000
-    n_rows = min(max(whole, 1), 1000)
-    places = np.arange(n_rows) if whole <= 1000 else np.linspace(0, whole - 1, n_rows)
-    places = (np.floor(places) + 0.5) * (total / whole)
+    with np.errstate(over="ignore"):
+        ends = np.cumsum(weight / weight.min())
+    if ends[-1] < 2**53 and np.allclose(ends, np.round(ends), rtol=1e-12):
+        whole = round(ends[-1])
+        places = 0.5 + np.floor(np.linspace(0, whole - 1, min(whole, 1000)))
+    else:
+        ends = np.cumsum(weight / weight.sum())
+        places = (np.arange(1000) + 0.5) / 1000 * ends[-1]
     return take_rows(rows, np.searchsorted(ends, places))

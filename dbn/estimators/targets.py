@@ -74,6 +74,7 @@ def labelled_part(y, value):
     """
     # A list, or what pandas calls object, holds a mark beside labels of any type.
     y = np.asarray(dense(to_host(y)), dtype=object if isinstance(y, list) else None)
+    _refuse_other_type(y, value)
     marked = _marked(y, value)
     labelled = np.flatnonzero(~(marked if y.ndim == 1 else marked.all(axis=1)))
     if len(labelled) == 0:
@@ -84,6 +85,20 @@ def labelled_part(y, value):
     y = y[labelled]
     refuse_missing(y)
     return labelled, np.asarray(y.tolist()) if y.dtype == object else y
+
+
+def _refuse_other_type(y, value):
+    """Raise a ValueError where y holds the mark as text and it is a number, or so."""
+    texts, marked_by_text = y.dtype.kind in "US", isinstance(value, str)
+    if texts == marked_by_text or y.dtype == object or _is_missing(value):
+        return
+    n_like = np.count_nonzero(y.astype(str) == str(value))
+    if n_like:
+        raise ValueError(
+            f"unlabeled={value!r} is a {type(value).__name__}, and y holds "
+            f"{y.dtype.type(value)!r}, which is none, {n_like} times. Give the mark as "
+            "it stands in y."
+        )
 
 
 def _marked(y, value):
