@@ -123,6 +123,6 @@ class MeanField(Sampler):
     def start(self, rbm, X, rng):
         return {}
 
-    def negative(self, rbm, v_pos, x_pos, state, rng):
-        v = rbm.mean_visible(rbm.hidden.mean(x_pos))
+    def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
+        v = rbm.mean_visible(h_pos)
         return v, rbm.mean_hidden(v), state

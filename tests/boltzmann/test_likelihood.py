@@ -173,8 +173,9 @@ def test_continuous_layers_without_a_closed_form_are_refused():
     with pytest.raises(ValueError) as error:
         exact_log_z(RBM(3, 2, visible="gaussian", hidden="relu"))
     assert str(error.value) == (
-        "exact_log_z needs Bernoulli or Softmax units on one side, or Gaussian units "
-        "on both; the machine is RBM(3, 2, visible=Gaussian(), hidden=ReLU()). Use ais."
+        "exact_log_z needs units whose states can be listed (Bernoulli, Softmax) on "
+        "one side, or Gaussian units on both; the machine is RBM(3, 2, "
+        "visible=Gaussian(), hidden=ReLU()). Use ais."
     )
 
 
@@ -605,8 +606,9 @@ def test_pseudo_log_likelihood_of_continuous_units_is_refused(visible):
     with pytest.raises(ValueError) as error:
         pseudo_log_likelihood(RBM(3, 2, visible=visible), np.zeros((1, 3)))
     assert str(error.value) == (
-        "pseudo_log_likelihood needs Bernoulli or Softmax visible units; they are "
-        f"{visible!r}. Use -rbm.free_energy(v) minus log Z (exact_log_z, ais)."
+        "pseudo_log_likelihood needs visible units whose states can be listed "
+        f"(Bernoulli, Softmax); they are {visible!r}. Use -rbm.free_energy(v) minus "
+        "log Z (exact_log_z, ais)."
     )
 
 

@@ -57,7 +57,8 @@ def calls(sampler, rbm, n=1, state=None, rng=None, rows=X):
     state = sampler.start(rbm, rows, rng) if state is None else state
     for _ in range(n):
         x = rbm.hidden_input(rows)
-        v, h, state = sampler.negative(rbm, rows, x, state, rng)
+        h = rbm.hidden.mean(x)
+        v, h, state = sampler.negative(rbm, rows, x, h, state, rng)
     return v, h, state
 
 
