@@ -386,6 +386,21 @@ def test_float32_is_kept(kind):
     assert {a.dtype for a in large} == {np.dtype(np.float32)}
 
 
+@pytest.mark.parametrize(
+    ("sampler", "means"),
+    [
+        (PCD(), []),
+        (FPCD(), ["fast"]),
+        (ParallelTempering(), ["mean", "betas", "swap_rates"]),
+    ],
+    ids=repr,
+)
+def test_processes_share_the_chains_and_average_what_follows_them(sampler, means):
+    state = sampler.start(tiny(), X, make_rng(0))
+    assert sampler.shares(state) == (["v"], means)
+    assert CD().shares(CD().start(tiny(), X, make_rng(0))) == ([], [])
+
+
 @each_sampler
 def test_k_follows_its_schedule(kind):
     class Counting(Bernoulli):

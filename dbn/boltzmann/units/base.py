@@ -47,11 +47,12 @@ class Units(Part):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        # With a law of its own a class does not inherit the states of another, nor,
-        # with a sampler of its own, the shortcut of another.
-        for own, other in (("cgf", "states"), ("sample", "sample_at_mean")):
-            if own in vars(cls) and other not in vars(cls):
-                setattr(cls, other, vars(Units)[other])
+        # With a law of its own a class does not inherit what holds for another law;
+        # with a sampler of its own, not the shortcut of another.
+        beside = {"states": "cgf", "linear": "cgf", "sample_at_mean": "sample"}
+        for name, own in beside.items():
+            if own in vars(cls) and name not in vars(cls):
+                setattr(cls, name, vars(Units)[name])
 
     @property
     def bounded(self):
