@@ -66,8 +66,8 @@ def _refuse(rbm, max_states):
 def _states(rbm, layer, index):
     """Rows of a layer's states at the integers `index`, in the machine's library."""
     units, n = getattr(rbm, layer), getattr(rbm, f"n_{layer}")
-    base = len(units.states)
-    digits = index[:, None] // base ** np.arange(n // units.group_size) % base
+    base, places = len(units.states), np.arange(n // units.group_size)
+    digits = index[:, None] // base**places % base
     return asarray_like(units.states[digits].reshape(-1, n), rbm.W)
 
 

@@ -202,8 +202,9 @@ class RBM:
     def check_proper(self):
         """Raise a ValueError if the energy has no lower bound, so no law exists.
 
-        Gaussian with Gaussian units needs the spectral norm of diag(s_v) W below 1;
-        Gaussian with rectified units, which only grow, gets a warning above it.
+        Units with a range on one side are always proper. Gaussian with Gaussian units
+        needs the spectral norm of diag(s_v) W below 1; Gaussian with rectified units,
+        which only grow, gets a warning above it.
 
         Raises
         ------

@@ -72,9 +72,8 @@ class Sampler(Part):
         means : list of str
             Arrays that each moves by its own chains, averaged after the epoch.
         """
-        means = [name for name, value in state.items() if getattr(value, "ndim", 0)]
-        rows = [name for name in means if name == "v"]
-        return rows, [name for name in means if name not in rows]
+        arrays = [name for name, value in state.items() if getattr(value, "ndim", 0)]
+        return [n for n in arrays if n == "v"], [n for n in arrays if n != "v"]
 
 
 class CD(Sampler):

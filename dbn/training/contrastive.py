@@ -84,7 +84,7 @@ def default_optimizer(rbm):
     """The optimizer of Hinton's guide for a machine's types of units.
 
     Momentum 0.5 for five epochs and then 0.9 (section 9); learning rate 0.1, or 0.001
-    where a unit has no upper bound (section 13.2).
+    where the units of a layer have no finite range (section 13.2).
     """
     bounded = rbm.visible.bounded and rbm.hidden.bounded
     return SGD(0.1 if bounded else 0.001, momentum=((0, 0.5), (5, 0.9)))

@@ -123,6 +123,15 @@ def test_weights_between_three_states_of_one_column():
     assert_array_equal(found, expected)
 
 
+def test_weights_of_the_states_of_a_group_are_its_own_matter():
+    class Pairs(Bernoulli):
+        group_size = 2
+        states = np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+
+    with pytest.raises(NotImplementedError, match=r"Pairs\(\) needs a state_weights"):
+        Pairs().state_weights(np.zeros((1, 2)))
+
+
 @each_law
 @each_dtype
 def test_samples_have_the_mean_and_variance(unit, dtype):

@@ -60,7 +60,10 @@ class Units(Part):
         return self.high - self.low < math.inf
 
     def init(self, n):
-        """Shapes of the extra parameters of `n` units, by name; all start at zero."""
+        """Shapes of the extra parameters of `n` columns, by name; all start at zero.
+
+        Each has one entry per column along its first axis.
+        """
         return {}
 
     @abstractmethod
@@ -104,6 +107,8 @@ class Units(Part):
         -------
         array of shape (n_rows, n_states)
         """
+        if self.group_size > 1:
+            raise NotImplementedError(f"{self!r} needs a state_weights of its own.")
         xp, states = namespace(u), asarray_like(self.states[:, 0], u)
         passed = xp.clip((u - states[:-1]) / (states[1:] - states[:-1]), 0.0, 1.0)
         ends = xp.concat([0.0 * u + 1.0, passed, 0.0 * u], axis=1)
