@@ -15,8 +15,8 @@ from sklearn.datasets import load_digits
 from dbn import DBNClassifier, DBNTransformer, RBMTransformer
 from dbn.boltzmann import CD, PCD
 from dbn.evaluation import Comparison, compare_initializers
-from dbn.evaluation.checks import read_data
-from dbn.evaluation.contenders import LOGISTIC
+from dbn.evaluation.study.check_input import read_data
+from dbn.evaluation.study.records import LOGISTIC
 
 TOY = {
     "inits": [("dbn", "logistic"), ("xavier_uniform", "logistic")],

@@ -10,9 +10,9 @@ from sklearn.metrics import get_scorer
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from ..backend.array import dense
-from ..boltzmann import CD, get_sampler
-from ..estimators import RBMTransformer
+from ...backend.array import dense
+from ...boltzmann import CD, get_sampler
+from ...estimators import RBMTransformer
 
 _CHOICES = {
     "tune": ("strict", "literature"),

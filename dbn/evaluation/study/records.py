@@ -1,4 +1,4 @@
-"""Names and parts of a comparison: contenders, settings, records."""
+"""What a record of a comparison is: its fields, and the names made of them."""
 
 from itertools import pairwise
 

@@ -5,11 +5,11 @@ import json
 import os
 from pathlib import Path
 
-from ..backend.archive import replacing
-from ..backend.packing import parse_json
-from ..backend.regular_file import open_file
-from ..estimators import load_model, save_model
-from .contenders import RECORD, check_fields
+from ...backend.archive import replacing
+from ...backend.packing import parse_json
+from ...backend.regular_file import open_file
+from ...estimators import load_model, save_model
+from .records import RECORD, check_fields
 
 _FORMAT, _VERSION = "dbn study", 2
 _COSTS = {key: RECORD[key] for key in ("pretrain_seconds", "pretrain_multiply_adds")}
@@ -39,7 +39,7 @@ class Journal:
     Examples
     --------
     >>> import tempfile
-    >>> from dbn.evaluation.protocol import Cell
+    >>> from dbn.evaluation.study.protocol import Cell
     >>> cell = Cell("pretrain", (5,), 0)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     journal = Journal(folder, {"batch_size": 20})
@@ -51,7 +51,7 @@ class Journal:
         self.folder = None if folder is None else Path(folder)
         if self.folder is None:
             return
-        from .. import __version__
+        from ... import __version__
 
         own = json.loads(json.dumps(settings))
         own = {k: v for k, v in own.items() if k != "seeds"}

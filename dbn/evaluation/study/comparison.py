@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from ..backend.archive import replacing
-from ..backend.packing import parse_json, printable
-from ..backend.regular_file import open_file
-from .contenders import (
+from ...backend.archive import replacing
+from ...backend.packing import parse_json, printable
+from ...backend.regular_file import open_file
+from ..statistics import holm, paired_difference, paired_spread
+from .records import (
     RECORD,
     SETTINGS,
     cell_name,
@@ -18,8 +19,7 @@ from .contenders import (
     key_of,
     kind_of,
 )
-from .statistics import holm, paired_difference, paired_spread
-from .wording import table, verdict
+from .table_and_verdict import table, verdict
 
 # 2: a value tuned for each seed, controls, costs and curves. 3: records as the lines of
 # a table.

@@ -12,9 +12,9 @@ from scipy.io import loadmat, savemat
 from scipy.sparse import csr_array, csr_matrix, random_array, save_npz
 
 from dbn.boltzmann import Softmax
-from dbn.evaluation import bars_and_stripes, load_dataset
-from dbn.evaluation.readers.fasta import AMINO_ACIDS
-from dbn.evaluation.readers.idx import read_idx
+from dbn.datasets import bars_and_stripes, load_dataset
+from dbn.datasets.readers.fasta import AMINO_ACIDS
+from dbn.datasets.readers.idx import read_idx
 
 
 def idx_bytes(array):
@@ -77,7 +77,7 @@ def test_mnist_without_files_comes_from_openml(monkeypatch):
         return Fetched
 
     monkeypatch.delenv("DBN_DATA", raising=False)
-    monkeypatch.setattr("dbn.evaluation.datasets.fetch_openml", fetch)
+    monkeypatch.setattr("dbn.datasets.loaders.fetch_openml", fetch)
     data = load_dataset("mnist")
     assert data.X.shape == (60000, 1) and data.X_test.shape == (2, 1)
     assert data.X.dtype == np.float32 and data.y.dtype == np.int64
@@ -535,7 +535,7 @@ def test_openml_that_cannot_be_reached(monkeypatch, error):
         raise error
 
     monkeypatch.delenv("DBN_DATA", raising=False)
-    monkeypatch.setattr("dbn.evaluation.datasets.fetch_openml", fetch)
+    monkeypatch.setattr("dbn.datasets.loaders.fetch_openml", fetch)
     with pytest.raises(ConnectionError, match=r"OpenML, which cannot .* --data-home, "):
         load_dataset("mnist")
 
@@ -718,7 +718,7 @@ def test_alignment_that_does_not_fit(tmp_path, content, message):
 
 @pytest.mark.parametrize("piece", [1, 2, 3, 7])
 def test_proteins_whatever_pieces_they_are_read_in(tmp_path, monkeypatch, piece):
-    monkeypatch.setattr("dbn.evaluation.readers.streams._PIECE", piece)
+    monkeypatch.setattr("dbn.datasets.readers.streams._PIECE", piece)
     path = tmp_path / "ww_domain_msa.fasta"  # not packed, as some browsers leave it
     path.write_bytes(b"\n>a > b\r\nAC\r\n>\nD\nE\n\n>c\n F G")
     X = load_dataset("proteins", data_home=tmp_path).X

@@ -7,12 +7,12 @@ from itertools import pairwise
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from ..backend.identity import identity
-from ..boltzmann import get_sampler
-from ..estimators import RBMTransformer
-from ..feedforward import get_activation, get_initializer
-from ..training.pretraining import STRUCTURES, check_startable, matching_units
-from .contenders import DROPOUT, LOGISTIC, chosen, contender_name, key_of
+from ...backend.identity import identity
+from ...boltzmann import get_sampler
+from ...estimators import RBMTransformer
+from ...feedforward import get_activation, get_initializer
+from ...training.pretraining import STRUCTURES, check_startable, matching_units
+from .records import DROPOUT, LOGISTIC, chosen, contender_name, key_of
 
 N_FOLDS = 5
 # Above this many labels one fold holds enough validation rows.

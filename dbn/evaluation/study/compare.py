@@ -8,17 +8,17 @@ from contextlib import contextmanager
 import joblib
 import numpy as np
 
-from ..backend.identity import identity
-from ..estimators import RBMTransformer
-from ..estimators.base import check_layer_sizes
-from ..training.callbacks import progress_bar
-from .checks import check_labels, check_study, count, read_data
+from ...backend.identity import identity
+from ...estimators import RBMTransformer
+from ...estimators.base import check_layer_sizes
+from ...training.callbacks import progress_bar
+from ..provenance import provenance
+from .check_input import check_labels, check_study, count, read_data
 from .comparison import Comparison
-from .contenders import DROPOUT
-from .fits import run_cell
 from .journal import Journal
 from .protocol import Study, contender
-from .provenance import provenance
+from .records import DROPOUT
+from .run_cell import run_cell
 
 INITS = (
     ("dbn", "logistic"),

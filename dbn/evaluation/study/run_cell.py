@@ -13,13 +13,13 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from ..backend.threads import one_blas_thread
-from ..estimators import DBNClassifier, DBNTransformer
-from ..feedforward import get_activation
-from ..training import Adam, Pretrained
-from ..training.pretraining import matching_units
-from .contenders import LOGISTIC
+from ...backend.threads import one_blas_thread
+from ...estimators import DBNClassifier, DBNTransformer
+from ...feedforward import get_activation
+from ...training import Adam, Pretrained
+from ...training.pretraining import matching_units
 from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS
+from .records import LOGISTIC
 
 # Points of a learning curve in a record.
 MAX_POINTS = 25
