@@ -18,10 +18,12 @@ from .statistics import (
 )
 from .study.compare import compare_initializers
 from .study.comparison import Comparison
+from .study.contenders import Contender
 
 __all__ = [
     "Comparison",
     "ComparisonDisplay",
+    "Contender",
     "Dataset",
     "DepthDisplay",
     "FiltersDisplay",

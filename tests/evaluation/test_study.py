@@ -154,9 +154,9 @@ def test_a_study_of_other_data_or_another_version_is_refused(
         compare_initializers(other, y, **TOY, folder=tmp_path)
     about = tmp_path / "study.json"
     content = json.loads(about.read_text())
-    for version in (1, 99):  # the first told parts of other studies alike
+    for version in (1, 2, 99):  # the first told parts of other studies alike
         about.write_text(json.dumps(content | {"version": version}))
-        with pytest.raises(ValueError, match=f"version is {version} there and 2 here"):
+        with pytest.raises(ValueError, match=f"version is {version} there and 3 here"):
             compare_initializers(X, y, **TOY, folder=tmp_path)
     about.write_text(json.dumps(content))
     monkeypatch.setattr(dbn, "__version__", "77.0")
@@ -215,7 +215,7 @@ def test_a_disk_that_fills_up_keeps_what_is_finished(digits, tmp_path, monkeypat
 
 def dying(cell, *args):
     """Work in which the process is killed at the eighth cell of the tuning."""
-    if cell.stage == "tune" and cell.init == "xavier_uniform":
+    if cell.stage == "tune" and cell.name == "xavier_uniform + logistic":
         os.kill(os.getpid(), signal.SIGKILL)
     return run_cell(cell, *args)
 

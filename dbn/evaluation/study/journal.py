@@ -9,9 +9,9 @@ from ...backend.archive import replacing
 from ...backend.packing import parse_json
 from ...backend.regular_file import open_file
 from ...estimators import load_model, save_model
-from .records import RECORD, check_fields
+from .records import RECORD, check_fields, check_record
 
-_FORMAT, _VERSION = "dbn study", 2
+_FORMAT, _VERSION = "dbn study", 3
 _COSTS = {key: RECORD[key] for key in ("pretrain_seconds", "pretrain_multiply_adds")}
 
 
@@ -40,7 +40,7 @@ class Journal:
     --------
     >>> import tempfile
     >>> from dbn.evaluation.study.protocol import Cell
-    >>> cell = Cell("pretrain", (5,), 0)
+    >>> cell = Cell("pretrain", (5,), 0, None, "dbn")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     journal = Journal(folder, {"batch_size": 20})
     ...     journal.load(cell) is None
@@ -97,9 +97,10 @@ class Journal:
             if content is None or content["cell"] != cell.describe():
                 return None
             record = content["record"]
-            check_fields(record, _COSTS if cell.stage == "pretrain" else RECORD)
             if cell.stage != "pretrain":
+                check_record(record)
                 return record
+            check_fields(record, _COSTS)
             return record, load_model(path.with_suffix(".dbn"))
         except (ValueError, KeyError, OSError):
             return None
