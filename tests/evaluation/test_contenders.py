@@ -44,6 +44,10 @@ def study(digits, *inits, **options):
 def test_all_is_asked_of_a_contender_of_the_user(digits, tmp_path):
     result = study(digits, DBN, XAVIER, TREE, folder=tmp_path)
     own = [r for r in result.records if r.get("contender") == "tree"]
+    assert Contender("a", TREE.estimator, {"max_depth": np.array([2, 5])}).values == [
+        2,
+        5,
+    ]
     assert [r["stage"] for r in own] == ["tune"] * 4 + ["test"] * 2
     assert {r["parameter"] for r in own} == {"max_depth"}
     for seed in range(2):
@@ -230,15 +234,17 @@ def test_contenders_in_other_processes(digits):
         (("a", DummyClassifier(), {}), r"grid of 'a' is \{\}; give a dict with one"),
         (("a", DummyClassifier(), {"constant": 1}), "grid of 'a' is {'constant': 1}"),
         (("a", DummyClassifier(), {"constant": [1, 1]}), "each of them once"),
+        (("a", DummyClassifier(), {"constant": [[1]]}), "plain numbers"),
+        (("a", DummyClassifier(), {"constant": []}), r"grid of 'a' is .*: \[\]"),
         (
             ("a", KNeighborsClassifier(), {"n_neighbors": [1], "p": [1]}),
-            "Search several with a GridSearchCV",
+            "Search others with a GridSearchCV",
         ),
         (
             ("a", KNeighborsClassifier(), {"weights": ["uniform"]}),
-            "has the values .'uniform'.; give plain numbers, 0 or more",
+            "a list of its values: plain numbers, 0 or more",
         ),
-        (("a", KNeighborsClassifier(), {"p": [-1]}), "give plain numbers, 0 or more"),
+        (("a", KNeighborsClassifier(), {"p": [-1]}), "plain numbers, 0 or more"),
         (("a", KNeighborsClassifier(), {"k": [1]}), "Invalid parameter 'k'"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
@@ -75,27 +76,22 @@ class Contender:
                 f"estimator of {self.name!r} is {self.estimator!r:.200}; give a "
                 "classifier, not yet fitted."
             )
-        grid = self.grid if isinstance(self.grid, dict) else {}
-        values = next(iter(grid.values()), [])
-        values = list(values) if isinstance(values, list | tuple) else []
-        if len(grid) != 1 or not values or len({*values}) < len(values):
+        one = isinstance(self.grid, dict) and len(self.grid) == 1
+        values = self.values if one else ()
+        numbers = isinstance(values, list | tuple) and all(map(RECORD["value"], values))
+        if not (numbers and 0 < len({*values}) == len(values)):
             raise ValueError(
                 f"grid of {self.name!r} is {self.grid!r:.200}; give a dict with one "
-                "parameter and its values, one or more, each of them once. Search "
-                "several with a GridSearchCV as estimator."
-            )
-        if not all(map(RECORD["value"], values)):
-            raise ValueError(
-                f"grid of {self.name!r} has the values {values!r:.200}; give plain "
-                "numbers, 0 or more: of candidates that do equally well the smallest "
-                "is taken."
+                "parameter and a list of its values: plain numbers, 0 or more, each of "
+                "them once. Search others with a GridSearchCV as estimator."
             )
         self.candidate(values[0])  # an error says which parameters there are
 
     @property
     def values(self):
         """What is tried."""
-        return next(iter(self.grid.values()))
+        values = next(iter(self.grid.values()))
+        return values.tolist() if isinstance(values, np.ndarray) else values
 
     @property
     def parameter(self):
@@ -184,12 +180,19 @@ def as_contender(entry, rates, rbm):
     return Start(contender_name(names), net, grid, **names)
 
 
+def tested_dbn(contenders):
+    """The DBN that is compared with the others: one by name, or the first; or None."""
+    dbns = [contender for contender in contenders if contender.kind == "dbn"]
+    named = [contender for contender in dbns if isinstance(contender, Start)]
+    return next(iter(named + dbns), None)
+
+
 def controls(contenders):
     """Logistic regressions on the features of the DBN and on principal components.
 
     None where no contender is a DBN.
     """
-    dbn = next((c for c in contenders if c.kind == "dbn"), None)
+    dbn = tested_dbn(contenders)
     if dbn is None:
         return ()
     made = []

@@ -9,7 +9,7 @@ from sklearn.model_selection import train_test_split
 
 from ...backend.identity import identity
 from ...estimators import DBNClassifier, DBNTransformer, RBMTransformer
-from .contenders import CS, Start
+from .contenders import CS, Start, tested_dbn
 from .records import DROPOUT, chosen, key_of
 from .shared_dbn import find_dbn, pretraining_cost, set_everywhere
 
@@ -154,14 +154,9 @@ class Study:
         return next(its)
 
     def kind(self, contender):
-        """'dbn', 'start' or 'control'; of several DBNs the user's own are controls.
-
-        Where there are no others, all but the first.
-        """
-        dbns = [c for c in self.contenders if c.kind == "dbn"]
-        first = sorted(dbns, key=lambda c: not isinstance(c, Start))[:1]
-        own = not isinstance(contender, Start)
-        beside = own and contender.kind == "dbn" and contender not in first
+        """'dbn', 'start' or 'control': the user's DBN beside the tested one is that."""
+        own = contender.kind == "dbn" and not isinstance(contender, Start)
+        beside = own and contender is not tested_dbn(self.contenders)
         return "control" if beside else contender.kind
 
     def who(self, cell):
