@@ -11,6 +11,8 @@ import pytest
 from scipy.io import loadmat, savemat
 from scipy.sparse import csr_array, csr_matrix, random_array, save_npz
 
+import dbn.datasets
+import dbn.evaluation
 from dbn.boltzmann import Softmax
 from dbn.datasets import bars_and_stripes, load_dataset
 from dbn.datasets.readers.fasta import AMINO_ACIDS
@@ -804,3 +806,9 @@ def test_no_test_rows_of_a_class_with_one_row(tmp_path):
     path.write_text("a,b\n1,x\n2,x\n3,rare\n")
     with pytest.raises(ValueError, match=r"class 'rare' has one row, .* at least two"):
         load_dataset(path).with_test()
+
+
+def test_evaluation_offers_the_same_names():
+    assert dbn.datasets.__all__ == ["Dataset", "bars_and_stripes", "load_dataset"]
+    for name in dbn.datasets.__all__:
+        assert getattr(dbn.evaluation, name) is getattr(dbn.datasets, name)
