@@ -21,9 +21,9 @@ from dbn.evaluation import (
     compare_initializers,
     html_report,
 )
-from dbn.evaluation.benchmark import INITS
-from dbn.evaluation.displays import require_matplotlib
-from dbn.evaluation.journal import is_finished
+from dbn.evaluation.plots.display import require_matplotlib
+from dbn.evaluation.study.compare import INITS
+from dbn.evaluation.study.journal import is_finished
 
 
 def sizes(text):

@@ -22,7 +22,7 @@ from dbn.evaluation import (
     layer_statistics,
     provenance,
 )
-from dbn.evaluation.displays import require_matplotlib
+from dbn.evaluation.plots.display import require_matplotlib
 from dbn.training import SGD
 
 NETS = {

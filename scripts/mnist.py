@@ -34,7 +34,7 @@ from dbn import (
     save_model,
 )
 from dbn.evaluation import load_dataset
-from dbn.evaluation.protocol import FULL_CROSS_VALIDATION, N_FOLDS
+from dbn.evaluation.study.protocol import FULL_CROSS_VALIDATION, N_FOLDS
 from dbn.training import Adam, Schedule, Sparsity
 
 BATCH, FEW_BATCH = 100, 50

@@ -23,7 +23,7 @@ from dbn.evaluation import (
     SamplesDisplay,
     provenance,
 )
-from dbn.evaluation.displays import require_matplotlib
+from dbn.evaluation.plots.display import require_matplotlib
 from dbn.training import (
     SGD,
     Adam,

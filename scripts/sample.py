@@ -12,7 +12,7 @@ from data_options import path
 
 from dbn import load_model
 from dbn.evaluation import SamplesDisplay
-from dbn.evaluation.displays import require_matplotlib
+from dbn.evaluation.plots.display import require_matplotlib
 
 
 def main(argv=None):

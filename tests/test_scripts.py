@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hostile import FORMATS
 
-from tests.evaluation.test_datasets import idx_bytes
+from tests.datasets.test_datasets import idx_bytes
 from tests.libraries import needs_torch
 from tests.training.test_distributed import torchrun
 

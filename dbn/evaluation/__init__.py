@@ -1,17 +1,14 @@
-"""Evaluation: data sets, statistics, comparison of initializers, pictures, report."""
+"""Evaluation: statistics, comparison of initializers, pictures, report."""
 
-from .benchmark import compare_initializers
-from .comparison import Comparison
-from .comparison_displays import ComparisonDisplay, DepthDisplay
-from .curve_displays import LabelBudgetDisplay, LossCurvesDisplay
-from .dataset import Dataset
-from .datasets import bars_and_stripes, load_dataset
+from ..datasets import Dataset, bars_and_stripes, load_dataset
 from .diagnostics import LayerStatistics, layer_statistics
-from .diagnostics_display import LayerStatisticsDisplay
-from .displays import HistoryDisplay
-from .pictures import FiltersDisplay, ReconstructionsDisplay, SamplesDisplay
+from .plots.curves import LabelBudgetDisplay, LossCurvesDisplay
+from .plots.errors_by_setting import ComparisonDisplay, DepthDisplay
+from .plots.history import HistoryDisplay
+from .plots.images import FiltersDisplay, ReconstructionsDisplay, SamplesDisplay
+from .plots.layers import LayerStatisticsDisplay
+from .plots.report import html_report
 from .provenance import provenance
-from .report import html_report
 from .statistics import (
     PairedDifference,
     PairedSpread,
@@ -19,10 +16,14 @@ from .statistics import (
     paired_difference,
     paired_spread,
 )
+from .study.compare import compare_initializers
+from .study.comparison import Comparison
+from .study.contenders import Contender
 
 __all__ = [
     "Comparison",
     "ComparisonDisplay",
+    "Contender",
     "Dataset",
     "DepthDisplay",
     "FiltersDisplay",

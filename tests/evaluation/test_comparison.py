@@ -15,8 +15,8 @@ from sklearn.datasets import load_digits
 from dbn import DBNClassifier, DBNTransformer, RBMTransformer
 from dbn.boltzmann import CD, PCD
 from dbn.evaluation import Comparison, compare_initializers
-from dbn.evaluation.checks import read_data
-from dbn.evaluation.contenders import LOGISTIC
+from dbn.evaluation.study.check_input import read_data
+from dbn.evaluation.study.records import LOGISTIC
 
 TOY = {
     "inits": [("dbn", "logistic"), ("xavier_uniform", "logistic")],
@@ -659,6 +659,8 @@ def test_a_rate_at_which_training_diverges_loses_and_stops_nothing(digits):
         ({"hidden_layer_sizes": [(0,)]}, "positive integers"),
         ({"hidden_layer_sizes": (12, 12)}, r"is \[\(12,\), \(12,\)\]; give one or"),
         ({"learning_rates": [-1.0]}, "one is -1.0"),
+        ({"learning_rates": [0.1, 0.1]}, r"learning_rates is \[0.1, 0.1\]; give one"),
+        ({"learning_rates": []}, r"learning_rates is \[\]; give one or more"),
         ({"n_updates": 0}, "n_updates must be a positive integer"),
         ({"n_updates": [5]}, r"n_updates is \[5\] for 2 label budgets"),
         ({"batch_size": 2.5}, "batch_size must be a positive integer"),

@@ -19,9 +19,10 @@ from threadpoolctl import threadpool_info
 import dbn
 from dbn import RBMTransformer
 from dbn.backend.threads import one_blas_thread
-from dbn.evaluation import Comparison, benchmark, compare_initializers
-from dbn.evaluation.fits import run_cell
-from dbn.evaluation.journal import is_finished
+from dbn.evaluation import Comparison, compare_initializers
+from dbn.evaluation.study import compare
+from dbn.evaluation.study.journal import is_finished
+from dbn.evaluation.study.run_cell import run_cell
 from dbn.training import SGD
 
 TOY = {
@@ -67,7 +68,7 @@ def counted(monkeypatch):
         cells.append(cell)
         return run_cell(cell, *args)
 
-    monkeypatch.setattr(benchmark, "run_cell", counting)
+    monkeypatch.setattr(compare, "run_cell", counting)
     return cells
 
 
@@ -135,7 +136,7 @@ def begun(digits, folder, **options):
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(benchmark, "run_cell", stop)
+        patch.setattr(compare, "run_cell", stop)
         with pytest.raises(KeyboardInterrupt) as error:
             compare_initializers(*digits, **TOY | options, folder=folder)
     assert "the same folder goes on from it" in error.value.__notes__[0]
@@ -153,9 +154,9 @@ def test_a_study_of_other_data_or_another_version_is_refused(
         compare_initializers(other, y, **TOY, folder=tmp_path)
     about = tmp_path / "study.json"
     content = json.loads(about.read_text())
-    for version in (1, 99):  # the first told parts of other studies alike
+    for version in (1, 2, 99):  # the first told parts of other studies alike
         about.write_text(json.dumps(content | {"version": version}))
-        with pytest.raises(ValueError, match=f"version is {version} there and 2 here"):
+        with pytest.raises(ValueError, match=f"version is {version} there and 3 here"):
             compare_initializers(X, y, **TOY, folder=tmp_path)
     about.write_text(json.dumps(content))
     monkeypatch.setattr(dbn, "__version__", "77.0")
@@ -193,18 +194,18 @@ def test_a_folder_that_cannot_be_written(digits, tmp_path):
 
 
 def test_a_disk_that_fills_up_keeps_what_is_finished(digits, tmp_path, monkeypatch):
-    cells, save = counted(monkeypatch), benchmark.Journal.save
+    cells, save = counted(monkeypatch), compare.Journal.save
 
     def full(self, cell, result):
         if len(cells) == 20:
             raise OSError(28, "No space left on device")
         save(self, cell, result)
 
-    monkeypatch.setattr(benchmark.Journal, "save", full)
+    monkeypatch.setattr(compare.Journal, "save", full)
     with pytest.raises(OSError, match="No space left") as error:
         compare_initializers(*digits, **TOY, folder=tmp_path)
     assert str(tmp_path) in error.value.__notes__[0]
-    monkeypatch.setattr(benchmark.Journal, "save", save)
+    monkeypatch.setattr(compare.Journal, "save", save)
     compare_initializers(*digits, **TOY, folder=tmp_path)
     assert len(cells) == N_CELLS + 1
 
@@ -214,7 +215,7 @@ def test_a_disk_that_fills_up_keeps_what_is_finished(digits, tmp_path, monkeypat
 
 def dying(cell, *args):
     """Work in which the process is killed at the eighth cell of the tuning."""
-    if cell.stage == "tune" and cell.init == "xavier_uniform":
+    if cell.stage == "tune" and cell.name == "xavier_uniform + logistic":
         os.kill(os.getpid(), signal.SIGKILL)
     return run_cell(cell, *args)
 
@@ -222,7 +223,7 @@ def dying(cell, *args):
 def test_a_worker_that_dies_costs_no_finished_cell(
     digits, whole, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(benchmark, "run_cell", dying)
+    monkeypatch.setattr(compare, "run_cell", dying)
     with pytest.raises(RuntimeError, match="A worker process died") as error:
         compare_initializers(*digits, **TOY, n_jobs=2, folder=tmp_path)
     assert f"finished is in {tmp_path}" in str(error.value)
@@ -290,9 +291,9 @@ def test_threads_of_a_process_share_one_blas_thread():
 
 WORKER = """
 import sys
-from tests.evaluation.test_study import TOY, benchmark, load_digits
+from tests.evaluation.test_study import TOY, compare, load_digits
 X, y = load_digits(n_class=4, return_X_y=True)
-result = benchmark.compare_initializers(X / 16, y, **TOY, folder=sys.argv[1])
+result = compare.compare_initializers(X / 16, y, **TOY, folder=sys.argv[1])
 result.to_json(sys.argv[1] + "/results.json")
 """
 

@@ -1,4 +1,4 @@
-"""Names and parts of a comparison: contenders, settings, records."""
+"""What a record of a comparison is: its fields, and the names made of them."""
 
 from itertools import pairwise
 
@@ -12,11 +12,15 @@ DROPOUT = 0.5
 def contender_name(record):
     """How a contender is written: 'he_normal + relu', with '+ dropout' where it has it.
 
+    Those of the user have a name.
+
     Examples
     --------
     >>> contender_name({"init": "he_normal", "activation": "relu", "dropout": 0.5})
     'he_normal + relu + dropout'
     """
+    if record.get("contender") is not None:
+        return record["contender"]
     dropout = ["dropout"] if record["dropout"] else []
     return " + ".join([record["init"], record["activation"], *dropout])
 
@@ -47,6 +51,8 @@ def kind_of(record):
     >>> kind_of({"init": "dbn-shuffled", "activation": "logistic"})
     'control'
     """
+    if record.get("contender") is not None:
+        return record["kind"]
     if record["activation"] == LOGISTIC or record["init"].startswith("dbn-"):
         return "control"
     return "dbn" if record["init"] == "dbn" else "start"
@@ -147,8 +153,7 @@ RECORD = {
         and all(map(_is_count, value))
     ),
     "n_labels": _is_count,
-    **dict.fromkeys(["init", "activation", "parameter"], _is_name),
-    "dropout": lambda value: _is_amount(value, most=1),
+    "parameter": _is_name,
     "seed": lambda value: (value == 0 and type(value) is int) or _is_count(value),
     "value": _is_amount,
     # Log-losses go above 1; no score of anything is near a million.
@@ -162,6 +167,29 @@ RECORD = {
 }
 
 
+# What tells the contender: that of the user, or one of the comparison's.
+OWN = {
+    "contender": _is_name,
+    "kind": lambda value: value in ("dbn", "start", "control"),
+}
+NAMED = {
+    **dict.fromkeys(["init", "activation"], _is_name),
+    "dropout": lambda value: _is_amount(value, most=1),
+}
+
+
+def check_record(record):
+    """Raise a ValueError unless every field of a record holds what it may.
+
+    Parameters
+    ----------
+    record : object
+        From a file.
+    """
+    own = isinstance(record, dict) and record.get("contender") is not None
+    check_fields(record, RECORD | (OWN if own else NAMED))
+
+
 def check_fields(values, accepted):
     """Raise a ValueError unless every field of a dict holds what it may.
 
@@ -170,7 +198,7 @@ def check_fields(values, accepted):
     values : object
         From a file.
     accepted : dict of str to callable
-        `SETTINGS` or `RECORD`.
+        Such as `SETTINGS`.
 
     Examples
     --------

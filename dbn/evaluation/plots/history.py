@@ -1,4 +1,4 @@
-"""The look of all pictures, and curves of training (extra `plots`)."""
+"""Curves of training (extra `plots`)."""
 
 from math import ceil
 from numbers import Integral
@@ -6,11 +6,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..backend.packing import printable
+from .display import MAX_MARKERS, Display, line_style, require_matplotlib, tidy
 
-# Okabe and Ito's palette: told apart with any colour vision.
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _AXIS_LABELS = {
     "reconstruction_error": "squared error per visible unit",
     "loss": "training loss",
@@ -21,89 +18,9 @@ _AXIS_LABELS = {
     "weight_norm": "norm of W",
     "update_norm": "norm of the change of W",
 }
-MAX_MARKERS = 12
-# Characters of a name that stand in a picture.
-_MAX_NAME = 60
 
 
-def require_matplotlib():
-    """Return `matplotlib.pyplot`, or say how to get it.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    """
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "Plots need matplotlib, which is not installed: pip install matplotlib."
-        ) from error
-    return plt
-
-
-def new_axes(width, height):
-    """The Axes of a new figure, of a size in inches."""
-    _, ax = require_matplotlib().subplots(figsize=(width, height), layout="constrained")
-    return ax
-
-
-def line_style(i):
-    """Colour, marker and line of the i-th of several things: no two of 14 are alike.
-
-    Examples
-    --------
-    >>> line_style(7)["color"] == line_style(0)["color"], line_style(7)["linestyle"]
-    (True, '--')
-    """
-    color = COLORS[i % len(COLORS)]
-    first = i < len(COLORS)
-    return {
-        "color": color,
-        "marker": MARKERS[i % len(MARKERS)],
-        "markerfacecolor": color if first else "white",
-        "linestyle": "-" if first else "--",
-    }
-
-
-def plain(text):
-    """A name from anywhere as a text for matplotlib: short, and no formula.
-
-    Examples
-    --------
-    >>> plain("cost in $ or $$")
-    'cost in \\\\$ or \\\\$\\\\$'
-    """
-    return printable(text, _MAX_NAME).replace("$", r"\$")
-
-
-def tidy(ax, *, axis="both"):
-    """Lines of a grid below everything, and no frame where there is no axis."""
-    ax.grid(axis=axis, color="0.9")
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
-
-
-def logarithmic(ax):
-    """A logarithmic y axis with plain numbers, some to a decade where it is short."""
-    ax.set_yscale("log")
-    low, high = ax.get_ylim()
-    if high < 1e3 * low:
-        wide = high > 10.0 * low
-        subs = (1.0, 2.0, 5.0) if wide else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
-        ax.yaxis.get_major_locator().set_params(subs=subs)
-        ax.set_yticks([], minor=True)
-    ax.yaxis.set_major_formatter("{x:g}")
-
-
-def legend_beside(ax, **options):
-    """A legend at the right of the Axes, where it hides nothing."""
-    place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
-    return ax.legend(**place, frameon=False, fontsize="small", **options)
-
-
-class HistoryDisplay:
+class HistoryDisplay(Display):
     """Metrics of training against epochs: a panel per metric, a line per layer.
 
     Units stand at the axes. The training loss is in nats for a classifier and a squared
@@ -119,7 +36,7 @@ class HistoryDisplay:
     Attributes
     ----------
     axes_ : list of matplotlib Axes
-        One for each metric.
+        One for each metric; `ax_` is the first.
     figure_ : matplotlib Figure
 
     Examples
@@ -158,20 +75,7 @@ class HistoryDisplay:
         check_is_fitted(estimator, "history_")
         return cls(estimator.history_, metrics=metrics).plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw into `ax`, or a new figure; return self.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, or a sequence with one for each metric, optional
-
-        Raises
-        ------
-        ValueError
-            If a metric is not in the history, or there is not one Axes per metric.
-        ImportError
-            If matplotlib is not installed.
-        """
+    def _draw(self, ax):
         metrics = self._metrics()
         axes = self._new_axes(len(metrics)) if ax is None else list(np.ravel(ax))
         if len(axes) != len(metrics):
@@ -182,15 +86,15 @@ class HistoryDisplay:
         layers, lines = self._layers(), {}
         for panel, metric in zip(axes, metrics, strict=True):
             lines |= _draw_metric(panel, metric, layers)
-        self.axes_, self.figure_ = axes, axes[0].figure
         if len(lines) > 1:
             handles = list(lines.values())
             if ax is None:
                 place = {"loc": "outside upper center", "ncols": min(len(lines), 5)}
-                self.figure_.legend(handles=handles, frameon=False, **place)
+                axes[0].figure.legend(handles=handles, frameon=False, **place)
             else:
                 axes[0].legend(handles=handles, fontsize="small")
-        return self
+        self.axes_ = axes
+        return axes[0]
 
     def _metrics(self):
         """Names of the metrics to show, all of them in the history."""

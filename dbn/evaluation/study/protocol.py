@@ -7,20 +7,17 @@ from itertools import pairwise
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from ..backend.identity import identity
-from ..boltzmann import get_sampler
-from ..estimators import RBMTransformer
-from ..feedforward import get_activation, get_initializer
-from ..training.pretraining import STRUCTURES, check_startable, matching_units
-from .contenders import DROPOUT, LOGISTIC, chosen, contender_name, key_of
+from ...backend.identity import identity
+from ...estimators import DBNClassifier, DBNTransformer, RBMTransformer
+from .contenders import CS, Start, tested_dbn
+from .records import DROPOUT, chosen, key_of
+from .shared_dbn import find_dbn, pretraining_cost, set_everywhere
 
 N_FOLDS = 5
 # Above this many labels one fold holds enough validation rows.
 FULL_CROSS_VALIDATION = 1000
 # What most papers have on MNIST.
 MAX_VALIDATION_ROWS = 10_000
-# The grid of the controls without a net.
-CS = (0.01, 0.1, 1.0, 10.0, 100.0)
 # An update of a layer takes as long as its own multiply-adds and so many more: for
 # itself, and for the optimizer's pass over each weight.
 _PER_LAYER = 1_000_000
@@ -38,77 +35,40 @@ class Cell:
     seed : int
     n_labels : int or None
         None for a DBN that is pretrained on all training rows.
-    init, activation, dropout
-        The contender; a DBN to pretrain has only an activation, that it starts.
+    name : str
+        Of the contender; of a DBN to pretrain, its identity.
     value : float or None
-        The learning rate, or C.
+        Of what is tuned.
 
     Examples
     --------
-    >>> Cell("pretrain", (5,), 0, activation="relu").value is None
+    >>> Cell("pretrain", (5,), 0, None, "dbn").value is None
     True
     """
 
     stage: str
     hidden_layer_sizes: tuple
     seed: int
-    n_labels: int | None = None
-    init: str = "dbn"
-    activation: str = "logistic"
-    dropout: float = 0.0
+    n_labels: int | None
+    name: str
     value: float | None = None
-
-    @property
-    def parameter(self):
-        """What is tuned."""
-        return "C" if self.activation == LOGISTIC else "learning_rate"
 
     def describe(self):
         """The cell as plain data."""
         return asdict(self) | {"hidden_layer_sizes": list(self.hidden_layer_sizes)}
 
 
-def contender(entry):
-    """``(init, activation)`` or ``(init, activation, "dropout")`` as fields of a cell.
-
-    Raises
-    ------
-    ValueError
-        If it is neither, or there is no such start.
-
-    Examples
-    --------
-    >>> contender(("he_normal", "relu", "dropout"))
-    ('he_normal', 'relu', 0.5)
-    """
-    entry = tuple(entry) if isinstance(entry, list | tuple) else (entry,)
-    if len(entry) not in (2, 3) or not all(isinstance(word, str) for word in entry):
-        raise ValueError(
-            f"{entry!r} in inits is no start. Give names: (init, activation), or "
-            "(init, activation, 'dropout')."
-        )
-    init, activation, *more = entry
-    if more not in ([], ["dropout"]):
-        raise ValueError(
-            f"{more[0]!r} in {entry!r} is not known; the third name may be 'dropout'."
-        )
-    function = get_activation(activation)
-    if init in STRUCTURES:
-        check_startable(matching_units(function), function)
-    else:
-        get_initializer(init)
-    return init, activation, DROPOUT if more else 0.0
-
-
 @dataclass(frozen=True)
 class Study:
     """The settings of a comparison, and the cells that they make.
 
-    The parameters of `compare_initializers`, with contenders as in `contender` and
-    updates for each label budget, and:
+    The parameters of `compare_initializers`, with `inits` as contenders and updates for
+    each label budget, and:
 
     Parameters
     ----------
+    controls : tuple of Contender
+        Compared in every study.
     n_train, n_test, n_features, n_classes : int
         Sizes of the data and of each seed's split.
     fixed_test_split : bool
@@ -122,6 +82,7 @@ class Study:
     """
 
     contenders: tuple
+    controls: tuple
     hidden_layer_sizes: tuple
     label_budgets: tuple
     seeds: tuple
@@ -150,15 +111,14 @@ class Study:
             "from the training rows outside the label budget",
         }
         rows = {"all": "all training rows", "labelled": "the labelled rows"}
-        fields = asdict(self)
-        names = ("init", "activation", "dropout")
-        contenders = [
-            contender_name(dict(zip(names, entry, strict=True)))
-            for entry in fields.pop("contenders")
-        ]
+        fields = {k: v for k, v in vars(self).items() if k != "controls"}
+        contenders = fields.pop("contenders")
+        own = [c for c in contenders if not isinstance(c, Start)]
+        about = {"contenders_sha256": identity(own)} if own else {}
         lists = {k: [*v] for k, v in fields.items() if isinstance(v, tuple)}
         lists["hidden_layer_sizes"] = [[*sizes] for sizes in self.hidden_layer_sizes]
-        return {"inits": contenders, **fields, **lists} | {
+        names = [contender.name for contender in contenders]
+        return {"inits": names, **fields, **lists, **about} | {
             "tuning": tuning[self.tune],
             "rbm": " ".join(repr(self.rbm).split()),  # which may be cut
             "rbm_sha256": identity(self.rbm),
@@ -188,38 +148,76 @@ class Study:
         )
         return rows
 
-    def pretraining(self):
-        """Cells of the DBNs that the contenders start from."""
-        tests = [cell for cell in self.tuning() if cell.init.startswith("dbn")]
-        return list(dict.fromkeys(map(self.stack_of, tests)))
+    def contender(self, cell):
+        """The contender of a cell."""
+        its = (c for c in (*self.contenders, *self.controls) if c.name == cell.name)
+        return next(its)
 
-    def stack_of(self, cell):
-        """The cell of the DBN that a contender starts from; None if it needs none."""
-        if not cell.init.startswith("dbn"):
+    def kind(self, contender):
+        """'dbn', 'start' or 'control': the user's DBN beside the tested one is that."""
+        own = contender.kind == "dbn" and not isinstance(contender, Start)
+        beside = own and contender is not tested_dbn(self.contenders)
+        return "control" if beside else contender.kind
+
+    def who(self, cell):
+        """What a record says about the contender of a cell."""
+        contender = self.contender(cell)
+        if isinstance(contender, Start):
+            return {k: getattr(contender, k) for k in ("init", "activation", "dropout")}
+        return {"contender": contender.name, "kind": self.kind(contender)}
+
+    def candidate(self, cell):
+        """The estimator of a cell, with its value; layers and batches are the study's.
+
+        A contender of the user's keeps its own.
+        """
+        contender = self.contender(cell)
+        estimator = contender.candidate(cell.value)
+        if isinstance(contender, Start):
+            n_rows = self._n_pretraining(cell)
+            set_everywhere(
+                estimator,
+                hidden_layer_sizes=cell.hidden_layer_sizes,
+                batch_size=self.batch_size,
+                rbm__max_iter=self.pretraining_epochs(n_rows),
+            )
+        return estimator
+
+    def starts(self):
+        """For each cell of the tuning, the DBN that it starts from, or None.
+
+        A DBN is a cell and a `DBNTransformer`, unfitted.
+        """
+        found, first = {}, self.seeds[0]
+        for cell in sorted(self.tuning(), key=lambda cell: cell.seed != first):
+            if cell.seed == first:
+                start = self._start(cell)
+            elif start := found[replace(cell, seed=first)]:
+                start = replace(start[0], seed=cell.seed), start[1]
+            found[cell] = start
+        return found
+
+    def _start(self, cell):
+        dbn = find_dbn(self.candidate(cell))
+        if dbn is None:
             return None
-        activation = cell.activation
-        if activation == LOGISTIC:  # its features are those of the DBN that is tested
-            activation = next(a for init, a, _ in self.contenders if init == "dbn")
-        units = matching_units(get_activation(activation))
-        relu = matching_units(get_activation("relu"))
-        return Cell(
-            "pretrain",
-            cell.hidden_layer_sizes,
-            cell.seed,
-            cell.n_labels if self.pretraining_rows == "labelled" else None,
-            activation="relu" if type(units) is type(relu) else "logistic",
-        )
+        sizes = tuple(np.ravel(dbn.hidden_layer_sizes).tolist())
+        n_labels = cell.n_labels if self.pretraining_rows == "labelled" else None
+        return Cell("pretrain", sizes, cell.seed, n_labels, identity(dbn)), dbn
+
+    def _n_pretraining(self, cell):
+        """Number of rows that a cell's DBN is pretrained on."""
+        return self.n_train if self.pretraining_rows == "all" else cell.n_labels
 
     def tuning(self):
         """Cells of the tuning: every contender with every value, for every seed."""
-        controls = [(init, LOGISTIC, 0.0) for init in ("dbn-features", "pca")]
         return [
-            Cell("tune", sizes, seed, budget, *contender, value)
+            Cell("tune", sizes, seed, budget, contender.name, value)
             for sizes in self.hidden_layer_sizes
             for budget in self.label_budgets
-            for contender in (*self.contenders, *controls)
+            for contender in (*self.contenders, *self.controls)
             for seed in self.seeds
-            for value in (CS if contender[1] == LOGISTIC else self.learning_rates)
+            for value in contender.values
         ]
 
     def finals(self):
@@ -232,7 +230,7 @@ class Study:
         """Cells of the final nets, given the records of the tuning."""
         best = chosen(tuned)
         return [
-            replace(cell, value=best[key_of(cell.describe())]["value"])
+            replace(cell, value=best[key_of(cell.describe() | self.who(cell))]["value"])
             for cell in self.finals()
         ]
 
@@ -248,11 +246,8 @@ class Study:
         """
         n_updates = self.n_updates[self.label_budgets.index(cell.n_labels)]
         n_epochs = self._epochs(n_updates, n_rows)
-        if self.equal == "multiply_adds" and not cell.init.startswith("dbn"):
-            n_pretraining = cell.n_labels
-            if self.pretraining_rows == "all":
-                n_pretraining = self.n_train
-            cost = self.pretraining_cost(cell, n_pretraining)
+        if self.equal == "multiply_adds" and find_dbn(self.candidate(cell)) is None:
+            cost = self.pretraining_cost(cell, self._n_pretraining(cell))
             n_epochs += math.ceil(cost / self.finetuning_cost(cell, n_rows))
         return n_epochs
 
@@ -266,13 +261,11 @@ class Study:
         return [a * b for a, b in pairwise(sizes)]
 
     def pretraining_cost(self, cell, n_rows):
-        """Multiply-adds of CD-k: 3 + 2 k products per row, layer and epoch.
-
-        And one for the features of the next layer.
-        """
-        weights = sum(self._weights(cell)[:-1])
-        products = 3 + 2 * get_sampler(self.rbm.sampler).k
-        return n_rows * weights * (products * self.pretraining_epochs(n_rows) + 1)
+        """Multiply-adds of pretraining a DBN of the study with a cell's layers."""
+        n_epochs = self.pretraining_epochs(n_rows)
+        rbm = RBMTransformer(sampler=self.rbm.sampler, max_iter=n_epochs)
+        dbn = DBNTransformer(cell.hidden_layer_sizes, rbm=rbm)
+        return pretraining_cost(dbn, self.n_features, n_rows)
 
     def finetuning_cost(self, cell, n_rows):
         """Multiply-adds of an epoch: 3 products per row and layer, 2 in the first."""
@@ -288,7 +281,7 @@ class Study:
             return cost + self.pretrain_updates * sum(passes[:-1])
         folded = n_rows <= FULL_CROSS_VALIDATION and self.tune == "strict"
         n_fits = N_FOLDS if cell.stage == "tune" and folded else 1
-        if cell.activation == LOGISTIC:
+        if not isinstance(self.contender(cell).estimator, DBNClassifier):
             width = cell.hidden_layer_sizes[-1]
             return n_fits * (150 * _PER_LAYER + 2000 * n_rows * width)
         n_epochs = self.epochs(cell, n_rows)

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from .comparison_displays import choose, finish, lowest, names_of, scale_errors
-from .contenders import cell_name, measure
-from .displays import MAX_MARKERS, line_style, logarithmic, new_axes, plain
+from ..study.records import cell_name
+from .display import MAX_MARKERS, line_style, logarithmic, new_axes, plain
+from .results_display import ResultsDisplay, choose, lowest, names_of
 
 
-class LabelBudgetDisplay:
+class LabelBudgetDisplay(ResultsDisplay):
     """Mean test error against the number of labels, a line per contender, with bands.
 
     A band is the 95 % interval of the mean over seeds at each label budget, made as the
@@ -24,8 +24,7 @@ class LabelBudgetDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-    figure_ : matplotlib Figure
+    ax_, figure_ : matplotlib Axes and Figure
 
     Examples
     --------
@@ -42,36 +41,10 @@ class LabelBudgetDisplay:
     """
 
     def __init__(self, result, *, hidden_layer_sizes=None):
-        self.result = result
+        super().__init__(result)
         self.hidden_layer_sizes = hidden_layer_sizes
 
-    @classmethod
-    def from_results(cls, result, *, hidden_layer_sizes=None, ax=None):
-        """Draw the errors of a net; return the display.
-
-        Parameters
-        ----------
-        result : Comparison
-        hidden_layer_sizes : sequence of int, default=None
-        ax : matplotlib Axes, optional
-
-        Raises
-        ------
-        ValueError
-            If there is no such net, or more than one to choose from, or only one label
-            budget.
-        ImportError
-            If matplotlib is not installed.
-        """
-        return cls(result, hidden_layer_sizes=hidden_layer_sizes).plot(ax=ax)
-
-    def plot(self, ax=None):
-        """Draw into `ax`, or a new figure; return self. Errors: see `from_results`.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-        """
+    def _draw(self, ax):
         rows, sizes = self.result.summary(), self.hidden_layer_sizes
         nets = {tuple(row["hidden_layer_sizes"]): None for row in rows}
         asked = None if sizes is None else tuple(sizes)
@@ -85,7 +58,7 @@ class LabelBudgetDisplay:
             )
         ax = ax or new_axes(7.6, 4.4)
         contenders = [row["contenders"] for row in rows]
-        handles, factor = {}, measure(self.result.settings)[1]
+        handles, factor = {}, self._factor
         means = [c["mean"] for its in contenders for c in its.values()]
         floor = factor * lowest(means)
         for i, name in enumerate(names_of(contenders)):
@@ -102,15 +75,14 @@ class LabelBudgetDisplay:
             style |= {"linewidth": 2.5 if first else 1.5, "markersize": 5}
             (handles[name],) = ax.plot(budgets, mean, **style)
         _scale_budgets(ax, [row["n_labels"] for row in rows])
-        scale_errors(ax, self.result, floor)
+        self._scale_errors(ax, floor)
         of = cell_name(rows[0]).partition(",")[0]
         words = f"{plain(of)}, mean and 95 % interval over seeds"
-        finish(ax, self.result, words, handles)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
+        self._finish(ax, words, handles)
+        return ax
 
 
-class LossCurvesDisplay:
+class LossCurvesDisplay(ResultsDisplay):
     """Training loss against epochs, a line per net, with bands over seeds.
 
     Lines are medians over seeds, bands the middle half of the seeds. Each net is
@@ -124,8 +96,7 @@ class LossCurvesDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-    figure_ : matplotlib Figure
+    ax_, figure_ : matplotlib Axes and Figure
 
     Examples
     --------
@@ -142,35 +113,10 @@ class LossCurvesDisplay:
     """
 
     def __init__(self, result, *, cell=None):
-        self.result = result
+        super().__init__(result)
         self.cell = cell
 
-    @classmethod
-    def from_results(cls, result, *, cell=None, ax=None):
-        """Draw the curves of a setting; return the display.
-
-        Parameters
-        ----------
-        result : Comparison
-        cell : str, default=None
-        ax : matplotlib Axes, optional
-
-        Raises
-        ------
-        ValueError
-            If there is no such setting with curves, or more than one to choose from.
-        ImportError
-            If matplotlib is not installed.
-        """
-        return cls(result, cell=cell).plot(ax=ax)
-
-    def plot(self, ax=None):
-        """Draw into `ax`, or a new figure; return self. Errors: see `from_results`.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-        """
+    def _draw(self, ax):
         curves = self.result.curves()
         cell = choose([*curves], self.cell, "cell")
         ax = ax or new_axes(7.6, 4.0)
@@ -188,9 +134,8 @@ class LossCurvesDisplay:
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set(xlabel="epoch of fine-tuning", ylabel="training loss (nats)")
         words = f"{plain(cell)}, median and middle half of the seeds"
-        finish(ax, self.result, words, handles)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
+        self._finish(ax, words, handles)
+        return ax
 
 
 def _scale_budgets(ax, budgets):

@@ -4,9 +4,10 @@ from math import ceil
 
 import numpy as np
 
-from .diagnostics import LayerStatistics, layer_statistics
-from .displays import (
+from ..diagnostics import LayerStatistics, layer_statistics
+from .display import (
     MAX_MARKERS,
+    Display,
     legend_beside,
     line_style,
     logarithmic,
@@ -29,7 +30,7 @@ _LABELS = {
 _LOGARITHMIC = ("gradient_std", "weight_norm", "weight_gradient_norm", "update_norm")
 
 
-class LayerStatisticsDisplay:
+class LayerStatisticsDisplay(Display):
     """A quantity of every layer: against epochs, or its histogram.
 
     The pictures of Glorot and Bengio (2010): "activation_mean" is their figure 2 and
@@ -47,8 +48,7 @@ class LayerStatisticsDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-    figure_ : matplotlib Figure
+    ax_, figure_ : matplotlib Axes and Figure
 
     Examples
     --------
@@ -115,13 +115,7 @@ class LayerStatisticsDisplay:
         statistics = layer_statistics(estimator, X, y)
         return cls(statistics, quantity=quantity).plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw into `ax`, or a new figure; return self. Errors: see `from_statistics`.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-        """
+    def _draw(self, ax):
         measured = self._measured()
         if ax is None:
             ax = new_axes(6.4, 4.0)
@@ -133,8 +127,7 @@ class LayerStatisticsDisplay:
             ax.set(xlabel="epoch", ylabel=_LABELS[self.quantity])
         tidy(ax)
         legend_beside(ax)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
+        return ax
 
     def _measured(self):
         """The statistics that have the quantity, by epoch."""

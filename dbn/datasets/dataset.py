@@ -37,7 +37,7 @@ class Dataset:
 
     Examples
     --------
-    >>> from dbn.evaluation import load_dataset
+    >>> from dbn.datasets import load_dataset
     >>> data = load_dataset("digits")
     >>> data.X.max()
     np.float32(1.0)
@@ -71,7 +71,7 @@ class Dataset:
 
         Examples
         --------
-        >>> from dbn.evaluation import load_dataset
+        >>> from dbn.datasets import load_dataset
         >>> load_dataset("diabetes").summary()
         'label: numbers from 25 to 346; 10 features; 442 rows, all labelled'
         """
@@ -125,7 +125,7 @@ class Dataset:
 
         Examples
         --------
-        >>> from dbn.evaluation import load_dataset
+        >>> from dbn.datasets import load_dataset
         >>> load_dataset("digits").with_test().X_test.shape
         (540, 64)
         """

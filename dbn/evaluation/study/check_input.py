@@ -10,9 +10,9 @@ from sklearn.metrics import get_scorer
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from ..backend.array import dense
-from ..boltzmann import CD, get_sampler
-from ..estimators import RBMTransformer
+from ...backend.array import dense
+from ...boltzmann import CD, get_sampler
+from ...estimators import RBMTransformer
 
 _CHOICES = {
     "tune": ("strict", "literature"),
@@ -148,6 +148,32 @@ def count(value, name):
     return int(value)
 
 
+def _check_once(name, values):
+    if not values or len({*values}) < len(values):
+        raise ValueError(f"{name} is {values}; give one or more, each of them once.")
+
+
+def check_rates(learning_rates):
+    """The grid of all nets, as floats.
+
+    Raises
+    ------
+    ValueError
+        If it is empty, or has one twice or one that is not positive.
+
+    Examples
+    --------
+    >>> check_rates([1])
+    [1.0]
+    """
+    rates = [float(rate) for rate in learning_rates]
+    for rate in rates:
+        if not 0 < rate < math.inf:
+            raise ValueError(f"Learning rates must be positive; one is {rate!r}.")
+    _check_once("learning_rates", rates)
+    return rates
+
+
 def check_study(study):
     """Raise a ValueError unless these settings make a comparison.
 
@@ -160,30 +186,21 @@ def check_study(study):
             raise ValueError(
                 f"{name}={getattr(study, name)!r} is not known; use one of {accepted}."
             )
-    _check_rbm(study.rbm)
-    starts = [init for init, _, _ in study.contenders]
-    others = [init for init in starts if not init.startswith("dbn")]
-    if starts.count("dbn") != 1 or not others:
+    kinds = [study.kind(contender) for contender in study.contenders]
+    names = [contender.name for contender in study.contenders]
+    if kinds.count("dbn") != 1 or "start" not in kinds:
         raise ValueError(
-            f"inits has the starts {starts}; it needs 'dbn' once and at least one "
-            "other start that is not made from a DBN."
+            f"inits has the starts {names}; it needs 'dbn' once and at least one other "
+            "start that is not made from a DBN."
         )
     if len(study.seeds) < 2:
         raise ValueError(
             f"n_seeds is {len(study.seeds)}; an interval needs at least 2, and 5 or "
             "more to be of use."
         )
-    for rate in study.learning_rates:
-        if not 0 < rate < math.inf:
-            raise ValueError(f"Learning rates must be positive; one is {rate!r}.")
-    lists = ("contenders", "hidden_layer_sizes", "label_budgets", "learning_rates")
-    for name in lists:
-        values = getattr(study, name)
-        if not values or len({*values}) < len(values):
-            raise ValueError(
-                f"{name.replace('contenders', 'inits')} is {[*values]}; give one or "
-                "more, each of them once."
-            )
+    _check_once("inits", [*names, *(control.name for control in study.controls)])
+    for name in ("hidden_layer_sizes", "label_budgets"):
+        _check_once(name, [*getattr(study, name)])
     if not isinstance(study.scoring, str):
         raise ValueError(
             f"scoring is {study.scoring!r}; give the name of a scikit-learn scorer."
@@ -191,7 +208,19 @@ def check_study(study):
     get_scorer(study.scoring)
 
 
-def _check_rbm(rbm):
+def check_rbm(rbm):
+    """Return the machine that DBNs are made of.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or its cost is not known.
+
+    Examples
+    --------
+    >>> check_rbm(RBMTransformer(sparsity=0.1))
+    RBMTransformer(sparsity=0.1)
+    """
     if not isinstance(rbm, RBMTransformer):
         raise ValueError(
             f"rbm is {rbm!r}; give an RBMTransformer, such as RBMTransformer("
@@ -203,6 +232,7 @@ def _check_rbm(rbm):
             f"rbm trains by {sampler!r}; the cost of pretraining, which stands beside "
             "the errors, is known for CD with one k. Use CD(k)."
         )
+    return rbm
 
 
 def check_labels(study, y):

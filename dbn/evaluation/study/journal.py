@@ -5,13 +5,13 @@ import json
 import os
 from pathlib import Path
 
-from ..backend.archive import replacing
-from ..backend.packing import parse_json
-from ..backend.regular_file import open_file
-from ..estimators import load_model, save_model
-from .contenders import RECORD, check_fields
+from ...backend.archive import replacing
+from ...backend.packing import parse_json
+from ...backend.regular_file import open_file
+from ...estimators import load_model, save_model
+from .records import RECORD, check_fields, check_record
 
-_FORMAT, _VERSION = "dbn study", 2
+_FORMAT, _VERSION = "dbn study", 3
 _COSTS = {key: RECORD[key] for key in ("pretrain_seconds", "pretrain_multiply_adds")}
 
 
@@ -39,8 +39,8 @@ class Journal:
     Examples
     --------
     >>> import tempfile
-    >>> from dbn.evaluation.protocol import Cell
-    >>> cell = Cell("pretrain", (5,), 0)
+    >>> from dbn.evaluation.study.protocol import Cell
+    >>> cell = Cell("pretrain", (5,), 0, None, "dbn")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     journal = Journal(folder, {"batch_size": 20})
     ...     journal.load(cell) is None
@@ -51,7 +51,7 @@ class Journal:
         self.folder = None if folder is None else Path(folder)
         if self.folder is None:
             return
-        from .. import __version__
+        from ... import __version__
 
         own = json.loads(json.dumps(settings))
         own = {k: v for k, v in own.items() if k != "seeds"}
@@ -97,9 +97,10 @@ class Journal:
             if content is None or content["cell"] != cell.describe():
                 return None
             record = content["record"]
-            check_fields(record, _COSTS if cell.stage == "pretrain" else RECORD)
             if cell.stage != "pretrain":
+                check_record(record)
                 return record
+            check_fields(record, _COSTS)
             return record, load_model(path.with_suffix(".dbn"))
         except (ValueError, KeyError, OSError):
             return None

@@ -4,12 +4,12 @@ from base64 import b64encode
 from html import escape
 from io import BytesIO
 
-from ..backend.packing import printable
-from .comparison_displays import ComparisonDisplay, DepthDisplay
-from .contenders import cell_name, measure
-from .curve_displays import LabelBudgetDisplay, LossCurvesDisplay
-from .displays import require_matplotlib
-from .wording import comparisons, figures, legend, verdict
+from ...backend.packing import printable
+from ..study.records import cell_name, measure
+from ..study.table_and_verdict import comparisons, figures, legend, verdict
+from .curves import LabelBudgetDisplay, LossCurvesDisplay
+from .display import require_matplotlib
+from .errors_by_setting import ComparisonDisplay, DepthDisplay
 
 _DPI = 110
 # Characters of a setting: that of the machines has some 300.

@@ -5,26 +5,28 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from ..backend.archive import replacing
-from ..backend.packing import parse_json, printable
-from ..backend.regular_file import open_file
-from .contenders import (
+from ...backend.archive import replacing
+from ...backend.packing import parse_json, printable
+from ...backend.regular_file import open_file
+from ..statistics import holm, paired_difference, paired_spread
+from .records import (
+    OWN,
     RECORD,
     SETTINGS,
     cell_name,
     check_fields,
+    check_record,
     chosen,
     contender_name,
     key_of,
     kind_of,
 )
-from .statistics import holm, paired_difference, paired_spread
-from .wording import table, verdict
+from .table_and_verdict import table, verdict
 
 # 2: a value tuned for each seed, controls, costs and curves. 3: records as the lines of
 # a table.
 FORMAT = 3
-_FEWEST_FIELDS = sum(not accepts(None) for accepts in RECORD.values())
+_FEWEST_FIELDS = sum(not accepts(None) for accepts in (RECORD | OWN).values())
 # Of all settings together: each takes a millisecond, and more of many seeds.
 _MAX_CONTENDERS = 1000
 _COSTS = (
@@ -43,11 +45,11 @@ class Comparison:
         What was run: data set, sizes, protocol, grids, seeds, versions.
     records : list of dict
         One per candidate of the tuning (stage "tune") and per final net (stage "test"):
-        network, label budget, contender (init, activation, dropout), seed, what was
-        tuned ("learning_rate", or "C" of a logistic regression) and its value, error
-        (on validation or test rows: the fraction that is wrong, or what `scoring` says;
-        smaller is better), seconds, multiply-adds, and the training loss at some of the
-        epochs.
+        network, label budget, contender (init, activation and dropout; of one of the
+        user's name and kind), seed, what was tuned ("learning_rate", "C", ...) and its
+        value, error (on validation or test rows: the fraction that is wrong, or what
+        `scoring` says; smaller is better), seconds, multiply-adds, and the training
+        loss at some of the epochs.
 
     Examples
     --------
@@ -286,7 +288,7 @@ class Comparison:
             if not isinstance(self.records, list):
                 return f"records is {self.records!r:.80}"
             for record in self.records:
-                check_fields(record, RECORD)
+                check_record(record)
         except ValueError as error:
             return str(error)
         cells, tuned = self._tests(), chosen(self._stage("tune"))

@@ -107,7 +107,7 @@ def load_dataset(source="digits", *, data_home=None, label_column=None):
 
     Examples
     --------
-    >>> from dbn.evaluation import load_dataset
+    >>> from dbn.datasets import load_dataset
     >>> load_dataset("digits").X.shape
     (1797, 64)
     """
@@ -176,7 +176,7 @@ def bars_and_stripes(side=4):
 
     Examples
     --------
-    >>> from dbn.evaluation import bars_and_stripes
+    >>> from dbn.datasets import bars_and_stripes
     >>> bars_and_stripes(2).astype(int).tolist()[:3]
     [[0, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1]]
     >>> len(bars_and_stripes())

@@ -11,10 +11,12 @@ import pytest
 from scipy.io import loadmat, savemat
 from scipy.sparse import csr_array, csr_matrix, random_array, save_npz
 
+import dbn.datasets
+import dbn.evaluation
 from dbn.boltzmann import Softmax
-from dbn.evaluation import bars_and_stripes, load_dataset
-from dbn.evaluation.readers.fasta import AMINO_ACIDS
-from dbn.evaluation.readers.idx import read_idx
+from dbn.datasets import bars_and_stripes, load_dataset
+from dbn.datasets.readers.fasta import AMINO_ACIDS
+from dbn.datasets.readers.idx import read_idx
 
 
 def packed(data):
@@ -82,7 +84,7 @@ def test_mnist_without_files_comes_from_openml(monkeypatch):
         return Fetched
 
     monkeypatch.delenv("DBN_DATA", raising=False)
-    monkeypatch.setattr("dbn.evaluation.datasets.fetch_openml", fetch)
+    monkeypatch.setattr("dbn.datasets.loaders.fetch_openml", fetch)
     data = load_dataset("mnist")
     assert data.X.shape == (60000, 1) and data.X_test.shape == (2, 1)
     assert data.X.dtype == np.float32 and data.y.dtype == np.int64
@@ -540,7 +542,7 @@ def test_openml_that_cannot_be_reached(monkeypatch, error):
         raise error
 
     monkeypatch.delenv("DBN_DATA", raising=False)
-    monkeypatch.setattr("dbn.evaluation.datasets.fetch_openml", fetch)
+    monkeypatch.setattr("dbn.datasets.loaders.fetch_openml", fetch)
     with pytest.raises(ConnectionError, match=r"OpenML, which cannot .* --data-home, "):
         load_dataset("mnist")
 
@@ -723,7 +725,7 @@ def test_alignment_that_does_not_fit(tmp_path, content, message):
 
 @pytest.mark.parametrize("piece", [1, 2, 3, 7])
 def test_proteins_whatever_pieces_they_are_read_in(tmp_path, monkeypatch, piece):
-    monkeypatch.setattr("dbn.evaluation.readers.streams._PIECE", piece)
+    monkeypatch.setattr("dbn.datasets.readers.streams._PIECE", piece)
     path = tmp_path / "ww_domain_msa.fasta"  # not packed, as some browsers leave it
     path.write_bytes(b"\n>a > b\r\nAC\r\n>\nD\nE\n\n>c\n F G")
     X = load_dataset("proteins", data_home=tmp_path).X
@@ -850,3 +852,9 @@ def test_true_is_no_number_of_a_column(tmp_path):
     (tmp_path / "a.csv").write_text("0.1,2,a\n0.3,4,b\n")
     with pytest.raises(ValueError, match="label_column is True"):
         load_dataset(tmp_path / "a.csv", label_column=True)
+
+
+def test_evaluation_offers_the_same_names():
+    assert dbn.datasets.__all__ == ["Dataset", "bars_and_stripes", "load_dataset"]
+    for name in dbn.datasets.__all__:
+        assert getattr(dbn.evaluation, name) is getattr(dbn.datasets, name)

@@ -27,7 +27,7 @@ class Stored:
     Examples
     --------
     >>> import io
-    >>> from dbn.evaluation.readers.stored import Stored
+    >>> from dbn.datasets.readers.stored import Stored
     >>> Stored((2,), np.dtype(np.uint8), lambda: io.BytesIO(b"ab")).read().tolist()
     [97, 98]
     """

@@ -6,34 +6,29 @@ from contextlib import contextmanager, suppress
 import numpy as np
 from sklearn.base import clone
 from sklearn.decomposition import PCA
-from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from ..backend.threads import one_blas_thread
-from ..estimators import DBNClassifier, DBNTransformer
-from ..feedforward import get_activation
-from ..training import Adam, Pretrained
-from ..training.pretraining import matching_units
-from .contenders import LOGISTIC
+from ...backend.threads import one_blas_thread
+from .contenders import Start
 from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS
+from .records import LOGISTIC
+from .shared_dbn import pretraining_cost, set_everywhere, with_dbn
 
 # Points of a learning curve in a record.
 MAX_POINTS = 25
 
 
-def run_cell(cell, study, stack, X, y, X_test, y_test):
+def run_cell(cell, study, start, X, y, X_test, y_test):
     """Do the work of a cell, on one BLAS thread wherever it runs.
 
     Parameters
     ----------
     cell : Cell
     study : Study
-    stack : tuple of (dict, DBNTransformer) or None
-        What `run_cell` returned for ``study.stack_of(cell)``.
+    start : DBNTransformer, tuple of (dict, DBNTransformer) or None
+        The DBN to pretrain; or what `run_cell` returned for it.
     X, y, X_test, y_test : ndarray or None
         `Data`, an argument each: so joblib maps large ones into the memory of all
         workers, and dask sends them once.
@@ -47,13 +42,13 @@ def run_cell(cell, study, stack, X, y, X_test, y_test):
         That all of it took.
     """
     with one_blas_thread():
-        start = time.perf_counter()
+        began = time.perf_counter()
         rows = _Rows(cell, study, X, y, X_test, y_test)
         if cell.stage == "pretrain":
-            result = _pretrain(cell, study, rows)
+            result = _pretrain(cell, study, start, rows)
         else:
-            result = _finetune(cell, study, stack, rows)
-    return cell, result, time.perf_counter() - start
+            result = _finetune(cell, study, start, rows)
+    return cell, result, time.perf_counter() - began
 
 
 class _Rows:
@@ -71,6 +66,11 @@ class _Rows:
             args = self.train, y, cell.n_labels, cell.seed
             self.labelled = study.labelled(*args)
         self._test = (X_test, y_test) if test is None else test
+
+    def pretraining(self, study):
+        """The rows that DBNs and principal components are made from."""
+        labelled = study.pretraining_rows == "labelled"
+        return self.inputs(self.labelled if labelled else self.train)
 
     def _take(self, rows):
         """Rows of X as they are; all of them, which may be many, without a copy."""
@@ -108,51 +108,56 @@ class _Rows:
         return folds if len(rows) <= FULL_CROSS_VALIDATION else folds[:1]
 
 
-def _pretrain(cell, study, rows):
-    chosen = rows.labelled if study.pretraining_rows == "labelled" else rows.train
-    n_rows = len(chosen)
-    rbm = clone(study.rbm).set_params(
-        hidden=matching_units(get_activation(cell.activation)),
-        batch_size=study.batch_size,
-        max_iter=study.pretraining_epochs(n_rows),
-    )
-    sizes = cell.hidden_layer_sizes
-    dbn = DBNTransformer(sizes, rbm=rbm, random_state=cell.seed)
+def _pretrain(cell, study, dbn, rows):
+    X = rows.pretraining(study)
+    dbn = clone(dbn).set_params(random_state=cell.seed)
     with _timed() as seconds:
-        dbn.fit(rows.inputs(chosen))
-    record = {
+        dbn.fit(X)
+    cost = pretraining_cost(dbn, X.shape[1], X.shape[0])
+    return _pretraining(seconds, cost), dbn
+
+
+def _pretraining(seconds, multiply_adds):
+    """What stands in a record about what came before fine-tuning."""
+    return {
         "pretrain_seconds": _short(seconds[0]),
-        "pretrain_multiply_adds": study.pretraining_cost(cell, n_rows),
+        "pretrain_multiply_adds": multiply_adds,
     }
-    return record, dbn
 
 
-def _finetune(cell, study, stack, rows):
+def _finetune(cell, study, start, rows):
     """The record of a candidate or of a final net."""
-    cost, start = stack or ({"pretrain_seconds": 0.0, "pretrain_multiply_adds": 0}, 0)
-    if cell.init == "pca":
-        start, cost = _principal_components(cell, study, rows)
+    contender = study.contender(cell)
+    named = contender if isinstance(contender, Start) else None
+    cost, made = start or (_pretraining([0.0], 0), None)
+    if named and named.init == "pca":
+        cost, made = _principal_components(cell, rows.pretraining(study))
     if cell.stage == "tune":
         parts = [(rows.pair(a), rows.pair(b)) for a, b in rows.folds(study.tune)]
     else:
         parts = [(rows.pair(rows.labelled), rows.test())]
     scorer, best = get_scorer(study.scoring), not study.scoring.startswith("neg_")
-    loss, n_held, multiply_adds = 0.0, 0, 0
+    loss, n_held, multiply_adds = 0.0, 0, None
+    if named and named.activation != LOGISTIC:
+        multiply_adds = 0
     seconds = [0.0]
+    candidate = set_everywhere(study.candidate(cell), random_state=cell.seed)
     for (X, y), (X_held, y_held) in parts:
-        model = _model(cell, study, start, len(y))
+        model = clone(candidate)
+        if multiply_adds is not None:
+            model.set_params(max_iter=study.epochs(cell, len(y)))
+        if made is not None:
+            model = with_dbn(model, made)
         with _timed(seconds), suppress(FloatingPointError):
             model.fit(X, y)  # what diverges is scored as it was before
         loss += len(y_held) * (float(best) - float(scorer(model, X_held, y_held)))
         n_held += len(y_held)
-        if cell.activation == LOGISTIC:
-            multiply_adds = None
-        else:
+        if multiply_adds is not None:
             multiply_adds += study.finetuning_cost(cell, len(y)) * model.n_iter_
-    described = {k: v for k, v in cell.describe().items() if k != "value"}
     record = {
-        **described,
-        "parameter": cell.parameter,
+        **{k: v for k, v in cell.describe().items() if k not in ("name", "value")},
+        **study.who(cell),
+        "parameter": contender.parameter,
         "value": cell.value,
         # Without rounding errors, so that equal numbers of wrong rows are ties.
         "error": max(round(loss / n_held, 12), 0.0),
@@ -160,40 +165,20 @@ def _finetune(cell, study, stack, rows):
         "finetune_seconds": _short(seconds[0]),
         "finetune_multiply_adds": multiply_adds,
     }
-    if cell.stage == "test" and cell.activation != LOGISTIC:
+    if cell.stage == "test" and hasattr(model, "loss_curve_"):
         record["loss_curve"] = _curve(model.loss_curve_)
     return record
 
 
-def _principal_components(cell, study, rows):
+def _principal_components(cell, X):
     """As many of the pretraining rows as the net's top layer has units, or there are.
 
     Of the rows and features, whichever are fewer.
     """
-    chosen = rows.labelled if study.pretraining_rows == "labelled" else rows.train
-    X = rows.inputs(chosen)
     pca = PCA(min(cell.hidden_layer_sizes[-1], *X.shape), random_state=cell.seed)
     with _timed() as seconds:
         pca.fit(X)
-    return pca, {"pretrain_seconds": _short(seconds[0]), "pretrain_multiply_adds": None}
-
-
-def _model(cell, study, start, n_rows):
-    """The contender, not yet fitted; `start` is its DBN or PCA."""
-    if cell.activation == LOGISTIC:
-        classifier = LogisticRegression(C=cell.value, max_iter=1000)
-        return make_pipeline(FrozenEstimator(start), classifier)
-    dbn = cell.init.startswith("dbn")
-    return DBNClassifier(
-        cell.hidden_layer_sizes,
-        init=Pretrained(start.dbn_, cell.init) if dbn else cell.init,
-        activation=cell.activation,
-        dropout=cell.dropout,
-        optimizer=Adam(cell.value),
-        batch_size=study.batch_size,
-        max_iter=study.epochs(cell, n_rows),
-        random_state=cell.seed,
-    )
+    return _pretraining(seconds, None), pca
 
 
 def _curve(losses):

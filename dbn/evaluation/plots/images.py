@@ -5,12 +5,12 @@ from math import ceil, isqrt, sqrt
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..backend.array import dense
-from ..estimators._sklearn import safe_indexing
-from .displays import require_matplotlib
+from ...backend.array import dense
+from ...estimators._sklearn import safe_indexing
+from .display import Display, require_matplotlib
 
 
-class FiltersDisplay:
+class FiltersDisplay(Display):
     """Incoming weights of hidden units of the first layer, each an image.
 
     Units stand in order of falling Euclidean norm of their weights, so that those
@@ -32,8 +32,7 @@ class FiltersDisplay:
     ----------
     units_ : ndarray of shape (n_shown,)
         Which units are shown: indices into `weights`.
-    ax_ : matplotlib Axes
-    figure_ : matplotlib Figure
+    ax_, figure_ : matplotlib Axes and Figure
 
     Examples
     --------
@@ -92,20 +91,14 @@ class FiltersDisplay:
             )
         return cls(weights, image_shape=image_shape, n=n).plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw into `ax`, or a new figure; return self. Errors: see `from_estimator`.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-        """
+    def _draw(self, ax):
         weights = np.asarray(self.weights)
         shape = _check_images(self.image_shape, weights.shape[1], self.n)
         order = np.argsort(-np.linalg.norm(weights, axis=1), kind="stable")
         self.units_ = order[: self.n]
         shown = weights[self.units_]
         limit = float(np.quantile(np.abs(shown), 0.999)) or 1.0
-        self.ax_ = _draw_images(
+        return _draw_images(
             ax,
             shown,
             shape,
@@ -113,11 +106,9 @@ class FiltersDisplay:
             label="incoming weight",
             title=f"{len(shown)} of {len(weights)} units, largest norm first",
         )
-        self.figure_ = self.ax_.figure
-        return self
 
 
-class SamplesDisplay:
+class SamplesDisplay(Display):
     """Rows drawn from a density model, each an image.
 
     Parameters
@@ -130,8 +121,7 @@ class SamplesDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-    figure_ : matplotlib Figure
+    ax_, figure_ : matplotlib Axes and Figure
 
     Examples
     --------
@@ -192,22 +182,14 @@ class SamplesDisplay:
         rows = estimator.sample(n, steps=steps, random_state=random_state)
         return cls(rows, steps=steps, image_shape=shape).plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw into `ax`, or a new figure; return self. Errors: see `from_estimator`.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-        """
+    def _draw(self, ax):
         rows = np.asarray(self.rows)
         shape = _check_images(self.image_shape, rows.shape[1], len(rows))
         title = f"samples after {self.steps} Gibbs steps"
-        self.ax_ = _draw_images(ax, rows, shape, scale=_grey(rows), title=title)
-        self.figure_ = self.ax_.figure
-        return self
+        return _draw_images(ax, rows, shape, scale=_grey(rows), title=title)
 
 
-class ReconstructionsDisplay:
+class ReconstructionsDisplay(Display):
     """Rows of data as images, and below each its reconstruction.
 
     Parameters
@@ -218,8 +200,7 @@ class ReconstructionsDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-    figure_ : matplotlib Figure
+    ax_, figure_ : matplotlib Axes and Figure
 
     Examples
     --------
@@ -268,21 +249,13 @@ class ReconstructionsDisplay:
         reconstructions = estimator.inverse_transform(estimator.transform(X))
         return cls(dense(X), reconstructions, image_shape=image_shape).plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw into `ax`, or a new figure; return self. Errors: see `from_estimator`.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-        """
+    def _draw(self, ax):
         rows, reconstructions = np.asarray(self.rows), np.asarray(self.reconstructions)
         shape = _check_images(self.image_shape, rows.shape[1], len(rows))
         both = np.concatenate([rows, reconstructions])
         names = ("data", "reconstruction")
         # Both on the scale of the data: what is off it looks off.
-        self.ax_ = _draw_images(ax, both, shape, scale=_grey(rows), lines=names)
-        self.figure_ = self.ax_.figure
-        return self
+        return _draw_images(ax, both, shape, scale=_grey(rows), lines=names)
 
 
 def _check_methods(estimator, *methods):

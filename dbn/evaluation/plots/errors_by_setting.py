@@ -1,15 +1,12 @@
-"""Pictures of a comparison of initializers (extra `plots`)."""
+"""Test errors of the settings of a comparison: points, boxes (extra `plots`)."""
 
 import numpy as np
 
-from .contenders import measure
-from .displays import legend_beside, line_style, logarithmic, new_axes, plain, tidy
-
-# Where the largest error is so many times the smallest, their axis is logarithmic.
-_WIDE = 10.0
+from .display import line_style, new_axes, plain
+from .results_display import ResultsDisplay, choose, lowest, names_of
 
 
-class ComparisonDisplay:
+class ComparisonDisplay(ResultsDisplay):
     """Test errors of a comparison: every seed a point, every mean a line.
 
     Parameters
@@ -18,8 +15,7 @@ class ComparisonDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-    figure_ : matplotlib Figure
+    ax_, figure_ : matplotlib Axes and Figure
 
     Examples
     --------
@@ -35,40 +31,10 @@ class ComparisonDisplay:
     >>> plt.close()
     """
 
-    def __init__(self, result):
-        self.result = result
-
-    @classmethod
-    def from_results(cls, result, *, ax=None):
-        """Draw a comparison; return the display.
-
-        Parameters
-        ----------
-        result : Comparison
-        ax : matplotlib Axes, optional
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        """
-        return cls(result).plot(ax=ax)
-
-    def plot(self, ax=None):
-        """Draw into `ax`, or a new figure; return self.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        """
+    def _draw(self, ax):
         cells = self.result.errors()
         ax = ax or new_axes(4.2 + min(1.8 * len(cells), 14.0), 4.8)
-        factor, handles = measure(self.result.settings)[1], {}
+        factor, handles = self._factor, {}
         for name, style, width, places in _columns(cells):
             for x, errors in places:
                 points = style | {"linestyle": "none", "alpha": 0.75, "markersize": 5}
@@ -79,14 +45,13 @@ class ComparisonDisplay:
                 ax.plot(ends, mean, linewidth=2.5, color=style["color"])
         _name_columns(ax, [plain(cell).replace(", ", "\n") for cell in cells])
         ax.set_xlabel("hidden layers, labelled training rows")
-        scale_errors(ax, self.result, factor * _lowest_of(cells))
+        self._scale_errors(ax, factor * _lowest_of(cells))
         words = "every seed (points) and the mean (lines)"
-        finish(ax, self.result, words, handles, grid="y")
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
+        self._finish(ax, words, handles, grid="y")
+        return ax
 
 
-class DepthDisplay:
+class DepthDisplay(ResultsDisplay):
     """Test error against the number of hidden layers, as box plots over seeds.
 
     Figure 1 of Erhan et al. (2010), "Why does unsupervised pre-training help deep
@@ -102,8 +67,7 @@ class DepthDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-    figure_ : matplotlib Figure
+    ax_, figure_ : matplotlib Axes and Figure
 
     Examples
     --------
@@ -121,36 +85,10 @@ class DepthDisplay:
     """
 
     def __init__(self, result, *, n_labels=None):
-        self.result = result
+        super().__init__(result)
         self.n_labels = n_labels
 
-    @classmethod
-    def from_results(cls, result, *, n_labels=None, ax=None):
-        """Draw the errors of one label budget; return the display.
-
-        Parameters
-        ----------
-        result : Comparison
-        n_labels : int, default=None
-        ax : matplotlib Axes, optional
-
-        Raises
-        ------
-        ValueError
-            If there is no such label budget, or more than one to choose from, or its
-            nets are fewer than 2 or not all of different depth.
-        ImportError
-            If matplotlib is not installed.
-        """
-        return cls(result, n_labels=n_labels).plot(ax=ax)
-
-    def plot(self, ax=None):
-        """Draw into `ax`, or a new figure; return self. Errors: see `from_results`.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-        """
+    def _draw(self, ax):
         rows, errors = self.result.summary(), self.result.errors()
         found = dict.fromkeys(row["n_labels"] for row in rows)
         n_labels = choose([*found], self.n_labels, "n_labels")
@@ -165,7 +103,7 @@ class DepthDisplay:
         cells = {row["cell"]: errors[row["cell"]] for row in rows}
         n_boxes = sum(map(len, cells.values()))
         ax = ax or new_axes(3.6 + min(max(3.0, 0.22 * n_boxes), 14.0), 4.4)
-        factor, handles = measure(self.result.settings)[1], {}
+        factor, handles = self._factor, {}
         for name, style, width, places in _columns(cells):
             boxes = ax.boxplot(
                 [factor * errors for _, errors in places],
@@ -177,34 +115,11 @@ class DepthDisplay:
             handles[name] = boxes["boxes"][0]
         _name_columns(ax, [plain(cell).partition(",")[0] for cell in cells])
         ax.set_xlabel("hidden layers")
-        scale_errors(ax, self.result, factor * _lowest_of(cells))
+        self._scale_errors(ax, factor * _lowest_of(cells))
         n_seeds = len(next(iter(cells[rows[0]["cell"]].values())))
         words = f"{n_labels:,} labels, {n_seeds} seeds"
-        finish(ax, self.result, words, handles, grid="y")
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
-
-
-def choose(found, asked, what):
-    """The one that is asked for, or for None the only one there is.
-
-    Raises
-    ------
-    ValueError
-        If there is none. `what` is the name of the parameter.
-    """
-    if asked is None and len(found) == 1:
-        return found[0]
-    if asked not in found:
-        raise ValueError(
-            f"{what} is {asked!r:.80}; the comparison has {found}. Choose one of these."
-        )
-    return asked
-
-
-def names_of(cells):
-    """Names of the contenders of all settings, in the order of the first."""
-    return [*dict.fromkeys(name for contenders in cells for name in contenders)]
+        self._finish(ax, words, handles, grid="y")
+        return ax
 
 
 def _lowest_of(cells):
@@ -259,27 +174,3 @@ def _box_style(style):
             "markeredgecolor": color,
         },
     }
-
-
-def lowest(errors):
-    """Lower end of an axis for errors: 0, or above it if that is to be logarithmic."""
-    if min(errors) <= 0.0 or max(errors) < _WIDE * min(errors):
-        return 0.0
-    return 0.8 * min(errors)
-
-
-def scale_errors(ax, result, low):
-    """The axis of test errors, from what `lowest` says; logarithmic if above 0."""
-    ax.set_ylabel(plain(f"test {measure(result.settings)[0]}"))
-    if low > 0.0:
-        logarithmic(ax)
-    ax.set_ylim(bottom=low)
-
-
-def finish(ax, result, words, handles, *, grid="both"):
-    """Title, grid and legend."""
-    name = plain(result.settings["dataset"])
-    ax.set_title(f"{name}: {words}", fontsize="medium", loc="left")
-    tidy(ax, axis=grid)
-    labels = [plain(name) for name in handles]
-    legend_beside(ax, handles=[*handles.values()], labels=labels)

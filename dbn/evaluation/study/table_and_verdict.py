@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from ..backend.packing import printable
-from .contenders import measure
+from ...backend.packing import printable
+from .records import measure
 
 
 def table(summary, settings):

@@ -4,21 +4,29 @@ import math
 import sys
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 
 import joblib
 import numpy as np
 
-from ..backend.identity import identity
-from ..estimators import RBMTransformer
-from ..estimators.base import check_layer_sizes
-from ..training.callbacks import progress_bar
-from .checks import check_labels, check_study, count, read_data
+from ...backend.identity import identity
+from ...estimators import RBMTransformer
+from ...estimators.base import check_layer_sizes
+from ...training.callbacks import progress_bar
+from ..provenance import provenance
+from .check_input import (
+    check_labels,
+    check_rates,
+    check_rbm,
+    check_study,
+    count,
+    read_data,
+)
 from .comparison import Comparison
-from .contenders import DROPOUT
-from .fits import run_cell
+from .contenders import as_contender, controls
 from .journal import Journal
-from .protocol import Study, contender
-from .provenance import provenance
+from .protocol import Study
+from .run_cell import run_cell
 
 INITS = (
     ("dbn", "logistic"),
@@ -27,7 +35,7 @@ INITS = (
     ("he_normal", "relu"),
 )
 # What most people would train today; always compared.
-MODERN = ("he_normal", "relu", DROPOUT)
+MODERN = ("he_normal", "relu", "dropout")
 
 _BAR = {
     "desc": "comparison",
@@ -81,10 +89,11 @@ def compare_initializers(
     X_test, y_test : array-like, optional
         Fixed test split. Default: each seed holds out `test_size` of the rows,
         stratified, and intervals are corrected for the overlap.
-    inits : sequence of (init, activation) or (init, activation, "dropout")
+    inits : sequence of (init, activation), (init, activation, "dropout") or Contender
         Contenders, by the names that `DBNClassifier` knows; ``"dbn"`` once, and at
         least one start that is not made from a DBN. ``"dbn-resampled"`` and
-        ``"dbn-shuffled"`` are the controls of Erhan et al. (2010).
+        ``"dbn-shuffled"`` are the controls of Erhan et al. (2010). A `Contender` is any
+        other classifier, with its own grid.
     hidden_layer_sizes : sequence of sequences of int
         Networks.
     label_budgets : sequence of int
@@ -158,21 +167,25 @@ def compare_initializers(
     ['dbn + logistic', 'dbn-features + logistic regression', 'he_normal + relu', ...]
     """
     data = read_data(X, y, X_test, y_test, name)
-    contenders = [contender(entry) for entry in inits]
-    if MODERN not in contenders:
-        contenders.append(MODERN)
+    rates = check_rates(learning_rates)
+    rbm = check_rbm(RBMTransformer() if rbm is None else rbm)
+    contenders = [as_contender(entry, rates, rbm) for entry in inits]
+    modern = as_contender(MODERN, rates, rbm)
+    if modern.name not in [contender.name for contender in contenders]:
+        contenders.append(modern)
     study = Study(
         contenders=tuple(contenders),
+        controls=controls(contenders),
         hidden_layer_sizes=tuple(
             tuple(check_layer_sizes(n)) for n in hidden_layer_sizes
         ),
         label_budgets=tuple(int(n) for n in label_budgets),
         seeds=tuple(range(count(n_seeds, "n_seeds"))),
-        learning_rates=tuple(float(rate) for rate in learning_rates),
+        learning_rates=tuple(rates),
         tune=tune,
         equal=equal,
         pretraining_rows=pretraining_rows,
-        rbm=RBMTransformer() if rbm is None else rbm,
+        rbm=rbm,
         scoring=scoring,
         n_updates=_updates(n_updates, len(label_budgets)),
         pretrain_updates=count(pretrain_updates, "pretrain_updates"),
@@ -223,25 +236,34 @@ class _Work:
     def __init__(self, study, data, journal, n_jobs, verbose):
         self.study, self.data, self.journal = study, data, journal
         self.n_jobs, self.verbose = n_jobs, verbose
-        self.n_done, self.stacks = 0, {}
+        self.n_done = 0
 
     def records(self):
         """Pretrain, tune and test; return the records."""
         study = self.study
-        stacks, tuning = study.pretraining(), study.tuning()
-        total = sum(map(study.work, [*stacks, *tuning, *study.finals()]))
+        starts, tuning = study.starts(), study.tuning()
+        dbns = dict(start for start in starts.values() if start)
+        total = sum(map(study.work, [*dbns, *tuning, *study.finals()]))
         with (
             progress_bar(total=total, disable=not self.verbose, **_BAR) as self.bar,
             self._told_how_to_go_on(),
         ):
-            self.stacks = dict(zip(stacks, self._run(stacks), strict=True))
-            tuned = self._run(tuning)
-            tested = self._run(study.testing(tuned))
+            fitted = dict(zip(dbns, self._run(dbns, dbns.get), strict=True))
+
+            def start(cell):
+                found = starts[replace(cell, stage="tune")]
+                return found and fitted[found[0]]
+
+            tuned = self._run(tuning, start)
+            tested = self._run(study.testing(tuned), start)
         self.journal.finish()
         return tuned + tested
 
-    def _run(self, cells):
-        """Results of cells, in their order, those of the journal included."""
+    def _run(self, cells, start):
+        """Results of cells, in their order, those of the journal included.
+
+        `start` gives what `run_cell` needs for one beside the data.
+        """
         kept = ((cell, self.journal.load(cell)) for cell in cells)
         results = {cell: result for cell, result in kept if result is not None}
         done = sum(map(self.study.work, results))
@@ -249,21 +271,16 @@ class _Work:
             self.bar.initial += done  # they tell nothing about the speed
         self.bar.update(done)
         missing = [cell for cell in cells if cell not in results]
-        for cell, result, seconds in self._computed(missing):
+        for cell, result, seconds in self._computed(missing, start):
             self.journal.save(cell, result)
             results[cell] = result
             self._progress(cell, seconds)
         return [results[cell] for cell in cells]
 
-    def _computed(self, cells):
+    def _computed(self, cells, start):
         """What `run_cell` returns for each, as soon as it is there, in any order."""
         tasks = [
-            joblib.delayed(run_cell)(
-                cell,
-                self.study,
-                self.stacks.get(self.study.stack_of(cell)),
-                *self.data,
-            )
+            joblib.delayed(run_cell)(cell, self.study, start(cell), *self.data)
             for cell in cells
         ]
         options = {"n_jobs": self.n_jobs, "batch_size": 1}

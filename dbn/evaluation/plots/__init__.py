@@ -1,0 +1,1 @@
+"""Displays, and the report made of them (extra `plots`)."""

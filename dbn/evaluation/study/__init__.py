@@ -1,0 +1,1 @@
+"""A comparison of starts: what is trained, under which rules, and what came out."""

@@ -1,0 +1,103 @@
+"""The DBN in an estimator that a comparison pretrains once for all its fits."""
+
+from itertools import pairwise
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+from ...boltzmann import CD, get_sampler
+from ...estimators import DBNClassifier, DBNTransformer, RBMTransformer
+from ...feedforward import get_activation
+from ...training import Pretrained
+from ...training.pretraining import STRUCTURES, matching_units
+
+
+def _place(estimator):
+    """The net or DBN that sees the rows themselves, and what its parameters begin with.
+
+    A DBN behind other steps learns from what they make of the rows, in its own fit.
+    """
+    if isinstance(estimator, Pipeline):
+        name, first = estimator.steps[0]
+        return first, f"{name}__"
+    return estimator, ""
+
+
+def find_dbn(estimator):
+    """The DBN that an estimator would pretrain in its fit, unfitted; or None.
+
+    Equal ones of several estimators have the same identity.
+
+    Examples
+    --------
+    >>> find_dbn(DBNClassifier((5,), init="he_normal")) is None
+    True
+    >>> find_dbn(DBNClassifier((5,), init=DBNTransformer((5,), random_state=3)))
+    DBNTransformer(hidden_layer_sizes=(5,))
+    """
+    first, _ = _place(estimator)
+    dbn = first.init if isinstance(first, DBNClassifier) else first
+    if isinstance(dbn, str) and dbn in STRUCTURES:
+        units = matching_units(get_activation(first.activation))
+        rbm = RBMTransformer(hidden=units) if first.rbm is None else first.rbm
+        dbn = DBNTransformer(first.hidden_layer_sizes, rbm=rbm, device=first.device)
+    if not isinstance(dbn, DBNTransformer):
+        return None
+    return clone(dbn).set_params(random_state=None)
+
+
+def with_dbn(estimator, dbn):
+    """The estimator with a fitted DBN in the place where `find_dbn` found it."""
+    first, prefix = _place(estimator)
+    start = {prefix.removesuffix("__"): FrozenEstimator(dbn)}
+    if isinstance(first, DBNClassifier):
+        start = {f"{prefix}init": FrozenEstimator(dbn), f"{prefix}rbm": None}
+        if first.init in STRUCTURES[1:]:  # which leave nothing of it but its weights
+            start = {f"{prefix}init": Pretrained(dbn.dbn_, first.init)}
+    return estimator.set_params(**start)
+
+
+def set_everywhere(estimator, **values):
+    """Set parameters of these names in an estimator and in all that is inside it.
+
+    Examples
+    --------
+    >>> net = DBNClassifier(rbm=RBMTransformer())
+    >>> set_everywhere(net, batch_size=5, rbm__max_iter=2)
+    DBNClassifier(batch_size=5, rbm=RBMTransformer(batch_size=5, max_iter=2))
+    """
+    names = estimator.get_params()
+    found = {
+        name: value
+        for name in names
+        for last, value in values.items()
+        if f"__{name}".endswith(f"__{last}")
+    }
+    return estimator.set_params(**found)
+
+
+def pretraining_cost(dbn, n_features, n_rows):
+    """Multiply-adds of CD-k: 3 + 2 k products per row, layer and epoch.
+
+    And one for the features of the next layer. None where it is trained otherwise, or
+    its layers are not all alike.
+
+    Examples
+    --------
+    >>> dbn = DBNTransformer((5, 2), rbm=RBMTransformer(max_iter=3))
+    >>> pretraining_cost(dbn, 10, 100) == 100 * (10 * 5 + 5 * 2) * (3 * 5 + 1)
+    True
+    """
+    rbm = RBMTransformer() if dbn.rbm is None else dbn.rbm
+    sampler = get_sampler(getattr(rbm, "sampler", "cd"))
+    n_epochs = getattr(rbm, "max_iter", None)
+    if not isinstance(sampler, CD) or not isinstance(sampler.k, Integral):
+        return None
+    if not isinstance(n_epochs, Integral):
+        return None
+    sizes = [n_features, *np.ravel(dbn.hidden_layer_sizes).tolist()]
+    weights = sum(a * b for a, b in pairwise(sizes))
+    return n_rows * weights * ((3 + 2 * sampler.k) * int(n_epochs) + 1)

@@ -1,0 +1,283 @@
+"""Contenders of the user's own: what is asked of one is asked of all."""
+
+import re
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import BaseEstimator
+from sklearn.datasets import load_digits
+from sklearn.dummy import DummyClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from dbn import DBNClassifier, DBNTransformer, RBMTransformer
+from dbn.evaluation import Comparison, Contender, compare_initializers, html_report
+from dbn.evaluation.study import compare
+from dbn.evaluation.study.run_cell import run_cell
+from dbn.training import Adam
+from tests.evaluation.test_comparison import spied
+from tests.evaluation.test_study import TOY, untimed
+
+DBN = ("dbn", "logistic")
+XAVIER = ("xavier_uniform", "logistic")
+CELL = "1 x 8, 40 labels"
+RATES = {"optimizer__learning_rate": [0.003, 0.01]}
+TREE = Contender("tree", DecisionTreeClassifier(), {"max_depth": [2, 5]})
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(n_class=4, return_X_y=True)
+    return X / 16, y
+
+
+def study(digits, *inits, **options):
+    return compare_initializers(*digits, **TOY | {"inits": inits} | options)
+
+
+def test_all_is_asked_of_a_contender_of_the_user(digits, tmp_path):
+    result = study(digits, DBN, XAVIER, TREE, folder=tmp_path)
+    own = [r for r in result.records if r.get("contender") == "tree"]
+    assert Contender("a", TREE.estimator, {"max_depth": np.array([2, 5])}).values == [
+        2,
+        5,
+    ]
+    assert [r["stage"] for r in own] == ["tune"] * 4 + ["test"] * 2
+    assert {r["parameter"] for r in own} == {"max_depth"}
+    for seed in range(2):
+        *tuned, test = [r for r in own if r["seed"] == seed]
+        best = min((r["error"], r["value"]) for r in tuned)
+        assert test["value"] == best[1]
+    (row,) = result.summary()
+    assert [*row["contenders"]][-4:-2] == ["tree", "he_normal + relu + dropout"]
+    its = row["contenders"]["tree"]
+    assert its["kind"] == "control" and 0.0 <= its["difference"]["p_holm"] <= 1.0
+    assert its["pretrain_multiply_adds"] == 0 and its["finetune_multiply_adds"] is None
+    assert len(re.findall("^  tree ", result.table(), flags=re.M)) == 1
+    assert ">tree<" in html_report(result)
+    # Others are not changed by it, and a file and a folder keep it.
+    without = study(digits, DBN, XAVIER)
+    others = [r for r in untimed(result)[1] if "contender" not in r]
+    assert others == untimed(without)[1]
+    result.to_json(tmp_path / "results.json")
+    loaded = Comparison.from_json(tmp_path / "results.json")
+    assert loaded.table() == result.table() and loaded.verdict() == result.verdict()
+    again = study(digits, DBN, XAVIER, TREE, folder=tmp_path)
+    assert again.records == result.records  # seconds included
+    other = Contender("tree", DecisionTreeClassifier(), {"max_depth": [2, 6]})
+    with pytest.raises(ValueError, match="another study: contenders_sha256 is"):
+        study(digits, DBN, XAVIER, other, folder=tmp_path)
+
+
+class Spy(DecisionTreeClassifier):
+    """Keeps what it is given."""
+
+    fits, predictions = [], []
+
+    def fit(self, X, y):
+        self.fits.append((X, self.random_state))
+        return super().fit(X, y)
+
+    def predict(self, X):
+        self.predictions.append(X)
+        return super().predict(X)
+
+
+def test_rows_folds_and_seeds_are_those_of_all(digits, monkeypatch):
+    nets = spied(monkeypatch, DBNClassifier, "fit")
+    Spy.fits, Spy.predictions = [], []
+    own = Contender("spy", Spy(random_state=99), {"max_depth": [2]})
+    study(digits, DBN, XAVIER, own, learning_rates=[0.01])
+    per_seed = [seed for _, seed in Spy.fits]
+    assert per_seed == [0] * 5 + [1] * 5 + [0, 1]
+    assert len(nets) == 3 * len(Spy.fits)
+    same = [*nets[:10], *nets[-6:-4]]  # of the DBN
+    for (X, _), mine in zip(Spy.fits, same, strict=True):
+        assert_array_equal(X, mine)
+    assert [len(X) for X in Spy.predictions] == [8] * 10 + [len(digits[0]) - 504] * 2
+
+
+def test_equal_dbns_are_pretrained_once_for_each_seed(digits, monkeypatch):
+    """For all values, folds and contenders: told by what they are."""
+    fits = spied(monkeypatch, DBNTransformer, "fit")
+    rbm = RBMTransformer(max_iter=2, batch_size=50)
+    stack = DBNTransformer((9,), rbm=rbm, random_state=7)
+    line = LogisticRegression(max_iter=1000)
+    net = DBNClassifier((9,), init="dbn-shuffled", rbm=rbm, optimizer=Adam())
+    contenders = [
+        Contender("stack", DBNClassifier(init=stack, optimizer=Adam()), RATES),
+        Contender("shuffled", clone_with(net, max_iter=3), RATES),
+        Contender(
+            "features",
+            make_pipeline(DBNTransformer([9], rbm=rbm), line),
+            {"logisticregression__C": [1, 10]},
+        ),
+        Contender(
+            "other", clone_with(net, init="dbn"), {"rbm__weight_decay": [0.0, 2e-4]}
+        ),
+    ]
+    result = study(digits, DBN, XAVIER, *contenders[:2])
+    assert [len(X) for X in fits] == [504] * 4  # the named one and `stack`, twice
+    cost = 504 * 64 * 9 * (5 * 2 + 1)
+    tests = [r for r in result.records if r.get("contender") and r["stage"] == "test"]
+    assert {r["pretrain_multiply_adds"] for r in tests} == {cost}
+    assert len({(r["seed"], r["pretrain_seconds"]) for r in tests}) == 2
+    kinds = {n: c["kind"] for n, c in result.summary()[0]["contenders"].items()}
+    assert kinds["stack"] == kinds["shuffled"] == "control"
+    assert stack.random_state == 7 and not hasattr(stack, "dbn_")
+    fits.clear()
+    study(digits, DBN, XAVIER, *contenders[2:])
+    # The named one; with a list of sizes; with two weight decays.
+    assert len(fits) == 2 * (1 + 1 + 2)
+
+
+def test_a_dbn_behind_other_steps_learns_in_its_own_fit(digits, monkeypatch):
+    """It sees other rows than those of the study."""
+    fits = spied(monkeypatch, DBNTransformer, "fit")
+    stack = DBNTransformer((5,), rbm=RBMTransformer(max_iter=1))
+    line = make_pipeline(StandardScaler(), stack, LogisticRegression(max_iter=1000))
+    own = Contender("scaled", line, {"logisticregression__C": [1.0]})
+    study(digits, DBN, XAVIER, own)
+    assert sorted(map(len, fits)) == [32] * 10 + [40] * 2 + [504] * 2
+
+
+def test_a_study_of_contenders_of_the_user_alone(digits):
+    net = DBNClassifier((6,), rbm=RBMTransformer(max_iter=2), optimizer=Adam())
+    net.set_params(max_iter=4)
+    mine = Contender("mine", net, RATES)
+    second = Contender("second", clone_with(net, max_iter=5), RATES)
+    plain = Contender("plain", clone_with(net, init="he_normal"), RATES)
+    result = study(digits, mine, second, plain)
+    (row,) = result.summary()
+    kinds = {name: c["kind"] for name, c in row["contenders"].items()}
+    assert (kinds["mine"], kinds["second"], kinds["plain"]) == (
+        "dbn",
+        "control",
+        "start",
+    )
+    assert row["dbn"] == "mine"
+    assert kinds["dbn-features + logistic regression"] == "control"
+    curves = result.curves()[CELL]
+    assert curves["mine"][0][-1] == 4 and curves["second"][0][-1] == 5
+    with pytest.raises(
+        ValueError, match=r"\['plain'.*needs 'dbn' once and at least one"
+    ):
+        compare_initializers(*digits, **TOY | {"inits": [plain, XAVIER]})
+
+
+def clone_with(estimator, **params):
+    return type(estimator)(**estimator.get_params(deep=False) | params)
+
+
+def test_an_equal_net_has_the_errors_of_the_named_one(digits):
+    """40 labels: two batches of an epoch; 504 rows: 26 updates of a machine."""
+    rbm = RBMTransformer(batch_size=20, max_iter=1)
+    net = DBNClassifier((8,), rbm=rbm, optimizer=Adam(), batch_size=20, max_iter=5)
+    inits = [DBN, XAVIER, Contender("mine", net, RATES)]
+    result = study(digits, *inits, tune="literature")
+    mine = [r for r in result.records if r.get("contender")]
+    named = [r for r in result.records if r.get("init") == "dbn"]
+    for a, b in zip(mine, named, strict=True):
+        assert (a["error"], a["value"], a["seed"]) == (
+            b["error"],
+            b["value"],
+            b["seed"],
+        )
+
+
+def test_nets_see_the_rows_as_the_dbn_does(digits, monkeypatch):
+    """Gaussian rows are standardised for all nets, if they are for the DBN."""
+    made, fit = [], DBNClassifier.fit
+
+    def spying(self, X, y):
+        made.append(fit(self, X, y))
+        return self
+
+    monkeypatch.setattr(DBNClassifier, "fit", spying)
+    rbm = RBMTransformer(visible="gaussian")
+    study(digits, DBN, ("dbn-shuffled", "logistic"), XAVIER, rbm=rbm)
+    assert all(net.mean_ is not None for net in made)
+    whole = [net for net in made if isinstance(net.init, FrozenEstimator)]
+    assert len(whole) == 22
+    assert all((net.mean_ == net.init.estimator.mean_).all() for net in whole)
+
+
+def test_another_net_with_a_curve(digits):
+    net = MLPClassifier((5,), max_iter=3)
+    its = Contender("mlp", net, {"alpha": [1e-4]})
+    with pytest.warns(UserWarning, match="Maximum iterations"):
+        result = study(digits, DBN, XAVIER, its, label_budgets=[40])
+    epochs, losses = result.curves()[CELL]["mlp"]
+    assert epochs.tolist() == [1, 2, 3] and losses.shape == (2, 3)
+
+
+def test_contenders_in_other_processes(digits):
+    one = study(digits, DBN, XAVIER, TREE)
+    assert untimed(study(digits, DBN, XAVIER, TREE, n_jobs=2)) == untimed(one)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("", DummyClassifier(), {"constant": [1]}), "name is ''; give a contender"),
+        (("\x1b", DummyClassifier(), {"constant": [1]}), r"name is '\\x1b'"),
+        ((3, DummyClassifier(), {"constant": [1]}), "name is 3"),
+        (("a", Ridge(), {"alpha": [1.0]}), r"estimator of 'a' is Ridge\(\); give a cl"),
+        (("a", DummyClassifier, {"constant": [1]}), "estimator of 'a' is <class"),
+        (("a", BaseEstimator(), {"constant": [1]}), "give a classifier"),
+        (("a", DummyClassifier(), {}), r"grid of 'a' is \{\}; give a dict with one"),
+        (("a", DummyClassifier(), {"constant": 1}), "grid of 'a' is {'constant': 1}"),
+        (("a", DummyClassifier(), {"constant": [1, 1]}), "each of them once"),
+        (("a", DummyClassifier(), {"constant": [[1]]}), "plain numbers"),
+        (("a", DummyClassifier(), {"constant": []}), r"grid of 'a' is .*: \[\]"),
+        (
+            ("a", KNeighborsClassifier(), {"n_neighbors": [1], "p": [1]}),
+            "Search others with a GridSearchCV",
+        ),
+        (
+            ("a", KNeighborsClassifier(), {"weights": ["uniform"]}),
+            "a list of its values: plain numbers, 0 or more",
+        ),
+        (("a", KNeighborsClassifier(), {"p": [-1]}), "plain numbers, 0 or more"),
+        (("a", KNeighborsClassifier(), {"k": [1]}), "Invalid parameter 'k'"),
+    ],
+)
+def test_what_is_no_contender(args, message):
+    with pytest.raises(ValueError, match=message):
+        Contender(*args)
+
+
+@pytest.mark.parametrize(
+    "name", ["tree", "dbn + logistic", "pca + logistic regression"]
+)
+def test_names_are_told_apart(digits, name):
+    other = Contender(name, DecisionTreeClassifier(), {"max_depth": [1]})
+    with pytest.raises(ValueError, match=r"inits is .*each of them once"):
+        study(digits, DBN, XAVIER, TREE, other)
+
+
+@pytest.mark.parametrize("change", [{"kind": "best"}, {"contender": "\x1b"}])
+def test_records_of_a_file_are_checked(digits, tmp_path, change, monkeypatch):
+    def quick(cell, study, start, *data):
+        record = {"stage": cell.stage, "hidden_layer_sizes": [8], "n_labels": 40}
+        record |= {"seed": cell.seed, "value": cell.value, "error": 0.1}
+        record |= {"parameter": "p", "pretrain_seconds": 0.0, "finetune_seconds": 0.0}
+        if cell.stage == "pretrain":
+            return run_cell(cell, study, start, *data)
+        return cell, record | study.who(cell), 1.0
+
+    monkeypatch.setattr(compare, "run_cell", quick)
+    result = study(digits, DBN, XAVIER, TREE)
+    for record in result.records:
+        if "contender" in record:
+            record |= change
+    result.to_json(tmp_path / "results.json")
+    with pytest.raises(ValueError, match=f"{next(iter(change))} is "):
+        Comparison.from_json(tmp_path / "results.json")
+    assert np.isfinite(result.errors()[CELL]["dbn + logistic"]).all()
