@@ -4,7 +4,7 @@ from base64 import b64encode
 from html import escape
 from io import BytesIO
 
-from ..backend.packing import printable
+from ..storage.packing import printable
 from .comparison_displays import ComparisonDisplay, DepthDisplay
 from .contenders import cell_name, measure
 from .curve_displays import LabelBudgetDisplay, LossCurvesDisplay

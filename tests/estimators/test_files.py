@@ -31,7 +31,6 @@ from dbn import (
     load_model,
     save_model,
 )
-from dbn.backend import archive, packing
 from dbn.backend.parameters import Parameters
 from dbn.backend.parts import Part
 from dbn.boltzmann import PCD, Bernoulli, Gaussian
@@ -46,6 +45,7 @@ from dbn.feedforward import (
     Tanh,
     VarianceScaling,
 )
+from dbn.storage import archive, packing
 from dbn.training import SGD, Pretrained, Sparsity
 from tests.estimators import model_zoo
 from tests.estimators.toy import (

@@ -11,8 +11,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from dbn import DBNClassifier, DBNTransformer, ModelFileError
-from dbn.backend import archive
-from dbn.backend.archive import read_archive, write_archive
+from dbn.storage import archive
+from dbn.storage.archive import read_archive, write_archive
 from dbn.training import Checkpoint
 from tests.estimators.toy import X, Y, rbm
 
