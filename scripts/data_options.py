@@ -10,6 +10,11 @@ def path(text):
     return Path(text).expanduser()
 
 
+def sizes(text):
+    """Numbers of units of layers, as 500,500,2000."""
+    return [int(n) for n in text.split(",")]
+
+
 def add_data_options(add, dataset="digits"):
     """Add --dataset, --data-home and --label-column to a parser."""
     add(
@@ -43,5 +48,6 @@ def require_classes(data):
     if data.target == "numbers":
         raise ValueError(
             f"The labels of {data.name!r} are numbers, and classes are needed. "
-            "finetune.py takes numbers. If they are classes, write them as words."
+            "finetune.py takes numbers. If they are not the labels, name the column of "
+            "these with --label-column; if they are classes, write them as words."
         )

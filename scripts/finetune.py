@@ -18,7 +18,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
-from data_options import add_data_options, load, path
+from data_options import add_data_options, load, path, sizes
 from sklearn.frozen import FrozenEstimator
 from threadpoolctl import threadpool_limits
 
@@ -36,7 +36,8 @@ def parse_args(argv):
     add("start", help="a model file, or an initializer such as he_normal")
     add_data_options(add)
     add("--rows", type=int, help="use only the first rows, for a quick look")
-    add("--layers", default="256", help="as 500,500,2000; a model file has its own")
+    layers = "as 500,500,2000; a model file has its own"
+    add("--layers", type=sizes, default="256", help=layers)
     add(
         "--labels",
         type=int,
@@ -67,21 +68,27 @@ def parse_args(argv):
 
 
 def make_net(args, target):
-    start, sizes = args.start, [int(n) for n in args.layers.split(",")]
-    if path(start).is_file():
+    start, layers = args.start, args.layers
+    looks_like_a_path = start.endswith(".dbn") or "/" in start or path(start).exists()
+    if looks_like_a_path and not path(start).is_file():
+        raise FileNotFoundError(
+            f"There is no file {start}. Give a model.dbn that pretrain.py wrote, or "
+            "the name of a start such as he_normal."
+        )
+    if looks_like_a_path:
         model = load_model(path(start))
         if not isinstance(model, DBNTransformer):
             raise ValueError(
                 f"{start} holds a {type(model).__name__}; a net starts from a "
                 "DBNTransformer. Run pretrain.py with two or more --layers."
             )
-        start, sizes = FrozenEstimator(model), [r.W.shape[1] for r in model.dbn_.rbms]
+        start, layers = FrozenEstimator(model), [r.W.shape[1] for r in model.dbn_.rbms]
     optimizer = get_optimizer(args.optimizer)
     if args.learning_rate is not None:
         optimizer.set_params(learning_rate=args.learning_rate)
     net = DBNClassifier if target == "classes" else DBNRegressor
     return net(
-        sizes,
+        layers,
         init=start,
         activation=args.activation,
         dropout=args.dropout if len(args.dropout) > 1 else args.dropout[0],

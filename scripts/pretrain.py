@@ -12,7 +12,7 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
-from data_options import add_data_options, load, path
+from data_options import add_data_options, load, path, sizes
 from threadpoolctl import threadpool_limits
 
 from dbn import DBNTransformer, RBMTransformer, save_model
@@ -68,7 +68,8 @@ def parse_args(argv):
     add = parser.add_argument
     add_data_options(add)
     add("--rows", type=int, help="use only the first rows, for a quick look")
-    add("--layers", default="256", help="numbers of hidden units, as 500,500,2000")
+    layers = "numbers of hidden units, as 500,500,2000"
+    add("--layers", type=sizes, default="256", help=layers)
     add("--visible", type=units, default="auto", help=units.__doc__)
     add("--hidden", type=units, default="bernoulli", help="likewise, in all layers")
     add("--sampler", choices=["cd", "pcd", "fpcd", "pt"], default="cd")
@@ -128,12 +129,12 @@ def make_optimizer(args):
 
 
 def make_model(args):
-    sizes = [int(n) for n in args.layers.split(",")]
+    layers = args.layers
     sparsity = args.sparsity
     if sparsity is not None:
         sparsity = Sparsity(sparsity, cost=args.sparsity_cost)
     rbm = RBMTransformer(
-        sizes[0],
+        layers[0],
         visible=args.visible,
         hidden=args.hidden,
         sampler=make_sampler(args),
@@ -147,9 +148,9 @@ def make_model(args):
         on_divergence=args.on_divergence,
     )
     common = {"random_state": args.seed, "device": args.device, "verbose": 1}
-    if len(sizes) == 1:
+    if len(layers) == 1:
         return rbm.set_params(**common)
-    return DBNTransformer(sizes, rbm=rbm, **common)
+    return DBNTransformer(layers, rbm=rbm, **common)
 
 
 def split(data, args):

@@ -117,8 +117,8 @@ def test_labels_are_not_widened_to_the_longest(tmp_path):
 
 
 GROWN = {
-    "sequences": (FASTA, gzip.compress(b">a\nA\n" * 5_000_000)),
-    "names": (FASTA, gzip.compress(b">\n" * 4_000_000)),
+    "sequences": (FASTA, gzip.compress(b">a\nA\n" * 5_000_000, mtime=0)),
+    "names": (FASTA, gzip.compress(b">\n" * 4_000_000, mtime=0)),
     "rows": (CSV, b"1,2\n" * 100_000),
     "labels": (CSV, b"".join(b"1,a%d\n" % i for i in range(40_000))),
     "columns": (CSV, (b"12," * 30_000 + b"1\n") * 5),

@@ -33,7 +33,8 @@ from ..backend.array import (
 from ..backend.parts import Part, get_part
 from ..backend.random import bernoulli, normal, uniform
 
-# A few times the precision of float32, in which data may have been scaled.
+# A few times the precision of float32, in which data may have been scaled; of the
+# largest value, since data in small units are no data in [0, 1] that were rounded.
 ROUNDING = 1e-6
 
 
@@ -89,7 +90,7 @@ class Units(Part):
     def check(self, X):
         """Raise a ValueError when `X` holds values that these units cannot take.
 
-        Values outside by no more than `ROUNDING` are taken: see `inside`.
+        Values outside by no more than rounding are taken: see `inside`.
         """
 
     def inside(self, X):
@@ -102,7 +103,8 @@ class Units(Part):
 
     def holds(self, low, high):
         """Whether values from `low` to `high` are inside, but for rounding."""
-        return low >= self.low - ROUNDING and high <= self.high + ROUNDING
+        margin = ROUNDING * max(abs(low), abs(high))
+        return low >= self.low - margin and high <= self.high + margin
 
 
 class Ranged(Units):

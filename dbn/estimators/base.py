@@ -2,42 +2,41 @@
 
 import copy
 import warnings
-from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import _safe_indexing, check_array, check_consistent_length
-from sklearn.utils._array_api import check_same_namespace, get_namespace
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    _check_y,
-    _num_samples,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..backend.array import clipped, dense, extent, take_rows
 from ..backend.device import (
     asarray_like,
     converted,
-    converted_beside,
     find_device,
     numpy_dtype,
-    on_device,
-    rows_on_device,
     to_host,
     without_gradient,
 )
+from ..backend.place import Place
 from ..backend.rows import ScaledRows, as_rows, is_large_file
 from ..boltzmann import Bernoulli, Gaussian, Units, get_units
 from ..boltzmann.units import UNITS
 from ..training.callbacks import is_identified
 from ..training.contrastive import monitored_rows
+from ._sklearn import (
+    check_same_namespace,
+    check_sample_weight,
+    check_y,
+    get_namespace,
+    num_samples,
+    safe_indexing,
+)
 from .preprocessing import (
     check_finite,
+    check_size,
     indexable,
     of_moderate_size,
     refuse_sparse,
@@ -128,7 +127,7 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             self._check_library(X, "fit")
         if sample_weight is None:
             return X, y, None, None
-        weight = _check_sample_weight(
+        weight = check_sample_weight(
             to_host(sample_weight),
             np.broadcast_to(0.0, (X.shape[0], 1)),  # as many rows, on the host
             dtype=np.float64,
@@ -163,14 +162,22 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             checked = validate_data(self, X, y, **options)
             X, *y = checked if isinstance(checked, tuple) else [checked]
             check_finite(X)
-            return (self._followed(X), *y) if y else self._followed(X)
+            if self.device is not None and not (
+                isinstance(X, np.ndarray) or issparse(X)
+            ):
+                raise ValueError(
+                    f"device={self.device!r} is for NumPy input, and X is a "
+                    f"{type(X).__name__}, which says itself where to compute. Leave "
+                    "device at None."
+                )
+            return (X, *y) if y else X
         validate_data(self, rows, y, reset=reset, skip_check_array=True)
         for part in rows.parts() if rows.may_be_infinite else ():
             check_finite(part)
         if isinstance(y, str | None):
             return rows
         check_consistent_length(rows, y)
-        return rows, _check_y(y, estimator=self, **options)
+        return rows, check_y(y, estimator=self, **options)
 
     def _accepted(self, X=None):
         """Options of scikit-learn's validation of X."""
@@ -203,6 +210,8 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             self.visible_ = get_units(visible)
             X = self.visible_.inside(X)
         self.mean_ = self.scale_ = None
+        if not isinstance(self.visible_, Gaussian):
+            check_size(X, self.visible_)
         if isinstance(self.visible_, Gaussian):
             refuse_sparse(X)
             self.mean_, self.scale_ = standardisation(X, weight, "X")
@@ -233,13 +242,38 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _monitored_rows(self, X):
         """Evenly spaced rows of X as the machine in training sees them."""
-        X = _safe_indexing(indexable(X), monitored_rows(_num_samples(X)))
+        X = safe_indexing(indexable(X), monitored_rows(num_samples(X)))
         X = check_array(X, **self._accepted(X))
         *below, machine = self._machines
         rows = asarray_like(dense(self._encode(X)), machine.W)
         for rbm in below:
             rows = rbm.mean_hidden(rows)
         return rows
+
+    def _snapshot(self, name):
+        """A fitted machine or net as it stands, and the history, for callbacks."""
+        model = self._place.back(copy.deepcopy(getattr(self, name)))
+        return {name: model, "history_": list(self.history_)}
+
+    # What a `Checkpoint` saves of a fit: attributes, and what a file calls them.
+    _KEPT = {"history_": "history", "_rng": "rng"}
+
+    def _progress(self):
+        """All that training goes on from, as plain data for a file."""
+        return {
+            its: converted(getattr(self, own), to_host)
+            for own, its in self._KEPT.items()
+        }
+
+    def _set_progress(self, kept, **more):
+        """Take over what a file has, all at once."""
+        own = {own: kept[its] for own, its in self._KEPT.items()}
+        vars(self).update(own, **more)
+
+    @property
+    def _machines(self):
+        """For callbacks: the machines so far, the last one in training."""
+        return self._stack["rbms"]
 
     def _resume(self, task):
         """Take over what a `Checkpoint` saved of this fit; whether there was any."""
@@ -266,63 +300,15 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         model = getattr(self, "network_", None) or getattr(self, "rbm_", None)
         return (model or self.dbn_.rbms[0]).params.flat
 
-    # Where numbers lie: what is fitted and what is returned are NumPy's where X is, and
-    # with X elsewhere if X is an array of another library. `device` says where to
-    # compute in between.
-
-    def _followed(self, X):
-        """Validated rows; those of another library must be all that says where."""
-        if isinstance(X, np.ndarray) or issparse(X):
-            return X
-        if self.device is not None:
-            raise ValueError(
-                f"device={self.device!r} is for NumPy input, and X is a "
-                f"{type(X).__name__}, which says itself where to compute. Leave device "
-                "at None."
-            )
-        return X
-
-    def _placed(self, X, resident=True):
-        """Rows as they are computed with."""
-        if self.device is None:
-            return X
-        return rows_on_device(X, find_device(self.device), resident)
-
-    def _at_work(self, tree):
-        """Models or arrays as they are computed with."""
-        return (
-            tree if self.device is None else on_device(tree, find_device(self.device))
-        )
-
-    def _applied(self, function, model, X):
-        """``function(model, rows)``, computed where it is to be."""
-        rows = self._placed(X, resident=False)
-        return self._returned(function(self._at_work(model), rows))
-
-    def _returned(self, tree):
-        """Results, or models, where they belong."""
-        return tree if self.device is None else converted(tree, to_host)
-
-    @contextmanager
-    def _moved(self, rows, *names):
-        """Context in which attributes lie beside the rows that are trained on."""
-        present = {name: getattr(self, name) for name in names}
-        vars(self).update(converted_beside(present, rows))
-        try:
-            yield
-        finally:
-            try:
-                self._bring_back(names)
-            except KeyboardInterrupt:  # Ctrl-C leaves no half of it elsewhere
-                self._bring_back(names)
-                raise
-
-    def _bring_back(self, names):
-        vars(self).update({n: self._returned(getattr(self, n)) for n in names})
+    @property
+    def _place(self):
+        """Where to compute: what is fitted and returned is NumPy's where X is."""
+        return Place(self.device)
 
 
-# What training keeps for itself: learned, whatever its name.
+# What training changes, and of which going on needs a copy.
 _IN_TRAINING = {"rbm_", "network_", "history_", "_state", "_rng"}
+# Learned, whatever the name.
 _BEHIND = {"_state", "_rng", "_streams", "_stack", "_kept", "_seed", "_base_bias"}
 _BEHIND |= {"_loss", "_one_output", "_log_z_epochs"}
 

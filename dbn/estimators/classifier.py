@@ -1,14 +1,14 @@
 """A classifier: a softmax net that may start from a deep belief network."""
 
 import numpy as np
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
 from ..backend.array import log_softmax, namespace, softplus, take_rows
 from ..backend.device import beside, to_host
+from ._sklearn import StrOptions, fit_context
 from .predictor import DBNPredictor
 from .preprocessing import indexable
 from .targets import encode_classes, encode_labels, weigh_classes, with_labels
@@ -198,7 +198,7 @@ default="adam"
         super().__init__(**options)
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
         """Initialize the net and fine-tune it.
 
@@ -222,7 +222,7 @@ default="adam"
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Fine-tune on the rows for one epoch, from where training stands.
 

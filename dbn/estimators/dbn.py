@@ -2,9 +2,7 @@
 
 from numbers import Integral
 
-from sklearn.base import _fit_context
 from sklearn.callback import with_callbacks
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ..backend.array import dense
@@ -15,7 +13,9 @@ from ..boltzmann.tempering import TemperedPath
 from ..training import pretrain
 from ..training.callbacks import fit_task
 from ..training.pretraining import begun
+from ._sklearn import Interval, fit_context
 from .base import check_layer_sizes
+from .constraints import RUNNING
 from .density import DensityTransformer
 from .preprocessing import indexable
 from .rbm import RBMTransformer
@@ -67,7 +67,7 @@ def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
     of the DBNTransformer, which in a predictor is `init`.
     """
     stack = getattr(estimator, "init", estimator)
-    rows = estimator._placed(rows)
+    rows = estimator._place.rows(rows)
     options = [
         {"hidden": get_units(p.hidden), **p.training_options()} for p in prototypes
     ]
@@ -86,8 +86,8 @@ def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
         )
     finally:
         if reached := begun(estimator._stack):
-            estimator.dbn_ = estimator._returned(DBN(reached))
-        estimator._stack = estimator._returned(estimator._stack)
+            estimator.dbn_ = estimator._place.back(DBN(reached))
+        estimator._stack = estimator._place.back(estimator._stack)
 
 
 def stack_progress(stack):
@@ -223,9 +223,7 @@ class DBNTransformer(DensityTransformer):
         "hidden_layer_sizes": ["array-like", Integral],
         "rbm": [RBMTransformer, list, tuple, None],
         "memory_budget": [Interval(Integral, 0, None, closed="left"), None],
-        "device": [str, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        **RUNNING,
     }
 
     def __init__(
@@ -246,7 +244,7 @@ class DBNTransformer(DensityTransformer):
         self.verbose = verbose
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
         """Train the stack on the rows of X.
 
@@ -285,29 +283,19 @@ class DBNTransformer(DensityTransformer):
     def __sklearn_is_fitted__(self):
         return hasattr(self, "dbn_")
 
+    _KEPT = DensityTransformer._KEPT | {"_seed": "seed"}
+
     def _progress(self):
-        """All that training goes on from, as plain data for a file."""
-        return {
-            "stack": stack_progress(self._stack),
-            "rng": self._rng,
-            "seed": self._seed,
-            "history": self.history_,
-        }
+        return super()._progress() | {"stack": stack_progress(self._stack)}
 
     def _set_progress(self, kept):
-        self._seed, self._rng = kept["seed"], kept["rng"]
-        self._stack, self.history_ = kept["stack"], kept["history"]
+        super()._set_progress(kept, _stack=kept["stack"])
 
     @property
     def n_iter_(self):
         """Epochs that were run, for each layer."""
         layers = [entry["layer"] for entry in self.history_]
         return [layers.count(i) for i in range(len(self.dbn_.rbms))]
-
-    @property
-    def _machines(self):
-        """For callbacks: the machines so far, the last one in training."""
-        return self._stack["rbms"]
 
     def transform(self, X):
         """Mean activities of the top hidden units.
@@ -321,7 +309,7 @@ class DBNTransformer(DensityTransformer):
         ndarray of shape (n_samples, hidden_layer_sizes[-1])
         """
         rows = self._rows(X, "transform")
-        return self._applied(DBN.transform, self.dbn_, rows)
+        return self._place.apply(DBN.transform, self.dbn_, rows)
 
     def score_samples(self, X, *, n_draws=256):
         """Lower bound on the log-likelihood of each row, in nats.
@@ -352,7 +340,7 @@ class DBNTransformer(DensityTransformer):
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
         rows = self.visible_.inside(self._rows(X, "score_samples"))
-        top = self._at_work(self.dbn_).rbms[-1]
+        top = self._place.there(self.dbn_).rbms[-1]
         log_z = self._log_z(top, top.b)
 
         def bounds(dbn, rows):
@@ -363,7 +351,7 @@ class DBNTransformer(DensityTransformer):
                 found.append(dbn.log_p_bound(v, rng, n_draws))
             return asarray_like(found, rows)
 
-        log_p = self._applied(bounds, self.dbn_, rows) - log_z
+        log_p = self._place.apply(bounds, self.dbn_, rows) - log_z
         return self._density(log_p)
 
     def inverse_transform(self, H):
@@ -379,7 +367,7 @@ class DBNTransformer(DensityTransformer):
             In the units of X.
         """
         H = self._hidden_rows(H)
-        return self._decode(self._applied(DBN.inverse_transform, self.dbn_, H))
+        return self._decode(self._place.apply(DBN.inverse_transform, self.dbn_, H))
 
     def sample(self, n_samples=1, *, steps=1000, random_state=None):
         """Draw rows from the model: Gibbs sampling in the top machine, then down.
@@ -398,11 +386,11 @@ class DBNTransformer(DensityTransformer):
             In the units of X.
         """
         check_is_fitted(self)
-        dbn = self._at_work(self.dbn_)
+        dbn = self._place.there(self.dbn_)
         top = dbn.rbms[-1]
         rng = stream_on(make_rng(random_state), top.W)
         v_top = TemperedPath(top).sample_base(n_samples, rng)
-        return self._decode(self._returned(dbn.sample(v_top, rng, steps)))
+        return self._decode(self._place.back(dbn.sample(v_top, rng, steps)))
 
     def _first_visible(self):
         return first_visible(self.rbm)

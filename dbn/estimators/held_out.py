@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import validate_data
 
 from ..backend.array import take_rows, with_dtype
 from ..backend.device import converted_beside, to_host
@@ -27,11 +26,8 @@ def check_watched(estimator, X_val, y_val, dtype):
     X_val, y_val, _ = with_labels(estimator, indexable(X_val), y_val)
     refuse_missing(y_val, "y_val")
     options = {"multi_output": True, "y_numeric": estimator._numeric_targets}
-    options |= estimator._accepted(X_val)
-    X_val, y_val = validate_data(
-        estimator, X_val, to_host(y_val), reset=False, **options
-    )
-    rows = with_dtype(estimator._encode(estimator._followed(X_val)), dtype)
+    rows, y_val = estimator._checked(X_val, to_host(y_val), reset=False, **options)
+    rows = with_dtype(estimator._encode(rows), dtype)
     targets = estimator._encode_targets(y_val, dtype, "y_val")
     _check_scorable(estimator, targets)
     return rows, targets, None
@@ -45,7 +41,7 @@ class Watched:
 
     def __init__(self, estimator, rows, targets, weight):
         self.estimator, self.on_host = estimator, (targets, weight)
-        self.rows = estimator._placed(rows)
+        self.rows = estimator._place.rows(rows)
         self.beside = converted_beside((targets, weight), self.rows)
 
     def __call__(self):

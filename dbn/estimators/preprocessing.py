@@ -8,7 +8,7 @@ from scipy.sparse import issparse
 from sklearn.preprocessing import StandardScaler
 
 from ..backend.array import count_not_finite, extent, namespace
-from ..backend.device import asarray_like, to_host
+from ..backend.device import asarray_like, numpy_dtype, to_host
 from ..backend.rows import row_slices
 
 
@@ -64,9 +64,13 @@ def standardisation(X, weight, name):
         with np.errstate(invalid="ignore", over="ignore"):
             scaler.partial_fit(X[part, ...], sample_weight=its_weight)
     mean, scale = (asarray_like(v, X) for v in (scaler.mean_, scaler.scale_))
-    n_bad = count_not_finite(mean + scale)
+    n_bad, (low, high) = count_not_finite(mean + scale), extent(X)
+    if 0.0 < max(abs(low), abs(high)) < 1e-150:
+        raise ValueError(
+            f"{name} has values from {low:g} to {high:g}: their variance is no number "
+            "above 0 any more. Multiply them by a constant."
+        )
     if n_bad:
-        low, high = extent(X)
         raise ValueError(
             f"{name} has values from {low:g} to {high:g}: means or standard deviations "
             f"of {n_bad} columns are not finite. Divide those columns by a constant."
@@ -95,6 +99,26 @@ def check_finite(X):
     )
 
 
+def check_size(X, units):
+    """Raise a ValueError if squares of X, in units without an upper end, overflow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.boltzmann import ReLU
+    >>> check_size(np.array([[1e10]]), ReLU())
+    """
+    if math.isfinite(units.high):
+        return
+    low, high = extent(X)
+    most = 1e-3 * math.sqrt(np.finfo(numpy_dtype(X)).max)
+    if max(abs(low), abs(high)) > most:
+        raise ValueError(
+            f"X has values from {low:g} to {high:g}; {units!r} units take numbers up "
+            f"to {most:.0g}. Divide X by a constant."
+        )
+
+
 def warn_of_kind(X, ends):
     """Warn of numbers that standardised Gaussian units hardly suit.
 
@@ -111,7 +135,7 @@ def warn_of_kind(X, ends):
     """
     known = "; or say visible='gaussian', if that is meant"
     low, high = ends
-    if low == 0.0 and _all(X, lambda xp, part: part == xp.round(part)):
+    if low == 0.0 and high < 2**53 and _all(X, lambda xp, part: part == xp.round(part)):
         advice = (
             f"X holds whole numbers from {low:g} to {high:g} (bytes? counts?), which "
             "are standardised for Gaussian units. Of bytes, pass X / 255; of counts, "

@@ -1,27 +1,39 @@
 """One restricted Boltzmann machine as a scikit-learn transformer."""
 
 import copy
-from numbers import Integral, Real
+from functools import partial
 
-from sklearn.base import _fit_context
+import numpy as np
 from sklearn.callback import with_callbacks
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
-from ..backend.array import mean_weights, with_dtype
-from ..backend.device import converted, converted_beside, numpy_dtype, to_host
-from ..backend.random import make_rng
-from ..boltzmann import RBM, Sampler, Units, get_sampler, get_units
-from ..boltzmann.samplers import SAMPLERS
-from ..boltzmann.units import UNITS
-from ..training import Optimizer, Sparsity, train_rbm
+from ..backend.array import map_batches, mean_weights, namespace, with_dtype
+from ..backend.device import (
+    asarray_like,
+    converted_beside,
+    numpy_dtype,
+    to_host,
+)
+from ..backend.random import make_rng, stream_on
+from ..boltzmann import RBM, get_sampler, get_units
+from ..boltzmann.tempering import TemperedPath
+from ..training import train_rbm
 from ..training.callbacks import agree, fit_task
 from ..training.contrastive import descending, get_sparsity
-from ..training.optimizers import OPTIMIZERS, get_optimizer
-from .density import FittedRBM
+from ..training.optimizers import get_optimizer
+from ._sklearn import fit_context
+from .constraints import MACHINE
+from .density import DensityTransformer
 from .preprocessing import indexable
 
+# Parameters that `train_rbm` has as well.
+_OF_TRAINING = (
+    *("sampler", "optimizer", "centering", "weight_decay", "l1", "sparsity"),
+    *("batch_size", "max_iter", "on_divergence"),
+)
 
-class RBMTransformer(FittedRBM):
+
+class RBMTransformer(DensityTransformer):
     """Restricted Boltzmann machine: features from unlabelled rows.
 
     `transform` gives the mean activities of the hidden units. Defaults are those of
@@ -125,24 +137,7 @@ class RBMTransformer(FittedRBM):
     (1797, 64)
     """
 
-    _parameter_constraints: dict = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
-        "visible": [StrOptions({"auto", *UNITS}), Units],
-        "hidden": [StrOptions({*UNITS}), Units],
-        "sampler": [StrOptions({*SAMPLERS}), Sampler],
-        "optimizer": [StrOptions({*OPTIMIZERS}), Optimizer, None],
-        "centering": ["boolean"],
-        "l1": [Interval(Real, 0, None, closed="left")],
-        "sparsity": [Interval(Real, 0, 1, closed="neither"), Sparsity, None],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "on_divergence": [StrOptions({"raise", "halve"})],
-        "warm_start": ["boolean"],
-        "device": [str, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
+    _parameter_constraints: dict = MACHINE
 
     def __init__(
         self,
@@ -190,17 +185,7 @@ class RBMTransformer(FittedRBM):
         >>> RBMTransformer(max_iter=3).training_options()["max_iter"]
         3
         """
-        return {
-            "sampler": self.sampler,
-            "optimizer": self.optimizer,
-            "centering": self.centering,
-            "weight_decay": self.weight_decay,
-            "l1": self.l1,
-            "sparsity": self.sparsity,
-            "batch_size": self.batch_size,
-            "max_iter": self.max_iter,
-            "on_divergence": self.on_divergence,
-        }
+        return {name: getattr(self, name) for name in _OF_TRAINING}
 
     def validate(self):
         """Raise a ValueError if a parameter, or one of a part, is not accepted.
@@ -217,7 +202,7 @@ class RBMTransformer(FittedRBM):
         get_sparsity(self.sparsity)
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
         """Train the machine on the rows of X.
 
@@ -237,15 +222,8 @@ class RBMTransformer(FittedRBM):
         """
         X = indexable(X)
         rows, weight = self._begin(X, sample_weight, self.warm_start)
-
-        def snapshot():
-            return {
-                "rbm_": self._returned(copy.deepcopy(self.rbm_)),
-                "history_": list(self.history_),
-            }
-
         before = self.n_iter_
-        given = (X, y, sample_weight, snapshot)
+        given = (X, y, sample_weight, partial(self._snapshot, "rbm_"))
         made_of = (rows, weight, self.rbm_)
         with fit_task(self, self.max_iter, *given, made_of=made_of) as task:
             self._resume(task)
@@ -253,7 +231,7 @@ class RBMTransformer(FittedRBM):
             self._train(rows, weight, max(self.max_iter - done, 0), task)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
         """Train on the rows of X for one epoch, from where training stands.
 
@@ -324,26 +302,18 @@ class RBMTransformer(FittedRBM):
         # The weights are those of `RBM.initialize` when the first epoch begins.
         return "epoch" in getattr(self, "_state", {})
 
+    _KEPT = DensityTransformer._KEPT | {"_state": "state", "_seed": "seed"}
+
     def _progress(self):
-        """All that training goes on from, as plain data for a file."""
-        return {
-            "params": to_host(self.rbm_.params.flat),
-            "state": converted(self._state, to_host),
-            "rng": self._rng,
-            "seed": self._seed,
-            "history": self.history_,
-        }
+        return super()._progress() | {"params": to_host(self.rbm_.params.flat)}
 
     def _set_progress(self, kept):
         rbm = copy.deepcopy(self.rbm_)
         rbm.params.fill(kept["params"])
-        names = {"_state": "state", "_rng": "rng", "_seed": "seed"}
-        names |= {"history_": "history"}
-        vars(self).update(rbm_=rbm, **{own: kept[its] for own, its in names.items()})
+        super()._set_progress(kept, rbm_=rbm)
 
     @property
     def _machines(self):
-        """For callbacks: the machines so far, the last one in training."""
         return [self.rbm_]
 
     def _first_visible(self):
@@ -373,8 +343,8 @@ class RBMTransformer(FittedRBM):
 
     def _train(self, rows, weight, max_iter, task):
         options = self.training_options() | {"max_iter": max_iter}
-        rows = self._placed(rows)
-        with self._moved(rows, "rbm_", "_state"):
+        rows = self._place.rows(rows)
+        with self._place.holding(self, rows, "rbm_", "_state"):
             train_rbm(
                 self.rbm_,
                 rows,
@@ -390,3 +360,145 @@ class RBMTransformer(FittedRBM):
     def n_iter_(self):
         """Epochs that were run."""
         return len(self.history_)
+
+    def transform(self, X):
+        """Mean activities of the hidden units.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+        """
+        rows = self._rows(X, "transform")
+        return self._place.apply(_mean_hidden, self.rbm_, rows)
+
+    def score_samples(self, X):
+        """Log-likelihood of each row, in nats.
+
+        Minus free energy minus log Z, which is exact for machines of up to 2^16 states
+        and otherwise comes from annealed importance sampling in both directions, of
+        which the larger value counts; it is computed at the first call and kept as
+        `log_z_`. Densities are those of X as given; values of Bernoulli and Gaussian
+        machines do not compare. For grey values in [0, 1] it is a lower bound on the
+        expected log-likelihood of their binarisation.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            If X holds values that the visible units cannot take, or the units have no
+            normalised law.
+
+        Warns
+        -----
+        RuntimeWarning
+            When the estimates of log Z cannot be trusted to within 1 nat.
+        """
+        rows = self.visible_.inside(self._rows(X, "score_samples"))
+        log_z = self._log_z(self._place.there(self.rbm_), self._base_bias)
+        log_p = -self._place.apply(_free_energy, self.rbm_, rows) - log_z
+        return self._density(log_p)
+
+    def inverse_transform(self, H):
+        """Mean of the visible units given hidden activities: a reconstruction.
+
+        Parameters
+        ----------
+        H : array-like of shape (n_samples, n_components)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            In the units of X.
+        """
+        H = self._hidden_rows(H)
+        return self._decode(self._place.apply(_mean_visible, self.rbm_, H))
+
+    def sample(self, n_samples=1, *, steps=1000, given=None, random_state=None):
+        """Draw rows from the model by Gibbs sampling.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of independent chains.
+        steps : int, default=1000
+            Gibbs steps of each chain from independent units with the data's mean.
+            Machines that mix slowly need more: compare samples at several values.
+        given : array-like of shape (n_features,), default=None
+            Known values, in the units of X, and NaN where a value is to be drawn given
+            the known ones: this completes rows with missing entries.
+        random_state : int, RandomState instance or None, default=None
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            In the units of X.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dbn import RBMTransformer
+        >>> X = np.repeat([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], 500, axis=0)
+        >>> rbm = RBMTransformer(4, batch_size=10, max_iter=20, random_state=0).fit(X)
+        >>> rows = rbm.sample(200, given=[1.0, np.nan, np.nan], random_state=0)
+        >>> bool(rows[:, 1].mean() > 0.9)  # the second entry follows the first
+        True
+        """
+        check_is_fitted(self)
+        rbm, bias = self._place.there((self.rbm_, self._base_bias))
+        rng, xp = stream_on(make_rng(random_state), rbm.W), namespace(rbm.W)
+        v = TemperedPath(rbm, bias).sample_base(n_samples, rng)
+        clamped = None
+        if given is not None:
+            given = asarray_like(np.asarray(to_host(given)), self.rbm_.W)
+            if given.shape != (v.shape[1],):
+                raise ValueError(
+                    f"given has shape {given.shape}; it needs ({v.shape[1]},), with "
+                    "NaN where a value is to be drawn."
+                )
+            known = self._place.there(self._encode(given[None, :]))
+            clamped = ~xp.isnan(known)
+            v = self.visible_.inside(xp.where(clamped, known, v))
+        return self._decode(self._place.back(rbm.gibbs(v, rng, steps, clamped)))
+
+    @property
+    def components_(self):
+        """Weights of shape (n_components, n_features) for X as given."""
+        return self._fold(self.rbm_.W, self.rbm_.c)[0].T
+
+    @property
+    def intercept_hidden_(self):
+        """Hidden biases of shape (n_components,) for X as given."""
+        return self._fold(self.rbm_.W, self.rbm_.c)[1]
+
+    @property
+    def intercept_visible_(self):
+        """Visible biases of shape (n_features,), in the units of X."""
+        b = self.rbm_.b
+        return b if self.mean_ is None else self.mean_ + self.scale_ * b
+
+    @property
+    def _n_features_out(self):
+        return self.rbm_.W.shape[1]
+
+
+def _mean_hidden(rbm, rows):
+    return map_batches(rbm.mean_hidden, rows)
+
+
+def _mean_visible(rbm, rows):
+    return map_batches(rbm.mean_visible, rows)
+
+
+def _free_energy(rbm, rows):
+    return map_batches(rbm.free_energy, rows)

@@ -1,11 +1,12 @@
 """A regressor: a net with squared error that may start from a deep belief network."""
 
 import numpy as np
-from sklearn.base import RegressorMixin, _fit_context
+from sklearn.base import RegressorMixin
 from sklearn.callback import with_callbacks
 from sklearn.metrics import r2_score
 
 from ..backend.device import asarray_like, to_host
+from ._sklearn import fit_context
 from .predictor import DBNPredictor
 from .preprocessing import indexable, standardisation
 from .targets import with_labels
@@ -144,7 +145,7 @@ default="adam"
     _loss = "squared_error"
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
         """Initialize the net and fine-tune it.
 
@@ -167,7 +168,7 @@ default="adam"
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """Fine-tune on the rows for one epoch, from where training stands.
 

@@ -12,7 +12,7 @@ from ..feedforward import Given, get_activation, get_initializer
 from ..training import Pretrained
 from ..training.pretraining import STRUCTURES, check_startable, matching_units
 from .base import check_layer_sizes
-from .dbn import DBNTransformer, check_adoptable, layer_prototypes
+from .dbn import DBNTransformer, check_adoptable, first_visible, layer_prototypes
 from .rbm import RBMTransformer
 
 DEFAULT_SIZES = (256,)
@@ -33,15 +33,16 @@ def brings_stack(init):
     return isinstance(init, DBNTransformer | FrozenEstimator)
 
 
-def plan(init, hidden_layer_sizes, rbm, activation):
-    """Resolve the parameters of these names into a `Plan`.
+def resolve_init(estimator):
+    """Resolve `init`, `hidden_layer_sizes`, `rbm` and `activation` into a `Plan`.
 
     Raises
     ------
     ValueError
         If they do not fit together.
     """
-    asked = check_layer_sizes(hidden_layer_sizes)
+    init, rbm = estimator.init, estimator.rbm
+    asked = check_layer_sizes(estimator.hidden_layer_sizes)
     if brings_stack(init) and rbm is not None:
         raise ValueError(
             f"rbm is {rbm!r}, but the DBN in init has machines of its own. "
@@ -56,7 +57,7 @@ def plan(init, hidden_layer_sizes, rbm, activation):
         sizes, rbm = check_layer_sizes(init.hidden_layer_sizes), init.rbm
         _check_sizes(asked, sizes)
         asked = sizes
-    activation = get_activation(activation)
+    activation = get_activation(estimator.activation)
     default = RBMTransformer(hidden=matching_units(activation))
     prototypes = layer_prototypes(default if rbm is None else rbm, len(asked))
     visible = prototypes[0].visible
@@ -79,6 +80,43 @@ def _check_sizes(asked, sizes):
             f"hidden_layer_sizes is {asked}, but the DBN in init has {sizes}. "
             "Leave hidden_layer_sizes at its default, or give the same sizes."
         )
+
+
+def visible_of(init, rbm):
+    """What an estimator with these parameters says of the units of X."""
+    if isinstance(init, FrozenEstimator):
+        return getattr(init.estimator, "visible_", "auto")
+    return first_visible(init.rbm if isinstance(init, DBNTransformer) else rbm)
+
+
+def sizes_to_go_on(network, init, hidden_layer_sizes):
+    """Sizes of the layers that parameters ask for, to go on from a net."""
+    layers = network.architecture["layer_sizes"]
+    asked = check_layer_sizes(hidden_layer_sizes)
+    if brings_stack(init) and asked == list(DEFAULT_SIZES):
+        return layers
+    return [layers[0], *asked, layers[-1]]
+
+
+def check_same_net(network, asked):
+    """Raise a ValueError if parameters ask for another net than there is."""
+    if asked.architecture != network.architecture:
+        raise ValueError(
+            f"Training cannot go on: the net is {network!r}, the parameters now ask "
+            f"for {asked!r}. Set hidden_layer_sizes, activation, dropout and "
+            "batch_norm back, or call fit with warm_start=False."
+        )
+
+
+def buffers(network):
+    """The numbers of a net, for a file."""
+    return [to_host(network.params.flat), to_host(network.statistics.flat)]
+
+
+def set_buffers(network, kept):
+    """Fill a net with what `buffers` gave."""
+    for buffer, values in zip((network.params, network.statistics), kept, strict=True):
+        buffer.fill(values)
 
 
 def first_weights(init, dbn, network, rows, weight, rng):
@@ -107,13 +145,15 @@ def _repeated(rows, weight):
     """Rows as often as their weights say, up to 1000 of them in all.
 
     Initializers that look at data know of no weights: they see what a row of weight 2
-    stands for, the same row twice.
+    stands for, the same row twice. 1000 of them stand evenly spaced among all.
     """
     weight = np.asarray(to_host(weight), dtype=np.float64)
-    ends = np.cumsum(weight / weight[weight > 0].min())
-    total = ends[-1]
-    whole = round(total) if np.allclose(ends, np.round(ends)) else 1000
-    n_rows = min(max(whole, 1), 1000)
-    places = np.arange(n_rows) if whole <= 1000 else np.linspace(0, whole - 1, n_rows)
-    places = (np.floor(places) + 0.5) * (total / whole)
+    with np.errstate(over="ignore"):
+        ends = np.cumsum(weight / weight.min())
+    if ends[-1] < 2**53 and np.allclose(ends, np.round(ends), rtol=1e-12):
+        whole = round(ends[-1])
+        places = 0.5 + np.floor(np.linspace(0, whole - 1, min(whole, 1000)))
+    else:
+        ends = np.cumsum(weight / weight.sum())
+        places = (np.arange(1000) + 0.5) / 1000 * ends[-1]
     return take_rows(rows, np.searchsorted(ends, places))

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
-from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
-from sklearn.utils._missing import is_pandas_na, is_scalar_nan
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.validation import _check_y, _num_samples
 
 from ..backend.array import dense, take_rows
 from ..backend.device import numpy_dtype, to_host
 from ..backend.rows import LazyRows
+from ._sklearn import check_y, is_pandas_na, is_scalar_nan, num_samples, safe_indexing
 from .preprocessing import indexable, of_moderate_size
 
 
@@ -38,6 +37,24 @@ class Job:
         if self.label_weight is not None:
             self.label_weight = self.label_weight[index]
 
+    def labelled_of(self, X, y, sample_weight):
+        """Rows, targets and weights as the user gave them, of the labelled rows."""
+        if self.given is None:
+            return X, y, sample_weight
+        return rows_at(X, self.given), self.known, rows_at(sample_weight, self.given)
+
+    @property
+    def layer_sizes(self):
+        """Numbers of inputs, units of each layer and outputs of the net."""
+        return [self.rows.shape[1], *self.sizes, self.targets.shape[1]]
+
+    def made_of(self, estimator, going_on):
+        """All that training depends on, but for parameters and validation rows."""
+        network = estimator.network_ if going_on else None
+        classes = to_host(getattr(estimator, "classes_", None))
+        weights = (self.weight, self.label_weight)
+        return self.rows, self.labelled, self.targets, classes, *weights, network
+
     def labelled_rows(self):
         """Rows, targets and weights to fine-tune on."""
         everything = len(self.labelled) == self.rows.shape[0]
@@ -57,6 +74,7 @@ def labelled_part(y, value):
     """
     # A list, or what pandas calls object, holds a mark beside labels of any type.
     y = np.asarray(dense(to_host(y)), dtype=object if isinstance(y, list) else None)
+    _refuse_other_type(y, value)
     marked = _marked(y, value)
     labelled = np.flatnonzero(~(marked if y.ndim == 1 else marked.all(axis=1)))
     if len(labelled) == 0:
@@ -67,6 +85,20 @@ def labelled_part(y, value):
     y = y[labelled]
     refuse_missing(y)
     return labelled, np.asarray(y.tolist()) if y.dtype == object else y
+
+
+def _refuse_other_type(y, value):
+    """Raise a ValueError where y holds the mark as text and it is a number, or so."""
+    texts, marked_by_text = y.dtype.kind in "US", isinstance(value, str)
+    if texts == marked_by_text or y.dtype == object or _is_missing(value):
+        return
+    n_like = np.count_nonzero(y.astype(str) == str(value))
+    if n_like:
+        raise ValueError(
+            f"unlabeled={value!r} is a {type(value).__name__}, and y holds "
+            f"{y.dtype.type(value)!r}, which is none, {n_like} times. Give the mark as "
+            "it stands in y."
+        )
 
 
 def _marked(y, value):
@@ -119,7 +151,7 @@ def rows_at(X, index):
         return X
     if isinstance(X, LazyRows):
         return take_rows(X, index)
-    return _safe_indexing(indexable(X), index)
+    return safe_indexing(indexable(X), index)
 
 
 def _warn_of_encoded(y, mark):
@@ -155,9 +187,9 @@ def check_supervised(estimator, X, y, sample_weight, reset):
         rows, _, weight, used = estimator._check_rows(X, sample_weight, reset=reset)
         check_consistent_length(X, y)
         given, known = labelled_part(y, estimator.unlabeled)
-        if reset and len(given) == _num_samples(y):
+        if reset and len(given) == num_samples(y):
             _warn_of_encoded(known, estimator.unlabeled)
-        known = _check_y(known, **options)
+        known = check_y(known, **options)
         labelled = given if used is None else np.searchsorted(used, given)
     if not estimator._numeric_targets and known.shape[1:] == (1,):
         known = column_or_1d(known, warn=True)

@@ -352,6 +352,8 @@ def _as_dicts(fields, rows):
         return None
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         return None
+    if any(len(row) > len(fields) for row in rows):  # of what would the rest be?
+        return None
     for i, row in enumerate(rows):  # in place: never twice in memory
         rows[i] = dict(zip(fields, row, strict=False))
         if len(rows[i]) < _FEWEST_FIELDS:

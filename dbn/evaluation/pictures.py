@@ -3,10 +3,10 @@
 from math import ceil, isqrt, sqrt
 
 import numpy as np
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from ..backend.array import dense
+from ..estimators._sklearn import safe_indexing
 from .displays import require_matplotlib
 
 
@@ -264,7 +264,7 @@ class ReconstructionsDisplay:
         """
         _check_methods(estimator, "transform", "inverse_transform")
         _check_images(image_shape, estimator.n_features_in_, n)
-        X = _safe_indexing(X, slice(n))
+        X = safe_indexing(X, slice(n))
         reconstructions = estimator.inverse_transform(estimator.transform(X))
         return cls(dense(X), reconstructions, image_shape=image_shape).plot(ax=ax)
 

@@ -53,8 +53,9 @@ def paired_difference(a, b, *, test_train_ratio=0.0, confidence=0.95, n_test=Non
     confidence : float, default=0.95
     n_test : int or None, default=None
         Number of test rows, where scores are means over them. It is used where all
-        differences are equal, and so have no variance to judge them by: this is then
-        taken as w / n_test, what drawing the test rows makes of it. Two nets whose
+        differences are equal or nearly so (a variance below a hundredth of what it is
+        then taken as), and so have no variance to judge them by: this is then taken as
+        w / n_test, what drawing the test rows makes of it. Two nets whose
         errors differ by d differ on that share of the rows or more, so w is
         ``|d| (1 - |d|)``, and at least one row's worth, 1 / n_test.
 
@@ -82,11 +83,14 @@ def paired_difference(a, b, *, test_train_ratio=0.0, confidence=0.95, n_test=Non
     d = a - b
     n, mean, variance = len(d), float(d.mean()), float(d.var(ddof=1))
     bootstrapped = n in _BOOTSTRAPPED and test_train_ratio == 0.0
-    if _is_constant(d, a, b):
+    constant = _is_constant(d, a, b)
+    least = 0.0 if n_test is None else _variance_over_rows(mean, n_test)
+    if constant and n_test is None:
         mean = 0.0 if _is_constant(np.append(d, 0.0), a, b) else mean
-        if n_test is None:
-            return PairedDifference(mean, -math.inf, math.inf, 1.0, "constant")
-        variance, bootstrapped = _variance_over_rows(mean, n_test), False
+        return PairedDifference(mean, -math.inf, math.inf, 1.0, "constant")
+    if constant or variance < 0.01 * least:
+        mean = 0.0 if _is_constant(np.append(d, 0.0), a, b) else mean
+        variance, bootstrapped = least, False
     error = math.sqrt(variance * (1.0 / n + test_train_ratio))
     t = stats.t(df=n - 1)
     p_value = float(2.0 * t.sf(abs(mean) / error))
@@ -182,8 +186,10 @@ def paired_spread(a, b):
     """
     a, b = _paired(a, b)
     p_value = 1.0
-    # A constant sum or difference has no correlation: the variances are equal.
-    if len(a) > 2 and not any(_is_constant(x, a, b) for x in (a + b, a - b)):
+    # A constant sum or difference has no correlation: the variances are equal. And of
+    # a constant sample nothing can be said: sum and difference are the other one.
+    told = (a, b, a + b, a - b)
+    if len(a) > 2 and not any(_is_constant(x, a, b) for x in told):
         p_value = float(stats.pearsonr(a + b, a - b).pvalue)
     stds = (float(x.std(ddof=1)) for x in (a, b))
     return PairedSpread(*stds, p_value, "Pitman-Morgan")

@@ -45,6 +45,10 @@ class FitTask(Task):
         with task.running():
             yield task
 
+    def show(self, X, y, sample_weight=None):
+        """Let the hooks from here on have other rows than the user's."""
+        self.data = _data(X, y, sample_weight)
+
     def resume(self):
         """What a `Checkpoint` callback has saved of the same fit, or None."""
         found = [
@@ -130,6 +134,12 @@ def agree(estimator, *made_of):
     current_workers().agree(asked(estimator), *made_of)
 
 
+def _data(X, y, sample_weight):
+    """What hooks are called with."""
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    return {"X": X, "y": y, "metadata": metadata}
+
+
 @contextmanager
 def fit_task(
     estimator,
@@ -169,8 +179,7 @@ def fit_task(
     if lend:
         estimator._skl_callbacks = [*(callbacks or ()), TqdmBars()]
     try:
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        data = {"X": X, "y": y, "metadata": metadata}
+        data = _data(X, y, sample_weight)
         context = estimator._init_callback_context(max_subtasks=n_subtasks)
         with FitTask(estimator, context, data, attributes).running() as task:
             task.made_of = made_of

@@ -5,6 +5,7 @@ import math
 import secrets
 import warnings
 from contextlib import suppress
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +110,7 @@ class Checkpoint:
             )
         for name in ("every_n_epochs", "keep"):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
+            if not isinstance(value, Integral) or value < 1:
                 raise ValueError(
                     f"Checkpoint: {name} must be an integer of at least 1; it is "
                     f"{value!r}."
@@ -195,7 +196,7 @@ class Checkpoint:
                 kept = read_archive(path, kind=_KIND, version=_VERSION)
                 with refusals(path):
                     kept = _checked(kept, begun)
-            except ModelFileError as error:
+            except (ModelFileError, OSError) as error:  # or a link that leads nowhere
                 warnings.warn(
                     f"The checkpoint {path} is passed over: {error}",
                     RuntimeWarning,

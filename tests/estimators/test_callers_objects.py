@@ -487,3 +487,54 @@ def test_the_fraction_that_an_error_names_is_enough():
     y = np.repeat(np.arange(20), 5)
     rows = np.random.default_rng(0).random((100, 5))
     small(DBNClassifier, early_stopping=True, validation_fraction=0.2).fit(rows, y)
+
+
+# Sizes of numbers
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e-7, 1e-30, -1e-7])
+def test_data_in_small_units_are_no_rounded_zeros(unit):
+    fitted = small(DBNClassifier).fit(REAL, Y)
+    scaled = small(DBNClassifier).fit(unit * REAL, Y)
+    assert scaled.visible_ == Gaussian()
+    assert_allclose(scaled.mean_, unit * fitted.mean_)
+
+
+@pytest.mark.parametrize("init", ["dbn", "he_normal", "lsuv"])
+@pytest.mark.parametrize(
+    "weight",
+    [
+        0.5 ** np.arange(60),
+        np.r_[1e-25, np.ones(59)],
+        np.r_[1e-300, np.full(59, 1e300)],
+    ],
+    ids=["halved", "one small", "far apart"],
+)
+def test_weights_may_be_of_any_ratio(init, weight):
+    for cls in PREDICTORS:
+        fitted = small(cls, init=init).fit(X, Y, sample_weight=weight)
+        assert np.isfinite(output(fitted, X)).all()
+
+
+def test_integer_weights_of_many_rows_are_repeated_rows_for_a_start():
+    weight = np.random.default_rng(0).integers(1, 60, 60)
+    options = {"init": "lsuv", "optimizer": SGD(1e-12), "batch_size": 10_000}
+    weighted = small(DBNClassifier, **options).fit(X, Y, sample_weight=weight)
+    rows = np.repeat(np.arange(60), weight)
+    repeated = small(DBNClassifier, **options).fit(X[rows], Y[rows])
+    assert len(rows) > 1000
+    assert_allclose(weighted.coefs_[0], repeated.coefs_[0], rtol=1e-6)
+
+
+def test_numbers_out_of_all_proportion_are_named():
+    relu = rbm(visible="relu")
+    assert message(relu.fit, 1e200 * X).startswith("X has values from ")
+    assert "y has values" in message(small(DBNRegressor).fit, X, 1e200 * X[:, 0])
+    assert "y has values" in message(small(DBNRegressor).fit, X, 1e-200 * X[:, 0])
+
+
+@pytest.mark.parametrize(("mark", "given"), [(-1, str), ("-1", int)])
+def test_a_mark_of_another_type_than_the_labels_is_refused(mark, given):
+    y = [given(label) for label in MARKED]
+    text = message(small(DBNClassifier, unlabeled=mark).fit, X, np.array(y))
+    assert "Give the mark as it stands in y" in text

@@ -279,6 +279,18 @@ def test_what_is_no_table_of_records(result, tmp_path, broken):
         Comparison.from_json(path)
 
 
+def test_a_record_of_more_values_than_fields_is_refused(result, tmp_path):
+    path = tmp_path / "results.json"
+    result.to_json(path)
+    content = json.loads(path.read_text())
+    n_fields = len(content["fields"])
+    longest = max(content["records"], key=len)
+    longest += [0.1] * (n_fields + 1 - len(longest))
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="not a whole comparison: "):
+        Comparison.from_json(path)
+
+
 def losses_at(*points):
     return {"loss_curve": [[*point] for point in points]}
 

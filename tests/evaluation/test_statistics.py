@@ -136,3 +136,15 @@ def test_holm_laws(p):
     assert (adjusted >= p).all() and (adjusted <= 1.0).all()
     assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
     assert adjusted.min() == pytest.approx(min(1.0, len(p) * min(p)))
+
+
+def test_of_a_constant_sample_no_spread_is_tested():
+    assert paired_spread([0.1] * 3, [0.1, 0.11, 0.1]).p_value == 1.0
+    assert paired_spread([0.12, 0.121, 0.12, 0.13], [0.1] * 4).p_value == 1.0
+
+
+def test_nearly_equal_differences_are_judged_like_equal_ones():
+    equal = paired_difference([0.1] * 3, [0.12] * 3, n_test=10_000)
+    for last in (0.1201, 0.12 + 1e-9):
+        nearly = paired_difference([0.1] * 3, [0.12, 0.12, last], n_test=10_000)
+        assert nearly.p_value == pytest.approx(equal.p_value, rel=0.05)

@@ -241,3 +241,17 @@ def test_a_divergence_is_not_blamed_on_the_file(tmp_path):
     with pytest.raises(FloatingPointError, match="diverged"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         forge(lambda *c: machine(*c, max_iter=9), tmp_path, explode, X)
+
+
+def test_a_link_that_leads_nowhere_is_passed_over(tmp_path):
+    def machine(**options):
+        keeping = Checkpoint(tmp_path, **options)
+        return rbm(random_state=0, max_iter=3).set_callbacks(keeping)
+
+    expected = machine().fit(X).transform(X)
+    newest = max(tmp_path.glob("*.ckpt"))
+    newest.unlink()
+    newest.symlink_to(tmp_path / "nothing")
+    with pytest.warns(RuntimeWarning, match="is passed over"):
+        resumed = machine(resume=True).fit(X)
+    assert_array_equal(resumed.transform(X), expected)

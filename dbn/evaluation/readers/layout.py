@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
 
-_MISSING = {"", "?", "na", "n/a", "#n/a", "nan", "-nan", "<na>", "null"}
+_MISSING = {"", "?", "na", "n/a", "#n/a", "nan", "-nan", "<na>", "null", "none"}
 # What the column of the labels is called; "y" too, unless it is a place beside "x".
 _LABEL_NAMES = ("label", "class", "target")
 _SEPARATORS = "\t;,"
@@ -72,7 +72,7 @@ class Layout:
 
 def to_number(cell, layout):
     """The number in a cell, NaN where there is none."""
-    if layout.separator == ";" and cell.count(",") == 1 and "." not in cell:
+    if layout.separator != "," and cell.count(",") == 1 and "." not in cell:
         cell = cell.replace(",", ".")
     try:
         return math.nan if "_" in cell else float(cell)
@@ -208,4 +208,4 @@ def _named_labels(names):
 def _is_integer(value):
     if isinstance(value, str):
         return value.removeprefix("-").isdecimal()
-    return isinstance(value, Integral)
+    return isinstance(value, Integral) and not isinstance(value, bool)

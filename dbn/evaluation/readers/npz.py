@@ -23,6 +23,7 @@ _NPY_HEADERS = {
 }
 _MAX_CONTENTS = 2**20  # bytes of a zip file's list of members; Python takes 20 times it
 _PIECE = 2**17
+_SHOWN = 10  # names in a message
 
 
 class _Source(io.FileIO):
@@ -106,16 +107,36 @@ def read_npz(path):
             return {"X": stored_csr(*(arrays[name] for name in _CSR_NAMES))}
     except Exception as error:
         # Half a dozen types, from zipfile.BadZipFile to EOFError.
+        reason = str(error)
+        if isinstance(error, KeyError):
+            reason = f"it has the format of a CSR matrix, but no {error}"
+        elif not zipfile.is_zipfile(path):
+            reason = f"{error}: another kind of file under this name, or cut off"
         raise ValueError(
             f"{path} cannot be read as an .npz file of plain arrays or of one CSR "
-            f"matrix ({error}). Write it with numpy.savez(path, X=X, y=y) or "
+            f"matrix ({reason}). Write it with numpy.savez(path, X=X, y=y) or "
             "scipy.sparse.save_npz(path, X.tocsr())."
         ) from error
     names = dict(zip(NAMES, NAMES, strict=True))
     if "X" not in arrays and "x_train" in arrays:
         names = _OTHER_NAMES
     found = {key: arrays[name] for key, name in names.items() if name in arrays}
+    others = sorted(_members(path) - {*names.values()})
+    shown = ", ".join(f"{name!r:.40}" for name in others[:_SHOWN])
+    shown += f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+    if "X" not in found:
+        raise ValueError(
+            f"{path} has the arrays [{shown}]; it needs X, and y_test exactly where "
+            "there are y and X_test (or x_train, y_train, x_test, y_test)."
+        )
+    if others:
+        found["notes"] = [f"not read: {shown}"]
     return found | ({"label": f"array {names['y']}"} if "y" in found else {})
+
+
+def _members(path):
+    with _Source(path) as source, zipfile.ZipFile(source) as file:
+        return {name.removesuffix(".npy") for name in file.namelist()}
 
 
 def read_npy(path):

@@ -6,6 +6,7 @@ installed, and a row costs memory only while it is turned into numbers.
 
 import csv
 import io
+import re
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -19,6 +20,7 @@ _BATCH = 2**16  # characters; as lists of cells up to 30 times as many bytes
 _TEXT_RATIO = 60
 _SAMPLE = 200  # lines
 _MANY = 10_000  # missing values, from which on they are no longer counted
+_CODE = re.compile(r"-?(0\d+|\d{16,})")
 _TRUTH = {"true": 1.0, "false": 0.0}
 _SHOWN = 5  # columns, or values, in a message
 
@@ -166,7 +168,9 @@ class _Survey:
         self.longest_label = max(self.longest_label, *map(len, distinct), 1)
         if self.label_is_number:
             numbers = np.array([to_number(label, layout) for label in distinct])
-            self.label_is_number = bool(np.isfinite(numbers).all())
+            # Codes such as 007, or of 18 digits, are words: as numbers two become one.
+            codes = any(_CODE.fullmatch(label) for label in distinct)
+            self.label_is_number = bool(np.isfinite(numbers).all()) and not codes
             whole = self.label_is_number and (numbers == np.round(numbers)).all()
             self.label_is_whole = bool(self.label_is_whole and whole)
 
@@ -224,19 +228,23 @@ def _arrays(path, layout, survey):
     kind = np.dtype(np.float64 if number else f"U{survey.longest_label}")
     check_room(path, n * (4 * width + kind.itemsize))
     X, known = np.empty((n, width - skip), np.float32), np.empty(n, bool)
-    y, start = np.empty(n, kind), 0
+    y, start, marks = np.empty(n, kind), 0, set()
     for cells in _batches(path, layout):
         labels = layout.take_labels(cells)
         these = slice(start, start + len(labels))
         X[these] = _numbers(layout, cells, len(labels))[:, skip:]
         values = {label: not is_missing(label) for label in set(labels)}
         known[these] = [values[label] for label in labels]
+        marks.update(label for label, is_known in values.items() if not is_known)
         if number:
             values = {label: to_number(label, layout) for label in values}
             labels = [values[label] for label in labels]
         y[these] = labels
         start = these.stop
     found = {"label": layout.label_name(), "notes": layout.notes(skip)}
+    if marks := sorted(marks - {""}):
+        shown = ", ".join(f"{mark!r:.20}" for mark in marks[:_SHOWN])
+        found["notes"].append(f"{shown} taken for no label")
     if not known.any():
         return found | {"X": X}
     if not known.all():

@@ -531,14 +531,14 @@ def deep_json(data, integer):
 
 
 def not_json(data, integer):
-    """NaN, an infinity, a name twice, a number too long, another encoding."""
+    """NaN, an infinity, two numbers, a name twice, a long number, other encodings."""
     odd = [
         b"NaN",
         b"Infinity",
         b"-Infinity",
         b"1e999",
         b"9" * 5000,
-        b"0.1, 0.1",
+        b"0.1 0.1",
         b"'a'",
     ]
     i = integer(0, len(odd) + 2)
