@@ -82,7 +82,7 @@ def make_net(args, target):
                 f"{start} holds a {type(model).__name__}; a net starts from a "
                 "DBNTransformer. Run pretrain.py with two or more --layers."
             )
-        start, layers = FrozenEstimator(model), [r.W.shape[1] for r in model.dbn_.rbms]
+        start, layers = FrozenEstimator(model), [r.n_hidden for r in model.dbn_.rbms]
     optimizer = get_optimizer(args.optimizer)
     if args.learning_rate is not None:
         optimizer.set_params(learning_rate=args.learning_rate)

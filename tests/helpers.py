@@ -4,6 +4,7 @@ import itertools
 from contextlib import contextmanager
 
 import numpy as np
+import pytest
 from scipy.special import logsumexp
 
 from dbn.boltzmann import Sampler
@@ -16,6 +17,13 @@ def read_only(*arrays):
     for copy in copies:
         copy.flags.writeable = False
     return copies[0] if len(copies) == 1 else copies
+
+
+def message_of(function, *args, **kwargs):
+    """What the ValueError of a call says."""
+    with pytest.raises(ValueError) as error:
+        function(*args, **kwargs)
+    return str(error.value)
 
 
 def randomize(params, seed=0, scale=1.0):
@@ -123,6 +131,6 @@ class MeanField(Sampler):
     def start(self, rbm, X, rng):
         return {}
 
-    def negative(self, rbm, v_pos, x_pos, state, rng):
-        v = rbm.mean_visible(rbm.hidden.mean(x_pos))
+    def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
+        v = rbm.mean_visible(h_pos)
         return v, rbm.mean_hidden(v), state

@@ -183,7 +183,8 @@ def test_negative_phase_of_cd(library, hidden, sample_visible):
         v, rng = library.asarray(rows()), make_rng(0)
         state = sampler.start(rbm, v, rng)
         x = library.asarray(to_host(rbm.hidden_input(v)))
-        return sampler.negative(rbm, v, x, state, rng)[:2]
+        h = rbm.hidden.mean(x)
+        return sampler.negative(rbm, v, x, h, state, rng)[:2]
 
     assert_agree(library, compute)
 
@@ -339,8 +340,9 @@ def test_20_updates_of_an_rbm_written_out(library, visible, optimizer):
         for update in range(20):
             v = library.asarray(rows(10, seed=update))
             x = rbm.hidden_input(v)
-            v_neg, h_neg, _ = sampler.negative(rbm, v, x, {"epoch": 0}, rng)
-            rbm.gradient(v, rbm.hidden.mean(x), v_neg, h_neg, grad)
+            h = rbm.hidden.mean(x)
+            v_neg, h_neg, _ = sampler.negative(rbm, v, x, h, {"epoch": 0}, rng)
+            rbm.gradient(v, h, v_neg, h_neg, grad)
             optimizer.step(rbm.params.flat, grad.flat, state)
         return [rbm.params.flat]
 

@@ -160,7 +160,11 @@ def _name(thing):
             f"{name} has no name of its own, by which it could be told from others. "
             "Define it at the top of a module."
         )
-    return f"{getattr(thing, '__module__', None)}.{name}"
+    module = str(getattr(thing, "__module__", None))
+    if module.startswith("dbn."):
+        # Which file of a folder a class of ours stands in is no part of what it is.
+        module = ".".join(module.split(".")[:3])
+    return f"{module}.{name}"
 
 
 def _reduced(thing):

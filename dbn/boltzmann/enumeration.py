@@ -15,7 +15,6 @@ from ..backend.device import asarray_like, to_host
 from ..backend.parameters import Parameters
 from ..backend.random import normal
 from .tempering import check_normalised
-from .units import Bernoulli, Gaussian, Softmax
 
 MAX_STATES = 2**20
 BLOCK_SIZE = 2**12
@@ -29,36 +28,34 @@ def _in_double(rbm):
     return double
 
 
-def _is_gaussian(rbm):
-    return isinstance(rbm.visible, Gaussian) and isinstance(rbm.hidden, Gaussian)
+def _is_normal(rbm):
+    return rbm.visible.linear and rbm.hidden.linear
 
 
 def _n_states(units, n):
-    """Number of states of `n` units; infinite where they are not discrete."""
-    if isinstance(units, Softmax):
-        return units.n_states ** (n // units.n_states)
-    return 2**n if isinstance(units, Bernoulli) else math.inf
+    """Number of states of `n` columns; infinite where they cannot be listed."""
+    states = units.states
+    return math.inf if states is None else len(states) ** (n // units.group_size)
 
 
 def _smaller_layer(rbm):
     """Name and number of states of the layer with fewer states."""
-    n_visible, n_hidden = rbm.params.shapes["W"]
-    layers = ("hidden", rbm.hidden, n_hidden), ("visible", rbm.visible, n_visible)
-    counts = [(name, _n_states(units, n)) for name, units, n in layers]
-    return min(counts, key=lambda count: count[1])
+    hidden = "hidden", _n_states(rbm.hidden, rbm.n_hidden)
+    visible = "visible", _n_states(rbm.visible, rbm.n_visible)
+    return min(hidden, visible, key=lambda layer: layer[1])
 
 
 def is_enumerable(rbm, max_states=MAX_STATES):
     """Whether `exact_log_z` takes a machine, as far as its size and units go."""
-    return _is_gaussian(rbm) or _smaller_layer(rbm)[1] <= max_states
+    return _is_normal(rbm) or _smaller_layer(rbm)[1] <= max_states
 
 
 def _refuse(rbm, max_states):
     layer, n = _smaller_layer(rbm)
     if n == math.inf:
         raise ValueError(
-            "exact_log_z needs Bernoulli or Softmax units on one side, or Gaussian "
-            f"units on both; the machine is {rbm!r}. Use ais."
+            "exact_log_z needs units whose states can be listed (Bernoulli, Softmax) "
+            f"on one side, or Gaussian units on both; the machine is {rbm!r}. Use ais."
         )
     raise ValueError(
         f"exact_log_z needs a layer of at most max_states={max_states} states; the "
@@ -68,14 +65,10 @@ def _refuse(rbm, max_states):
 
 def _states(rbm, layer, index):
     """Rows of a layer's states at the integers `index`, in the machine's library."""
-    n = rbm.params.shapes["W"][layer == "hidden"]
-    size = getattr(getattr(rbm, layer), "n_states", 1)
-    if size == 1:  # Bernoulli
-        rows = index[:, None] >> np.arange(n) & 1
-    else:
-        digits = index[:, None] // size ** np.arange(n // size) % size
-        rows = (digits[:, :, None] == np.arange(size)).reshape(-1, n)
-    return asarray_like(rows.astype(float), rbm.W)
+    units, n = getattr(rbm, layer), getattr(rbm, f"n_{layer}")
+    base, places = len(units.states), np.arange(n // units.group_size)
+    digits = index[:, None] // base**places % base
+    return asarray_like(units.states[digits].reshape(-1, n), rbm.W)
 
 
 def _log_p_blocks(rbm, block_size):
@@ -97,7 +90,7 @@ def _hidden_normal(rbm):
     rbm.check_proper()
     xp, W = namespace(rbm.W), rbm.W
     scaled = rbm.visible.variance(rbm.b[None, :], rbm.p_visible)[0, :, None] * W
-    identity = xp.eye(W.shape[1], dtype=W.dtype, device=W.device)
+    identity = xp.eye(rbm.n_hidden, dtype=W.dtype, device=W.device)
     L = xp.linalg.cholesky(identity - W.T @ scaled)
     return L, xp.linalg.solve(L, (rbm.c + rbm.b @ scaled)[:, None])
 
@@ -105,9 +98,9 @@ def _hidden_normal(rbm):
 def exact_log_z(rbm, *, max_states=MAX_STATES, block_size=BLOCK_SIZE):
     """Exact log partition function, in nats.
 
-    The Bernoulli or Softmax layer with fewer states is enumerated, the other summed out
-    in closed form; with Gaussian units on both sides it is the normaliser of a
-    multivariate normal law. Computed in float64. See Salakhutdinov and Murray (2008),
+    The layer with fewer states is enumerated, the other summed out in closed form; with
+    Gaussian units on both sides it is the normaliser of a multivariate normal law.
+    Computed in float64. See Salakhutdinov and Murray (2008),
     "On the quantitative analysis of deep belief networks".
 
     Parameters
@@ -134,7 +127,7 @@ def exact_log_z(rbm, *, max_states=MAX_STATES, block_size=BLOCK_SIZE):
     check_normalised(rbm)
     if not is_enumerable(rbm, max_states):
         _refuse(rbm, max_states)
-    if not _is_gaussian(rbm):
+    if not _is_normal(rbm):
         blocks = [logsumexp(log_p) for log_p in _log_p_blocks(rbm, block_size)]
         return float(logsumexp(blocks))
     rbm = _in_double(rbm)
@@ -147,7 +140,7 @@ def exact_log_z(rbm, *, max_states=MAX_STATES, block_size=BLOCK_SIZE):
 def sample_exact(rbm, n_samples, rng):
     """Independent visible rows of a machine with exact results (of any size)."""
     xp = namespace(rbm.W)
-    if _is_gaussian(rbm):
+    if _is_normal(rbm):
         L, y = _hidden_normal(_in_double(rbm))
         # Mean A^-1 k, covariance A^-1.
         h = xp.linalg.solve(L.T, y + normal(rng, (L.shape[0], n_samples), L)).T

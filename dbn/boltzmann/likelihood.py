@@ -17,7 +17,6 @@ from ..backend.device import asarray_like, to_host
 from ..backend.random import make_rng, stream_on
 from .enumeration import MAX_STATES, is_enumerable, sample_exact
 from .tempering import TemperedPath, check_normalised
-from .units import Bernoulli, Softmax
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +214,7 @@ def pseudo_log_likelihood(rbm, v):
     Parameters
     ----------
     rbm : RBM
-        With Bernoulli or Softmax visible units (else a ValueError).
+        With visible units whose states can be listed (else a ValueError).
     v : array or scipy sparse CSR of shape (n_rows, n_visible)
         A ValueError says which values the units cannot take.
 
@@ -231,15 +230,16 @@ def pseudo_log_likelihood(rbm, v):
     >>> pseudo_log_likelihood(RBM(3, 2), np.eye(3)).round(4)  # 3 free bits: -3 log 2
     array([-2.0794, -2.0794, -2.0794])
     """
-    if not isinstance(rbm.visible, (Bernoulli, Softmax)):
+    if rbm.visible.states is None:
         raise ValueError(
-            "pseudo_log_likelihood needs Bernoulli or Softmax visible units; they are "
-            f"{rbm.visible!r}. Use -rbm.free_energy(v) minus log Z (exact_log_z, ais)."
+            "pseudo_log_likelihood needs visible units whose states can be listed "
+            f"(Bernoulli, Softmax); they are {rbm.visible!r}. Use -rbm.free_energy(v) "
+            "minus log Z (exact_log_z, ais)."
         )
     check_normalised(rbm)
-    if v.shape[1:] != rbm.b.shape:
+    if v.shape[1:] != (rbm.n_visible,):
         raise ValueError(
-            f"v must have shape (n_rows, {rbm.b.shape[0]}), a column for each visible "
+            f"v must have shape (n_rows, {rbm.n_visible}), a column for each visible "
             f"unit; its shape is {v.shape}."
         )
     rbm.visible.check(v)
@@ -247,18 +247,16 @@ def pseudo_log_likelihood(rbm, v):
 
 
 def _pseudo_log_likelihood(rbm, v):
-    xp, W = namespace(rbm.W), rbm.W
-    size = getattr(rbm.visible, "n_states", 1)
-    states = xp.eye(size, dtype=W.dtype, device=W.device)
-    if size == 1:  # Bernoulli
-        states = xp.concat([0.0 * states, states])
-    x, total = rbm.hidden_input(v), 0.0
-    for i in range(0, W.shape[0], size):
-        u, rows = v[:, i : i + size], W[i : i + size, :]
+    xp, units = namespace(v), rbm.visible
+    states, x, total = asarray_like(units.states, rbm.W), rbm.hidden_input(v), 0.0
+    for i in range(0, rbm.n_visible, units.group_size):
+        unit = slice(i, i + units.group_size)
+        p = {name: values[unit] for name, values in rbm.p_visible.items()}
+        u, rows = v[:, unit], rbm.W[unit, :]
         others = x - u @ rows  # input without this unit, to which each state adds
-        shifts, bias = states @ rows, states @ rbm.b[i : i + size]
+        shifts = states @ rows
+        bias = states @ rbm.b[unit] - units.base_energy(states, p)
         log_p = [rbm.hidden.cgf(others + shifts[k, :]) for k in range(bias.shape[0])]
         log_p = log_softmax(xp.stack(log_p, axis=1) + bias)
-        weight = xp.concat([1.0 - u, u], axis=1) if size == 1 else u
-        total = total + xp.sum(weight * log_p, axis=1)
+        total = total + xp.sum(units.state_weights(u) * log_p, axis=1)
     return total

@@ -9,7 +9,7 @@ from scipy.sparse import issparse
 from ..backend.array import dense, matmul_into, mean_weights, namespace
 from ..backend.device import asarray_like
 from ..backend.parameters import Parameters
-from .units import Gaussian, ReLU, get_units
+from .units import get_units
 
 
 class RBM:
@@ -35,6 +35,8 @@ class RBM:
 
     Attributes
     ----------
+    n_visible, n_hidden : int
+        Numbers of units.
     params : Parameters
         With the parts ``"W"`` (n_visible, n_hidden), ``"b"`` (n_visible,) and ``"c"``
         (n_hidden,), also available as `W`, `b` and `c`; and one for each parameter
@@ -77,6 +79,8 @@ class RBM:
         shapes |= {self._extra[name]: shape for name, shape in extra.items()}
         self.params = Parameters(shapes, dtype=dtype)
 
+    n_visible = property(lambda self: int(self.params.shapes["b"][0]))
+    n_hidden = property(lambda self: int(self.params.shapes["c"][0]))
     W = property(lambda self: self.params["W"], doc="Weights (n_visible, n_hidden).")
     b = property(lambda self: self.params["b"], doc="Visible biases (n_visible,).")
     c = property(lambda self: self.params["c"], doc="Hidden biases (n_hidden,).")
@@ -89,13 +93,12 @@ class RBM:
     @property
     def architecture(self):
         """What it is built as: the arguments of the constructor, but for `dtype`."""
-        n_visible, n_hidden = (int(n) for n in self.params.shapes["W"])
-        sizes = {"n_visible": n_visible, "n_hidden": n_hidden}
-        return sizes | {"visible": self.visible, "hidden": self.hidden}
+        names = "n_visible", "n_hidden", "visible", "hidden"
+        return {name: getattr(self, name) for name in names}
 
     def __repr__(self):
-        n_visible, n_hidden, visible, hidden = self.architecture.values()
-        return f"RBM({n_visible}, {n_hidden}, visible={visible!r}, hidden={hidden!r})"
+        units = f"visible={self.visible!r}, hidden={self.hidden!r}"
+        return f"RBM({self.n_visible}, {self.n_hidden}, {units})"
 
     def __sklearn_array_api_convert__(self, converter):
         """The same machine with its buffer as `converter` returns it."""
@@ -117,7 +120,7 @@ class RBM:
         scale : float, default=0.01
             Standard deviation of the weights.
         """
-        W = scale * rng.standard_normal(self.params.shapes["W"])
+        W = scale * rng.standard_normal((self.n_visible, self.n_hidden))
         self.W[...] = asarray_like(W, self.W)
         self.c[...] = 0.0
         self.b[...] = 0.0
@@ -199,20 +202,19 @@ class RBM:
     def check_proper(self):
         """Raise a ValueError if the energy has no lower bound, so no law exists.
 
-        Gaussian with Gaussian units needs the spectral norm of diag(s_v) W below 1;
-        Gaussian with rectified units, which only grow, gets a warning above it.
+        Units with a range on one side are always proper. Gaussian with Gaussian units
+        needs the spectral norm of diag(s_v) W below 1; Gaussian with rectified units,
+        which only grow, gets a warning above it.
 
         Raises
         ------
         ValueError
             If a Gaussian-Gaussian machine is improper.
         """
-        linear = (Gaussian, ReLU)
-        kinds = self.visible, self.hidden
-        if not all(isinstance(units, linear) for units in kinds):
+        if self.visible.bounded or self.hidden.bounded:
             return
         xp, scaled = namespace(self.W), self.W
-        if isinstance(self.visible, Gaussian):
+        if self.visible.linear:
             variance = self.visible.variance(self.b[None, :], self.p_visible)
             scaled = xp.sqrt(variance)[0, :, None] * self.W
         norm = float(xp.linalg.matrix_norm(scaled, ord=2))
@@ -224,7 +226,7 @@ class RBM:
             f"{norm:.3g}. Lower the learning rate, raise weight_decay, or use "
             "Bernoulli units on one side."
         )
-        if all(isinstance(units, Gaussian) for units in kinds):
+        if self.visible.linear and self.hidden.linear:
             raise ValueError(message)
         warnings.warn(message, RuntimeWarning, stacklevel=2)
 

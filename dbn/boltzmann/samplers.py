@@ -25,8 +25,7 @@ class Sampler(Part):
 
     A sampler is a specification; what it remembers between batches is its state, a dict
     that belongs to one training, which it returns and gets back. The state's entry
-    ``"epoch"``, from which schedules are read, is advanced by the training loop, which
-    also lends ``"h_pos"``, the means at `x_pos`, for the time of a call.
+    ``"epoch"``, from which schedules are read, is advanced by the training loop.
     """
 
     # Whether each negative row belongs to a positive row and shares its weight.
@@ -37,7 +36,7 @@ class Sampler(Part):
         """Return the initial state."""
 
     @abstractmethod
-    def negative(self, rbm, v_pos, x_pos, state, rng):
+    def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
         """Return rows of the negative phase and the new state.
 
         Parameters
@@ -45,8 +44,8 @@ class Sampler(Part):
         rbm : RBM
         v_pos : array of shape (n_rows, n_visible)
             Rows of the positive phase.
-        x_pos : array of shape (n_rows, n_hidden)
-            Total input of the hidden units at `v_pos`.
+        x_pos, h_pos : array of shape (n_rows, n_hidden)
+            Total input and mean of the hidden units at `v_pos`.
         state : dict
             What `start` or the last call returned.
         rng : numpy.random.Generator
@@ -62,6 +61,19 @@ class Sampler(Part):
         ValueError
             If `state` was made for a machine of another size.
         """
+
+    def shares(self, state):
+        """What processes that train together do with the entries of the state.
+
+        Returns
+        -------
+        rows : list of str
+            Arrays whose last axis but one they share out for an epoch: the chains.
+        means : list of str
+            Arrays that each moves by its own chains, averaged after the epoch.
+        """
+        arrays = [name for name, value in state.items() if getattr(value, "ndim", 0)]
+        return [n for n in arrays if n == "v"], [n for n in arrays if n != "v"]
 
 
 class CD(Sampler):
@@ -99,13 +111,11 @@ class CD(Sampler):
     def start(self, rbm, X, rng):
         return {"epoch": 0}
 
-    def negative(self, rbm, v_pos, x_pos, state, rng):
-        x, mean = x_pos, state.get("h_pos")
-        for _ in range(scheduled(self.k, state["epoch"])):
-            if mean is None:
+    def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
+        x, h = x_pos, rbm.hidden.sample_at_mean(h_pos, x_pos, rng)
+        for step in range(scheduled(self.k, state["epoch"])):
+            if step > 0:
                 h = rbm.hidden.sample(x, rng)
-            else:
-                h, mean = rbm.hidden.sample_at_mean(mean, x, rng), None
             # A learned variance needs samples: means vary too little.
             sample = self.sample_visible or rbm.p_visible
             v = rbm.sample_visible(h, rng) if sample else rbm.mean_visible(h)
@@ -172,8 +182,8 @@ class PCD(Sampler):
     def start(self, rbm, X, rng):
         return {"epoch": 0, "v": _data_rows(X, self.n_chains, rng)}
 
-    def negative(self, rbm, v_pos, x_pos, state, rng):
-        _check_size(state["v"].shape[1], rbm.W.shape[0], "visible units")
+    def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
+        _check_size(state["v"].shape[1], rbm.n_visible, "visible units")
         v = rbm.gibbs(state["v"], rng, scheduled(self.k, state["epoch"]))
         return v, rbm.mean_hidden(v), {**state, "v": v}
 
@@ -231,17 +241,15 @@ class FPCD(Sampler):
         fast = rbm.params.zeros_like().flat
         return {"epoch": 0, "v": _data_rows(X, self.n_chains, rng), "fast": fast}
 
-    def negative(self, rbm, v_pos, x_pos, state, rng):
+    def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
         fast = state["fast"]
-        _check_size(state["v"].shape[1], rbm.W.shape[0], "visible units")
+        _check_size(state["v"].shape[1], rbm.n_visible, "visible units")
         _check_size(fast.shape[0], rbm.params.flat.shape[0], "parameters")
         driven = copy(rbm)
         driven.params = Parameters(rbm.params.shapes, rbm.params.flat + fast)
         v = driven.gibbs(state["v"], rng, scheduled(self.k, state["epoch"]))
         h = driven.mean_hidden(v)
         grad = driven.params  # no longer needed as parameters
-        h_pos = state.get("h_pos")
-        h_pos = rbm.hidden.mean(x_pos) if h_pos is None else h_pos
         rbm.gradient(v_pos, h_pos, v, h, grad)
         fast = self.fast_decay * fast - self.fast_learning_rate * grad.flat
         return v, h, {**state, "v": v, "fast": fast}
@@ -292,8 +300,9 @@ class ParallelTempering(Sampler):
     >>> from dbn.boltzmann import ParallelTempering
     >>> rng, rbm, v = np.random.default_rng(0), RBM(3, 2), np.ones((5, 3))
     >>> sampler = ParallelTempering(n_betas=3)
-    >>> state = sampler.start(rbm, v, rng)
-    >>> v_neg, _, state = sampler.negative(rbm, v, rbm.hidden_input(v), state, rng)
+    >>> state, x = sampler.start(rbm, v, rng), rbm.hidden_input(v)
+    >>> h = rbm.hidden.mean(x)
+    >>> v_neg, _, state = sampler.negative(rbm, v, x, h, state, rng)
     >>> v_neg.shape, state["v"].shape
     ((100, 3), (3, 100, 3))
     """
@@ -320,11 +329,11 @@ class ParallelTempering(Sampler):
             "n_updates": 0,
         }
 
-    def negative(self, rbm, v_pos, x_pos, state, rng):
+    def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
         v, n_updates = state["v"], state["n_updates"]
         # The temperatures are the host's, whatever the chains are.
         betas, rates = to_host(state["betas"]), to_host(state["swap_rates"]).copy()
-        _check_size(v.shape[2], rbm.W.shape[0], "visible units")
+        _check_size(v.shape[2], rbm.n_visible, "visible units")
         # From the mean, because learned variances change what belongs to it.
         bias = rbm.visible.input_for_mean(state["mean"], rbm.p_visible)
         path = TemperedPath(rbm, bias)

@@ -36,7 +36,7 @@ class DBN:
         if not self.rbms:
             raise ValueError("A DBN needs at least one RBM; the list is empty.")
         for i, (below, above) in enumerate(pairwise(self.rbms)):
-            n_below, n_above = below.W.shape[1], above.W.shape[0]
+            n_below, n_above = below.n_hidden, above.n_visible
             if n_below != n_above or below.hidden != above.visible:
                 raise ValueError(
                     f"RBM {i} has {n_below} hidden units of type {below.hidden!r}, but "

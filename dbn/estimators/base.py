@@ -189,7 +189,7 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         visible = self._first_visible()
         if isinstance(visible, Units) or visible in UNITS:
             units = get_units(visible)
-            tags.input_tags.sparse = not isinstance(units, Gaussian)
+            tags.input_tags.sparse = not units.standardised
             tags.input_tags.positive_only = units.low >= 0.0
         else:
             tags.input_tags.sparse = True
@@ -210,11 +210,11 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             self.visible_ = get_units(visible)
             X = self.visible_.inside(X)
         self.mean_ = self.scale_ = None
-        if not isinstance(self.visible_, Gaussian):
-            check_size(X, self.visible_)
-        if isinstance(self.visible_, Gaussian):
+        if self.visible_.standardised:
             refuse_sparse(X)
             self.mean_, self.scale_ = standardisation(X, weight, "X")
+        else:
+            check_size(X, self.visible_)
         return self._encode(X)
 
     def _encode(self, X):

@@ -122,7 +122,7 @@ def adopt_stack(estimator, transformer, rows):
     ValueError
         If it was fitted on other features.
     """
-    n_features = transformer.dbn_.rbms[0].W.shape[0]
+    n_features = transformer.dbn_.rbms[0].n_visible
     if rows.shape[1] != n_features:
         raise ValueError(
             f"X has {rows.shape[1]} features, but the DBN in init was fitted on "
@@ -397,4 +397,4 @@ class DBNTransformer(DensityTransformer):
 
     @property
     def _n_features_out(self):
-        return self.dbn_.rbms[-1].W.shape[1]
+        return self.dbn_.rbms[-1].n_hidden

@@ -122,8 +122,7 @@ class DBNPredictor(DBNEstimator):
             check_holdable(draft, job)
         if job.prototypes is None and not going_on:
             draft._initialize(job, Task())
-        shown = hasattr(self, "_skl_callbacks") or hasattr(self, "_parent_callback_ctx")
-        labelled = job.labelled_of(X, y, sample_weight) if shown else (None, None)
+        labelled = job.labelled_of(self, X, y, sample_weight)
         self._become(draft)
         n_subtasks, before = (1 if job.prototypes is None else 2), self.n_iter_
         given = X, y, sample_weight

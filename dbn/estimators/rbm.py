@@ -489,7 +489,7 @@ class RBMTransformer(DensityTransformer):
 
     @property
     def _n_features_out(self):
-        return self.rbm_.W.shape[1]
+        return self.rbm_.n_hidden
 
 
 def _mean_hidden(rbm, rows):

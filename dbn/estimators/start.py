@@ -50,7 +50,7 @@ def resolve_init(estimator):
         )
     if isinstance(init, FrozenEstimator):
         stack = check_adoptable(init.estimator)
-        sizes = [machine.W.shape[1] for machine in stack.dbn_.rbms]
+        sizes = [machine.n_hidden for machine in stack.dbn_.rbms]
         _check_sizes(asked, sizes)
         return Plan(sizes, stack=stack)
     if isinstance(init, DBNTransformer):

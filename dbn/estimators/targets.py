@@ -37,9 +37,13 @@ class Job:
         if self.label_weight is not None:
             self.label_weight = self.label_weight[index]
 
-    def labelled_of(self, X, y, sample_weight):
-        """Rows, targets and weights as the user gave them, of the labelled rows."""
-        if self.given is None:
+    def labelled_of(self, estimator, X, y, sample_weight):
+        """Rows, targets and weights as the user gave them, of the labelled rows.
+
+        All, which copies nothing, where the estimator has no callbacks to look at them.
+        """
+        seen = {"_skl_callbacks", "_parent_callback_ctx"} & vars(estimator).keys()
+        if self.given is None or not seen:
             return X, y, sample_weight
         return rows_at(X, self.given), self.known, rows_at(sample_weight, self.given)
 

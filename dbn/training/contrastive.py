@@ -8,7 +8,7 @@ from ..backend.array import dense, mean_weights, namespace, take_rows
 from ..backend.parts import Part, check_number
 from ..backend.random import stream_on
 from ..backend.rows import LazyRows, as_rows
-from ..boltzmann import Bernoulli, Softmax, get_sampler
+from ..boltzmann import get_sampler
 from .distributed import current_workers
 from .loop import Task, make_step, remembered, run_epochs
 from .optimizers import SGD, get_optimizer
@@ -84,9 +84,9 @@ def default_optimizer(rbm):
     """The optimizer of Hinton's guide for a machine's types of units.
 
     Momentum 0.5 for five epochs and then 0.9 (section 9); learning rate 0.1, or 0.001
-    where a unit has no upper bound (section 13.2).
+    where the units of a layer have no finite range (section 13.2).
     """
-    bounded = all(isinstance(u, Bernoulli | Softmax) for u in (rbm.visible, rbm.hidden))
+    bounded = rbm.visible.bounded and rbm.hidden.bounded
     return SGD(0.1 if bounded else 0.001, momentum=((0, 0.5), (5, 0.9)))
 
 
@@ -212,6 +212,7 @@ def train_rbm(
         name=f"Layer {layer}",
         advice=f"Lower the RBM's learning_rate (now {optimizer.learning_rate}).",
         state=state,
+        shares=sampler.shares,
         order=X.shuffled if isinstance(X, LazyRows) else None,
         on_divergence=on_divergence,
     )
@@ -253,10 +254,9 @@ class _Gradient:
         x = rbm.hidden_input(v)
         h = rbm.hidden.mean(x)
         chains, means = self.state["chains"], self.state["means"]
-        chains["epoch"], chains["h_pos"] = epoch, h
-        v_neg, h_neg, chains = self.sampler.negative(rbm, v, x, chains, self.rng)
-        chains.pop("h_pos", None)
-        self.state["chains"] = chains
+        chains["epoch"] = epoch
+        negative = self.sampler.negative(rbm, v, x, h, chains, self.rng)
+        v_neg, h_neg, self.state["chains"] = negative
         if self.centering or self.sparsity:
             self._move_means(v, h, weight)
         offsets = means if self.centering else None

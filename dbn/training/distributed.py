@@ -85,12 +85,11 @@ class Workers:
         return function()
 
     @contextmanager
-    def epoch(self, rng, state, arrays, n_rows):
+    def epoch(self, rng, state, arrays, n_rows, shares=None):
         """Context of an epoch, in which `rng` draws the noise of this process only.
 
-        Persistent chains are shared out, and joined again at the end. They are
-        ``state["chains"]["v"]``, along its last axis but one; other arrays beside them
-        (fast weights, temperatures) are averaged.
+        Persistent chains, ``state["chains"]``, are shared out, and joined again at the
+        end.
 
         Parameters
         ----------
@@ -102,6 +101,8 @@ class Workers:
             What is trained: all begin and end with the values of process 0.
         n_rows : int
             Of the training data.
+        shares : callable, optional
+            `dbn.boltzmann.Sampler.shares`, where there are chains.
 
         Yields
         ------
@@ -367,19 +368,18 @@ class _Connected(Workers):
         return found[0]
 
     @contextmanager
-    def epoch(self, rng, state, arrays, n_rows):
+    def epoch(self, rng, state, arrays, n_rows, shares=None):
         self.agree(n_rows, state["epoch"], rng.bit_generator.state)
         self._spread(arrays)
         shuffles = copy.deepcopy(rng)
         seed = [*copy.deepcopy(rng).integers(2**32, size=4), self.rank]
         own = type(rng.bit_generator)(np.random.SeedSequence(seed))
-        n_chains = self._share_chains(state)
-        rng.bit_generator.state = own.state
-        try:
-            yield shuffles
-        finally:
-            rng.bit_generator.state = shuffles.bit_generator.state
-        self._join_chains(state, n_chains)
+        with self._sharing(state, shares):
+            rng.bit_generator.state = own.state
+            try:
+                yield shuffles
+            finally:
+                rng.bit_generator.state = shuffles.bit_generator.state
         self._spread(arrays)
 
     def _spread(self, arrays):
@@ -389,34 +389,29 @@ class _Connected(Workers):
                 with _blaming_others(self.timeout):
                     self.torch.distributed.broadcast(self._tensor(array), src=0)
 
-    def _share_chains(self, state):
-        """Leave this process its share of the chains; return how many there were."""
-        chains = state.get("chains", {})
-        if "v" not in chains:
-            return 0
-        v, n_chains = chains["v"], chains["v"].shape[-2]
-        if n_chains < self.size:
-            raise ValueError(
-                f"{n_chains} persistent chains cannot be shared by {self.size} "
-                "processes. Raise the sampler's n_chains, or start fewer processes."
-            )
-        state["chains"] = {**chains, "v": v[..., self._slice(n_chains), :]}
-        return n_chains
-
-    def _join_chains(self, state, n_chains):
-        for name, value in state.get("chains", {}).items():
-            if name == "v":
-                whole = _zeros(value, n_chains)
-                whole[..., self._slice(n_chains), :] = value
-            elif getattr(value, "ndim", 0):
-                whole = value / self.size
-            else:
-                continue
-            self._sum(whole)
-            state["chains"][name] = whole
-
-
-def _zeros(like, n):
-    """Zeros of the shape of an array, but with `n` in its last axis but one."""
-    shape = (*like.shape[:-2], n, like.shape[-1])
-    return namespace(like).zeros(shape, dtype=like.dtype, device=like.device)
+    @contextmanager
+    def _sharing(self, state, shares):
+        """Context in which the state holds this process's share of the chains."""
+        if shares is None:
+            yield
+            return
+        whole = state["chains"]
+        rows, means = shares(whole)
+        own = {name: self._slice(whole[name].shape[-2]) for name in rows}
+        for name in rows:
+            if whole[name].shape[-2] < self.size:
+                raise ValueError(
+                    f"{whole[name].shape[-2]} persistent chains cannot be shared by "
+                    f"{self.size} processes. Raise the sampler's n_chains, or start "
+                    "fewer processes."
+                )
+        state["chains"] = whole | {n: whole[n][..., own[n], :] for n in rows}
+        yield
+        chains = state["chains"]
+        joined = {name: chains[name] / self.size for name in means}
+        for name in rows:
+            joined[name] = namespace(whole[name]).zeros_like(whole[name])
+            joined[name][..., own[name], :] = chains[name]
+        for array in joined.values():
+            self._sum(array)
+        state["chains"] = chains | joined

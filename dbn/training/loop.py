@@ -204,6 +204,7 @@ def run_epochs(
     name,
     advice,
     state,
+    shares=None,
     order=None,
     statistics=None,
     on_divergence="raise",
@@ -234,6 +235,8 @@ def run_epochs(
     state : dict
         What training remembers, here ``"epoch"``, the number of epochs done, and the
         best epoch. Empty at first; with that of an earlier call, training goes on.
+    shares : callable, optional
+        What processes do with the chains in the state, see `dbn.boltzmann.Sampler`.
     order : callable, optional
         ``order(rng)`` gives the numbers of all rows in a new order, as arrays one after
         the other. Default: one permutation.
@@ -275,7 +278,7 @@ def run_epochs(
         for epoch, _ in task.steps(epochs, "epoch"):
 
             def attempt(epoch=epoch):
-                with workers.epoch(rng, state, arrays, n_rows) as shuffles:
+                with workers.epoch(rng, state, arrays, n_rows, shares) as shuffles:
                     renew(rng, epoch)
                     batches = batch_size, order(shuffles)
                     loss = run_epoch(step, epoch, params, state, *batches, record)

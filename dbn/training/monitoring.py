@@ -4,7 +4,6 @@ import numpy as np
 
 from ..backend.array import log_softmax, namespace
 from ..backend.device import asarray_like, beside
-from ..boltzmann import Bernoulli, Softmax
 
 
 class RBMMonitor:
@@ -16,14 +15,15 @@ class RBMMonitor:
       training rows, in nats. It grows when the machine overfits (section 6). Only with
       `X_val`.
     - ``"dead_units"`` and ``"always_on_units"``: numbers of hidden units below 0.01 on
-      every row, and (Bernoulli and Softmax) above 0.99 on every row. They carry
-      nothing.
+      every row, and (bounded units, such as Bernoulli) above 0.99 on every row, of a
+      range other than [0, 1] in proportion. They carry nothing.
     - ``"weight_norm"`` and ``"update_norm"``: Euclidean norms of W and of its change
       over the epoch (section 7).
     - ``"pseudo_log_likelihood"``: in nats, an estimate of
       `dbn.boltzmann.pseudo_log_likelihood` from one visible unit (or group) of each
-      row, always the same; only with Bernoulli or Softmax units. Unlike the
-      reconstruction error it measures the density model.
+      row, always the same; only with visible units whose states can be listed, such as
+      Bernoulli and Softmax. Unlike the reconstruction error it measures the density
+      model.
 
     For free energies and pseudo-likelihoods the units need a normalised law: with
     ``ReLU(noisy=True)`` they are left out.
@@ -88,11 +88,11 @@ class _Run:
         # rows, then the watched rows with one unit in each of its states.
         rows = [] if X_val is None else [estimator._monitored_rows(X_val)]
         self.n_validation = rows[0].shape[0] if rows else 0
-        self.discrete = isinstance(rbm.visible, Bernoulli | Softmax)
+        self.discrete = rbm.visible.states is not None
         if self.discrete:
             # Of units with many states fewer rows, which then cost the same.
-            step = max(1, getattr(rbm.visible, "n_states", 2) // 2)
-            states, self.shares = _one_unit_varied(rbm, self.rows[::step, ...])
+            step = max(1, len(rbm.visible.states) // 2)
+            states, self.weights = _one_unit_varied(rbm.visible, self.rows[::step, ...])
             rows += states
         self.varied = namespace(self.rows).concat(rows) if rows else None
 
@@ -103,10 +103,13 @@ class _Run:
         rbm, xp = self.rbm, namespace(self.rows)
         x = rbm.hidden_input(self.rows)
         h = rbm.hidden.mean(x)
-        found = {"dead_units": int(xp.count_nonzero(xp.max(h, axis=0) < 0.01))}
-        if isinstance(rbm.hidden, Bernoulli | Softmax):
-            low = xp.min(h, axis=0)
-            found["always_on_units"] = int(xp.count_nonzero(low > 0.99))
+        bounded = rbm.hidden.bounded
+        low, high = (rbm.hidden.low, rbm.hidden.high) if bounded else (0.0, 1.0)
+        margin, peaks = 0.01 * (high - low), xp.max(h, axis=0)
+        found = {"dead_units": int(xp.count_nonzero(peaks < low + margin))}
+        if bounded:
+            always_on = xp.min(h, axis=0) > high - margin
+            found["always_on_units"] = int(xp.count_nonzero(always_on))
         found["weight_norm"] = float(xp.linalg.vector_norm(rbm.W))
         found["update_norm"] = float(xp.linalg.vector_norm(rbm.W - self.before))
         if not self.lawful or self.varied is None:
@@ -117,36 +120,31 @@ class _Run:
             gap = gap - xp.mean(rbm.free_energy(self.rows, x))
             found["free_energy_gap"] = float(gap)
         if self.discrete:
-            log_p = xp.reshape(-energies[self.n_validation :], self.shares.shape)
-            log_p = log_softmax(log_p.T)
-            terms = xp.sum(self.shares.T * log_p, axis=1)
-            n_units = self.rows.shape[1] // getattr(rbm.visible, "n_states", 1)
+            log_p = xp.reshape(-energies[self.n_validation :], self.weights.T.shape)
+            terms = xp.sum(self.weights * log_softmax(log_p.T), axis=1)
+            n_units = rbm.n_visible // rbm.visible.group_size
             found["pseudo_log_likelihood"] = n_units * float(xp.mean(terms))
         return found
 
 
-def _one_unit_varied(rbm, v):
+def _one_unit_varied(units, v):
     """Rows `v` with one unit set to each of its states, and the states' weights.
 
     Returns
     -------
     list of array of shape (n_rows, n_visible)
         One array per state.
-    array of shape (n_states, n_rows)
+    array of shape (n_rows, n_states)
         How much of each state there is in the unit: grey values and probabilities
         weigh both, or all.
     """
-    xp, size = namespace(v), getattr(rbm.visible, "n_states", 1)
+    xp, size = namespace(v), units.group_size
     n_rows, n_units = v.shape[0], v.shape[1] // size
     # The same units in every fit, so that the values compare.
     chosen = np.random.default_rng(0).integers(n_units, size=n_rows)
     chosen = np.repeat(chosen[:, None] == np.arange(n_units), size, axis=1)
     chosen = beside(chosen, v)
-    states = np.tile(np.eye(size), n_units) if size > 1 else [[0.0], [1.0]]
-    rows, shares = [], []
-    for state in np.asarray(states):
-        state = asarray_like(state, v)[None, :]
-        rows.append(xp.where(chosen, state, v))
-        share = v * state if size > 1 else 1.0 - xp.abs(v - state)
-        shares.append(xp.sum(xp.where(chosen, share, 0.0), axis=1))
-    return rows, xp.stack(shares)
+    states = asarray_like(np.tile(units.states, n_units), v)
+    rows = [xp.where(chosen, states[k, :], v) for k in range(states.shape[0])]
+    unit = xp.reshape(xp.where(chosen, v, 0.0), (n_rows, n_units, size))
+    return rows, units.state_weights(xp.sum(unit, axis=1))

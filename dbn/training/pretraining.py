@@ -141,7 +141,7 @@ def _encode(rbm, rows, room):
 
     Returns them and the bytes that they take in memory.
     """
-    n_hidden, dtype = rbm.W.shape[1], numpy_dtype(rbm.W)
+    n_hidden, dtype = rbm.n_hidden, numpy_dtype(rbm.W)
     if room is None:
         return map_batches(rbm.mean_hidden, rows), 0
     n_bytes = rows.shape[0] * n_hidden * dtype.itemsize
@@ -251,7 +251,7 @@ class Pretrained(Initializer):
         hidden = network.dense[:-1]
         rbms = converted_beside(self.dbn.rbms, network.params.flat)
         sizes = [tuple(W.shape) for W, _ in hidden]
-        found = [tuple(rbm.W.shape) for rbm in rbms]
+        found = [(rbm.n_visible, rbm.n_hidden) for rbm in rbms]
         if sizes != found:
             raise ValueError(
                 f"The DBN's weights have shapes {found}, the network's hidden layers "

@@ -31,7 +31,7 @@ from dbn import (
 )
 from dbn.backend import rows as rows_of_files
 from dbn.backend.identity import identity
-from dbn.boltzmann import PCD, Softmax
+from dbn.boltzmann import PCD, Bernoulli, Gaussian, ReLU, Softmax
 from dbn.training import SGD, Adam, Schedule
 from tests.estimators.toy import X, Y
 
@@ -161,6 +161,17 @@ def test_other_processes_find_the_same():
     command = [sys.executable, "-W", "ignore", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [identity(thing) for thing in DIFFERENT]
+
+
+def test_parts_are_what_they_were_in_files_made_before():
+    """Whichever file of a folder they stand in: checkpoints are found by it."""
+    units = Bernoulli(), Gaussian(True), ReLU(), Softmax(3)
+    assert [identity(unit)[:16] for unit in units] == [
+        "4e0d56a297f0dffb",
+        "2d9fe01c2f380bb4",
+        "7792f2b3e8c87614",
+        "09692b16d8cfad56",
+    ]
 
 
 def test_numbers_of_one_kind_are_what_they_are_worth():

@@ -24,6 +24,7 @@ from dbn.boltzmann import (
     reverse_ais,
 )
 from dbn.boltzmann.enumeration import sample_exact
+from tests.boltzmann.types import DISCRETE, LAWFUL, LEARNED, Spin
 from tests.helpers import (
     Enumerated,
     binary_states,
@@ -33,9 +34,9 @@ from tests.helpers import (
     read_only,
 )
 
-VISIBLE = [Bernoulli(), Gaussian(), Gaussian(learn_variance=True), ReLU(), Softmax(3)]
-HIDDEN = [Bernoulli(), Gaussian(), ReLU(), Softmax(3)]
-SIZES = {Bernoulli: 3, Gaussian: 2, ReLU: 2, Softmax: 6}
+VISIBLE = [unit for unit in LAWFUL if unit != Softmax(2)]
+HIDDEN = [unit for unit in VISIBLE if unit != LEARNED]
+SIZES = {Bernoulli: 3, Gaussian: 2, ReLU: 2, Softmax: 6, Spin: 3}
 
 
 ANYWHERE = ["RBM", "exact_log_z", "ais", "reverse_ais", "pseudo_log_likelihood"]
@@ -57,7 +58,7 @@ def ids(pair):
 
 def is_exact(pair):
     """Whether there is an exact result for such machines."""
-    discrete = any(isinstance(units, (Bernoulli, Softmax)) for units in pair)
+    discrete = any(isinstance(units, (Bernoulli, Softmax, Spin)) for units in pair)
     return discrete or all(isinstance(units, Gaussian) for units in pair)
 
 
@@ -74,6 +75,8 @@ def nodes(units):
     """Values of one unit, or group, as rows, and the logarithms of their weights."""
     if isinstance(units, Bernoulli):
         return np.array([[0.0], [1.0]]), np.zeros(2)
+    if isinstance(units, Spin):
+        return np.array([[-1.0], [1.0]]), np.zeros(2)
     if isinstance(units, Softmax):
         return np.eye(units.n_states), np.zeros(units.n_states)
     if isinstance(units, ReLU):
@@ -173,8 +176,9 @@ def test_continuous_layers_without_a_closed_form_are_refused():
     with pytest.raises(ValueError) as error:
         exact_log_z(RBM(3, 2, visible="gaussian", hidden="relu"))
     assert str(error.value) == (
-        "exact_log_z needs Bernoulli or Softmax units on one side, or Gaussian units "
-        "on both; the machine is RBM(3, 2, visible=Gaussian(), hidden=ReLU()). Use ais."
+        "exact_log_z needs units whose states can be listed (Bernoulli, Softmax) on "
+        "one side, or Gaussian units on both; the machine is RBM(3, 2, "
+        "visible=Gaussian(), hidden=ReLU()). Use ais."
     )
 
 
@@ -232,11 +236,11 @@ def test_exact_draws_have_the_moments_of_the_model(pair):
     n = v.shape[1]
     products = (v[:, :, None] * v[:, None, :]).reshape(len(v), -1)
     second = (brute.v.T * brute.p_v) @ brute.v
-    # Columns of one group exclude each other: their products are 0, without error.
+    # Columns of one group exclude each other, and squares of spins are 1: no error.
     moving = products.std(axis=0) > 0.0
     assert largest_mean_z(v, brute.p_v @ brute.v) < 4
     assert largest_mean_z(products[:, moving], second.ravel()[moving]) < 4
-    assert_allclose(second.ravel()[~moving], 0.0, atol=1e-12)
+    assert_allclose(second.ravel()[~moving], products[0, ~moving], atol=1e-12)
     assert v.shape == (40_000, n)
 
 
@@ -534,7 +538,7 @@ def test_gradient_with_exact_draws_estimates_that_of_the_exact_likelihood(hidden
 
 def brute_pseudo_log_likelihood(rbm, v):
     """From the table of log p(v), of which all entries must be states."""
-    brute, size = Brute(rbm), getattr(rbm.visible, "n_states", 1)
+    brute, size = Brute(rbm), rbm.visible.group_size
     total = np.zeros(len(v))
     for i, row in enumerate(v):
         same = (brute.v == row).all(axis=1)
@@ -547,7 +551,7 @@ def brute_pseudo_log_likelihood(rbm, v):
 
 @on_every_library
 @pytest.mark.parametrize("hidden", HIDDEN, ids=repr)
-@pytest.mark.parametrize("visible", [Bernoulli(), Softmax(3), Softmax(2)], ids=repr)
+@pytest.mark.parametrize("visible", DISCRETE, ids=repr)
 @pytest.mark.parametrize("scale", [0.4, 1.0])
 def test_pseudo_log_likelihood_is_that_of_brute_force(visible, hidden, scale):
     rbm = machine(visible, hidden, scale=scale)
@@ -605,8 +609,9 @@ def test_pseudo_log_likelihood_of_continuous_units_is_refused(visible):
     with pytest.raises(ValueError) as error:
         pseudo_log_likelihood(RBM(3, 2, visible=visible), np.zeros((1, 3)))
     assert str(error.value) == (
-        "pseudo_log_likelihood needs Bernoulli or Softmax visible units; they are "
-        f"{visible!r}. Use -rbm.free_energy(v) minus log Z (exact_log_z, ais)."
+        "pseudo_log_likelihood needs visible units whose states can be listed "
+        f"(Bernoulli, Softmax); they are {visible!r}. Use -rbm.free_energy(v) minus "
+        "log Z (exact_log_z, ais)."
     )
 
 
@@ -657,7 +662,7 @@ def test_the_array_standard_gives_the_numbers_of_numpy(pair):
         yield reverse_ais(rbm, burn_in=3, **settings).log_weights
         if is_exact(pair):
             yield exact_log_z(rbm)
-        if isinstance(pair[0], (Bernoulli, Softmax)):
+        if pair[0] in DISCRETE:
             v = asarray(layer(pair[0], SIZES[type(pair[0])])[0])
             yield np.asarray(pseudo_log_likelihood(rbm, v))
 

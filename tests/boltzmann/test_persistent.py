@@ -57,7 +57,8 @@ def calls(sampler, rbm, n=1, state=None, rng=None, rows=X):
     state = sampler.start(rbm, rows, rng) if state is None else state
     for _ in range(n):
         x = rbm.hidden_input(rows)
-        v, h, state = sampler.negative(rbm, rows, x, state, rng)
+        h = rbm.hidden.mean(x)
+        v, h, state = sampler.negative(rbm, rows, x, h, state, rng)
     return v, h, state
 
 
@@ -383,6 +384,21 @@ def test_float32_is_kept(kind):
     v, h, state = calls(sampler, rbm, 3, rows=rows)
     large = [v, h, *(state[key] for key in {"v", "fast", "mean"} & {*state})]
     assert {a.dtype for a in large} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("sampler", "means"),
+    [
+        (PCD(), []),
+        (FPCD(), ["fast"]),
+        (ParallelTempering(), ["mean", "betas", "swap_rates"]),
+    ],
+    ids=repr,
+)
+def test_processes_share_the_chains_and_average_what_follows_them(sampler, means):
+    state = sampler.start(tiny(), X, make_rng(0))
+    assert sampler.shares(state) == (["v"], means)
+    assert CD().shares(CD().start(tiny(), X, make_rng(0))) == ([], [])
 
 
 @each_sampler

@@ -30,8 +30,8 @@ def tiny(hidden="bernoulli", visible="bernoulli", sizes=(3, 2)):
 
 
 def negative(rbm, sampler, v, rng):
-    state = sampler.start(rbm, v, rng)
-    v_neg, h_neg, _ = sampler.negative(rbm, v, rbm.hidden_input(v), state, rng)
+    state, x = sampler.start(rbm, v, rng), rbm.hidden_input(v)
+    v_neg, h_neg, _ = sampler.negative(rbm, v, x, rbm.hidden.mean(x), state, rng)
     return v_neg, h_neg
 
 

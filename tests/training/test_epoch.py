@@ -283,9 +283,9 @@ class Moved(PCD):
         type(self).chains = super().start(rbm, X, rng)
         return {"epoch": 0}
 
-    def negative(self, rbm, v_pos, x_pos, state, rng):
+    def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
         chains = {**self.chains, "epoch": state["epoch"]}
-        v, h, chains = super().negative(rbm, v_pos, x_pos, chains, rng)
+        v, h, chains = super().negative(rbm, v_pos, x_pos, h_pos, chains, rng)
         type(self).chains = chains
         return v, h, state
 

@@ -1,0 +1,32 @@
+"""Types of units, a file for each, and their names."""
+
+from ...backend.parts import get_part
+from .base import Units
+from .bernoulli import Bernoulli
+from .gaussian import Gaussian
+from .relu import ReLU
+from .softmax import Softmax
+
+__all__ = ["UNITS", "Bernoulli", "Gaussian", "ReLU", "Softmax", "Units", "get_units"]
+
+UNITS = {"bernoulli": Bernoulli, "gaussian": Gaussian, "relu": ReLU}
+
+
+def get_units(units):
+    """Return `units` itself, or the unit type that the string names.
+
+    Parameters
+    ----------
+    units : {"bernoulli", "gaussian", "relu"} or Units
+
+    Raises
+    ------
+    ValueError
+        If `units` is neither.
+
+    Examples
+    --------
+    >>> get_units("gaussian")
+    Gaussian()
+    """
+    return get_part(units, Units, UNITS, "units")

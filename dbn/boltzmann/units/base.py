@@ -1,0 +1,153 @@
+"""Types of units: what a single layer of a Boltzmann machine is made of.
+
+Given its total input x, a layer of units has the exponential-family law
+
+    log p(u | x) = u . x - base_energy(u) - cgf(x),
+
+where the cumulant generating function `cgf` carries every normaliser. Its gradient is
+the mean of u, the diagonal of its Hessian the variance. Free energies, Gibbs steps and
+gradients are written once against these functions (in `rbm.py`), and who needs to know
+more asks (`states`, `bounded` and others), so a new type of unit is one class. See
+Welling, Rosen-Zvi and Hinton (2004), "Exponential family harmoniums with an application
+to information retrieval".
+"""
+
+import math
+from abc import abstractmethod
+
+from ...backend.array import clipped, extent, namespace
+from ...backend.device import asarray_like
+from ...backend.parts import Part
+
+# A few times the precision of float32, in which data may have been scaled; of the
+# largest value, since data in small units are no data in [0, 1] that were rounded.
+ROUNDING = 1e-6
+
+
+class Units(Part):
+    """Interface of all unit types; arrays have shape (n_rows, n_units).
+
+    `p` holds the extra parameters that `init` names, as views in the RBM's buffer; most
+    types have none. `base_energy` and `cgf` sum over the units: shape (n_rows,).
+    """
+
+    # Whether mean and sample belong to a law with a normaliser, which likelihoods need.
+    normalised = True
+    # Between which values the states lie.
+    low, high = -math.inf, math.inf
+    # Columns of one unit: several where a unit is a group, as of `Softmax`.
+    group_size = 1
+    # All states of one unit as rows of an array of shape (n_states, group_size), single
+    # columns in ascending order; None where they cannot be listed.
+    states = None
+    # Whether the variance does not depend on the total input. Then the law is normal,
+    # and that of two such layers has a closed form.
+    linear = False
+    # Whether estimators standardise the data of such visible units.
+    standardised = False
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        # With a law of its own a class does not inherit what holds for another law;
+        # with a sampler of its own, not the shortcut of another.
+        beside = {"states": "cgf", "linear": "cgf", "sample_at_mean": "sample"}
+        for name, own in beside.items():
+            if own in vars(cls) and name not in vars(cls):
+                setattr(cls, name, vars(Units)[name])
+
+    @property
+    def bounded(self):
+        """Whether the states lie in a finite range."""
+        return self.high - self.low < math.inf
+
+    def init(self, n):
+        """Shapes of the extra parameters of `n` columns, by name; all start at zero.
+
+        Each has one entry per column along its first axis.
+        """
+        return {}
+
+    @abstractmethod
+    def mean(self, x, p=None):
+        """Mean of the units at total input `x`."""
+
+    @abstractmethod
+    def variance(self, x, p=None):
+        """Variance of the units at total input `x`."""
+
+    @abstractmethod
+    def sample(self, x, rng, p=None):
+        """Draw the units at total input `x`."""
+
+    def sample_at_mean(self, mean, x, rng, p=None):
+        """`sample`, where the `mean` at total input `x` is known and saves work."""
+        return self.sample(x, rng, p)
+
+    @abstractmethod
+    def cgf(self, x, p=None):
+        """Cumulant generating function, in nats, summed over the units."""
+
+    @abstractmethod
+    def base_energy(self, u, p=None):
+        """Energy of the states `u` at total input zero, in nats, summed over units."""
+
+    def base_energy_grad(self, u, p=None):
+        """Derivatives of each unit's base energy by its extra parameters, by name."""
+        return {}
+
+    @abstractmethod
+    def input_for_mean(self, mean, p=None):
+        """Total input at which the units have this `mean`, or are close to it."""
+
+    def state_weights(self, u):
+        """How much of each of the `states` there is in columns `u` of one unit.
+
+        A value between two states counts as both, so that it is their mean.
+
+        Returns
+        -------
+        array of shape (n_rows, n_states)
+        """
+        if self.group_size > 1:
+            raise NotImplementedError(f"{self!r} needs a state_weights of its own.")
+        xp, states = namespace(u), asarray_like(self.states[:, 0], u)
+        passed = xp.clip((u - states[:-1]) / (states[1:] - states[:-1]), 0.0, 1.0)
+        ends = xp.concat([0.0 * u + 1.0, passed, 0.0 * u], axis=1)
+        return ends[:, :-1] - ends[:, 1:]
+
+    def check(self, X):
+        """Raise a ValueError if `X` holds values that these units cannot take."""
+        self.inside(X)
+
+    def inside(self, X):
+        """`X`, with what rounding has put outside moved to the ends.
+
+        A scaler to [0, 1] gives 1.0000000000000002 now and then.
+
+        Raises
+        ------
+        ValueError
+            If `X` holds values that these units cannot take: outside by more than
+            rounding.
+        """
+        low, high = extent(X)
+        if not self.holds(low, high):
+            raise ValueError(self.complaint(X, low, high))
+        return clipped(X, self.low, self.high, (low, high))
+
+    def holds(self, low, high):
+        """Whether values from `low` to `high` are inside, but for rounding."""
+        margin = ROUNDING * max(abs(low), abs(high))
+        return low >= self.low - margin and high <= self.high + margin
+
+    def complaint(self, X, low, high):
+        """What is wrong with a minimum and a maximum, and what to do, in words."""
+        return (
+            f"{type(self).__name__} visible units need values in [{self.low:g}, "
+            f"{self.high:g}]; X has minimum {low:.7g} and maximum {high:.7g}. "
+            f"{self.advice(X)}"
+        )
+
+    def advice(self, X):
+        """What to do about values outside the range."""
+        return "Scale X (MinMaxScaler) or use visible='gaussian'."

@@ -1,0 +1,60 @@
+"""Binary units."""
+
+import numpy as np
+from scipy.sparse import issparse
+
+from ...backend.array import namespace, sigmoid, softplus
+from ...backend.random import bernoulli
+from .base import Units
+
+
+class Bernoulli(Units):
+    """Binary units with values 0 and 1; real values in [0, 1] count as probabilities.
+
+    Mean sigmoid(x), cgf(x) = sum log(1 + exp x), base energy 0. See Hinton (2010), "A
+    practical guide to training restricted Boltzmann machines", section 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.boltzmann import Bernoulli
+    >>> Bernoulli().mean(np.zeros((1, 2)))
+    array([[0.5, 0.5]])
+    """
+
+    low, high = 0.0, 1.0
+    states = np.array([[0.0], [1.0]])
+
+    def mean(self, x, p=None):
+        return sigmoid(x)
+
+    def variance(self, x, p=None):
+        mean = sigmoid(x)
+        return mean * (1.0 - mean)
+
+    def sample(self, x, rng, p=None):
+        return bernoulli(rng, sigmoid(x))
+
+    def sample_at_mean(self, mean, x, rng, p=None):
+        return bernoulli(rng, mean)
+
+    def cgf(self, x, p=None):
+        return namespace(x).sum(softplus(x), axis=1)
+
+    def base_energy(self, u, p=None):
+        return 0.0 * namespace(u).sum(u, axis=1)
+
+    def input_for_mean(self, mean, p=None):
+        # log(p / (1 - p)), Hinton (2010) section 8.1; a pixel that is always off would
+        # start at minus infinity.
+        xp = namespace(mean)
+        mean = xp.clip(mean, 0.001, 0.999)
+        return xp.log(mean) - xp.log1p(-mean)
+
+    def advice(self, X):
+        if issparse(X):
+            return (
+                "Scale X (MaxAbsScaler), or, where only zero or not matters, as of "
+                "counts, use sklearn.preprocessing.Binarizer."
+            )
+        return super().advice(X)
