@@ -1,6 +1,5 @@
 """Deep belief networks: pretraining, fine-tuning, and whether it was worth it."""
 
-from .backend.packing import ModelFileError
 from .backend.rows import ScaledRows
 from .boltzmann import DBN, RBM
 from .estimators import (
@@ -12,6 +11,7 @@ from .estimators import (
     save_model,
 )
 from .feedforward import Network
+from .storage.packing import ModelFileError
 
 __version__ = "0.1.0"
 

@@ -1,4 +1,4 @@
-"""What the README shows is what happens."""
+"""What the README shows is what happens, and the recipes for contributors run."""
 
 import re
 import subprocess
@@ -11,8 +11,11 @@ ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+RECIPES = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def blocks(language, text=TEXT):
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
 def test_the_example_prints_what_the_readme_says():
@@ -41,3 +44,19 @@ def test_ci_runs_exactly_the_second_bash_block():
     )
     ci = (ROOT / ".ci" / "run").read_text()
     assert "README.md" in ci and "n == 2" in ci and "pytest" not in ci
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    blocks("python", RECIPES),
+    ids=["unit", "sampler", "initializer", "contender"],
+)
+def test_recipes_for_contributors_run(recipe):
+    command = [sys.executable, "-W", "error", "-c", recipe]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_contributors_find_what_is_named():
+    named = re.findall(r"`([\w./]+/[\w./]*)`", RECIPES)
+    assert len(named) > 5 and [n for n in named if not (ROOT / n).exists()] == []

@@ -23,6 +23,16 @@ def run(script, *args):
     return subprocess.run(command, capture_output=True, text=True)
 
 
+def test_every_script_says_how_it_is_used():
+    scripts = [
+        p for p in (ROOT / "scripts").rglob("*.py") if "__main__" in p.read_text()
+    ]
+    assert len(scripts) == 13
+    for script in scripts:
+        done = run(script.relative_to(ROOT / "scripts"), "--help")
+        assert done.returncode == 0 and done.stdout.startswith("usage: "), done.stderr
+
+
 def toy(tmp_path, *args):
     return run(
         "benchmark.py",
@@ -127,7 +137,7 @@ def test_finetune_fits_numbers(tmp_path):
     assert 30 < record["test_rmse"] < 300 and record["test_r2"] < 1
 
 
-@pytest.mark.parametrize("script", ["benchmark.py", "layers.py"])
+@pytest.mark.parametrize("script", ["benchmark.py", "benchmarks/layers.py"])
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -190,7 +200,7 @@ def test_speed(tmp_path):
     record = tmp_path / "speed.json"
     options = ["--cases", "rbm", "net", "apply", "memory", "scaling"]
     options += ["--repeats", "1", "--shrink", "500", "--threads", "1"]
-    done = run("speed.py", *options, "--output", str(record))
+    done = run("benchmarks/speed.py", *options, "--output", str(record))
     assert done.returncode == 0, done.stderr
     found = {
         result["case"]: result for result in json.loads(record.read_text())["results"]
@@ -208,7 +218,9 @@ def test_speed(tmp_path):
 def test_speed_on_a_device(tmp_path):
     record = tmp_path / "speed.json"
     options = ["--device", "cpu", "--repeats", "1", "--shrink", "500"]
-    done = run("speed.py", *options, "--threads", "1", "--output", str(record))
+    done = run(
+        "benchmarks/speed.py", *options, "--threads", "1", "--output", str(record)
+    )
     assert done.returncode == 0, done.stderr
     results = json.loads(record.read_text())["results"]
     assert len(results) == 6
@@ -255,13 +267,13 @@ def tiny_mnist(tmp_path):
 def test_mnist_with_all_labels_goes_on(tiny_mnist):
     record, options = tiny_mnist
     options += ["--hidden-layer-sizes", "5", "--epochs", "1"]
-    done = run("mnist.py", "full", *options, "--seeds", "0")
+    done = run("benchmarks/mnist.py", "full", *options, "--seeds", "0")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("About ")
     first = json.loads(record.read_text())
     more = ["--recipes", "plain", "dropout", "multipliers", "control"]
     more += ["--seeds", "0", "1"]
-    done = run("mnist.py", "full", *options, *more)
+    done = run("benchmarks/mnist.py", "full", *options, *more)
     assert done.returncode == 0, done.stderr
     second = json.loads(record.read_text())
     assert second["runs"][: len(first["runs"])] == first["runs"]
@@ -276,7 +288,7 @@ def test_mnist_with_all_labels_goes_on(tiny_mnist):
     assert second["calls"][0] == first["calls"][0]
     assert second["calls"][1]["command"].endswith("--seeds 0 1")
     assert second["calls"][1]["blas_threads"] == 1
-    other = run("mnist.py", "full", *options, "--rows", "50")
+    other = run("benchmarks/mnist.py", "full", *options, "--rows", "50")
     assert other.returncode == 1 and "runs with other settings" in other.stderr
 
 
@@ -284,7 +296,7 @@ def test_mnist_with_few_labels(tiny_mnist):
     record, options = tiny_mnist
     options += ["--hidden-layer-sizes", "5", "4", "--control-layer-sizes", "5"]
     options += ["--labels", "50", "--n-stacks", "1", "--subsets", "2"]
-    done = run("mnist.py", "labels", *options)
+    done = run("benchmarks/mnist.py", "labels", *options)
     assert done.returncode == 0, done.stderr
     errors = json.loads(record.read_text())["test_error"]
     names = ("dbn", "he_normal + relu + dropout", "dbn-features + logistic regression")
@@ -298,7 +310,15 @@ def test_mnist_with_few_labels(tiny_mnist):
 def test_mnist_deep(tiny_mnist):
     record, options = tiny_mnist
     options += ["--depths", "2", "--width", "4", "--epochs", "1", "--validation", "20"]
-    done = run("mnist.py", "deep", *options, "--seeds", "0", "--learning-rates", "0.01")
+    done = run(
+        "benchmarks/mnist.py",
+        "deep",
+        *options,
+        "--seeds",
+        "0",
+        "--learning-rates",
+        "0.01",
+    )
     assert done.returncode == 0, done.stderr
     errors = json.loads(record.read_text())["test_error"]
     assert len(errors) == 5 and "2 x 4, dbn" in errors
@@ -308,7 +328,7 @@ def test_layers(tmp_path):
     """Xavier's start keeps gradients and Jacobians larger than the standard one."""
     net = ["--dataset", "digits", "--depth", "4", "--width", "50"]
     few = ["--rows", "100", "--epochs", "1", "--output", str(tmp_path)]
-    done = run("layers.py", *net, *few)
+    done = run("benchmarks/layers.py", *net, *few)
     assert done.returncode == 0, done.stderr
     assert "tanh, standard: mean singular value 0." in done.stdout
     nets = json.loads((tmp_path / "layers.json").read_text())["nets"]
@@ -323,7 +343,9 @@ def test_layers(tmp_path):
 
 def test_fuzz(tmp_path):
     record = tmp_path / "fuzz.json"
-    done = run("fuzz.py", "--cases", "60", "--seed", "1", "--output", str(record))
+    done = run(
+        "attacks/fuzz.py", "--cases", "60", "--seed", "1", "--output", str(record)
+    )
     assert done.returncode == 0, done.stderr + done.stdout
     assert "60 cases in" in done.stdout and "0 escapes" in done.stdout
     content = json.loads(record.read_text())
@@ -334,7 +356,9 @@ def test_fuzz(tmp_path):
 
 def test_guided_fuzzing(tmp_path):
     """With atheris where it is installed, and otherwise what to do about it."""
-    done = run("fuzz.py", "--coverage-guided", "--formats", "csv", "--cases", "9")
+    done = run(
+        "attacks/fuzz.py", "--coverage-guided", "--formats", "csv", "--cases", "9"
+    )
     if importlib.util.find_spec("atheris") is None:
         assert done.returncode == 1
         assert (
@@ -402,7 +426,7 @@ def test_sample_refuses_what_is_no_model(tmp_path):
 def test_density_experiments(tmp_path):
     record = tmp_path / "bars.json"
     args = ["bars", "--updates", "200", "--threads", "1", "--output", str(record)]
-    done = run("density.py", *args)
+    done = run("benchmarks/density.py", *args)
     assert done.returncode == 0, done.stderr
     runs = json.loads(record.read_text())["runs"]
     assert len(runs) == 6
@@ -445,18 +469,23 @@ def test_finetune_says_what_is_wrong(tmp_path, args, message):
 def test_overhead(tmp_path):
     record = tmp_path / "overhead.json"
     options = ["--rows", "300", "--hidden", "5", "--pairs", "3", "--threads", "1"]
-    done = run("overhead.py", *options, "--output", str(record))
-    assert done.returncode == 0, done.stderr
-    assert "(median of 3 pairs)" in done.stdout
-    content = json.loads(record.read_text())
+    for n_runs in (1, 2):
+        done = run("benchmarks/overhead.py", *options, "--output", str(record))
+        assert done.returncode == 0, done.stderr
+        assert "(median of 3 pairs)" in done.stdout
+        content = json.loads(record.read_text())
+        series = (tmp_path / "history" / "overhead.jsonl").read_text().splitlines()
+        assert len(series) == n_runs and json.loads(series[-1]) == content
     assert len(content["seconds_without_and_with"]) == 3 and content["bytes"] > 784 * 5
+    assert content["command"].startswith("python scripts/benchmarks/overhead.py --rows")
+    assert content["commit"] and content["versions"] and content["blas_threads"] == 1
 
 
 def test_stream(tmp_path):
     record, folder = tmp_path / "stream.json", tmp_path / "rows"
     folder.mkdir()
     done = run(
-        "stream.py",
+        "benchmarks/stream.py",
         *["--gigabytes", "0.01", "--folder", str(folder), "--hidden", "10"],
         *["--memory-rows", "1000", "--threads", "1", "--output", str(record)],
     )
@@ -471,7 +500,7 @@ def test_stream(tmp_path):
 
 
 def test_stream_says_when_there_is_no_room(tmp_path):
-    done = run("stream.py", "--gigabytes", "1e9", "--folder", str(tmp_path))
+    done = run("benchmarks/stream.py", "--gigabytes", "1e9", "--folder", str(tmp_path))
     assert done.returncode == 1
     assert "GB of room for 1000000000.0 GB. Choose a smaller" in done.stderr
     assert done.stderr.startswith("stream: ") and "Traceback" not in done.stderr
@@ -479,7 +508,7 @@ def test_stream_says_when_there_is_no_room(tmp_path):
 
 
 def test_kill():
-    done = run("kill.py", "--runs", "1", "--longest", "3")
+    done = run("attacks/kill.py", "--runs", "1", "--longest", "3")
     assert done.returncode == 0, done.stderr
     assert "'different': 0" in done.stdout
 

@@ -6,10 +6,10 @@ from itertools import pairwise
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from ..backend.packing import ModelFileError
 from ..backend.parameters import Parameters
 from ..boltzmann import DBN, RBM, Units
 from ..feedforward import Network
+from ..storage.packing import ModelFileError
 from .base import DBNEstimator
 from .classifier import DBNClassifier
 from .dbn import DBNTransformer

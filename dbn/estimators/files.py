@@ -2,8 +2,8 @@
 
 from sklearn.utils.validation import check_is_fitted
 
-from ..backend.archive import read_archive, refusals, write_archive
-from ..backend.packing import ModelFileError
+from ..storage.archive import read_archive, refusals, write_archive
+from ..storage.packing import ModelFileError
 from .base import DBNEstimator
 from .building import build, require
 from .records import MODELS, describe

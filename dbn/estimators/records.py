@@ -15,10 +15,10 @@ from sklearn.frozen import FrozenEstimator
 
 from .. import boltzmann, feedforward, training
 from ..backend.device import to_host
-from ..backend.packing import ModelFileError
 from ..backend.parts import Part
 from ..boltzmann import DBN, RBM
 from ..feedforward import Network
+from ..storage.packing import ModelFileError
 from .base import DBNEstimator
 from .classifier import DBNClassifier
 from .dbn import DBNTransformer

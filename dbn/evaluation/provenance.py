@@ -30,8 +30,11 @@ def provenance():
     ['blas_threads', 'command', 'commit', 'cores', 'versions']
     """
     blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
-    script = Path(sys.argv[0])
-    command = ["python", f"{script.parent.name}/{script.name}", *sys.argv[1:]]
+    script, root = Path(sys.argv[0]), Path(__file__).parents[2]
+    shown = f"{script.parent.name}/{script.name}"
+    if script.resolve().is_relative_to(root):
+        shown = script.resolve().relative_to(root).as_posix()
+    command = ["python", shown, *sys.argv[1:]]
     return {
         "command": " ".join(command),
         "commit": _commit(),

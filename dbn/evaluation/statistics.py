@@ -53,7 +53,7 @@ def paired_difference(a, b, *, test_train_ratio=0.0, confidence=0.95, n_test=Non
     confidence : float, default=0.95
     n_test : int or None, default=None
         Number of test rows, where scores are means over them. It is used where all
-        differences are equal or nearly so (a variance below a hundredth of what it is
+        differences are equal or nearly so (a variance below a thousandth of what it is
         then taken as), and so have no variance to judge them by: this is then taken as
         w / n_test, what drawing the test rows makes of it. Two nets whose
         errors differ by d differ on that share of the rows or more, so w is
@@ -88,7 +88,7 @@ def paired_difference(a, b, *, test_train_ratio=0.0, confidence=0.95, n_test=Non
     if constant and n_test is None:
         mean = 0.0 if _is_constant(np.append(d, 0.0), a, b) else mean
         return PairedDifference(mean, -math.inf, math.inf, 1.0, "constant")
-    if constant or variance < 0.01 * least:
+    if constant or variance < 0.001 * least:
         mean = 0.0 if _is_constant(np.append(d, 0.0), a, b) else mean
         variance, bootstrapped = least, False
     error = math.sqrt(variance * (1.0 / n + test_train_ratio))

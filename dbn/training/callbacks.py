@@ -6,7 +6,7 @@ from functools import cache
 
 from sklearn.callback import ProgressBar
 
-from ..backend.archive import refusals
+from ..storage.archive import refusals
 from .checkpoint import Checkpoint, asked
 from .distributed import current_workers
 from .loop import Task

@@ -31,7 +31,6 @@ from dbn import (
     load_model,
     save_model,
 )
-from dbn.backend import archive, packing
 from dbn.backend.parameters import Parameters
 from dbn.backend.parts import Part
 from dbn.boltzmann import PCD, Bernoulli, Gaussian
@@ -46,6 +45,7 @@ from dbn.feedforward import (
     Tanh,
     VarianceScaling,
 )
+from dbn.storage import archive, packing
 from dbn.training import SGD, Pretrained, Sparsity
 from tests.estimators import model_zoo
 from tests.estimators.toy import (
@@ -586,7 +586,7 @@ def test_paths_are_strings_or_path_objects(tmp_path):
 
 @pytest.mark.parametrize("streams", [[1, 2, 3], {}, [None]])
 def test_streams_that_cannot_be_drawn_from_are_refused(streams, tmp_path):
-    """Found by scripts/fuzz.py: such a file loaded, to fail when training goes on."""
+    """Found by fuzz.py: such a file loaded, to fail when training goes on."""
     net = DBNClassifier((3,), init="zeros", max_iter=1).fit(np.eye(4), [0, 1, 0, 1])
     net._streams = streams
     save_model(net, tmp_path / "net.dbn")

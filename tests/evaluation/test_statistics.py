@@ -145,6 +145,6 @@ def test_of_a_constant_sample_no_spread_is_tested():
 
 def test_nearly_equal_differences_are_judged_like_equal_ones():
     equal = paired_difference([0.1] * 3, [0.12] * 3, n_test=10_000)
-    for last in (0.1201, 0.12 + 1e-9):
+    for last in (0.12 + 1e-6, 0.12 + 1e-9):
         nearly = paired_difference([0.1] * 3, [0.12, 0.12, last], n_test=10_000)
         assert nearly.p_value == pytest.approx(equal.p_value, rel=0.05)

@@ -11,8 +11,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from dbn import DBNClassifier, DBNTransformer, ModelFileError
-from dbn.backend import archive
-from dbn.backend.archive import read_archive, write_archive
+from dbn.storage import archive
+from dbn.storage.archive import read_archive, write_archive
 from dbn.training import Checkpoint
 from tests.estimators.toy import X, Y, rbm
 
@@ -218,7 +218,7 @@ def test_content_that_does_not_fit_is_a_model_file_error(model, change, tmp_path
 
 
 def test_a_stack_that_is_said_to_be_unfinished_is_trained_again(tmp_path):
-    """Found by scripts/fuzz.py: the next checkpoint looked for a net in pretraining."""
+    """Found by fuzz.py: the next checkpoint looked for a net in pretraining."""
     again = forge(net, tmp_path, put("stack", "layer", "epoch", value=0), X, Y)
     phases = [entry["phase"] for entry in again.history_]
     assert phases[:7] == ["pretrain"] * 2 + ["finetune"] * 3 + ["pretrain"] * 2

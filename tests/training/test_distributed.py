@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dbn.backend.archive import read_archive
+from dbn.storage.archive import read_archive
 from dbn.training import data_parallel
 from dbn.training.distributed import Workers, current_workers
 from tests.estimators.toy import message

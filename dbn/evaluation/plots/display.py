@@ -1,6 +1,6 @@
 """What all Displays share, and their look (extra `plots`)."""
 
-from ...backend.packing import printable
+from ...storage.packing import printable
 
 # Okabe and Ito's palette: told apart with any colour vision.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")

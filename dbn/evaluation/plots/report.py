@@ -4,7 +4,7 @@ from base64 import b64encode
 from html import escape
 from io import BytesIO
 
-from ...backend.packing import printable
+from ...storage.packing import printable
 from ..study.records import cell_name, measure
 from ..study.table_and_verdict import comparisons, figures, legend, verdict
 from .curves import LabelBudgetDisplay, LossCurvesDisplay

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from ...backend.archive import replacing
-from ...backend.packing import parse_json, printable
-from ...backend.regular_file import open_file
+from ...storage.archive import replacing
+from ...storage.packing import parse_json, printable
+from ...storage.regular_file import open_file
 from ..statistics import holm, paired_difference, paired_spread
 from .records import (
     OWN,

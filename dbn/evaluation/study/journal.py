@@ -5,10 +5,10 @@ import json
 import os
 from pathlib import Path
 
-from ...backend.archive import replacing
-from ...backend.packing import parse_json
-from ...backend.regular_file import open_file
 from ...estimators import load_model, save_model
+from ...storage.archive import replacing
+from ...storage.packing import parse_json
+from ...storage.regular_file import open_file
 from .records import RECORD, check_fields, check_record
 
 _FORMAT, _VERSION = "dbn study", 3

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from ...backend.packing import printable
+from ...storage.packing import printable
 from .records import measure
 
 

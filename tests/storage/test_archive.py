@@ -17,9 +17,9 @@ import pytest
 from hostile.archives import members, zipped
 from hostile.common import same
 
-from dbn.backend import archive
-from dbn.backend.archive import read_archive, replacing, write_archive
-from dbn.backend.packing import ModelFileError
+from dbn.storage import archive
+from dbn.storage.archive import read_archive, replacing, write_archive
+from dbn.storage.packing import ModelFileError
 
 CONTENT = {"W": np.arange(6.0).reshape(2, 3), "k": (1, None), "labels": np.array(["a"])}
 
@@ -294,7 +294,7 @@ def test_a_folder_that_cannot_be_synced_has_the_new_file(path, monkeypatch):
 
 KILLED = """
 import os, signal, sys
-from dbn.backend.archive import replacing
+from dbn.storage.archive import replacing
 with replacing(sys.argv[1]) as file:
     file.write(b"half")
     file.flush()

@@ -1,8 +1,8 @@
 """Records on MNIST: the classic net with all labels, with few, and deep logistic nets.
 
-    python scripts/mnist.py full      784-500-500-2000-10, all labels
-    python scripts/mnist.py labels    few labels, all images, a stack of 12 machines
-    python scripts/mnist.py deep      many logistic layers, from five starts
+    mnist.py full      784-500-500-2000-10, all labels
+    mnist.py labels    few labels, all images, a stack of 12 machines
+    mnist.py deep      many logistic layers, from five starts
 
 Each prints an estimate of its time, writes every finished run to the output file at
 once, and goes on with a file that is there. DBNs are kept beside it, so that every part
@@ -18,7 +18,6 @@ from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
-from data_options import path
 from ledger import Ledger
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -36,6 +35,9 @@ from dbn import (
 from dbn.evaluation import load_dataset
 from dbn.evaluation.study.protocol import FULL_CROSS_VALIDATION, N_FOLDS
 from dbn.training import Adam, Schedule, Sparsity
+
+sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
+from data_options import path
 
 BATCH, FEW_BATCH = 100, 50
 

@@ -24,7 +24,7 @@ from dbn.training import Checkpoint
 
 from .common import SEEN, Bomb, Format, allowed
 
-FIXTURES = sorted((Path(__file__).parents[2] / "tests" / "data").glob("model-v*.dbn"))
+FIXTURES = sorted((Path(__file__).parents[3] / "tests" / "data").glob("model-v*.dbn"))
 
 
 def members(data):

@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from data_options import add_data_options, load, path, require_classes
 from threadpoolctl import threadpool_limits
 
 from dbn import DBNClassifier
@@ -24,6 +23,9 @@ from dbn.evaluation import (
 )
 from dbn.evaluation.plots.display import require_matplotlib
 from dbn.training import SGD
+
+sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
+from data_options import add_data_options, load, path, require_classes
 
 NETS = {
     "tanh, standard": ("tanh", "standard"),

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dbn.backend import packing
-from dbn.backend.packing import (
+from dbn.backend.random import make_rng
+from dbn.storage import packing
+from dbn.storage.packing import (
     ModelFileError,
     Packer,
     json_bytes,
@@ -21,7 +22,6 @@ from dbn.backend.packing import (
     printable,
     unpack,
 )
-from dbn.backend.random import make_rng
 
 
 def there_and_back(value):

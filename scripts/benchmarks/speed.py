@@ -9,7 +9,6 @@ take part when they are installed. What each contender does is in rivals.py.
 import argparse
 import gc
 import importlib.util
-import json
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from statistics import median
 
 import numpy as np
 import rivals
+from records import write_record
 from threadpoolctl import threadpool_limits
 
 from dbn import DBNClassifier, RBMTransformer
@@ -357,7 +357,11 @@ def main():
     add("--repeats", type=int, default=5)
     add("--threads", type=int, default=2, help="of BLAS and of PyTorch")
     add("--shrink", type=int, default=1, help="divide the numbers of rows by this")
-    add("--output", type=Path, help="write the record to this JSON file")
+    add(
+        "--output",
+        type=Path,
+        help="write the record to this JSON file, and add it to history/ beside it",
+    )
     args = parser.parse_args()
 
     if HAS_TORCH:
@@ -380,7 +384,7 @@ def main():
             "results": found,
             **origin,
         }
-        args.output.write_text(json.dumps(record, indent=1) + "\n")
+        write_record(args.output, record)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ import json
 import joblib
 from threadpoolctl import threadpool_limits
 
-from dbn.backend.archive import replacing
 from dbn.evaluation import provenance
+from dbn.storage.archive import replacing
 
 
 class Ledger:

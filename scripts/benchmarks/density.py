@@ -16,10 +16,10 @@ import json
 import resource
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import scipy.sparse
-from data_options import path
 from threadpoolctl import threadpool_limits
 
 from dbn import RBM, RBMTransformer
@@ -37,6 +37,9 @@ from dbn.boltzmann import (
 from dbn.boltzmann.enumeration import sample_exact
 from dbn.evaluation import load_dataset, provenance
 from dbn.training import SGD, Adam, Schedule
+
+sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
+from data_options import path
 
 
 def falling(start, epochs, hold):

@@ -1,6 +1,6 @@
-"""Broken and malicious files of every format, for `scripts/fuzz.py` and for the tests.
+"""Broken and malicious files of every format, for `fuzz.py` and for the tests.
 
-They are made here, beside the script that needs them (`scripts` is on the path of the
+They are made here, beside the script that needs them (this folder is on the path of the
 tests, see setup.cfg): accidents that happen to any bytes, forgeries that know the
 format, attacks that must be refused, and files that grow in one dimension alone.
 """

@@ -69,7 +69,7 @@ def write_archive(path, content, *, kind, version, through_link=True):
     --------
     >>> import os, tempfile
     >>> import numpy as np
-    >>> from dbn.backend.archive import read_archive, write_archive
+    >>> from dbn.storage.archive import read_archive, write_archive
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "weights")
     ...     write_archive(path, {"W": np.eye(2), "k": (1,)}, kind="test", version=1)

@@ -6,7 +6,6 @@ ratios of such pairs, less one. The file is written and synced within the epoch.
 """
 
 import argparse
-import json
 import os
 import tempfile
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from records import write_record
 from threadpoolctl import threadpool_limits
 
 from dbn import RBMTransformer
@@ -68,7 +68,11 @@ def main():
     add("--pairs", type=int, default=10, help="pairs of epochs")
     add("--threads", type=int, default=2, help="BLAS threads")
     add("--folder", help="on the disk to write to; default: the temporary folder")
-    add("--output", type=Path, help="write the record to this JSON file")
+    add(
+        "--output",
+        type=Path,
+        help="write the record to this JSON file, and add it to history/ beside it",
+    )
     args = parser.parse_args()
     home = args.data_home or os.environ.get("DBN_DATA")
     if home:
@@ -95,7 +99,7 @@ def main():
             "seconds_without_and_with": pairs,
             **origin,
         }
-        args.output.write_text(json.dumps(record, indent=1) + "\n")
+        write_record(args.output, record)
 
 
 if __name__ == "__main__":

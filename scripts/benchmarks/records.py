@@ -1,0 +1,23 @@
+"""Where figures are kept: the latest run in a file, all runs in a series beside it."""
+
+import json
+
+
+def write_record(path, record):
+    """Write a run to a JSON file, and add it to the series of such runs.
+
+    The series of ``results/speed.json`` is ``results/history/speed.jsonl``, one run a
+    line: nothing in it is replaced, so that later figures can be laid beside earlier
+    ones. Each line has its own commit, versions and threads.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    record : dict
+        Figures, and what `provenance` says.
+    """
+    path.write_text(json.dumps(record, indent=1) + "\n")
+    series = path.parent / "history" / f"{path.stem}.jsonl"
+    series.parent.mkdir(exist_ok=True)
+    with series.open("a") as file:
+        file.write(json.dumps(record) + "\n")
