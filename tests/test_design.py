@@ -28,7 +28,6 @@ SKLEARN_BELOW_ESTIMATORS = {
     "backend/parts.py": {"sklearn.base.BaseEstimator"},
     "backend/device.py": {"sklearn.externals.array_api_compat"},
     "backend/array.py": {"sklearn.externals.array_api_compat"},
-    "backend/capture.py": {"sklearn.externals.array_api_compat"},
     "backend/random.py": {
         "sklearn.externals.array_api_compat",
         "sklearn.utils.check_random_state",

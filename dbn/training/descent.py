@@ -6,7 +6,6 @@ from abc import abstractmethod
 import numpy as np
 
 from ..backend.array import namespace, write
-from ..backend.capture import count
 from ..backend.parts import Part, check_number, scheduled
 from ..backend.threads import in_blocks
 
@@ -59,7 +58,7 @@ class Clipping(Optimizer):
         if self.clip_norm is not None:
             self._shorten(grad)
         # Moments and the like: what has an entry for every parameter.
-        moments = {k: a for k, a in state.items() if getattr(a, "shape", ())}
+        moments = {k: a for k, a in state.items() if hasattr(a, "shape")}
 
         def move(block):
             parts = state | {k: a[block] for k, a in moments.items()}
@@ -283,7 +282,7 @@ class Adam(Clipping):
         return {"epoch": 0, "t": 0, "m": zeros(theta), "v": zeros(theta)}
 
     def step(self, theta, grad, state):
-        state["t"] = count(state["t"], theta)
+        state["t"] = int(state["t"]) + 1
         return super().step(theta, grad, state)
 
     def _move(self, theta, grad, state):
@@ -299,9 +298,10 @@ class Adam(Clipping):
             theta *= 1.0 - rate * self.decoupled_decay
         # Those factors and both bias corrections are two numbers, much as in section 2.
         xp, t = namespace(v), state["t"]
-        if isinstance(t, int):
+        if isinstance(v, np.ndarray):
             sqrt, left = math.sqrt, lambda beta: 1.0 - beta**t
-        else:  # on a device, in single precision too
+        else:  # in the precision of the parameters, single precision too
+            t = xp.full((), float(t), dtype=v.dtype, device=v.device)
             sqrt, left = xp.sqrt, lambda beta: -xp.expm1(t * _log(beta))
         root = sqrt(left(self.beta_2) / (1.0 - self.beta_2))
         rate = rate * (1.0 - self.beta_1) * root / left(self.beta_1)

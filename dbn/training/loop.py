@@ -8,12 +8,11 @@ from itertools import takewhile
 import numpy as np
 
 from ..backend.array import count_not_finite, namespace
-from ..backend.capture import recorder
 from ..backend.device import beside
 from ..backend.random import renew
+from ..backend.rows import even_batches
 from ..backend.threads import element_threads, n_blas_threads, one_blas_thread
 from .distributed import current_workers
-from .epoch import run_epoch
 
 
 class Task:
@@ -262,9 +261,6 @@ def run_epochs(
     arrays = [params.flat] if statistics is None else [params.flat, statistics.flat]
     done = state.setdefault("epoch", 0)
     origin = copy.deepcopy((arrays, state)) if on_divergence == "halve" else None
-    record = None
-    if order is None and workers.size == 1:
-        record = recorder(rng, params.flat)
     # Row numbers lie where the rows do: a batch has none to send.
     order = order or (lambda rng: [beside(rng.permutation(n_rows), params.flat)])
     over = False
@@ -277,8 +273,8 @@ def run_epochs(
             def attempt(epoch=epoch):
                 with workers.epoch(rng, state, arrays, n_rows) as shuffles:
                     renew(rng, epoch)
-                    batches = batch_size, order(shuffles)
-                    loss = run_epoch(step, epoch, params, state, *batches, record)
+                    batches = even_batches(order(shuffles), batch_size)
+                    loss = run_epoch(step, epoch, params, batches)
                 if wrong := _not_finite(params, {}):
                     return {}, wrong
                 metrics = workers.from_first(lambda: measure(loss))
@@ -379,6 +375,29 @@ def remembered(state, key, part, start):
     if makers.get(key) != maker:
         makers[key], state[key] = maker, start()
     return state[key]
+
+
+# Updates between two looks for a divergence: less than 1 % of their time.
+_UPDATES_PER_CHECK = 100
+
+
+def run_epoch(step, epoch, params, batches):
+    """One pass over batches of rows; the mean loss, or None.
+
+    It ends early when parameters are not finite any more.
+    """
+    total, n_rows, theta = None, 0, params.flat
+    for i, rows in enumerate(batches):
+        loss = step(rows, epoch)
+        if loss is not None:
+            total = loss * rows.shape[0] + (0.0 if total is None else total)
+            n_rows += rows.shape[0]
+        looks = i % _UPDATES_PER_CHECK == 0 and isinstance(theta, np.ndarray)
+        # One product, in which anything that is not finite shows, comes first; of a
+        # device its result would have to be awaited.
+        if looks and not math.isfinite(theta @ theta) and count_not_finite(theta):
+            break
+    return None if total is None else float(total) / n_rows
 
 
 def _not_finite(params, metrics):
