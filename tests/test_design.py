@@ -32,7 +32,7 @@ SKLEARN_BELOW_ESTIMATORS = {
         "sklearn.externals.array_api_compat",
         "sklearn.utils.check_random_state",
     },
-    "training/callbacks.py": {"sklearn.callback"},
+    "training/callbacks/fit_tasks.py": {"sklearn.callback"},
 }
 # What is made here is a net of torch: it cannot be written without naming its layers.
 # And torch connects the processes of distributed training, whatever the arrays are.

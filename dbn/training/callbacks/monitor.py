@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..backend.array import log_softmax, namespace
-from ..backend.device import asarray_like, beside
-from ..boltzmann import Bernoulli, Softmax
+from ...backend.array import log_softmax, namespace
+from ...backend.device import asarray_like, beside
+from ...boltzmann import Bernoulli, Softmax
 
 
 class RBMMonitor:

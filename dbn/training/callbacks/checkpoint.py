@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..backend.archive import (
+from ...backend.archive import (
     read_archive,
     refusals,
     replacing,
     write_archive,
 )
-from ..backend.identity import identity
-from ..backend.packing import ModelFileError
-from ..backend.regular_file import open_file
-from .distributed import current_workers
+from ...backend.identity import identity
+from ...backend.packing import ModelFileError
+from ...backend.regular_file import open_file
+from ..distributed import current_workers
 
 _KIND, _VERSION = "dbn checkpoint", 1
 
