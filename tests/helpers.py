@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from dbn.boltzmann import Sampler
-from dbn.training.loop import Task
+from dbn.training.task import Task
 
 
 def read_only(*arrays):

@@ -17,9 +17,9 @@ from ..feedforward.layers import ACTIVATIONS
 from ..training import Optimizer, finetune
 from ..training.callbacks import agree, fit_task
 from ..training.finetuning import check_deterministic, rate_multipliers
-from ..training.loop import Task
 from ..training.optimizers import OPTIMIZERS, get_optimizer
 from ..training.pretraining import STRUCTURES
+from ..training.task import Task
 from .base import DBNEstimator, check_layer_sizes
 from .dbn import (
     DBNTransformer,

@@ -6,7 +6,7 @@ from sklearn.callback import ProgressBar
 
 from ...backend.archive import refusals
 from ..distributed import current_workers
-from ..loop import Task
+from ..task import Task
 from .bars import TqdmBars
 from .checkpoint import Checkpoint, asked
 
