@@ -25,7 +25,7 @@ class Training:
     Parameters
     ----------
     rng : numpy.random.Generator
-        For the shuffles, and all noise.
+        For the shuffles.
     batch_size, max_iter : int
         Rows per update, of which the last batch of an epoch may have less, and number
         of epochs.

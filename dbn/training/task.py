@@ -6,7 +6,7 @@ from contextlib import contextmanager
 class Task:
     """A node in the tree of work (fit, layer, epoch); this default tells nobody.
 
-    `dbn.training.callbacks.FitTask` reports the same tree to scikit-learn's callbacks.
+    `FitTask`, among the callbacks, reports the same tree to those of scikit-learn.
 
     Examples
     --------

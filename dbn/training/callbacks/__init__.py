@@ -2,12 +2,11 @@
 
 from .bars import TqdmBars, progress_bar
 from .checkpoint import Checkpoint
-from .fit_tasks import FitTask, agree, fit_task, is_identified
+from .fit_tasks import agree, fit_task, is_identified
 from .monitor import RBMMonitor
 
 __all__ = [
     "Checkpoint",
-    "FitTask",
     "RBMMonitor",
     "TqdmBars",
     "agree",
