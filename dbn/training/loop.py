@@ -135,8 +135,8 @@ def run_epochs(
     epochs = takewhile(lambda _: not over, range(done, done + training.max_iter))
     with _threads(params, training.batch_size // workers.size):
         for epoch, _ in training.task.steps(epochs, "epoch"):
-            with _whole(arrays, state, training.history) as before:
-                for _ in _tries(arrays, state, before, origin):
+            with _whole(arrays, state, training.history, origin) as tries:
+                for _ in tries:
                     # Overflow shows as a divergence, reported once and in words.
                     with np.errstate(over="ignore", invalid="ignore"):
                         with workers.epoch(rng, state, arrays, X.shape[0]) as shuffles:
@@ -205,14 +205,14 @@ def _judged(params, measure, loss):
 
 
 @contextmanager
-def _whole(arrays, state, history):
+def _whole(arrays, state, history, origin):
     """Context of an epoch, of which nothing is left when it does not come to its end.
 
-    Yields a copy of arrays and state from before.
+    Yields what to loop over to try it, see `_tries`.
     """
     before, n_entries = copy.deepcopy((arrays, state)), len(history)
     try:
-        yield before
+        yield _tries(arrays, state, before, origin)
     except BaseException:  # Ctrl-C too
         _go_back(arrays, state, before)
         del history[n_entries:]

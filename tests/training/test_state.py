@@ -1,6 +1,23 @@
+import numpy as np
+
+from dbn import RBM, Network
 from dbn.boltzmann import CD, PCD
-from dbn.training import SGD, Adam
-from dbn.training.state import remembered
+from dbn.training import SGD, Adam, finetune, pretrain, train_rbm
+from dbn.training.state import StackState, TrainingState, remembered
+
+
+def test_all_that_training_remembers_is_described():
+    X, rng = np.eye(4), np.random.default_rng(0)
+    machine, net, stack = {}, {}, {}
+    train_rbm(RBM(4, 2), X, rng=rng, sampler="pcd", max_iter=1, state=machine)
+    scores = {"validation_score": 0.0, "validation_loss": 0.0}
+    options = {"validate": lambda: scores, "patience": 1, "max_iter": 1}
+    finetune(Network([4, 4]), X, X, rng=rng, state=net, **options)
+    assert {*machine} | {*net} == {*TrainingState.__annotations__}
+    options = [{"max_iter": 1}]
+    pretrain(X, [2], rng=rng, layer_options=options, state=stack)
+    assert {*stack, "params"} == {*StackState.__annotations__}
+    assert {*stack["layer"]} == {*machine}
 
 
 def test_remembered_is_made_once():

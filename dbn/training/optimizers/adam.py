@@ -90,7 +90,7 @@ class Adam(Clipping):
         xp, t = namespace(v), state["t"]
         if isinstance(v, np.ndarray):
             sqrt, left = math.sqrt, lambda beta: 1.0 - beta**t
-        else:  # in the precision of the parameters, single precision too
+        else:  # in the precision that the parameters have there
             t = xp.full((), float(t), dtype=v.dtype, device=v.device)
             sqrt, left = xp.sqrt, lambda beta: -xp.expm1(t * _log(beta))
         root = sqrt(left(self.beta_2) / (1.0 - self.beta_2))
