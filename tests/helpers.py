@@ -8,7 +8,7 @@ import pytest
 from scipy.special import logsumexp
 
 from dbn.boltzmann import Sampler
-from dbn.training.loop import Task
+from dbn.training.task import Task
 
 
 def read_only(*arrays):

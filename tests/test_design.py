@@ -37,12 +37,11 @@ SKLEARN_BELOW_ESTIMATORS = {
     "backend/parts.py": {"sklearn.base.BaseEstimator"},
     "backend/device.py": {"sklearn.externals.array_api_compat"},
     "backend/array.py": {"sklearn.externals.array_api_compat"},
-    "backend/capture.py": {"sklearn.externals.array_api_compat"},
     "backend/random.py": {
         "sklearn.externals.array_api_compat",
         "sklearn.utils.check_random_state",
     },
-    "training/callbacks.py": {"sklearn.callback"},
+    "training/callbacks/fit_tasks.py": {"sklearn.callback"},
 }
 # What is made here is a net of torch: it cannot be written without naming its layers.
 # And torch connects the processes of distributed training, whatever the arrays are.

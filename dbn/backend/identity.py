@@ -20,6 +20,13 @@ from .rows import ScaledRows, sha256_of
 # is computed, who is told, and what is computed when it is asked for.
 _BESIDE = {"verbose", "device", "_skl_callbacks", "_metadata_request"}
 _BESIDE |= {"log_z_", "_log_z_epochs"}
+# Where classes were when the first checkpoints named them: they are found by that.
+_FORMERLY = {
+    "dbn.training.optimizers.adam": "dbn.training.descent",
+    "dbn.training.optimizers.line_search": "dbn.training.optimizers",
+    "dbn.training.optimizers.rmsprop": "dbn.training.descent",
+    "dbn.training.optimizers.sgd": "dbn.training.descent",
+}
 _FUNCTIONS = types.FunctionType | types.BuiltinFunctionType | np.ufunc | type
 
 
@@ -161,6 +168,7 @@ def _name(thing):
             "Define it at the top of a module."
         )
     module = str(getattr(thing, "__module__", None))
+    module = _FORMERLY.get(module, module)
     if module.startswith("dbn."):
         # Which file of a folder a class of ours stands in is no part of what it is.
         module = ".".join(module.split(".")[:3])

@@ -15,9 +15,9 @@ from ..feedforward.initializers import INITIALIZERS
 from ..training import finetune
 from ..training.callbacks import agree, fit_task
 from ..training.finetuning import check_deterministic, rate_multipliers
-from ..training.loop import Task
 from ..training.optimizers import get_optimizer
 from ..training.pretraining import STRUCTURES
+from ..training.task import Task
 from ._sklearn import StrOptions
 from .base import DBNEstimator
 from .constraints import NET

@@ -1,12 +1,10 @@
 """Training: optimizers, the epoch loop, pretraining, fine-tuning, progress."""
 
 from ..backend.parts import Schedule
-from .callbacks import TqdmBars
-from .checkpoint import Checkpoint
+from .callbacks import Checkpoint, RBMMonitor, TqdmBars
 from .contrastive import Sparsity, train_rbm
 from .distributed import data_parallel
 from .finetuning import finetune
-from .monitoring import RBMMonitor
 from .optimizers import (
     LBFGS,
     SGD,

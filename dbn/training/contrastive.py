@@ -7,11 +7,13 @@ import numpy as np
 from ..backend.array import dense, mean_weights, namespace, take_rows
 from ..backend.parts import Part, check_number
 from ..backend.random import stream_on
-from ..backend.rows import LazyRows, as_rows
+from ..backend.rows import as_rows
 from ..boltzmann import get_sampler
 from .distributed import current_workers
-from .loop import Task, make_step, remembered, run_epochs
+from .loop import Training, run_epochs
 from .optimizers import SGD, get_optimizer
+from .state import remembered
+from .step import make_step
 
 
 class Sparsity(Part):
@@ -151,8 +153,9 @@ def train_rbm(
         Position in a stack, for `history` and errors.
     state : dict, optional
         Pass an empty dict to keep what training remembers (chains, moments, moving
-        means, number of epochs), and the same dict again, with the trained machine, to
-        go on from there: the epochs of schedules and `history` count on.
+        means, number of epochs, see `dbn.training.state.TrainingState`), and the same
+        dict again, with the trained machine, to go on from there: the epochs of
+        schedules and `history` count on.
 
     Raises
     ------
@@ -175,7 +178,8 @@ def train_rbm(
     X, rng = as_rows(X), stream_on(rng, rbm.W)
     optimizer = descending(get_optimizer(optimizer or default_optimizer(rbm)))
     sampler = get_sampler(sampler)
-    state = {} if state is None else state
+    training = Training(rng, batch_size, max_iter, on_divergence, task, history, state)
+    state = training.state
     if not state:
         v_mean = mean_weights(X, sample_weight) @ X
         rbm.initialize(rng, v_mean)
@@ -201,20 +205,13 @@ def train_rbm(
     run_epochs(
         step,
         rbm.params,
-        X.shape[0],
-        batch_size=batch_size,
-        max_iter=max_iter,
-        rng=rng,
-        task=task or Task(),
-        history=[] if history is None else history,
+        X,
+        training,
         entry={"phase": "pretrain", "layer": layer},
         measure=measure,
         name=f"Layer {layer}",
         advice=f"Lower the RBM's learning_rate (now {optimizer.learning_rate}).",
-        state=state,
         shares=sampler.shares,
-        order=X.shuffled if isinstance(X, LazyRows) else None,
-        on_divergence=on_divergence,
     )
     return rbm
 

@@ -54,7 +54,7 @@ class Workers:
         Parameters
         ----------
         gradient : callable
-            ``gradient(rows, grad, epoch)``, as `dbn.training.loop.make_step` takes it.
+            ``gradient(rows, grad, epoch)``, as `dbn.training.step.make_step` takes it.
         params : Parameters
         weight : array of shape (n_rows,), optional
             Weights of all rows that are trained on.

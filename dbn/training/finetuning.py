@@ -8,10 +8,10 @@ import numpy as np
 from ..backend.array import take_rows
 from ..backend.device import asarray_like
 from ..backend.random import stream_on
-from ..backend.rows import LazyRows
 from .distributed import current_workers
-from .loop import Task, make_step, run_epochs
+from .loop import Training, run_epochs
 from .optimizers import get_optimizer
+from .step import make_step
 
 
 def finetune(
@@ -103,7 +103,8 @@ default="adam"
     optimizer, rng = get_optimizer(optimizer), stream_on(rng, network.params.flat)
     _check(network, optimizer, patience, validate)
     factors = rate_multipliers(network, learning_rate_multipliers, head_epochs)
-    state = {} if state is None else state
+    asked = rng, batch_size, max_iter, on_divergence, task, history, state
+    training = Training(*asked, patience, tol)
 
     def gradient(rows, grad, epoch):
         weight = None if sample_weight is None else take_rows(sample_weight, rows)
@@ -115,7 +116,7 @@ default="adam"
         network.params,
         optimizer=optimizer,
         weight_decay=weight_decay,
-        state=state,
+        state=training.state,
         weight=sample_weight,
         multipliers=factors,
         after=None if max_norm is None else lambda: network.limit_norms(max_norm),
@@ -123,22 +124,13 @@ default="adam"
     run_epochs(
         step,
         network.params,
-        X.shape[0],
-        batch_size=batch_size,
-        max_iter=max_iter,
-        rng=rng,
-        task=task or Task(),
-        history=[] if history is None else history,
+        X,
+        training,
         entry={"phase": "finetune"},
         measure=lambda loss: {"loss": loss, **(validate() if validate else {})},
         name="Fine-tuning",
         advice=f"Lower the optimizer's learning_rate (now {optimizer.learning_rate}).",
-        state=state,
         statistics=network.statistics,
-        on_divergence=on_divergence,
-        order=X.shuffled if isinstance(X, LazyRows) else None,
-        patience=patience,
-        tol=tol,
     )
     return network
 

@@ -3,66 +3,69 @@
 import copy
 import math
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from itertools import takewhile
 
 import numpy as np
 
-from ..backend.array import count_not_finite, namespace
-from ..backend.capture import recorder
+from ..backend.array import count_not_finite
 from ..backend.device import beside
 from ..backend.random import renew
+from ..backend.rows import LazyRows, even_batches
 from ..backend.threads import element_threads, n_blas_threads, one_blas_thread
 from .distributed import current_workers
-from .epoch import run_epoch
+from .state import TrainingState
+from .task import Task
 
 
-class Task:
-    """A node in the tree of work (fit, layer, epoch); this default tells nobody.
+@dataclass
+class Training:
+    """What machines and nets are asked alike: how long, who is told, what is kept.
 
-    `dbn.training.callbacks.FitTask` reports the same tree to scikit-learn's callbacks.
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        For the shuffles.
+    batch_size, max_iter : int
+        Rows per update, of which the last batch of an epoch may have less, and number
+        of epochs.
+    on_divergence : {"raise", "halve"}, default="raise"
+        "halve" repeats the epoch with half the learning rate, up to 30 times, from the
+        third on with the parameters of the beginning, and goes on with that. The
+        history tells the factor, as ``"learning_rate_factor"``.
+    task : Task, optional
+        Where progress is reported; default: nowhere.
+    history : list, optional
+        Receives a dict per epoch.
+    state : TrainingState, optional
+        What training remembers. Empty at first; with that of an earlier call, training
+        goes on.
+    patience : int, optional
+        Stop when ``"validation_score"`` has not grown by more than `tol` for so many
+        epochs, and return to the epoch with the best score (among equals, with the
+        least ``"validation_loss"``).
+    tol : float, default=0.0
 
     Examples
     --------
-    >>> for epoch, task in Task().steps(range(2), "epoch"):
-    ...     epoch
-    0
-    1
+    >>> Training(np.random.default_rng(0), batch_size=100, max_iter=3).history
+    []
     """
 
-    stop = False  # whether a callback asked to end the level that this task belongs to
+    rng: np.random.Generator
+    batch_size: int
+    max_iter: int
+    on_divergence: str = "raise"
+    task: Task | None = None
+    history: list | None = None
+    state: TrainingState | None = None
+    patience: int | None = None
+    tol: float = 0.0
 
-    def resume(self):
-        """What an interrupted run of the same work has saved, or None."""
-        return None
-
-    @contextmanager
-    def subtask(self, name, n_subtasks=0):
-        """Context of one piece of work that is part of this one."""
-        yield self
-
-    def steps(self, items, name, n_subtasks=0):
-        """Yield each item with a task of its own, until a callback asks to stop."""
-        for item in items:
-            with self.subtask(name, n_subtasks) as task:
-                yield item, task
-            if task.stop:
-                return
-
-
-def add_weight_decay(params, grad, weight_decay):
-    """Add the gradient of ``weight_decay / 2 * ||W||^2`` to `grad`, biases excluded."""
-    if weight_decay:
-        for name in params:
-            if name.startswith("W"):
-                grad[name][...] += weight_decay * params[name]
-
-
-def penalty(params, weight_decay):
-    """``weight_decay / 2 * ||W||^2``, biases excluded."""
-    if not weight_decay:
-        return 0.0
-    parts = [params[name] for name in params if name.startswith("W")]
-    return 0.5 * weight_decay * sum(float(namespace(W).sum(W * W)) for W in parts)
+    def __post_init__(self):
+        self.task = self.task or Task()
+        self.history = [] if self.history is None else self.history
+        self.state = TrainingState() if self.state is None else self.state
 
 
 def _threads(params, batch_size):
@@ -90,167 +93,40 @@ def _keep_freed_memory():
     np.empty(2**25 - 2**13, dtype=np.uint8)  # the limit of glibc's rule is 2**25
 
 
-def make_step(
-    gradient,
-    params,
-    *,
-    optimizer,
-    weight_decay,
-    state,
-    weight=None,
-    multipliers=None,
-    after=None,
-):
-    """What to do with a batch: gradient, weight decay, a step of the optimizer.
-
-    Parameters
-    ----------
-    gradient : callable
-        ``gradient(rows, grad, epoch)`` fills the Parameters `grad` with the gradient
-        of the mean loss over the training rows at the given indices; it returns that
-        loss, or None.
-    params : Parameters
-        What is trained.
-    optimizer : Optimizer
-    weight_decay : float
-    state : dict
-        Its entry ``"optimizer"`` is what the optimizer remembers.
-    weight : array of shape (n_rows,), optional
-        Weights of the training rows in that loss.
-    multipliers : callable, optional
-        ``multipliers(epoch)`` gives an array like ``params.flat`` by which the
-        optimizer's moves are multiplied, and how many of its entries are not 0. What
-        has 0 does not move at all. When more begins to move, the optimizer starts anew.
-    after : callable, optional
-        Called after every step, for constraints.
-
-    Returns
-    -------
-    callable
-        ``step(rows, epoch)``, which returns the loss before the step, or None.
-
-    Raises
-    ------
-    ValueError
-        If processes that train together have other optimizers.
-    """
-    workers = current_workers()
-    workers.agree(optimizer, weight_decay)
-    gradient, grad = workers.together(gradient, params, weight)
-    theta, xp = params.flat, namespace(params.flat)
-    remembered(state, "optimizer", optimizer, lambda: optimizer.init(theta))
-    start = None if multipliers is None else xp.empty_like(theta)
-
-    def step(rows, epoch):
-        memory = state["optimizer"]
-        factors, moving = None, theta.shape[0]
-        if multipliers is not None:
-            factors, moving = multipliers(epoch)
-            start[...] = theta
-        if moving > memory.get("n_moving", moving):
-            # Adam would leap: moments of zero, but the number of steps of the others.
-            memory.update(optimizer.init(theta))
-        memory["epoch"], memory["n_moving"] = epoch, moving
-
-        def evaluate():
-            loss = gradient(rows, grad, epoch)
-            add_weight_decay(params, grad, weight_decay)
-            if moving < theta.shape[0]:
-                grad.flat[factors == 0.0] = 0.0
-            return loss
-
-        if optimizer.searches:
-            losses = []
-
-            def penalised():
-                losses.append(evaluate())
-                return losses[-1] + penalty(params, weight_decay)
-
-            optimizer.minimize(penalised, theta, grad.flat, memory)
-            loss = losses[0]
-        else:
-            loss = evaluate()
-            optimizer.step(theta, grad.flat, memory)
-        if factors is not None:
-            _multiply_move(theta, start, factors)
-        if after is not None:
-            after()
-            if moving < theta.shape[0]:
-                theta[...] = xp.where(factors == 0.0, start, theta)
-        return loss
-
-    return step
-
-
-def _multiply_move(theta, start, factors):
-    """start + factors * (theta - start), in place: memory of this size costs time."""
-    theta -= start
-    theta *= factors
-    theta += start
-
-
 def run_epochs(
     step,
     params,
-    n_rows,
+    X,
+    training,
     *,
-    batch_size,
-    max_iter,
-    rng,
-    task,
-    history,
     entry,
     measure,
     name,
     advice,
-    state,
-    shares=None,
-    order=None,
     statistics=None,
-    on_divergence="raise",
-    patience=None,
-    tol=0.0,
+    shares=None,
 ):
     """Run epochs of shuffled minibatches.
 
     Parameters
     ----------
     step : callable
-        See `make_step`.
+        See `dbn.training.step.make_step`.
     params : Parameters
         What is trained.
-    n_rows, batch_size, max_iter : int
-        The last batch of an epoch may be short.
-    rng : numpy.random.Generator
-        For the shuffles.
-    task : Task
-    history : list
-        Receives a dict per epoch.
+    X : array, scipy sparse CSR or LazyRows of shape (n_rows, n_features)
+        What `step` takes rows of.
+    training : Training
     entry : dict
         What every entry of the history begins with: phase and layer.
     measure : callable
         ``measure(loss)`` makes the metrics of an epoch from its mean loss, or None.
     name, advice : str
         What is trained, and what to do when it diverges.
-    state : dict
-        What training remembers, here ``"epoch"``, the number of epochs done, and the
-        best epoch. Empty at first; with that of an earlier call, training goes on.
     shares : callable, optional
         What processes do with the chains in the state, see `dbn.boltzmann.Sampler`.
-    order : callable, optional
-        ``order(rng)`` gives the numbers of all rows in a new order, as arrays one after
-        the other. Default: one permutation.
     statistics : Parameters, optional
         What else belongs to the model and moves while it is trained.
-    on_divergence : {"raise", "halve"}, default="raise"
-        "halve" repeats the epoch with half the learning rate, up to 30 times, from the
-        third on with the parameters of the beginning, and goes on with that. The
-        history tells the factor, as ``"learning_rate_factor"``.
-    patience : int, optional
-        Stop when ``"validation_score"`` has not grown by more than `tol` for so many
-        epochs, and return to the epoch with the best score (among equals, with the
-        least ``"validation_loss"``).
-    tol : float
 
     Raises
     ------
@@ -260,90 +136,119 @@ def run_epochs(
     ValueError
         If several processes cannot share the work, see `data_parallel`.
     """
-    workers = current_workers()
-    workers.check_batches(batch_size)
+    workers, rng, state = current_workers(), training.rng, training.state
+    workers.check_batches(training.batch_size)
     arrays = [params.flat] if statistics is None else [params.flat, statistics.flat]
-    done = state.setdefault("epoch", 0)
-    origin = copy.deepcopy((arrays, state)) if on_divergence == "halve" else None
-    record = None
-    if order is None and workers.size == 1:
-        record = recorder(rng, params.flat)
-    # Row numbers lie where the rows do: a batch has none to send.
-    order = order or (lambda rng: [beside(rng.permutation(n_rows), params.flat)])
-    over = False
+    shared = rng, state, arrays, X.shape[0], shares
+    done, over = state.setdefault("epoch", 0), False
+    halves = training.on_divergence == "halve"
+    origin = copy.deepcopy((arrays, state)) if halves else None
     _keep_freed_memory()
     # After a `break` the task of the last epoch would not end.
-    epochs = takewhile(lambda _: not over, range(done, done + max_iter))
-    with _threads(params, batch_size // workers.size):
-        for epoch, _ in task.steps(epochs, "epoch"):
-
-            def attempt(epoch=epoch):
-                with workers.epoch(rng, state, arrays, n_rows, shares) as shuffles:
-                    renew(rng, epoch)
-                    batches = batch_size, order(shuffles)
-                    loss = run_epoch(step, epoch, params, state, *batches, record)
-                if wrong := _not_finite(params, {}):
-                    return {}, wrong
-                metrics = workers.from_first(lambda: measure(loss))
-                return metrics, _not_finite(params, metrics)
-
-            with _whole(arrays, state, history) as before:
-                metrics, wrong = _undone_if_wrong(attempt, before, origin)
-                if wrong:
+    epochs = takewhile(lambda _: not over, range(done, done + training.max_iter))
+    with _threads(params, training.batch_size // workers.size):
+        for epoch, _ in training.task.steps(epochs, "epoch"):
+            with _whole(arrays, state, training.history, origin) as tries:
+                for _ in tries:
+                    # Overflow shows as a divergence, reported once and in words.
+                    with np.errstate(over="ignore", invalid="ignore"):
+                        with workers.epoch(*shared) as shuffles:
+                            renew(rng, epoch)
+                            groups = _shuffled(X, params.flat, shuffles)
+                            batches = even_batches(groups, training.batch_size)
+                            loss = run_epoch(step, epoch, params, batches)
+                        metrics, wrong = _judged(params, measure, loss)
+                    if not wrong:
+                        break
+                else:
                     raise FloatingPointError(
                         f"{name} diverged: {wrong} in epoch {epoch}; the parameters "
                         f"from before it are kept. {advice}"
                     )
+                if "rate" in state.get("optimizer", {}):
+                    metrics["learning_rate_factor"] = state["optimizer"]["rate"]
                 state["epoch"] = epoch + 1
-                history.append({**entry, "epoch": epoch, **metrics})
-                if patience is not None:
-                    over = _is_over(state, metrics, arrays, patience, tol)
-    if patience is not None and "best" in state:
+                training.history.append({**entry, "epoch": epoch, **metrics})
+                if training.patience is not None:
+                    over = _is_over(training, metrics, arrays)
+    if training.patience is not None and "best" in state:
         _restore(arrays, state["best"]["arrays"])
 
 
-_MAX_HALVINGS = 30
+def _shuffled(X, theta, rng):
+    """Numbers of all rows in a new order, as arrays one after the other."""
+    if isinstance(X, LazyRows):
+        return X.shuffled(rng)
+    # They lie where the rows do: a batch has none to send.
+    return [beside(rng.permutation(X.shape[0]), theta)]
+
+
+# Updates between two looks for a divergence: less than 1 % of their time.
+_UPDATES_PER_CHECK = 100
+
+
+def run_epoch(step, epoch, params, batches):
+    """One pass over batches of rows; the mean loss, or None.
+
+    It ends early when parameters are not finite any more.
+    """
+    total, n_rows, theta = None, 0, params.flat
+    for i, rows in enumerate(batches):
+        loss = step(rows, epoch)
+        if loss is not None:
+            total = loss * rows.shape[0] + (0.0 if total is None else total)
+            n_rows += rows.shape[0]
+        looks = i % _UPDATES_PER_CHECK == 0 and isinstance(theta, np.ndarray)
+        # One product, in which anything that is not finite shows, comes first; of a
+        # device its result would have to be awaited.
+        if looks and not math.isfinite(theta @ theta) and count_not_finite(theta):
+            break
+    return None if total is None else float(total) / n_rows
+
+
+def _judged(params, measure, loss):
+    """Metrics of an epoch, and what is not finite, in words; None if all is."""
+    if n_bad := count_not_finite(params.flat):
+        return {}, f"{n_bad} of {params.flat.shape[0]} parameters are not finite"
+    metrics = current_workers().from_first(lambda: measure(loss))
+    for key, value in metrics.items():
+        if not math.isfinite(value):
+            return metrics, f"the {key} is {value}"
+    return metrics, None
 
 
 @contextmanager
-def _whole(arrays, state, history):
+def _whole(arrays, state, history, origin):
     """Context of an epoch, of which nothing is left when it does not come to its end.
 
-    Yields arrays and state, and a copy of both from before.
+    Yields what to loop over to try it, see `_tries`.
     """
     before, n_entries = copy.deepcopy((arrays, state)), len(history)
     try:
-        yield arrays, state, before
+        yield _tries(arrays, state, before, origin)
     except BaseException:  # Ctrl-C too
         _go_back(arrays, state, before)
         del history[n_entries:]
         raise
 
 
-def _undone_if_wrong(attempt, whole, origin):
-    """Metrics of an epoch, or what went wrong.
+_MAX_HALVINGS = 30
 
-    With `origin`, arrays and state of the beginning, it is tried again with half the
-    learning rate, which stays: twice from before the epoch, and then, because that may
-    be too late, from the beginning.
+
+def _tries(arrays, state, before, origin):
+    """Yield for every try of an epoch, of which there is one without `origin`.
+
+    With it, arrays and state of the beginning, each further one has half the learning
+    rate, which stays: twice from before the epoch, and then, because that may be too
+    late, from the beginning.
     """
-    arrays, state, before = whole
+    yield
     rate = None
-    for n_halvings in range(_MAX_HALVINGS + 1):
-        if n_halvings > 0:
-            _go_back(arrays, state, before if n_halvings < 3 else origin)
-            rate = 0.5 * (rate or state["optimizer"].get("rate", 1.0))
-            state["optimizer"]["rate"] = rate
-        # Overflow shows as a divergence, which is reported once and in words.
-        with np.errstate(over="ignore", invalid="ignore"):
-            metrics, wrong = attempt()
-        if not wrong:
-            if "rate" in state.get("optimizer", {}):
-                metrics["learning_rate_factor"] = state["optimizer"]["rate"]
-            return metrics, None
-        if origin is None:
-            break
-    return metrics, wrong
+    for n_halvings in range(1, _MAX_HALVINGS + 1 if origin else 1):
+        _go_back(arrays, state, before if n_halvings < 3 else origin)
+        rate = 0.5 * (rate or state["optimizer"].get("rate", 1.0))
+        state["optimizer"]["rate"] = rate
+        yield
 
 
 def _go_back(arrays, state, kept):
@@ -357,39 +262,15 @@ def _restore(arrays, kept):
         array[...] = values
 
 
-def _is_over(state, metrics, arrays, patience, tol):
-    """Keep the best epoch in `state`; whether the score has not grown for too long."""
+def _is_over(training, metrics, arrays):
+    """Keep the best epoch; whether the score has not grown for too long."""
     score, loss = metrics["validation_score"], metrics["validation_loss"]
-    best = state.setdefault("best", {"rank": None, "score": -math.inf, "waited": 0})
+    best = training.state.setdefault(
+        "best", {"rank": None, "score": -math.inf, "waited": 0}
+    )
     if best["rank"] is None or [score, -loss] > best["rank"]:
         best["rank"], best["arrays"] = [score, -loss], [1.0 * a for a in arrays]
     best["waited"] += 1
-    if score > best["score"] + tol:
+    if score > best["score"] + training.tol:
         best["score"], best["waited"] = score, 0
-    return best["waited"] >= patience
-
-
-def remembered(state, key, part, start):
-    """Entry of `state` that belongs to a part, made by `start()` where there is none.
-
-    It also starts anew when it was made by a part of another class or with another
-    number of anything (parameters ``n_*``, such as chains); other parameters of the
-    part may change while training goes on.
-    """
-    sizes = {k: v for k, v in part.get_params().items() if k.startswith("n_")}
-    maker = [type(part).__name__, sizes]
-    makers = state.setdefault("made_by", {})
-    if makers.get(key) != maker:
-        makers[key], state[key] = maker, start()
-    return state[key]
-
-
-def _not_finite(params, metrics):
-    """What is not finite, in words; None if all is."""
-    n_bad = count_not_finite(params.flat)
-    if n_bad:
-        return f"{n_bad} of {params.flat.shape[0]} parameters are not finite"
-    for key, value in metrics.items():
-        if not math.isfinite(value):
-            return f"the {key} is {value}"
-    return None
+    return best["waited"] >= training.patience

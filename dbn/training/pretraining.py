@@ -8,7 +8,8 @@ from ..backend.rows import as_rows, row_slices, rows_in_file
 from ..boltzmann import DBN, RBM, Bernoulli, units
 from ..feedforward import Initializer, Logistic, ReLU, Tanh, VarianceScaling
 from .contrastive import train_rbm
-from .loop import Task
+from .state import StackState
+from .task import Task
 
 
 def pretrain(
@@ -88,7 +89,7 @@ def pretrain(
             f"layer_options has {len(options)} entries for {len(sizes)} layers; give "
             "one per layer."
         )
-    task, state = task or Task(), {} if state is None else state
+    task, state = task or Task(), StackState() if state is None else state
     kept, rbms = state.pop("params", []), []
     state["rbms"] = rbms
     encoded, held, stopped = as_rows(X), 0, False

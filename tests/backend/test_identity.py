@@ -31,8 +31,26 @@ from dbn import (
 )
 from dbn.backend import rows as rows_of_files
 from dbn.backend.identity import identity
-from dbn.boltzmann import PCD, Bernoulli, Gaussian, ReLU, Softmax
-from dbn.training import SGD, Adam, Schedule
+from dbn.boltzmann import (
+    CD,
+    FPCD,
+    PCD,
+    Bernoulli,
+    Gaussian,
+    ParallelTempering,
+    ReLU,
+    Softmax,
+)
+from dbn.feedforward import LSUV, LeakyReLU, Orthogonal, VarianceScaling
+from dbn.training import (
+    LBFGS,
+    SGD,
+    Adam,
+    ConjugateGradient,
+    RMSProp,
+    Schedule,
+    Sparsity,
+)
 from tests.estimators.toy import X, Y
 
 LEAVES = st.one_of(
@@ -295,3 +313,35 @@ def test_what_holds_itself_is_refused():
     thing.append(thing)
     with pytest.raises(ValueError, match="list refers to itself"):
         identity(thing)
+
+
+@pytest.mark.parametrize(
+    ("part", "digits"),
+    [
+        (SGD(0.1), "133cb139269d"),
+        (RMSProp(0.01), "a67e1fd9b626"),
+        (Adam(0.01), "923295ad9ada"),
+        (LBFGS(2), "4ebee8417234"),
+        (ConjugateGradient(2), "94d0b557aa06"),
+        (Sparsity(0.1), "c5c2faca0440"),
+        (Schedule(0.1, 0.01, epochs=3), "2390599ba557"),
+        (Bernoulli(), "4e0d56a297f0"),
+        (Gaussian(), "5a87b12889cb"),
+        (ReLU(), "7792f2b3e8c8"),
+        (Softmax(3), "09692b16d8cf"),
+        (CD(), "100dff4c89c5"),
+        (PCD(), "808dfec04940"),
+        (FPCD(), "15438d29c553"),
+        (ParallelTempering(), "917753891a71"),
+        (VarianceScaling(), "7773f9043e9e"),
+        (Orthogonal(), "77fceca4ff6e"),
+        (LSUV(), "3b1fc53aa6c6"),
+        (LeakyReLU(), "575c4c2f0723"),
+    ],
+    ids=repr,
+)
+def test_parts_are_what_they_were_when_checkpoints_were_first_named_by_them(
+    part, digits
+):
+    """A class that moves to another file has to be found by its first place."""
+    assert identity(part).startswith(digits)

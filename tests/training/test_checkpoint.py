@@ -597,7 +597,7 @@ def test_a_damaged_file_is_passed_over(tmp_path):
 
 
 def test_a_full_disk_warns_and_training_goes_on(tmp_path, monkeypatch):
-    from dbn.training import checkpoint
+    from dbn.training.callbacks import checkpoint
 
     estimator = rbm(max_iter=4, random_state=0)
     write, calls = checkpoint.write_archive, []

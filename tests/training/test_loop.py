@@ -1,5 +1,7 @@
 import copy
 import math
+import sys
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -8,18 +10,21 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from dbn import RBM, Network
 from dbn.backend.parameters import Parameters
-from dbn.boltzmann import CD, PCD
-from dbn.training import LBFGS, SGD, Adam
-from dbn.training.loop import (
-    Task,
-    add_weight_decay,
-    make_step,
-    penalty,
-    remembered,
-    run_epochs,
-)
-from tests.helpers import RecordedTask, numerical_gradient
+from dbn.training import SGD, Adam, finetune, train_rbm
+from dbn.training.loop import Training, run_epochs
+from dbn.training.step import make_step
+from tests.helpers import RecordedTask
+
+X = np.eye(3)
+ASKED = {field.name for field in fields(Training)}
+
+
+def train(step, params, n_rows, **options):
+    """`run_epochs` with all that it is asked, and what `Training` is, in one dict."""
+    training = Training(**{name: options.pop(name) for name in ASKED & {*options}})
+    run_epochs(step, params, np.empty((n_rows, 1)), training, **options)
 
 
 class Run:
@@ -44,7 +49,7 @@ class Run:
             "batch_size": 4,
             "max_iter": max_iter,
             "rng": self.rng,
-            "task": task or Task(),
+            "task": task,
             "history": self.history,
             "entry": {"phase": "test"},
             "measure": measure,
@@ -59,7 +64,7 @@ class Run:
         return list(zip(epochs, self.losses, strict=False))
 
     def start(self):
-        run_epochs(*self.arguments, **self.options)
+        train(*self.arguments, **self.options)
         return self
 
 
@@ -179,7 +184,7 @@ def test_an_epoch_that_diverges_early_ends_early(bad):
 
     options = Run().options | {"batch_size": 1}
     with pytest.raises(FloatingPointError, match="in epoch 0"):
-        run_epochs(step, params, 1000, **options)
+        train(step, params, 1000, **options)
     assert 5 <= len(seen) <= 105
 
 
@@ -224,7 +229,7 @@ class Swings:
             "statistics": self.statistics,
             "measure": lambda loss: {"loss": loss},
         }
-        run_epochs(step, self.params, 10, **fixed | options)
+        train(step, self.params, 10, **fixed | options)
         return self
 
     def everything(self):
@@ -315,7 +320,7 @@ class Scripted:
         self.statistics.flat[...] = -(epoch + 1.0)
 
     def start(self, max_iter):
-        run_epochs(self.step, self.params, 10, **self.options | {"max_iter": max_iter})
+        train(self.step, self.params, 10, **self.options | {"max_iter": max_iter})
 
     @property
     def outcome(self):
@@ -431,150 +436,6 @@ def test_divergence_keeps_the_best_epoch_for_later():
     assert run.outcome == (3, 0)
 
 
-# What is remembered
-
-
-def test_remembered_is_made_once():
-    state, made = {}, []
-
-    def start():
-        made.append({})
-        return made[-1]
-
-    first = remembered(state, "optimizer", SGD(), start)
-    assert first is made[0] is state["optimizer"]
-    assert remembered(state, "optimizer", SGD(), start) is first
-    # Other values of a part go on with what it remembers.
-    assert remembered(state, "optimizer", SGD(0.3, momentum=0.5), start) is first
-    assert len(made) == 1
-
-
-def test_remembered_starts_anew_for_another_class():
-    state = {}
-    remembered(state, "optimizer", SGD(), lambda: "of SGD")
-    assert remembered(state, "optimizer", Adam(), lambda: "of Adam") == "of Adam"
-    assert state["optimizer"] == "of Adam"
-    assert remembered(state, "optimizer", SGD(), lambda: "again") == "again"
-
-
-def test_remembered_starts_anew_for_another_number():
-    state = {}
-    remembered(state, "chains", PCD(n_chains=5), lambda: "5 chains")
-    kept = remembered(state, "chains", PCD(n_chains=5, k=3), lambda: "other")
-    assert kept == "5 chains"
-    assert (
-        remembered(state, "chains", PCD(n_chains=6), lambda: "6 chains") == "6 chains"
-    )
-
-
-def test_parts_are_remembered_apart():
-    state = {}
-    remembered(state, "optimizer", SGD(), lambda: "velocity")
-    remembered(state, "chains", CD(), lambda: "chains")
-    assert remembered(state, "optimizer", SGD(), lambda: None) == "velocity"
-    assert remembered(state, "chains", CD(), lambda: None) == "chains"
-
-
-# One step
-
-TARGET = np.array([3.0, 2.0, 1.0])
-
-
-def stepper(optimizer, **options):
-    """Parameters, and a step on 0.5 ||theta - TARGET||^2."""
-    params = Parameters({"W0": (2,), "c0": (1,)}, np.array([1.0, -1.0, 0.5]))
-
-    def gradient(rows, grad, epoch):
-        grad.flat[...] = params.flat - TARGET
-        return 0.5 * float(grad.flat @ grad.flat)
-
-    options = {"weight_decay": 0.0, "state": {}} | options
-    return params, make_step(gradient, params, optimizer=optimizer, **options)
-
-
-@pytest.mark.parametrize("optimizer", [SGD(0.1), Adam(0.1), LBFGS(3)], ids=repr)
-def test_a_step_returns_the_loss_before_it_without_weight_decay(optimizer):
-    params, step = stepper(optimizer, weight_decay=0.5)
-    before = 0.5 * np.sum((params.flat - TARGET) ** 2)
-    assert_allclose(step(np.arange(3), 0), before, rtol=1e-14)
-    assert 0.5 * np.sum((params.flat - TARGET) ** 2) < before
-
-
-def test_constraints_come_after_every_step():
-    seen = []
-
-    def after():
-        seen.append(params.flat.copy())
-        params.flat[...] = 0.25
-
-    params, step = stepper(SGD(0.1, momentum=0.0), after=after)
-    step(np.arange(3), 0)
-    assert_allclose(seen[0], [1.2, -0.7, 0.55], rtol=1e-14)
-    assert_array_equal(params.flat, np.full(3, 0.25))
-    step(np.arange(3), 0)
-    assert len(seen) == 2
-
-
-@pytest.mark.parametrize(
-    "optimizer", [SGD(0.1), SGD(0.1, nesterov=True), Adam(0.1), LBFGS(2)], ids=repr
-)
-def test_what_is_multiplied_by_zero_stays_even_under_constraints(optimizer):
-    def halve():
-        params.flat[...] *= 0.5
-
-    factors = np.array([0.0, 1.0, 0.0])
-    params, step = stepper(
-        optimizer, weight_decay=0.1, multipliers=lambda epoch: (factors, 1), after=halve
-    )
-    for epoch in range(5):
-        step(np.arange(3), epoch)
-    assert_array_equal(params.flat[[0, 2]], [1.0, 0.5])
-    assert params.flat[1] != -1.0
-
-
-def test_frozen_parts_do_not_count_for_clipping():
-    factors = np.array([0.0, 0.0, 1.0])
-    optimizer = SGD(1.0, momentum=0.0, clip_norm=1.0)
-    params, step = stepper(optimizer, multipliers=lambda epoch: (factors, 1))
-    step(np.arange(3), 0)
-    assert_allclose(params.flat[2], 1.0, rtol=1e-14)  # by 0.5, which is below 1
-
-
-@pytest.mark.parametrize("then", ["the same", "none", "one call"])
-def test_what_begins_to_move_is_as_new_to_the_optimizer(then):
-    """Adam corrects the bias of moments by its number of steps; they must agree.
-
-    Otherwise the first steps are up to 6.5 learning rates long.
-    """
-    phases = (np.array([0.0, 0.0, 1.0]), 1), (np.ones(3), 3)
-    state = {}
-    options = {"multipliers": lambda epoch: phases[int(epoch >= 2)], "state": state}
-    params, step = stepper(Adam(0.001), **options)
-    for epoch in (0, 1):
-        for _ in range(500):
-            step(np.arange(3), epoch)
-    if then != "one call":
-        kept = params.flat
-        options |= {"multipliers": None} if then == "none" else {}
-        params, step = stepper(Adam(0.001), **options)
-        params.flat[...] = kept
-    before = params.flat.copy()
-    for n in range(1, 21):
-        step(np.arange(3), 2)
-        assert np.abs(params.flat - before).max() < 0.001 * n * 1.001
-    assert_allclose(np.abs(params.flat - before)[:2], 0.02, rtol=1e-2)
-
-
-@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
-def test_the_penalty_is_the_loss_of_weight_decay(weight_decay):
-    params = Parameters({"W0": (2, 2), "c0": (2,), "W1": (2, 1)})
-    params.flat[...] = np.linspace(-1.0, 2.0, 8)
-    grad = params.zeros_like()
-    add_weight_decay(params, grad, weight_decay)
-    expected = numerical_gradient(lambda: penalty(params, weight_decay), params.flat)
-    assert_allclose(grad.flat, expected, atol=1e-8)
-
-
 def blas_threads():
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     return {pool["num_threads"] for pool in pools}
@@ -588,25 +449,25 @@ def test_only_small_products_are_kept_to_one_blas_thread(n_weights, n_threads):
     with threadpool_limits(2, user_api="blas"):
         if blas_threads() != {2}:
             pytest.skip("this BLAS does not take two threads")
-        run_epochs(run.arguments[0], params, *run.arguments[2:], **run.options)
+        train(run.arguments[0], params, *run.arguments[2:], **run.options)
         assert blas_threads() == {2}
     assert seen == [{n_threads}] * 3
 
 
-@pytest.mark.parametrize("names", ["Wbc", ("W0", "c0", "W1")])
-def test_weight_decay_acts_on_weights_only(names):
-    params = Parameters(dict.fromkeys(names, (2,)))
-    params.flat[...] = np.arange(6.0) + 1.0
-    grad = params.zeros_like()
-    grad.flat[...] = 1.0
-    add_weight_decay(params, grad, 0.1)
-    for name in names:
-        expected = 1.0 + 0.1 * params[name] if "W" in name else [1.0, 1.0]
-        assert_allclose(grad[name], expected, rtol=1e-14)
+@pytest.mark.parametrize(
+    ("trainer", "model", "rows"),
+    [(train_rbm, RBM(3, 2), [X]), (finetune, Network([3, 3]), [X, X])],
+)
+def test_few_calls_lead_from_a_trainer_to_a_gradient(trainer, model, rows, monkeypatch):
+    calls = []
 
+    def gradient(*args):
+        frame = sys._getframe()
+        while frame.f_code is not trainer.__code__:
+            calls.append(frame.f_code.co_name)
+            frame = frame.f_back
+        return 0.0
 
-def test_no_weight_decay_changes_nothing():
-    params = Parameters({"W": (2,)}, np.array([np.inf, 1.0]))
-    grad = params.zeros_like()
-    add_weight_decay(params, grad, 0.0)
-    assert_array_equal(grad.flat, [0.0, 0.0])
+    monkeypatch.setattr(type(model), "gradient", gradient)
+    trainer(model, *rows, rng=np.random.default_rng(0), max_iter=1)
+    assert len(calls) == 5  # with the trainer itself 6

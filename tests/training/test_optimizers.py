@@ -144,6 +144,15 @@ def test_first_step_of_adam_is_the_learning_rate_in_every_direction():
     assert_allclose(step, -0.01 * np.sign(GRADIENTS[0]), rtol=1e-6)
 
 
+def test_adam_counts_on_where_a_checkpoint_holds_its_number_in_an_array():
+    thetas = START.copy(), START.copy()
+    for theta, t in zip(thetas, (2, np.asarray(2.0)), strict=True):
+        state = Adam().init(theta) | {"t": t}
+        Adam().step(theta, GRADIENTS[0].copy(), state)
+        assert type(state["t"]) is int and state["t"] == 3
+    assert_array_equal(*thetas)
+
+
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.95])
 def test_nesterov_looks_ahead(momentum):
     """Equations 3 and 4 of Sutskever et al. (2013): the gradient is taken further on.

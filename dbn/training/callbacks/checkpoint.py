@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..backend.identity import identity
-from ..storage.archive import (
+from ...backend.identity import identity
+from ...storage.archive import (
     read_archive,
     refusals,
     replacing,
     write_archive,
 )
-from ..storage.packing import ModelFileError
-from ..storage.regular_file import open_file
-from .distributed import current_workers
+from ...storage.packing import ModelFileError
+from ...storage.regular_file import open_file
+from ..distributed import current_workers
 
 _KIND, _VERSION = "dbn checkpoint", 1
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..backend.array import log_softmax, namespace
-from ..backend.device import asarray_like, beside
+from ...backend.array import log_softmax, namespace
+from ...backend.device import asarray_like, beside
 
 
 class RBMMonitor:

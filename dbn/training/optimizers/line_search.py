@@ -1,15 +1,14 @@
-"""Line searches, and all optimizers by name."""
+"""Optimizers of scipy, which search along lines."""
 
 import math
-from functools import partial
 from numbers import Integral
 
 import numpy as np
 from scipy.optimize import minimize
 
-from ..backend.device import asarray_like, to_host
-from ..backend.parts import check_number, get_part
-from .descent import SGD, Adam, Optimizer, RMSProp
+from ...backend.device import asarray_like, to_host
+from ...backend.parts import check_number
+from .descent import Optimizer
 
 
 class _LineSearch(Optimizer):
@@ -103,34 +102,3 @@ class ConjugateGradient(_LineSearch):
     """
 
     _method = "CG"
-
-
-OPTIMIZERS = {
-    "sgd": SGD,
-    "rmsprop": RMSProp,
-    "adam": Adam,
-    "adamw": partial(Adam, decoupled_decay=0.01),
-    "lbfgs": LBFGS,
-    "cg": ConjugateGradient,
-}
-
-
-def get_optimizer(optimizer):
-    """Return `optimizer` itself, or the optimizer that the string names.
-
-    Parameters
-    ----------
-    optimizer : {"sgd", "rmsprop", "adam", "adamw", "lbfgs", "cg"} or Optimizer
-        "adamw" is Adam with `decoupled_decay` 0.01.
-
-    Raises
-    ------
-    ValueError
-        If `optimizer` is neither.
-
-    Examples
-    --------
-    >>> get_optimizer("adam")
-    Adam()
-    """
-    return get_part(optimizer, Optimizer, OPTIMIZERS, "optimizer")

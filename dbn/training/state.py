@@ -1,0 +1,78 @@
+"""What training remembers from one call to the next: who writes it and who reads it."""
+
+from typing import TypedDict
+
+
+class TrainingState(TypedDict, total=False):
+    """The `state` of `train_rbm` and `finetune`.
+
+    A dict of numbers, arrays and dicts like it, which checkpoints and model files keep.
+    It goes back, whole, to what it was when an epoch does not come to its end.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of epochs done. Written by `run_epochs`, and as 0 by an estimator that
+        has no more than a start. Read there, by `pretrain` and `begun`, where a
+        checkpoint is checked, and by processes that train together, which compare it.
+    optimizer : dict
+        Moments and the like, made by `Optimizer.init` and changed by `Optimizer.step`.
+        `make_step` writes its ``"epoch"``, from which schedules are read, and
+        ``"n_moving"``, the number of parameters that learn; `run_epochs` writes its
+        ``"rate"``, what is left of the learning rate after divergences.
+    chains : dict
+        Made by `Sampler.start`; `Sampler.negative` takes and returns it. `train_rbm`
+        writes its ``"epoch"``. Processes that train together share it out.
+    means : tuple of two arrays
+        Moving mean activities of visible and hidden units: offsets of centering, and
+        for sparsity. Written by `train_rbm`, whose gradient moves them.
+    best : dict
+        Only with patience. `run_epochs` keeps the best epoch so far in it: ``"rank"``,
+        ``"arrays"``, the ``"score"`` that others have to exceed, and how many epochs it
+        has ``"waited"`` for that. A predictor reads the last, and removes all when
+        other rows are held out.
+    made_by : dict
+        Of optimizer and chains, the class and sizes of the part that made them. Written
+        and read by `remembered`.
+    """
+
+    epoch: int
+    optimizer: dict
+    chains: dict
+    means: tuple
+    best: dict
+    made_by: dict
+
+
+class StackState(TypedDict, total=False):
+    """The `state` of `pretrain`.
+
+    Attributes
+    ----------
+    rbms : list of RBM
+        The machines so far, the last one in training. Written by `pretrain`, read by
+        `begun` and by whoever follows the work.
+    layer : TrainingState
+        Of the last machine.
+    params : list of array
+        To go on: the flat buffers of the machines. `pretrain` takes it out.
+    """
+
+    rbms: list
+    layer: TrainingState
+    params: list
+
+
+def remembered(state, key, part, start):
+    """Entry of `state` that belongs to a part, made by `start()` where there is none.
+
+    It also starts anew when it was made by a part of another class or with another
+    number of anything (parameters ``n_*``, such as chains); other parameters of the
+    part may change while training goes on.
+    """
+    sizes = {k: v for k, v in part.get_params().items() if k.startswith("n_")}
+    maker = [type(part).__name__, sizes]
+    makers = state.setdefault("made_by", {})
+    if makers.get(key) != maker:
+        makers[key], state[key] = maker, start()
+    return state[key]

@@ -1,0 +1,61 @@
+import numpy as np
+
+from dbn import RBM, Network
+from dbn.boltzmann import CD, PCD
+from dbn.training import SGD, Adam, finetune, pretrain, train_rbm
+from dbn.training.state import StackState, TrainingState, remembered
+
+
+def test_all_that_training_remembers_is_described():
+    X, rng = np.eye(4), np.random.default_rng(0)
+    machine, net, stack = {}, {}, {}
+    train_rbm(RBM(4, 2), X, rng=rng, sampler="pcd", max_iter=1, state=machine)
+    scores = {"validation_score": 0.0, "validation_loss": 0.0}
+    options = {"validate": lambda: scores, "patience": 1, "max_iter": 1}
+    finetune(Network([4, 4]), X, X, rng=rng, state=net, **options)
+    assert {*machine} | {*net} == {*TrainingState.__annotations__}
+    options = [{"max_iter": 1}]
+    pretrain(X, [2], rng=rng, layer_options=options, state=stack)
+    assert {*stack, "params"} == {*StackState.__annotations__}
+    assert {*stack["layer"]} == {*machine}
+
+
+def test_remembered_is_made_once():
+    state, made = {}, []
+
+    def start():
+        made.append({})
+        return made[-1]
+
+    first = remembered(state, "optimizer", SGD(), start)
+    assert first is made[0] is state["optimizer"]
+    assert remembered(state, "optimizer", SGD(), start) is first
+    # Other values of a part go on with what it remembers.
+    assert remembered(state, "optimizer", SGD(0.3, momentum=0.5), start) is first
+    assert len(made) == 1
+
+
+def test_remembered_starts_anew_for_another_class():
+    state = {}
+    remembered(state, "optimizer", SGD(), lambda: "of SGD")
+    assert remembered(state, "optimizer", Adam(), lambda: "of Adam") == "of Adam"
+    assert state["optimizer"] == "of Adam"
+    assert remembered(state, "optimizer", SGD(), lambda: "again") == "again"
+
+
+def test_remembered_starts_anew_for_another_number():
+    state = {}
+    remembered(state, "chains", PCD(n_chains=5), lambda: "5 chains")
+    kept = remembered(state, "chains", PCD(n_chains=5, k=3), lambda: "other")
+    assert kept == "5 chains"
+    assert (
+        remembered(state, "chains", PCD(n_chains=6), lambda: "6 chains") == "6 chains"
+    )
+
+
+def test_parts_are_remembered_apart():
+    state = {}
+    remembered(state, "optimizer", SGD(), lambda: "velocity")
+    remembered(state, "chains", CD(), lambda: "chains")
+    assert remembered(state, "optimizer", SGD(), lambda: None) == "velocity"
+    assert remembered(state, "chains", CD(), lambda: None) == "chains"
