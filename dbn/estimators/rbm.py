@@ -272,7 +272,7 @@ class RBMTransformer(DensityTransformer):
     def _begin(self, X, sample_weight, go_on):
         """Validate the rows of a fit; make the machine, or a copy to go on with."""
         self.validate()
-        go_on = go_on and hasattr(self, "rbm_")
+        go_on = go_on and self.__sklearn_is_fitted__()
         draft = self._draft(go_on)
         rows, _, weight, _ = draft._check_rows(X, sample_weight, reset=not go_on)
         if go_on:
