@@ -198,6 +198,9 @@ def replacing(path, *, through_link=True):
         If that fails; `path` is then as it was.
     """
     path = os.path.realpath(path) if through_link else os.path.abspath(path)
+    if os.path.isdir(path) and not os.path.islink(path):
+        text = "There is a folder of this name; give the name of a file"
+        raise IsADirectoryError(errno.EISDIR, text, path)
     folder = os.path.dirname(path)
     _sweep(folder)
     temporary = os.path.join(folder, f".dbn-{secrets.token_hex(8)}.tmp")

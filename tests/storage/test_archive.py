@@ -363,3 +363,9 @@ def test_a_link_and_the_umask_are_respected(path):
         os.umask(old)
     assert link.is_symlink() and read(path) == {"new": 1}
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_a_folder_is_not_replaced(tmp_path):
+    with pytest.raises(IsADirectoryError, match="a folder of this name; give the name"):
+        write_archive(tmp_path, {}, kind="test", version=1)
+    assert not [*tmp_path.iterdir()]
