@@ -64,7 +64,10 @@ def standardisation(X, weight, name):
         with np.errstate(invalid="ignore", over="ignore"):
             scaler.partial_fit(X[part, ...], sample_weight=its_weight)
     mean, scale = (asarray_like(v, X) for v in (scaler.mean_, scaler.scale_))
-    n_bad, (low, high) = count_not_finite(mean + scale), extent(X)
+    n_bad = count_not_finite(mean + scale)
+    if not n_bad and scaler.var_.all():
+        return mean, scale
+    low, high = extent(X)
     if 0.0 < max(abs(low), abs(high)) < 1e-150:
         raise ValueError(
             f"{name} has values from {low:g} to {high:g}: their variance is no number "
@@ -166,7 +169,9 @@ def _all(X, holds):
 
 def _count_binary(X):
     """Number of columns that hold 0 and 1, both of them, and nothing else."""
-    xp = namespace(X[:1, ...])
+    xp, first = namespace(X[:1, ...]), X[:1, ...]
+    if not xp.any((first == 0.0) | (first == 1.0)):
+        return 0
     binary, zeros, ones = True, False, False
     for rows in row_slices(X):
         part = X[rows, ...]
