@@ -65,7 +65,7 @@ def standardisation(X, weight, name):
             scaler.partial_fit(X[part, ...], sample_weight=its_weight)
     mean, scale = (asarray_like(v, X) for v in (scaler.mean_, scaler.scale_))
     n_bad = count_not_finite(mean + scale)
-    if not n_bad and scaler.var_.all():
+    if not n_bad and to_host(scaler.var_).all():
         return mean, scale
     low, high = extent(X)
     if 0.0 < max(abs(low), abs(high)) < 1e-150:
