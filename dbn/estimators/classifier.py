@@ -10,7 +10,6 @@ from ..backend.array import log_softmax, namespace, softplus, take_rows
 from ..backend.device import beside, to_host
 from ._sklearn import StrOptions, fit_context
 from .predictor import DBNPredictor
-from .preprocessing import indexable
 from .targets import encode_classes, encode_labels, weigh_classes, with_labels
 
 
@@ -313,7 +312,7 @@ default="adam"
         -------
         float
         """
-        return super().score(*with_labels(self, indexable(X), y, sample_weight))
+        return super().score(*with_labels(self, X, y, sample_weight))
 
     def decision_function(self, X):
         """Logits; for two classes their difference, class 1 minus class 0.

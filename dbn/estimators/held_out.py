@@ -7,7 +7,6 @@ from sklearn.model_selection import train_test_split
 
 from ..backend.array import take_rows, with_dtype
 from ..backend.device import converted_beside, to_host
-from .preprocessing import indexable
 from .targets import refuse_missing, with_labels
 
 
@@ -23,7 +22,7 @@ def check_watched(estimator, X_val, y_val, dtype):
         raise ValueError("X_val and y_val belong together; give both or neither.")
     if X_val is None:
         return None
-    X_val, y_val, _ = with_labels(estimator, indexable(X_val), y_val)
+    X_val, y_val, _ = with_labels(estimator, X_val, y_val)
     refuse_missing(y_val, "y_val")
     options = {"multi_output": True, "y_numeric": estimator._numeric_targets}
     rows, y_val = estimator._checked(X_val, to_host(y_val), reset=False, **options)

@@ -59,7 +59,7 @@ _NAMES = {cls: name for name, cls in CLASSES.items()}
 MAX_LAYERS = 1000
 
 # Of an estimator's attributes: what concerns its use from here on, not what it is.
-_NOT_SAVED = {"_skl_callbacks", "_metadata_request", "_classes"}
+_NOT_SAVED = {"_skl_callbacks", "_metadata_request"}
 # Of what training remembers: as large as the model, or larger.
 _FORGOTTEN = {"chains", "optimizer", "made_by", "best"}
 

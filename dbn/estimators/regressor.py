@@ -8,7 +8,7 @@ from sklearn.metrics import r2_score
 from ..backend.device import asarray_like, to_host
 from ._sklearn import fit_context
 from .predictor import DBNPredictor
-from .preprocessing import indexable, standardisation
+from .preprocessing import standardisation
 from .targets import with_labels
 
 
@@ -229,7 +229,7 @@ default="adam"
         -------
         float
         """
-        return super().score(*with_labels(self, indexable(X), y, sample_weight))
+        return super().score(*with_labels(self, X, y, sample_weight))
 
     def predict(self, X):
         """Predicted targets, in the units of y.

@@ -84,12 +84,11 @@ def paired_difference(a, b, *, test_train_ratio=0.0, confidence=0.95, n_test=Non
     n, mean, variance = len(d), float(d.mean()), float(d.var(ddof=1))
     bootstrapped = n in _BOOTSTRAPPED and test_train_ratio == 0.0
     constant = _is_constant(d, a, b)
-    least = 0.0 if n_test is None else _variance_over_rows(mean, n_test)
+    mean = 0.0 if _is_constant(np.append(d, 0.0), a, b) else mean
     if constant and n_test is None:
-        mean = 0.0 if _is_constant(np.append(d, 0.0), a, b) else mean
         return PairedDifference(mean, -math.inf, math.inf, 1.0, "constant")
+    least = 0.0 if n_test is None else _variance_over_rows(mean, n_test)
     if constant or variance < 0.001 * least:
-        mean = 0.0 if _is_constant(np.append(d, 0.0), a, b) else mean
         variance, bootstrapped = least, False
     error = math.sqrt(variance * (1.0 / n + test_train_ratio))
     t = stats.t(df=n - 1)
