@@ -196,6 +196,9 @@ class RBMTransformer(DensityTransformer):
         >>> RBMTransformer().validate()
         """
         self._validate_params()
+        self._validate_parts()
+
+    def _validate_parts(self):
         get_sampler(self.sampler)
         if self.optimizer is not None:
             descending(get_optimizer(self.optimizer))
@@ -271,7 +274,7 @@ class RBMTransformer(DensityTransformer):
 
     def _begin(self, X, sample_weight, go_on):
         """Validate the rows of a fit; make the machine, or a copy to go on with."""
-        self.validate()
+        self._validate_parts()  # scikit-learn has seen to the parameters
         go_on = go_on and self.__sklearn_is_fitted__()
         draft = self._draft(go_on)
         rows, _, weight, _ = draft._check_rows(X, sample_weight, reset=not go_on)
