@@ -46,8 +46,8 @@ SKLEARN_BELOW_ESTIMATORS = {
 # What is made here is a net of torch: it cannot be written without naming its layers.
 # And torch connects the processes of distributed training, whatever the arrays are.
 MAY_KNOW_TORCH = {"estimators/export.py", "training/distributed.py"}
-# joblib and threadpoolctl are dependencies of scikit-learn.
-CORE = {"numpy", "scipy", "sklearn", "tqdm", "joblib", "threadpoolctl"}
+# joblib, threadpoolctl and narwhals are dependencies of scikit-learn.
+CORE = {"numpy", "scipy", "sklearn", "tqdm", "joblib", "threadpoolctl", "narwhals"}
 # Lines of code, without docstrings, comments and blank lines; of a function, its body.
 MAX_FILE, MAX_CLASS, MAX_FUNCTION = 250, 200, 45
 

@@ -1,0 +1,261 @@
+"""Columns of a frame as numbers, and back: categories, booleans, values not known."""
+
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+
+from ..backend.parts import Part
+from ..backend.types import Array
+
+
+def frame_columns(X: Any) -> "FrameColumns | None":
+    """The `FrameColumns` of a frame with columns that are no numbers, else None.
+
+    Parameters
+    ----------
+    X : object
+        A frame of pandas, polars or PyArrow, or anything else.
+
+    Raises
+    ------
+    TypeError
+        If a column holds neither numbers, booleans nor categories.
+    ValueError
+        If a column has no value.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"age": [30.0, 40.0], "colour": ["red", "blue"]})
+    >>> frame_columns(frame).visible_names
+    ['age', 'colour_blue', 'colour_red']
+    >>> frame_columns(frame[["age"]]) is None
+    True
+    """
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame):
+        return None
+    kinds = [_kind(frame[name]) for name in frame.columns]
+    if all(kind == "number" for kind in kinds):
+        return None
+    values = [
+        _categories(frame[name]) if kind in ("string", "category") else []
+        for name, kind in zip(frame.columns, kinds, strict=True)
+    ]
+    return FrameColumns(
+        list(frame.columns), kinds, values, frame.implementation.name.lower()
+    )
+
+
+class FrameColumns(Part):
+    """How the columns of a frame become numbers, and numbers its columns.
+
+    Numbers stay as they are and booleans are 0 and 1. Categories and strings become one
+    column per value, of which one is 1, in the order of the columns. What is not known
+    (None, NaN, pandas.NA, a category that was not there in fit) is NaN.
+
+    Parameters
+    ----------
+    names : list
+        Of the columns.
+    kinds : list of {"number", "boolean", "string", "category"}
+        What each column holds.
+    categories : list of list
+        The values of each column of strings or categories, in order; a column with one
+        value says nothing and has no column of numbers.
+    library : {"pandas", "polars", "pyarrow"}
+        What the frame is made of.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"age": [30.0, None], "colour": ["red", "blue"]})
+    >>> columns = frame_columns(frame)
+    >>> columns.encode(frame)
+    array([[30.,  0.,  1.],
+           [nan,  1.,  0.]])
+    >>> columns.decode([[35.0, 0.2, 0.8]])
+        age colour
+    0  35.0    red
+    """
+
+    def __init__(
+        self,
+        names: list[Any],
+        kinds: list[str],
+        categories: list[list[Any]],
+        library: Any,
+    ) -> None:
+        self.names = names
+        self.kinds = kinds
+        self.categories = categories
+        self.library = library
+
+    @property
+    def group_sizes(self) -> list[int]:
+        """Columns of numbers that each column becomes; of a category, its values."""
+        return [
+            (len(values) if len(values) > 1 else 0) if values else 1
+            for values in self.categories
+        ]
+
+    @property
+    def visible_names(self) -> list[str]:
+        """Names of the columns of numbers."""
+        names = []
+        for name, values in zip(self.names, self.categories, strict=True):
+            several = [f"{name}_{value}" for value in values if len(values) > 1]
+            names += several if values else [str(name)]
+        return names
+
+    def encode(self, X: Any) -> Array:
+        """Rows of numbers for the rows of a frame.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_visible)
+            Float32 where all columns of numbers are, else float64.
+
+        Raises
+        ------
+        TypeError
+            If `X` is no frame, or a column holds what it did not hold before.
+        """
+        frame = nw.from_native(X, eager_only=True, pass_through=True)
+        if not isinstance(frame, nw.DataFrame):
+            raise TypeError(
+                f"The model was fitted on a frame with categories or booleans; X is a "
+                f"{type(X).__name__}. Pass a frame with the columns {self.names}."
+            )
+        parts = [
+            _encoded(frame[name], kind, values)
+            for name, kind, values in zip(
+                frame.columns, self.kinds, self.categories, strict=True
+            )
+        ]
+        dtypes = [
+            p.dtype for p, k in zip(parts, self.kinds, strict=True) if k[0] == "n"
+        ]
+        dtype = np.result_type(*dtypes) if dtypes else np.float64
+        return np.concatenate(parts, axis=1, dtype=dtype, casting="same_kind")
+
+    def decode(self, rows: Array) -> Any:
+        """A frame like that of fit, for rows of numbers.
+
+        A category is that with the largest number, a boolean is true above 0.5.
+
+        Parameters
+        ----------
+        rows : array-like of shape (n_rows, n_visible)
+        """
+        rows, data, place = np.asarray(rows), {}, 0
+        columns = zip(
+            self.names, self.kinds, self.categories, self.group_sizes, strict=True
+        )
+        for name, kind, values, size in columns:
+            part = rows[:, place : place + size]
+            place += size
+            if values:
+                chosen = part.argmax(axis=1) if size else np.zeros(len(rows), int)
+                series = [values[i] for i in chosen]
+            else:
+                series = part[:, 0] > 0.5 if kind == "boolean" else part[:, 0]
+            column = nw.new_series(str(name), series, backend=self.library)
+            data[name] = column.cast(nw.Categorical) if kind == "category" else column
+        return nw.from_dict(data).to_native()
+
+
+def _kind(column: nw.Series[Any]) -> str:
+    """What a column holds: "number", "boolean", "string" or "category"."""
+    dtype = column.dtype
+    if column.is_null().all():
+        raise ValueError(
+            f"Column {column.name!r} has no value in any row. Leave it out."
+        )
+    if dtype in (nw.Categorical, nw.Enum):
+        return "category"
+    if dtype == nw.String:
+        return "string"
+    if dtype == nw.Boolean:
+        return "boolean"
+    if dtype.is_numeric():
+        return "number"
+    if dtype == nw.Object:
+        values = column.drop_nulls().to_list()
+        for kind, name in ((str, "string"), (bool | np.bool_, "boolean")):
+            if all(isinstance(value, kind) for value in values):
+                return name
+        _as_numbers(column)
+        return "number"
+    raise TypeError(
+        f"Column {column.name!r} holds {dtype}, which is neither numbers, booleans nor "
+        "categories. Turn it into numbers (of a date, days since a day), or leave it "
+        "out."
+    )
+
+
+def _as_numbers(column: nw.Series[Any]) -> Array:
+    """A column of numbers as an array, NaN where it has no value."""
+    if column.dtype != nw.Object:
+        if column.dtype != nw.Float32:
+            column = column.cast(nw.Float64)
+        return column.to_numpy()
+    numbers, missing = np.full(len(column), np.nan), column.is_null().to_numpy()
+    try:
+        numbers[~missing] = [float(v) for v in column.drop_nulls().to_list()]
+    except (TypeError, ValueError) as problem:
+        raise TypeError(
+            f"Column {column.name!r} holds objects of which some are no numbers "
+            f"({problem}). Make it one kind: numbers, booleans, or strings."
+        ) from problem
+    return numbers
+
+
+def _categories(column: nw.Series[Any]) -> list[Any]:
+    """The values of a column, in order."""
+    values = column.drop_nulls().unique().to_list()
+    if not all(isinstance(v, str | int | float | bool) for v in values):
+        kinds = sorted({type(v).__name__ for v in values})
+        raise TypeError(
+            f"Column {column.name!r} has categories of type {', '.join(kinds)}; "
+            "categories are strings, numbers or booleans. Turn them into strings."
+        )
+    return sorted(values, key=lambda v: (isinstance(v, str), v))
+
+
+def _encoded(column: nw.Series[Any], kind: str, values: list[Any]) -> Array:
+    """The columns of numbers of one column."""
+    if values and column.dtype.is_numeric() and isinstance(values[0], str):
+        raise TypeError(
+            f"Column {column.name!r} held categories such as {values[0]!r} when the "
+            f"model was fitted, and now holds {column.dtype}. Pass the categories."
+        )
+    missing = column.is_null().to_numpy()
+    if not values:
+        if kind == "number" and column.dtype in (nw.String, nw.Categorical):
+            raise TypeError(
+                f"Column {column.name!r} held numbers when the model was fitted, and "
+                f"now holds {column.dtype}. Pass numbers."
+            )
+        if kind == "number":
+            numbers = _as_numbers(column)
+        else:
+            numbers = np.full(len(column), np.nan)
+            numbers[~missing] = column.drop_nulls().to_list()
+        return numbers[:, None]
+    if len(values) == 1:
+        return np.empty((len(column), 0), dtype=np.float32)
+    place = {value: i for i, value in enumerate(values)}
+    # Further states for what is not known, of which none has a column.
+    found = [
+        len(values) if m else place.get(v, len(values))
+        for m, v in zip(missing, column.to_list(), strict=True)
+    ]
+    rows = np.vstack(
+        [
+            np.eye(len(values), dtype=np.float32),
+            np.full(len(values), np.nan, np.float32),
+        ]
+    )
+    return rows[found]
