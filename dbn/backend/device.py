@@ -7,6 +7,8 @@ when a device was named.
 """
 
 import re
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
@@ -18,9 +20,10 @@ from sklearn.externals.array_api_compat import (
 )
 
 from .rows import LazyRows, ScaledRows, rows_of
+from .types import Array
 
 
-def namespace(*arrays):
+def namespace(*arrays: Array) -> Any:
     """Return the array-API namespace that `arrays` share.
 
     Examples
@@ -37,7 +40,7 @@ def namespace(*arrays):
     return array_namespace(*arrays)
 
 
-def to_host(x):
+def to_host(x: Any) -> Any:
     """Return `x` as NumPy has it: an array of another library, or on a device, too.
 
     What is no array of a library (a list, a sparse matrix, a string) stays as it is.
@@ -57,7 +60,7 @@ def to_host(x):
     return np.asarray(to_device(x, host))
 
 
-def without_gradient(x):
+def without_gradient(x: Array) -> Array:
     """`x`, of which PyTorch is to record nothing: all gradients here are our own.
 
     Examples
@@ -69,7 +72,7 @@ def without_gradient(x):
     return x.detach() if is_torch_array(x) else x
 
 
-def beside(values, like):
+def beside(values: Array, like: Array) -> Array:
     """`values`, of any library, in the library and on the device of `like`.
 
     The dtype stays. Memory is shared where that is possible.
@@ -84,10 +87,15 @@ def beside(values, like):
         return to_host(values)
     if type(values) is type(like) and values.device == like.device:
         return values
-    return _sent(values, namespace(like), like.device)
+    values = np.asarray(to_host(values))
+    if values.ndim:  # torch knows no negative strides
+        values = np.ascontiguousarray(values)
+    if not values.flags.writeable:  # torch would warn
+        values = values.copy()
+    return namespace(like).asarray(values, device=like.device)
 
 
-def asarray_like(values, like):
+def asarray_like(values: Array, like: Array) -> Array:
     """`values`, of any library, as an array like `like`: library, device and dtype.
 
     Examples
@@ -100,16 +108,7 @@ def asarray_like(values, like):
     return namespace(like).asarray(beside(values, like), dtype=like.dtype)
 
 
-def _sent(values, xp, device):
-    values = np.asarray(to_host(values))
-    if values.ndim:  # torch knows no negative strides
-        values = np.ascontiguousarray(values)
-    if not values.flags.writeable:  # torch would warn
-        values = values.copy()
-    return xp.asarray(values, device=device)
-
-
-def numpy_dtype(x):
+def numpy_dtype(x: Array) -> np.dtype[Any]:
     """NumPy's float32 or float64, whichever the array or the rows `x` have.
 
     Examples
@@ -121,7 +120,7 @@ def numpy_dtype(x):
     return np.dtype(np.float32 if "float32" in str(x.dtype) else np.float64)
 
 
-def converted(tree, converter):
+def converted(tree: Any, converter: Callable[[Array], Array]) -> Any:
     """`tree` with ``converter(array)`` in place of every array in it.
 
     Parameters
@@ -149,7 +148,7 @@ def converted(tree, converter):
     return converter(tree)
 
 
-def converted_beside(tree, like):
+def converted_beside(tree: Any, like: Array) -> Any:
     """`tree`, of arrays and models, with its arrays `beside` the array `like`.
 
     Examples
@@ -161,7 +160,7 @@ def converted_beside(tree, like):
     return converted(tree, lambda values: beside(values, like))
 
 
-def find_device(name):
+def find_device(name: str) -> Any:
     """The device of PyTorch that a name means.
 
     Parameters
@@ -199,25 +198,24 @@ def find_device(name):
     try:
         # Where something is made, it exists; "cuda" becomes "cuda:0".
         torch.Generator(name)
-        return torch.empty(0, device=name).device
+        return _empty(name).device
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ValueError(f"There is no device={name!r}: {reason} {advice}") from error
 
 
-def on_device(tree, device):
+def on_device(tree: Any, device: Any) -> Any:
     """`tree`, of arrays and models, on a device of `find_device`; see `converted`."""
-    xp = namespace(_empty(device))
-    return converted(tree, lambda values: _sent(values, xp, device))
+    return converted_beside(tree, _empty(device))
 
 
-def _empty(device):
+def _empty(device: Any) -> Array:
     import torch
 
     return torch.empty(0, device=device)
 
 
-def rows_on_device(X, device, resident=True):
+def rows_on_device(X: Array, device: Any, resident: bool = True) -> Array:
     """Rows of the host, on a device of `find_device`.
 
     Parameters
@@ -237,7 +235,7 @@ def rows_on_device(X, device, resident=True):
     return DeviceRows(X, device)
 
 
-def rows_beside(X, like):
+def rows_beside(X: Array, like: Array) -> Array:
     """Rows of the host that are read where the array `like` lies: see `DeviceRows`.
 
     Examples
@@ -263,15 +261,14 @@ class DeviceRows(LazyRows):
     shape, dtype, device : as of a tensor
     """
 
-    def __init__(self, X, device):
+    def __init__(self, X: Array, device: Any) -> None:
         self._source, self.device = X, device
         self.shape, self.dtype = X.shape, self[:0].dtype
 
-    def __array_namespace__(self, api_version=None):
+    def __array_namespace__(self, api_version: str | None = None) -> Any:
         return namespace(_empty(self.device))
 
-    def __getitem__(self, key):
-        """Rows at a slice or at NumPy indices, as a tensor."""
+    def __getitem__(self, key: Any) -> Array:
         part = self._source[rows_of(key)]
         part = part.toarray() if issparse(part) else part
         if self.device.type != "cuda":
@@ -280,11 +277,11 @@ class DeviceRows(LazyRows):
         pinned = namespace(self).asarray(part, copy=True).pin_memory()
         return pinned.to(self.device, non_blocking=True)
 
-    def __rmatmul__(self, weights):
+    def __rmatmul__(self, weights: Array) -> Array:
         """``weights @ rows``: with weights that sum to 1, the mean."""
         return on_device(to_host(weights) @ self._source, self.device)
 
-    def shuffled(self, rng):
+    def shuffled(self, rng: Any) -> Iterator[Array]:
         """Yield the numbers of all rows in a random order, as `ScaledRows` do."""
         if isinstance(self._source, ScaledRows):
             return self._source.shuffled(rng)

@@ -8,6 +8,8 @@ they were made of is what they are given now.
 import copyreg
 import hashlib
 import types
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
@@ -20,17 +22,11 @@ from .rows import ScaledRows, sha256_of
 # is computed, who is told, and what is computed when it is asked for.
 _BESIDE = {"verbose", "device", "_skl_callbacks", "_metadata_request"}
 _BESIDE |= {"log_z_", "_log_z_epochs"}
-# Where classes were when the first checkpoints named them: they are found by that.
-_FORMERLY = {
-    "dbn.training.optimizers.adam": "dbn.training.descent",
-    "dbn.training.optimizers.line_search": "dbn.training.optimizers",
-    "dbn.training.optimizers.rmsprop": "dbn.training.descent",
-    "dbn.training.optimizers.sgd": "dbn.training.descent",
-}
+_Pieces = tuple[str, str | bytes, Iterable[Any]]
 _FUNCTIONS = types.FunctionType | types.BuiltinFunctionType | np.ufunc | type
 
 
-def identity(*things):
+def identity(*things: Any) -> str:
     """SHA-256 of what things are, in hexadecimal.
 
     Things made separately have the same identity if they have
@@ -85,7 +81,7 @@ def identity(*things):
     return digest.hexdigest()
 
 
-def _add(write, thing):
+def _add(write: Callable[[bytes], None], thing: Any) -> None:
     """Write a thing so that no other has the same bytes, and none begins with them."""
     kind, text, inside = _pieces(thing)
     text = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
@@ -96,7 +92,7 @@ def _add(write, thing):
         _add(write, piece)
 
 
-def _pieces(thing):
+def _pieces(thing: Any) -> _Pieces:
     """Kind of a thing, what it says of itself, and what is inside it."""
     if thing is None or thing is Ellipsis:
         return type(thing).__name__, b"", ()
@@ -104,7 +100,7 @@ def _pieces(thing):
         return "bool", str(bool(thing)), ()
     if isinstance(thing, int | np.integer):
         return "int", f"{int(thing):x}", ()
-    if isinstance(thing, float | np.float16 | np.float32):
+    if isinstance(thing, float) or type(thing) in (np.float16, np.float32):
         return "float", float(thing).hex(), ()
     if isinstance(thing, str | bytes):
         return "str" if isinstance(thing, str) else "bytes", thing, ()
@@ -118,12 +114,16 @@ def _pieces(thing):
     return _pieces_of_object(to_host(thing))
 
 
-def _pieces_of_object(thing):
+def _pieces_of_object(thing: Any) -> _Pieces:
     cls = type(thing)
     if isinstance(thing, np.ma.MaskedArray):
         return "masked array", b"", (thing.data, np.ma.getmaskarray(thing))
     if isinstance(thing, np.ndarray | np.generic):
-        return _pieces_of_array(np.asarray(thing))
+        X = np.asarray(thing)
+        about = f"{X.dtype.descr} {X.shape} "
+        if X.dtype.hasobject:
+            return "array", about, X.ravel().tolist()
+        return "array", about + sha256_of(X), ()
     if issparse(thing):
         X = thing.tocsr()
         return "sparse", b"", (X.shape, X.data, X.indices, X.indptr)
@@ -131,8 +131,6 @@ def _pieces_of_object(thing):
         return _name(cls), b"", thing.content()
     if isinstance(thing, Parameters):
         return _name(cls), b"", (list(thing.shapes.items()), thing.flat)
-    if isinstance(thing, _FUNCTIONS) and not _is_method(thing):
-        return "name", _name(thing), ()
     if hasattr(cls, "get_params"):
         kept = {k: v for k, v in vars(thing).items() if k not in _BESIDE}
         return "object", _name(cls), (kept,)
@@ -143,23 +141,14 @@ def _pieces_of_object(thing):
         return "frame", _name(cls), (names, index, *columns)
     if hasattr(cls, "__array__"):
         return "like an array", _name(cls), (np.asarray(thing),)
+    # A function of C that belongs to an object is more than its name.
+    owner = getattr(thing, "__self__", None)
+    if isinstance(thing, _FUNCTIONS) and isinstance(owner, types.ModuleType | None):
+        return "name", _name(thing), ()
     return _reduced(thing)
 
 
-def _pieces_of_array(X):
-    about = f"{X.dtype.descr} {X.shape} "
-    if X.dtype.hasobject:
-        return "array", about, X.ravel().tolist()
-    return "array", about + sha256_of(X), ()
-
-
-def _is_method(thing):
-    """Whether a function of C belongs to an object: its name is not all."""
-    owner = getattr(thing, "__self__", None)
-    return not isinstance(owner, types.ModuleType | None)
-
-
-def _name(thing):
+def _name(thing: Any) -> str:
     """Module and name of a class or function."""
     name = getattr(thing, "__qualname__", thing.__name__)
     if "<" in name:
@@ -168,19 +157,18 @@ def _name(thing):
             "Define it at the top of a module."
         )
     module = str(getattr(thing, "__module__", None))
-    module = _FORMERLY.get(module, module)
     if module.startswith("dbn."):
         # Which file of a folder a class of ours stands in is no part of what it is.
         module = ".".join(module.split(".")[:3])
     return f"{module}.{name}"
 
 
-def _reduced(thing):
+def _reduced(thing: Any) -> _Pieces:
     """An object as pickle would take it apart."""
     cls = type(thing)
     try:
         reduce = copyreg.dispatch_table.get(cls)
-        parts = thing.__reduce_ex__(4) if reduce is None else reduce(thing)
+        parts: Any = thing.__reduce_ex__(4) if reduce is None else reduce(thing)
     except Exception as error:
         raise ValueError(
             f"A {_name(cls)} cannot be told from others ({error}). Use plain values, "

@@ -1,10 +1,13 @@
 """One flat buffer that holds all parameters of a model, seen through named views."""
 
 import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from .device import beside, namespace
+from .types import Array
 
 
 class Parameters:
@@ -35,7 +38,16 @@ class Parameters:
     array([1., 1., 1., 1., 1., 1., 0., 0., 0.])
     """
 
-    def __init__(self, shapes, flat=None, *, dtype=np.float64):
+    shapes: dict[str, tuple[int, ...]]
+    flat: Array
+
+    def __init__(
+        self,
+        shapes: Mapping[str, Sequence[int]],
+        flat: Array | None = None,
+        *,
+        dtype: Any = np.float64,
+    ) -> None:
         shapes = {name: tuple(shape) for name, shape in shapes.items()}
         size = sum(math.prod(shape) for shape in shapes.values())
         if flat is None:
@@ -47,35 +59,35 @@ class Parameters:
             )
         self.__setstate__({"shapes": shapes, "flat": flat})
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Array:
         return self._views[name]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self.shapes)
 
-    def copy(self):
+    def copy(self) -> "Parameters":
         """Return the same parameters in a buffer of their own."""
         return Parameters(
             self.shapes, namespace(self.flat).asarray(self.flat, copy=True)
         )
 
-    def fill(self, values):
+    def fill(self, values: Array) -> None:
         """Take over the numbers of another buffer, of any library."""
         self.flat[...] = beside(values, self.flat)
 
-    def converted(self, converter):
+    def converted(self, converter: Callable[[Array], Array]) -> "Parameters":
         """Return the parts of the buffer ``converter(flat)``."""
         return Parameters(self.shapes, converter(self.flat))
 
-    def zeros_like(self):
+    def zeros_like(self) -> "Parameters":
         """Return parts of the same shapes, all zero: a gradient, for example."""
         return Parameters(self.shapes, namespace(self.flat).zeros_like(self.flat))
 
     # Views do not survive pickling as views, so only the buffer and shapes travel.
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {"shapes": self.shapes, "flat": self.flat}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.shapes, self.flat = state["shapes"], state["flat"]
         xp = namespace(self.flat)
         self._views, start = {}, 0

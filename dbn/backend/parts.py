@@ -10,7 +10,10 @@ pairs, each value holding from its epoch on (epochs count from 0).
 
 import math
 from abc import ABC
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from numbers import Integral, Real
+from typing import Any, TypeVar
 
 from sklearn.base import BaseEstimator
 
@@ -24,23 +27,31 @@ class Part(BaseEstimator, ABC):
     `dbn.backend.identity`.
     """
 
-    def __eq__(self, other):
-        if type(self) is not type(other):
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Part) or type(self) is not type(other):
             return NotImplemented
         return self._content() == other._content()
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((type(self), self._content()))
 
-    def _content(self):
+    def _content(self) -> str:
         # Without the class, which need not have a name of its own.
         return identity(self.get_params(deep=False))
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise a ValueError if a hyper-parameter is not accepted."""
 
 
-def get_part(part, kind, table, parameter):
+_Kind = TypeVar("_Kind", bound=Part)
+
+
+def get_part(
+    part: str | Part | None,
+    kind: type[_Kind],
+    table: Mapping[str, Callable[[], _Kind]],
+    parameter: str,
+) -> _Kind:
     """Return `part` itself when it is a `kind`, or a new part that the string names.
 
     Parameters
@@ -108,14 +119,22 @@ class Schedule(Part):
     0.0
     """
 
-    def __init__(self, start, end, *, epochs, kind="linear", hold=0):
+    def __init__(
+        self,
+        start: float,
+        end: float,
+        *,
+        epochs: int,
+        kind: str = "linear",
+        hold: int = 0,
+    ) -> None:
         self.start = start
         self.end = end
         self.epochs = epochs
         self.kind = kind
         self.hold = hold
 
-    def validate(self):
+    def validate(self) -> None:
         check_number(self, "epochs", 1, math.inf, closed=True, kind=Integral)
         check_number(self, "hold", 0, self.epochs, closed=True, kind=Integral)
         if self.kind not in ("linear", "cosine", "exponential", "inverse"):
@@ -127,7 +146,7 @@ class Schedule(Part):
             check_number(self, "start", 0, math.inf)
             check_number(self, "end", 0, math.inf)
 
-    def __call__(self, epoch):
+    def __call__(self, epoch: int) -> float:
         """Value at an epoch."""
         start, end = self.start, self.end
         t = (epoch - self.hold) / (self.epochs - self.hold)
@@ -137,11 +156,11 @@ class Schedule(Part):
         if self.kind == "cosine":
             return end + (start - end) * (1.0 + math.cos(math.pi * t)) / 2.0
         if self.kind == "exponential":
-            return start * (end / start) ** t
+            return float(start * (end / start) ** t)
         return start / (1.0 + (start / end - 1.0) * t)
 
 
-def scheduled(value, epoch):
+def scheduled(value: Any, epoch: int) -> Any:
     """Value of a number or schedule at an epoch.
 
     Parameters
@@ -163,7 +182,16 @@ def scheduled(value, epoch):
     return [v for start, v in value if start <= epoch][-1]
 
 
-def check_number(part, name, low, high, *, closed=False, schedule=False, kind=Real):
+def check_number(
+    part: Part,
+    name: str,
+    low: float,
+    high: float,
+    *,
+    closed: bool = False,
+    schedule: bool = False,
+    kind: Any = Real,
+) -> None:
     """Raise a ValueError unless a hyper-parameter lies in an interval.
 
     Parameters
@@ -181,20 +209,19 @@ def check_number(part, name, low, high, *, closed=False, schedule=False, kind=Re
         Of the numbers.
     """
     value = getattr(part, name)
-    values, accepted = [value], "an integer" if kind is Integral else "a number"
-    if schedule and isinstance(value, Schedule) and kind is Real:
+    values: Iterable[Any] = [value]
+    accepted = "an integer" if kind is Integral else "a number"
+    if schedule and kind is Real and isinstance(value, Schedule):
         value.validate()
         # What is approached, but only reached when training is over, may be the end.
         values = [value.start, value.end if value.end != low else value.start]
     elif schedule and not isinstance(value, kind):
         accepted += " or a schedule ((0, value), (epoch, value), ...)"
-        try:
-            starts = [start for start, _ in value]
-            values = [v for _, v in value]
-            if starts[0] != 0 or starts != sorted(starts):
-                values = [None]
-        except (TypeError, ValueError, IndexError):
-            values = [None]
+        values = [None]
+        with suppress(TypeError, ValueError):
+            starts, found = zip(*value, strict=True)
+            if starts[0] == 0 and [*starts] == sorted(starts):
+                values = found
     if not all(
         isinstance(v, kind) and (low < v < high or (closed and v == low))
         for v in values

@@ -7,17 +7,20 @@ drawn as such, not rounded from double.
 """
 
 import copy
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import numpy as np
 from sklearn.externals.array_api_compat import is_torch_array
 from sklearn.utils import check_random_state
 
-from .device import asarray_like, namespace
+from .device import asarray_like, namespace, numpy_dtype
+from .types import Array
 
 
-def make_rng(random_state=None):
+def make_rng(random_state: Any = None) -> Any:
     """Make the random stream of one computation from scikit-learn's `random_state`.
 
     `random_state` is consumed once: an int always gives the same stream, a
@@ -56,11 +59,11 @@ class DeviceStream:
         On the device.
     """
 
-    def __init__(self, host, like):
+    def __init__(self, host: Any, like: Array) -> None:
         self.host = host
         self._generator, self._seeded = namespace(like).Generator(like.device), False
 
-    def renew(self, epoch=0):
+    def renew(self, epoch: int = 0) -> None:
         """Go on with noise that depends on `host` and the epoch, and nothing else."""
         coming = copy.deepcopy(self.host).integers(2**32, size=4)
         seed = np.random.SeedSequence([*coming.tolist(), int(epoch)])
@@ -68,18 +71,18 @@ class DeviceStream:
         self._seeded = True
 
     @property
-    def generator(self):
+    def generator(self) -> Any:
         """The `torch.Generator`."""
         if not self._seeded:
             self.renew()
         return self._generator
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         if name == "host":  # of an object in the making
             raise AttributeError(name)
         return getattr(self.host, name)
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         return copy.deepcopy(self.host, memo)
 
 
@@ -87,7 +90,7 @@ _on_host = ContextVar("noise on the host", default=False)
 
 
 @contextmanager
-def host_noise():
+def host_noise() -> Iterator[None]:
     """Context in which NumPy draws all noise, for comparisons between libraries.
 
     Examples
@@ -102,7 +105,7 @@ def host_noise():
         _on_host.reset(token)
 
 
-def stream_on(rng, like):
+def stream_on(rng: Any, like: Array) -> Any:
     """The stream that draws noise where the array `like` lies: see `DeviceStream`.
 
     Examples
@@ -116,28 +119,26 @@ def stream_on(rng, like):
     return rng if drawn else DeviceStream(rng, like)
 
 
-def renew(rng, epoch):
+def renew(rng: Any, epoch: int) -> None:
     """`DeviceStream.renew`; NumPy's own streams just go on."""
     if isinstance(rng, DeviceStream):
         rng.renew(epoch)
 
 
-def _draw(name, rng, shape, like):
-    """Draws by a method of NumPy's generators."""
+def _draw(
+    method: str, function: str, rng: Any, shape: Sequence[int], like: Array
+) -> Array:
+    """Draws by a method of NumPy's generators, or on a device by PyTorch's function."""
+    if isinstance(rng, DeviceStream):
+        options = {"dtype": like.dtype, "device": like.device}
+        draw = getattr(namespace(like), function)
+        return draw(tuple(shape), generator=rng.generator, **options)
     if isinstance(like, np.ndarray):
-        return getattr(rng, name)(shape, dtype=like.dtype)
-    dtype = np.float32 if "float32" in str(like.dtype) else np.float64
-    return asarray_like(getattr(rng, name)(shape, dtype=dtype), like)
+        return getattr(rng, method)(shape, dtype=like.dtype)
+    return asarray_like(getattr(rng, method)(shape, dtype=numpy_dtype(like)), like)
 
 
-def _draw_on_device(name, rng, shape, like):
-    """Draws by a function of PyTorch."""
-    draw = getattr(namespace(like), name)
-    options = {"dtype": like.dtype, "device": like.device}
-    return draw(tuple(shape), generator=rng.generator, **options)
-
-
-def uniform(rng, shape, like):
+def uniform(rng: Any, shape: Sequence[int], like: Array) -> Array:
     """Uniform draws on [0, 1) with the precision and library of the array `like`.
 
     Examples
@@ -146,12 +147,10 @@ def uniform(rng, shape, like):
     >>> uniform(make_rng(0), (2, 3), np.zeros(1, dtype=np.float32)).dtype
     dtype('float32')
     """
-    if isinstance(rng, DeviceStream):
-        return _draw_on_device("rand", rng, shape, like)
-    return _draw("random", rng, shape, like)
+    return _draw("random", "rand", rng, shape, like)
 
 
-def normal(rng, shape, like):
+def normal(rng: Any, shape: Sequence[int], like: Array) -> Array:
     """Standard normal draws with the precision and library of the array `like`.
 
     Examples
@@ -160,12 +159,10 @@ def normal(rng, shape, like):
     >>> normal(make_rng(0), (2, 3), np.zeros(1)).shape
     (2, 3)
     """
-    if isinstance(rng, DeviceStream):
-        return _draw_on_device("randn", rng, shape, like)
-    return _draw("standard_normal", rng, shape, like)
+    return _draw("standard_normal", "randn", rng, shape, like)
 
 
-def bernoulli(rng, p):
+def bernoulli(rng: Any, p: Array) -> Array:
     """0/1 draws, each 1 with its own probability in `p`; same shape and dtype as `p`.
 
     Examples

@@ -10,15 +10,22 @@ import hashlib
 import math
 import mmap
 import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
+
+from .types import Array
 
 # The rows of a larger file are shuffled in groups of this many bytes, each of several
 # blocks from anywhere in the file; a smaller one is handled like an array in memory.
 _GROUP, _BLOCKS = 2**26, 16
 
 
-def row_slices(X, batch_size=None, *, entries=2**20):
+def row_slices(
+    X: Array, batch_size: int | None = None, *, entries: int = 2**20
+) -> Iterator[slice]:
     """Slices that cover the rows of `X`, of `batch_size` rows or about `entries`.
 
     Examples
@@ -27,12 +34,12 @@ def row_slices(X, batch_size=None, *, entries=2**20):
     >>> list(row_slices(np.zeros((3, 2)), 2))
     [slice(0, 2, None), slice(2, 3, None)]
     """
-    size = batch_size or max(1, entries // math.prod(X.shape[1:]))
+    size = batch_size or max(1, entries // max(1, math.prod(X.shape[1:])))
     n_rows = X.shape[0]
     return (slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size))
 
 
-def even_batches(groups, size):
+def even_batches(groups: Iterable[Array], size: int) -> Iterator[Array]:
     """Batches of `size` rows, the last one shorter, out of groups of row numbers.
 
     Examples
@@ -43,8 +50,7 @@ def even_batches(groups, size):
     """
     left = None
     for rows in groups:
-        if left is not None:
-            rows = np.concatenate([left, rows])
+        rows = rows if left is None else np.concatenate([left, rows])
         whole = rows.shape[0] // size * size
         for start in range(0, whole, size):
             yield rows[start : start + size]
@@ -53,7 +59,7 @@ def even_batches(groups, size):
         yield left
 
 
-def file_of(X):
+def file_of(X: Array) -> mmap.mmap | None:
     """The memory map that the array `X` lies in, or None.
 
     What joblib maps to hand it to workers counts as memory, from where it came: results
@@ -72,7 +78,7 @@ def file_of(X):
     return X if isinstance(X, mmap.mmap) else None
 
 
-def sha256_of(X):
+def sha256_of(X: Array) -> str:
     """SHA-256 of the bytes of an array in C order, read in slices, in hexadecimal.
 
     Examples
@@ -82,24 +88,22 @@ def sha256_of(X):
     >>> sha256_of(X) == sha256_of(np.asfortranarray(X))
     True
     """
-    digest = hashlib.sha256()
-    for rows in row_slices(X) if X.ndim and X.size else ():
+    digest, X = hashlib.sha256(), np.atleast_1d(X)
+    for rows in row_slices(X):
         _update(digest, X[rows])
-    if not X.ndim:
-        _update(digest, X)
     return digest.hexdigest()
 
 
-def _update(digest, X):
+def _update(digest: Any, X: Array) -> None:
     digest.update(np.ascontiguousarray(X).reshape(-1).view(np.uint8))
 
 
-def is_large_file(X):
+def is_large_file(X: Array) -> bool:
     """Whether the array `X` is a memory map of more than 64 MB."""
     return file_of(X) is not None and X.nbytes > _GROUP
 
 
-def as_rows(X):
+def as_rows(X: Array) -> Array:
     """`X`, or `ScaledRows` of it where it is a memory map of more than 64 MB.
 
     The values are the same; float32 and float64 keep their dtype, and other numbers
@@ -112,28 +116,32 @@ def as_rows(X):
     >>> as_rows(np.zeros((2, 3))).shape
     (2, 3)
     """
-    if not is_large_file(X):
+    numbers = is_large_file(X) and X.ndim == 2 and X.dtype.kind in "biuf"
+    if not (numbers and _in_rows(X)):
         return X
-    if X.ndim != 2 or X.dtype.kind not in "biuf" or not _in_rows(X):
-        return X
-    single = X.dtype == np.float32
-    return ScaledRows(X, dtype=np.float32 if single else np.float64)
+    return ScaledRows(X, dtype=np.float32 if X.dtype == np.float32 else np.float64)
 
 
-def _in_rows(X):
+def _in_rows(X: Array) -> bool:
     """Whether the entries of each row lie side by side."""
-    return X.shape[1] == 1 or X.strides[1] == X.itemsize
+    return bool(X.shape[1] == 1 or X.strides[1] == X.itemsize)
 
 
-class LazyRows:
+class LazyRows(ABC):
     """Base of rows that are made when they are read, by slices or row numbers."""
 
     # A NumPy array on the left of @ leaves the product to the rows.
     __array_ufunc__ = None
     ndim = 2
+    shape: tuple[int, ...]
+    dtype: Any
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
+
+    @abstractmethod
+    def __getitem__(self, key: Any) -> Array:
+        """Rows at a slice, an index, indices or a mask, as an array."""
 
 
 class ScaledRows(LazyRows):
@@ -181,37 +189,51 @@ class ScaledRows(LazyRows):
     (200, 16)
     """
 
-    def __init__(self, X, divide_by=1.0, *, subtract=0.0, dtype=None):
-        if not isinstance(X, ScaledRows):
-            X = _checked(X)
+    # The array that is read, the numbers of its rows that are these (None: all), and
+    # what is then done, stage by stage: functions with a number or a row, and a dtype.
+    _source: Array
+    _chosen: Array | None
+    _stages: list[tuple[list[tuple[Any, Any]], Any]]
+    _sha256: str | None  # of the array; in `remembering`, "" until it was read
+
+    def __init__(
+        self,
+        X: Array,
+        divide_by: Any = 1.0,
+        *,
+        subtract: Any = 0.0,
+        dtype: Any = None,
+    ) -> None:
+        if isinstance(X, ScaledRows):
+            vars(self).update(vars(X))
+        else:
+            self._source, self._chosen, self._stages = _checked(X), None, []
+            self.shape, self._sha256 = X.shape, None
         dtype = np.dtype(
             np.result_type(X.dtype, np.float32) if dtype is None else dtype
         )
         if dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype must be float32 or float64; it is {dtype}.")
-        self.shape, self.dtype = X.shape, dtype
-        self._source, self._chosen, self._steps = X, None, []
-        self._sha256 = None  # of the source, in `remembering`
         subtract = _checked_numbers("subtract", subtract, X, dtype)
         divide_by = _checked_numbers("divide_by", divide_by, X, dtype)
         if not divide_by.all():
             raise ValueError(f"divide_by must not be 0; it is {divide_by!s:.80}.")
-        if subtract.any():
-            self._steps.append((np.subtract, subtract))
-        if (divide_by != 1.0).any():
-            self._steps.append((np.divide, divide_by))
+        all_steps = [(np.subtract, subtract, 0.0), (np.divide, divide_by, 1.0)]
+        steps = [
+            (f, value) for f, value, nothing in all_steps if (value != nothing).any()
+        ]
+        self._stages, self.dtype = [*self._stages, (steps, dtype)], dtype
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"ScaledRows({self.shape[0]} x {self.shape[1]}, {self.dtype})"
 
-    def __getitem__(self, key):
-        """Rows at a slice, an index, indices or a mask, as an array."""
+    def __getitem__(self, key: Any) -> Array:
         return self._scaled(self._raw(rows_of(key)))
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.asarray(self[:], dtype=dtype)
 
-    def __rmatmul__(self, weights):
+    def __rmatmul__(self, weights: Array) -> Array:
         """``weights @ rows``: with weights that sum to 1, the mean."""
         # In double precision, some rows at a time: in one product of single precision
         # the mean of 5 million ones comes out as 1.004.
@@ -220,96 +242,90 @@ class ScaledRows(LazyRows):
             total += weights[rows] @ self[rows]
         return total.astype(np.result_type(weights, self.dtype))
 
-    def astype(self, dtype, copy=False):
+    def astype(self, dtype: Any, copy: bool = False) -> "ScaledRows":
         """The same rows, rounded to another dtype when they are read."""
         return self if self.dtype == dtype else ScaledRows(self, dtype=dtype)
 
-    def clipped(self, low, high):
+    def clipped(self, low: float, high: float) -> "ScaledRows":
         """The same rows, values outside [low, high] moved to its ends when read."""
-        ends = [(np.maximum, low), (np.minimum, high)]
-        rows = ScaledRows(self, dtype=self.dtype)
-        rows._steps = [(f, end) for f, end in ends if np.isfinite(end)]
+        rows, ends = copy.copy(self), [(np.maximum, low), (np.minimum, high)]
+        steps = [(f, end) for f, end in ends if np.isfinite(end)]
+        rows._stages = [*self._stages, (steps, self.dtype)]
         return rows
 
-    def choose(self, indices):
+    def choose(self, indices: Array) -> "ScaledRows":
         """Some of the rows, which stay where they are as well.
 
         Parameters
         ----------
         indices : int array of shape (n_chosen,)
         """
-        chosen = ScaledRows(self, dtype=self.dtype)
-        chosen._chosen, chosen.shape = indices, (len(indices), self.shape[1])
-        return chosen
+        rows, chosen = copy.copy(self), self._chosen
+        rows._chosen = indices if chosen is None else chosen[indices]
+        rows.shape = len(indices), self.shape[1]
+        return rows
 
-    def remembering(self):
+    def remembering(self) -> "ScaledRows":
         """The same rows, which remember the SHA-256 of what a pass over all reads.
 
         Then `content` needs no pass of its own: for as long as nobody writes to X.
         """
         rows = copy.copy(self)
-        if isinstance(self._source, ScaledRows):
-            rows._source = self._source.remembering()
-        elif self._chosen is None:
-            rows._sha256 = ""  # not yet
+        rows._sha256 = ""
         return rows
 
-    def parts(self):
+    def parts(self) -> Iterator[Array]:
         """Yield all rows in slices, as arrays."""
         return map(self._scaled, self._raw_parts())
 
-    def _raw_parts(self):
-        digest = hashlib.sha256() if self._sha256 == "" else None
-        if self._chosen is None and isinstance(self._source, ScaledRows):
-            yield from self._source.parts()
-            return
+    def _raw_parts(self) -> Iterator[Array]:
+        remembers = self._sha256 == "" and self._chosen is None
+        digest = hashlib.sha256()
         for rows in row_slices(self):
             part = self._raw(rows)
-            if digest is not None:
+            if remembers:
                 _update(digest, part)
             yield part
-        if digest is not None:
+        if remembers:
             self._sha256 = digest.hexdigest()
 
-    def content(self):
+    def content(self) -> tuple[Any, ...]:
         """All that the rows are made of, as plain data and small arrays.
 
         Returns
         -------
         tuple
-            Dtype, what is done, row numbers, and the same of the source; of an array
-            dtype, shape and SHA-256.
+            Dtype, shape and SHA-256 of the array, row numbers, and what is done in
+            which dtype.
         """
         X = self._source
-        if isinstance(X, ScaledRows):
-            source = X.content()
-        else:
-            source = X.dtype.str, X.shape, self._sha256 or sha256_of(X)
-        steps = [(function.__name__, value) for function, value in self._steps]
-        return self.dtype.str, steps, self._chosen, source
+        stages = [
+            ([(function.__name__, value) for function, value in steps], dtype.str)
+            for steps, dtype in self._stages
+        ]
+        digest = self._sha256 or sha256_of(X)
+        return X.dtype.str, X.shape, digest, self._chosen, stages
 
     @property
-    def may_be_infinite(self):
+    def may_be_infinite(self) -> bool:
         """Whether there may be a NaN or infinity: not among scaled integers."""
-        return self._array().dtype.kind == "f"
+        return bool(self._source.dtype.kind == "f")
 
-    def extent(self):
+    def extent(self) -> tuple[float, float]:
         """Minimum and maximum, NaN if there is one."""
-        ends = None
+        found = []
         for part in self._raw_parts():
-            parts = [part.min(axis=0), part.max(axis=0)]
-            if ends is not None:
-                parts = np.minimum(ends[0], parts[0]), np.maximum(ends[1], parts[1])
-            ends = np.stack(parts)
-        ends = self._scaled(ends)  # which may turn them round
-        return float(ends.min()), float(ends.max())
+            # What is done to the ends of a column may turn them round.
+            ends = self._scaled(np.stack([part.min(axis=0), part.max(axis=0)]))
+            found += [ends.min(), ends.max()]
+        return float(np.min(found)), float(np.max(found))
 
-    def shuffled(self, rng):
+    def shuffled(self, rng: Any) -> Iterator[Array]:
         """Yield the numbers of all rows in a random order, in one or more arrays.
 
         Rows of a large file come in groups of blocks, see the class.
         """
-        n_rows, X = self.shape[0], self._array()
+        n_rows, X = self.shape[0], self._source
         block = max(1, _GROUP // _BLOCKS // max(1, abs(X.strides[0])))
         if file_of(X) is None or n_rows <= block * _BLOCKS:
             yield rng.permutation(n_rows)
@@ -322,28 +338,25 @@ class ScaledRows(LazyRows):
             ]
             yield rng.permutation(np.concatenate(blocks))
 
-    def _array(self):
-        """The array in which the numbers are."""
-        source = self._source
-        return source._array() if isinstance(source, ScaledRows) else source
-
-    def _raw(self, rows):
+    def _raw(self, rows: Any) -> Array:
         if self._chosen is not None:
             rows = self._chosen[rows]
-        if isinstance(rows, slice) or isinstance(self._source, ScaledRows):
+        if isinstance(rows, slice):
             return self._source[rows]
         rows = np.asarray(rows)
         if rows.dtype == bool:
             rows = np.flatnonzero(rows)
         return self._source.take(rows, axis=0)
 
-    def _scaled(self, rows):
-        for function, value in self._steps:
-            rows = function(rows, value, dtype=self.dtype)
-        return rows.astype(self.dtype, copy=False)
+    def _scaled(self, rows: Array) -> Array:
+        for steps, dtype in self._stages:
+            for function, value in steps:
+                rows = function(rows, value, dtype=dtype)
+            rows = rows.astype(dtype, copy=False)
+        return rows
 
 
-def _checked(X):
+def _checked(X: Array) -> Array:
     """X without its subclass, if it is an array of numbers in rows."""
     if not isinstance(X, np.ndarray) or X.ndim != 2 or 0 in X.shape:
         shape = getattr(X, "shape", "none")
@@ -362,7 +375,7 @@ def _checked(X):
     return X.view(np.ndarray)
 
 
-def _checked_numbers(name, value, X, dtype):
+def _checked_numbers(name: str, value: Any, X: Array, dtype: Any) -> Array:
     value = np.asarray(value, dtype=dtype)
     if value.shape not in ((), X.shape[1:]) or not np.isfinite(value).all():
         raise ValueError(
@@ -372,7 +385,7 @@ def _checked_numbers(name, value, X, dtype):
     return value
 
 
-def rows_of(key):
+def rows_of(key: Any) -> Any:
     """The part of an index of `LazyRows` that chooses rows.
 
     Raises
@@ -386,7 +399,10 @@ def rows_of(key):
     3
     """
     rows, *columns = key if isinstance(key, tuple) else (key,)
-    if not all(c is Ellipsis or _is_whole(c) for c in columns):
+    wholes = (
+        c is Ellipsis or (isinstance(c, slice) and c == slice(None)) for c in columns
+    )
+    if not all(wholes):
         raise IndexError(
             f"Rows that are made when they are read are indexed by rows; got [{key!r}]."
             " For columns, index an array of rows."
@@ -394,11 +410,7 @@ def rows_of(key):
     return rows
 
 
-def _is_whole(key):
-    return isinstance(key, slice) and key == slice(None)
-
-
-def rows_in_file(parts, n_columns, dtype):
+def rows_in_file(parts: Iterable[Array], n_columns: int, dtype: Any) -> Array:
     """Write arrays of rows to a temporary file; return all rows, mapped read-only.
 
     The file has no name and is gone when the rows are, however the process ends. It
@@ -426,7 +438,7 @@ def rows_in_file(parts, n_columns, dtype):
         # The map keeps the file, which has no name, alive.
         with tempfile.TemporaryFile(prefix="dbn-") as file:
             for part in parts:
-                file.write(np.ascontiguousarray(part, dtype=dtype))
+                file.write(np.ascontiguousarray(part, dtype=dtype).data)
             file.flush()
             X = np.memmap(file, dtype=dtype, mode="r")
     except OSError as error:

@@ -4,28 +4,30 @@ Matrix products bring their own threads; between two of them all but one of the 
 would wait while the optimizer moves every parameter.
 """
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from functools import cache
 from threading import RLock
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
 # Entries per thread: to hand work over costs as much as to move about 100,000 of them.
 _FEWEST = 2**18
 
-_team = ContextVar("team", default=(1, None))
+_team: ContextVar[tuple[int, Any]] = ContextVar("team", default=(1, None))
 
 
 @cache
-def _blas():
+def _blas() -> list[Any]:
     """The BLAS libraries of this process; to look for them takes 40 ms."""
     found = ThreadpoolController().lib_controllers
     return [library for library in found if library.user_api == "blas"]
 
 
-def n_blas_threads():
+def n_blas_threads() -> int:
     """Number of threads of a matrix product.
 
     Examples
@@ -38,16 +40,18 @@ def n_blas_threads():
 
 # Who wants one thread, and how many each library had before the first of them. A user
 # whom nothing refers to any more leaves wherever it happens to be: in this lock, too.
-_lock, _users, _before = RLock(), set(), []
+_lock = RLock()
+_users: set["_User"] = set()
+_before: list[tuple[Any, int]] = []
 
 
 class _User:
     """A context that may be left more than once."""
 
-    def __enter__(self):
-        return self
+    def __enter__(self) -> None:
+        pass
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         with _lock:
             _users.discard(self)
             if not _users:
@@ -55,7 +59,7 @@ class _User:
                     library.set_num_threads(n_threads)
                 _before.clear()
 
-    def limit(self):
+    def limit(self) -> None:
         """Limit the libraries until this context is left, or this call fails."""
         with _lock:
             _users.add(self)
@@ -66,7 +70,7 @@ class _User:
 
 
 @contextmanager
-def one_blas_thread():
+def one_blas_thread() -> Iterator[None]:
     """Context in which matrix products use one thread, in the whole process.
 
     Contexts of several threads may overlap: the last one to end sets the number back to
@@ -87,7 +91,7 @@ def one_blas_thread():
 
 
 @contextmanager
-def element_threads(n_threads):
+def element_threads(n_threads: int) -> Iterator[None]:
     """Context in which `in_blocks` may use `n_threads` threads, the caller included.
 
     Examples
@@ -95,10 +99,8 @@ def element_threads(n_threads):
     >>> with element_threads(2):
     ...     in_blocks(lambda block: None, 10)
     """
-    if n_threads < 2:
-        yield
-        return
-    with ThreadPoolExecutor(n_threads - 1) as pool:
+    # Threads start with their first work: one alone costs nothing.
+    with ThreadPoolExecutor(max(1, n_threads - 1)) as pool:
         token = _team.set((n_threads, pool))
         try:
             yield
@@ -106,7 +108,7 @@ def element_threads(n_threads):
             _team.reset(token)
 
 
-def in_blocks(function, size):
+def in_blocks(function: Callable[[slice], object], size: int) -> None:
     """Call ``function(block)`` for slices that together cover ``range(size)``.
 
     Many threads call it at once, each for another block; without `element_threads`, or
