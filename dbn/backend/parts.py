@@ -13,7 +13,7 @@ from abc import ABC
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from sklearn.base import BaseEstimator
 
@@ -41,6 +41,25 @@ class Part(BaseEstimator, ABC):
 
     def validate(self) -> None:
         """Raise a ValueError if a hyper-parameter is not accepted."""
+
+    @property
+    def open_schedules(self) -> dict[str, "Schedule"]:
+        """The hyper-parameters that follow a `Schedule` without an end of its own."""
+        return {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if isinstance(value, Schedule) and value.epochs is None
+        }
+
+    def within(self, first: int, n_epochs: int) -> Self:
+        """This part for a training of `n_epochs` from epoch `first` on.
+
+        Schedules without an end of their own end where that training does.
+        """
+        if not self.open_schedules:
+            return self
+        closed = {k: v.closed(first, n_epochs) for k, v in self.open_schedules.items()}
+        return type(self)(**(self.get_params(deep=False) | closed))
 
 
 _Kind = TypeVar("_Kind", bound=Part)
@@ -97,8 +116,10 @@ class Schedule(Part):
     Parameters
     ----------
     start, end : float
-    epochs : int
-        Epoch at which `end` is reached: the number of epochs of the training.
+    epochs : int or None, default=None
+        Epoch at which `end` is reached. None is the end of the fit, however long that
+        is: a warm start begins anew at `start`, and `partial_fit`, which has no end,
+        stays there.
     kind : {"linear", "cosine", "exponential", "inverse"}, default="linear"
         Of the last two, `start` and `end` must be positive.
     hold : int, default=0
@@ -115,8 +136,9 @@ class Schedule(Part):
     >>> rate = Schedule(0.05, 0.0, epochs=60, hold=30)
     >>> [rate(epoch) for epoch in (0, 30, 45, 60)]
     [0.05, 0.05, 0.025, 0.0]
-    >>> SGD(rate, momentum=0.0).learning_rate.end
-    0.0
+    >>> falling = SGD(Schedule(0.1, 0.0), momentum=0.0)  # over any number of epochs
+    >>> falling.within(0, 20).learning_rate(10)
+    0.05
     """
 
     def __init__(
@@ -124,7 +146,7 @@ class Schedule(Part):
         start: float,
         end: float,
         *,
-        epochs: int,
+        epochs: int | None = None,
         kind: str = "linear",
         hold: int = 0,
     ) -> None:
@@ -135,8 +157,10 @@ class Schedule(Part):
         self.hold = hold
 
     def validate(self) -> None:
-        check_number(self, "epochs", 1, math.inf, closed=True, kind=Integral)
-        check_number(self, "hold", 0, self.epochs, closed=True, kind=Integral)
+        if self.epochs is not None:
+            check_number(self, "epochs", 1, math.inf, closed=True, kind=Integral)
+        last = math.inf if self.epochs is None else self.epochs
+        check_number(self, "hold", 0, last, closed=True, kind=Integral)
         if self.kind not in ("linear", "cosine", "exponential", "inverse"):
             raise ValueError(
                 f"Schedule: kind is {self.kind!r}; use 'linear', 'cosine', "
@@ -146,9 +170,18 @@ class Schedule(Part):
             check_number(self, "start", 0, math.inf)
             check_number(self, "end", 0, math.inf)
 
+    def closed(self, first: int, n_epochs: int) -> "Schedule | float":
+        """The same from epoch `first` on, with its end `n_epochs` later."""
+        if self.hold >= n_epochs:
+            return self.start
+        last, hold = first + n_epochs, first + self.hold
+        return Schedule(self.start, self.end, epochs=last, kind=self.kind, hold=hold)
+
     def __call__(self, epoch: int) -> float:
-        """Value at an epoch."""
+        """Value at an epoch; `start` where the end is not known."""
         start, end = self.start, self.end
+        if self.epochs is None:
+            return start
         t = (epoch - self.hold) / (self.epochs - self.hold)
         t = min(max(t, 0.0), 1.0)
         if self.kind == "linear":

@@ -160,3 +160,29 @@ def test_a_class_that_adds_nothing_is_another():
 
     assert Own() != Bernoulli() and Bernoulli() != Own()
     assert Own() == Own() and hash(Own()) == hash(Own())
+
+
+@given(
+    first=st.integers(0, 30),
+    n_epochs=st.integers(1, 30),
+    hold=st.integers(0, 10),
+    kind=st.sampled_from(["linear", "cosine", "exponential", "inverse"]),
+)
+def test_a_schedule_without_end_ends_with_the_training(first, n_epochs, hold, kind):
+    """From its start at the first epoch to its end at that after the last."""
+    optimizer = SGD(Schedule(0.5, 0.1, kind=kind, hold=hold))
+    rate = optimizer.within(first, n_epochs).learning_rate
+    if hold >= n_epochs:
+        assert rate == 0.5
+    else:
+        assert rate(first) == rate(first + hold) == 0.5
+        assert rate(first + n_epochs) == pytest.approx(0.1)
+        same = Schedule(0.5, 0.1, epochs=n_epochs, kind=kind, hold=hold)
+        assert rate(first + n_epochs - 1) == pytest.approx(same(n_epochs - 1))
+    assert optimizer.learning_rate(first + n_epochs) == 0.5  # nobody knows the end
+
+
+def test_what_ends_by_itself_does_not_depend_on_the_training():
+    for optimizer in (SGD(0.1), SGD(Schedule(0.1, 0.0, epochs=3)), SGD(((0, 0.1),))):
+        assert optimizer.within(2, 5) is optimizer
+        assert not optimizer.open_schedules
