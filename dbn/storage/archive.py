@@ -17,10 +17,13 @@ import secrets
 import struct
 import time
 import zipfile
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import numpy as np
 
+from ..backend.types import Array
 from .packing import (
     DTYPES,
     ModelFileError,
@@ -42,7 +45,9 @@ _CHUNK = 2**20
 _NAMES = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]{0,199}")
 
 
-def write_archive(path, content, *, kind, version, through_link=True):
+def write_archive(
+    path: Any, content: Any, *, kind: str, version: int, through_link: bool = True
+) -> None:
     """Write plain data with arrays to a file, which replaces an older one when done.
 
     Parameters
@@ -80,41 +85,47 @@ def write_archive(path, content, *, kind, version, through_link=True):
     from .. import __version__
 
     packer = Packer()
+    packed, arrays = packer.pack(content), packer.arrays.items()
     header = {
         "format": kind,
         "version": version,
         "dbn": __version__,
-        "content": packer.pack(content),
-        "arrays": {name: _entry(array) for name, array in packer.arrays.items()},
+        "content": packed,
+        "arrays": {
+            name: {
+                "dtype": array.dtype.str,
+                "shape": list(array.shape),
+                "sha256": _digest(_bytes(array)),
+            }
+            for name, array in arrays
+        },
     }
-    arrays = packer.arrays
     text = json.dumps(header, allow_nan=False)
+    data = text.encode("ascii")
     try:
-        check_values(text, len(text) + sum(array.nbytes for array in arrays.values()))
+        check_values(text, len(text) + sum(array.nbytes for _, array in arrays))
+        if len(arrays) > _MAX_ARRAYS or _too_long(data):
+            raise ModelFileError(
+                f"it has {len(arrays)} arrays and {len(data)} bytes of JSON, and may "
+                f"have {_MAX_ARRAYS}, and {_MAX_JSON_BYTES}, {_MAX_JSON_VALUES} values."
+            )
     except ModelFileError as error:
         raise ModelFileError(
             f"The content is too much for a file that can be loaded: {error} Shorten "
             "long lists, such as the history."
         ) from error
-    text = text.encode("ascii")
-    if len(arrays) > _MAX_ARRAYS or _too_long(text):
-        raise ModelFileError(
-            f"The content has {len(arrays)} arrays and {len(text)} bytes of JSON; a "
-            f"file may hold {_MAX_ARRAYS} arrays, {_MAX_JSON_BYTES} bytes and "
-            f"{_MAX_JSON_VALUES} values. Shorten long lists, such as the history."
-        )
     whole = replacing(path, through_link=through_link)
     with whole as file, zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(_CONTENT), text)
-        for name, array in arrays.items():
-            info = zipfile.ZipInfo(f"{name}.npy")
-            with archive.open(info, "w", force_zip64=array.nbytes > 2**30) as member:
+        archive.writestr(zipfile.ZipInfo(_CONTENT), data)
+        for name, array in arrays:
+            large = array.nbytes > 2**30
+            with archive.open(f"{name}.npy", "w", force_zip64=large) as member:
                 member.write(_npy_header(array.dtype.str, array.shape))
                 member.write(_bytes(array))
-        archive.comment = _digest(text).encode("ascii")
+        archive.comment = _digest(data).encode("ascii")
 
 
-def read_archive(path, *, kind, version):
+def read_archive(path: Any, *, kind: str, version: int) -> Any:
     """Read what `write_archive` wrote.
 
     Parameters
@@ -153,7 +164,7 @@ _SYMPTOMS = (
 
 
 @contextmanager
-def refusals(path):
+def refusals(path: Any) -> Iterator[None]:
     """Turn what damaged input causes inside the block into a ModelFileError.
 
     Parameters
@@ -161,24 +172,23 @@ def refusals(path):
     path : str or path-like
         Of the file that is read, for the message.
     """
-    damaged = "It is damaged or was never such a file: get a new copy."
     try:
         yield
     except ModelFileError as error:
         raise ModelFileError(f"{path} cannot be loaded: {error}") from error
-    except _SYMPTOMS as error:
+    except (*_SYMPTOMS, OSError) as error:
+        # A seek to where no file can be is an invalid argument.
+        if not isinstance(error, _SYMPTOMS) and error.errno != errno.EINVAL:
+            raise
         reason = printable(f"{type(error).__name__}: {error}", most=300)
         raise ModelFileError(
-            f"{path} cannot be loaded ({reason}). {damaged}"
+            f"{path} cannot be loaded ({reason}). It is damaged or was never such a "
+            "file: get a new copy."
         ) from error
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # of a seek to where no file can be
-            raise
-        raise ModelFileError(f"{path} cannot be loaded. {damaged}") from error
 
 
 @contextmanager
-def replacing(path, *, through_link=True):
+def replacing(path: Any, *, through_link: bool = True) -> Iterator[Any]:
     """A new binary file that takes the place of `path` when it is complete.
 
     It is written under another name in the same folder, brought to the disk, and
@@ -226,22 +236,23 @@ def replacing(path, *, through_link=True):
 _TEMPORARY = re.compile(r"\.dbn-[0-9a-f]{16}\.tmp")
 
 
-def _sweep(folder):
+def _sweep(folder: str) -> None:
     """Remove the temporary files of writers that were killed: nobody locks them."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if _TEMPORARY.fullmatch(entry.name) and entry.is_file(
-                follow_symlinks=False
-            ):
-                with suppress(OSError):
-                    # A file is made, and then locked: not before it is a second old.
-                    if time.time() - entry.stat().st_mtime > 1.0:
-                        with open(entry.path, "rb") as file:
-                            if _lock(file):
-                                os.unlink(entry.path)
+            with suppress(OSError):
+                # A file is made, and then locked: not before it is a second old.
+                if (
+                    _TEMPORARY.fullmatch(entry.name)
+                    and entry.is_file(follow_symlinks=False)
+                    and time.time() - entry.stat().st_mtime > 1.0
+                ):
+                    with open(entry.path, "rb") as file:
+                        if _lock(file):
+                            os.unlink(entry.path)
 
 
-def _lock(file):
+def _lock(file: Any) -> bool:
     """Lock a file while it is open; whether nobody else did."""
     try:
         import fcntl
@@ -255,34 +266,26 @@ def _lock(file):
 class _ShortReads(io.BufferedReader):
     """Gives at most a chunk per read, whatever a damaged directory asks zipfile for."""
 
-    def read(self, size=-1):
+    def read(self, size: int | None = -1) -> bytes:
         return super().read(_CHUNK if size is None or size < 0 else min(size, _CHUNK))
 
 
-def _digest(data):
+def _digest(data: Any) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _bytes(array):
+def _bytes(array: Array) -> memoryview:
     return memoryview(array.reshape(-1).view(np.uint8))
 
 
-def _entry(array):
-    return {
-        "dtype": array.dtype.str,
-        "shape": list(array.shape),
-        "sha256": _digest(_bytes(array)),
-    }
-
-
-def _npy_header(dtype, shape):
+def _npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
     """The header of an .npy member, format 1.0, in the one spelling that is used."""
     text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}"
     text += " " * (-(len(text) + 11) % 64) + "\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode("ascii")
 
 
-def _too_long(text):
+def _too_long(text: bytes) -> bool:
     values = sum(text.count(mark) for mark in (b",", b"[", b"{"))
     return len(text) > _MAX_JSON_BYTES or values > _MAX_JSON_VALUES
 
@@ -290,15 +293,14 @@ def _too_long(text):
 # Reading: from the file to Python.
 
 
-def _read(archive, size, kind, version):
+def _read(archive: zipfile.ZipFile, size: int, kind: str, version: int) -> Any:
     members = archive.infolist()
     header = _read_header(archive, size)
     _check_kind(header, kind, version)
     entries = header["arrays"]
     names = [info.filename for info in members]
-    if len(names) > _MAX_ARRAYS + 1 or sorted(names) != sorted(
-        [_CONTENT, *(f"{name}.npy" for name in entries)]
-    ):
+    expected = [_CONTENT, *(f"{name}.npy" for name in entries)]
+    if len(names) > _MAX_ARRAYS + 1 or sorted(names) != sorted(expected):
         raise ModelFileError(
             f"its {len(names)} members are not those that {_CONTENT} lists."
         )
@@ -310,7 +312,7 @@ def _read(archive, size, kind, version):
     return unpack(header["content"], arrays)
 
 
-def _check_stored(info, size):
+def _check_stored(info: zipfile.ZipInfo, size: int) -> None:
     if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
         raise ModelFileError(
             f"the member {info.filename!r:.80} is compressed or encrypted; files of "
@@ -323,7 +325,7 @@ def _check_stored(info, size):
         )
 
 
-def _read_header(archive, size):
+def _read_header(archive: zipfile.ZipFile, size: int) -> Any:
     """The values of the JSON text, whose checksum agrees."""
     info = archive.getinfo(_CONTENT)
     _check_stored(info, min(size, _MAX_JSON_BYTES))
@@ -337,7 +339,7 @@ def _read_header(archive, size):
     return header
 
 
-def _check_kind(header, kind, version):
+def _check_kind(header: Any, kind: str, version: int) -> None:
     """Refuse a header of another format, or of a later version."""
     from .. import __version__
 
@@ -357,7 +359,7 @@ def _check_kind(header, kind, version):
         raise ModelFileError("its list of arrays is not one.")
 
 
-def _read_array(archive, name, entry, size):
+def _read_array(archive: Any, name: str, entry: Any, size: int) -> Array:
     """One array, allocated once all that is claimed about it agrees with its size."""
     info = archive.getinfo(f"{name}.npy")
     _check_stored(info, size)

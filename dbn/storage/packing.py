@@ -11,8 +11,13 @@ with "$" stands for what it has no form for:
 import json
 import math
 import re
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any, NoReturn
 
 import numpy as np
+
+from ..backend.types import Array
 
 
 class ModelFileError(ValueError):
@@ -49,14 +54,14 @@ _MAX_SEED_WORDS = 100
 _STRINGS = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?')
 _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _SCALARS = {"b": bool, "i": int, "u": int, "f": float, "U": str}
-_TAGS = {
+_TAGS: dict[str, Any] = {
     **dict.fromkeys(["$tuple", "$dict", "$objects", "$scalar"], list),
     **dict.fromkeys(["$array", "$float"], str),
     "$rng": dict,
 }
 
 
-def printable(text, most=100):
+def printable(text: Any, most: int = 100) -> str:
     """A text from anywhere, safe to print: on one line, and short.
 
     A terminal obeys control characters; others hide or turn around what stands beside
@@ -71,12 +76,10 @@ def printable(text, most=100):
     """
     text = str(text)
     text = text if len(text) <= most else text[: most - 3] + "..."
-    if text.isprintable():
-        return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def parse_json(text, size=None):
+def parse_json(text: str, size: int | None = None) -> Any:
     """The values of a JSON text, which holds no NaN and no name twice in an object.
 
     Python's own parser accepts both, and ends in a RecursionError where values are
@@ -100,10 +103,10 @@ def parse_json(text, size=None):
     {'n': [1, 2]}
     """
 
-    def refuse(name):
+    def refuse(name: str) -> NoReturn:
         raise ModelFileError(f"it holds {name}, which is not JSON.")
 
-    def unique(pairs):
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
             raise ModelFileError("it holds a name twice in one object.")
@@ -116,7 +119,7 @@ def parse_json(text, size=None):
         raise ModelFileError("its values are nested too deeply.") from error
 
 
-def json_bytes(text):
+def json_bytes(text: str) -> int:
     """Bytes of memory that the values of a JSON text take, at most.
 
     Counted from its marks, as CPython's objects are: a place in a container, a number,
@@ -140,7 +143,7 @@ def json_bytes(text):
     return marks + (56 if wide == 1 else 80) * strings + wide * len(text)
 
 
-def check_values(text, size):
+def check_values(text: str, size: int) -> None:
     """Raise a ModelFileError where parsing would take too much memory.
 
     Parameters
@@ -187,11 +190,11 @@ class Packer:
     {'size': (2,)}
     """
 
-    def __init__(self):
-        self.arrays = {}
-        self._names = {}
+    def __init__(self) -> None:
+        self.arrays: dict[str, Array] = {}
+        self._names: dict[int, tuple[str, Array]] = {}
 
-    def pack(self, value, where=()):
+    def pack(self, value: Any, where: tuple[str, ...] = ()) -> Any:
         """Return `value` as JSON values.
 
         Parameters
@@ -231,9 +234,9 @@ class Packer:
         if isinstance(value, np.random.Generator):
             bits = value.bit_generator
             if isinstance(bits, np.random.SFC64):
-                seed = bits.seed_seq.state
-                names = ("entropy", "spawn_key", "n_children_spawned")
-                content = {"state": bits.state, "seed": [seed[name] for name in names]}
+                seed: Any = bits.seed_seq
+                parts = [seed.entropy, seed.spawn_key, seed.n_children_spawned]
+                content = {"state": bits.state, "seed": parts}
                 return {"$rng": self._dict(content, where)}
         raise ModelFileError(
             f"{'.'.join(where)} cannot be put in a file: it is {value!r:.80}, a "
@@ -242,10 +245,10 @@ class Packer:
             "Convert it, or keep the model with pickle."
         )
 
-    def _items(self, values, where):
+    def _items(self, values: Any, where: tuple[str, ...]) -> list[Any]:
         return [self.pack(v, (*where, str(i))) for i, v in enumerate(values)]
 
-    def _dict(self, value, where):
+    def _dict(self, value: dict[Any, Any], where: tuple[str, ...]) -> dict[str, Any]:
         if all(type(key) is str and not key.startswith("$") for key in value):
             return {key: self.pack(v, (*where, key)) for key, v in value.items()}
         keys = self._items(value, where)
@@ -256,7 +259,7 @@ class Packer:
             ]
         }
 
-    def _name(self, value, dtype, where):
+    def _name(self, value: Array, dtype: Any, where: tuple[str, ...]) -> str:
         """Name of an array, which is made where there is none yet."""
         key = id(value)
         if key not in self._names:
@@ -271,7 +274,7 @@ class Packer:
         return self._names[key][0]
 
 
-def unpack(value, arrays):
+def unpack(value: Any, arrays: dict[str, Array]) -> Any:
     """Return the plain data that `Packer.pack` made JSON values of.
 
     Parameters
@@ -286,62 +289,44 @@ def unpack(value, arrays):
     ModelFileError, LookupError, TypeError, ValueError
         If `value` is not what `pack` makes.
     """
-    return _Unpacker(arrays).unpack(value, 0)
+    return _unpack(value, 0, arrays, count(1))
 
 
-class _Unpacker:
-    """What `unpack` counts and looks up on its way."""
-
-    def __init__(self, arrays):
-        self.arrays = arrays
-        self.n_streams = 0
-
-    def unpack(self, value, depth):
-        if depth > 2 * _MAX_DEPTH:
-            raise ModelFileError("its values are nested too deeply.")
-        if isinstance(value, list):
-            for i, item in enumerate(value):
-                if isinstance(item, list | dict):
-                    value[i] = self.unpack(item, depth + 1)
-            return value
-        if not isinstance(value, dict):
-            return value
-        tag, *others = value or [""]
-        if not tag.startswith("$"):
-            for key, item in value.items():
-                if isinstance(item, list | dict):
-                    value[key] = self.unpack(item, depth + 1)
-            return value
-        content = value[tag]
-        if others or not isinstance(content, _TAGS.get(tag, ())):
-            raise ModelFileError(f"it holds an unknown or wrong {tag!r:.80}.")
-        if tag == "$array":
-            return self.arrays[content]
-        if tag == "$float":
-            return _FLOATS[content]
-        # Keys and values of a dict are one level deeper than it, as its writer counts.
-        deeper = depth - 1 if tag == "$dict" else depth + 1
-        return self._tagged(tag, self.unpack(content, deeper))
-
-    def _tagged(self, tag, content):
-        if tag == "$tuple":
-            return tuple(content)
-        if tag == "$dict":
-            return _dict(content)
-        if tag == "$scalar":
-            return _scalar(*content)
-        if tag == "$rng":
-            self.n_streams += 1
-            if self.n_streams > _MAX_STREAMS:
-                raise ModelFileError(f"it has more than {_MAX_STREAMS} random streams.")
-            return _rng(**content)
-        array = np.empty(len(content), dtype=object)
-        for i, item in enumerate(content):
-            array[i] = item
-        return array
+def _unpack(
+    value: Any, depth: int, arrays: dict[str, Array], streams: Iterator[int]
+) -> Any:
+    """The same of a value inside another; `streams` counts the random streams."""
+    if not isinstance(value, list | dict):
+        return value
+    if depth > 2 * _MAX_DEPTH:
+        raise ModelFileError("its values are nested too deeply.")
+    tag: Any = next(iter(value), "")
+    if isinstance(value, list) or not tag.startswith("$"):
+        places: Any = enumerate(value) if isinstance(value, list) else value.items()
+        for place, item in places:
+            value[place] = _unpack(item, depth + 1, arrays, streams)
+        return value
+    content: Any = value[tag]
+    if len(value) > 1 or type(content) is not _TAGS.get(tag):
+        raise ModelFileError(f"it holds an unknown or wrong {tag!r:.80}.")
+    if tag == "$array":
+        return arrays[content]
+    # Keys and values of a dict are one level deeper than it, as its writer counts.
+    deeper = depth - 1 if tag == "$dict" else depth + 1
+    content = _unpack(content, deeper, arrays, streams)
+    if tag == "$rng" and next(streams) > _MAX_STREAMS:
+        raise ModelFileError(f"it has more than {_MAX_STREAMS} random streams.")
+    return _MAKERS[tag](content)
 
 
-def _dict(pairs):
+def _objects(items: list[Any]) -> Array:
+    array = np.empty(len(items), dtype=object)
+    for i, item in enumerate(items):
+        array[i] = item
+    return array
+
+
+def _dict(pairs: Any) -> dict[Any, Any]:
     """A dict of pairs, unless their keys would make it slow.
 
     Integers that differ by a multiple of 2^61 - 1 have the same hash, and a dict
@@ -353,7 +338,7 @@ def _dict(pairs):
     return dict(pairs)
 
 
-def _rng(state, seed):
+def _rng(state: Any, seed: Any) -> Any:
     """A random stream that goes on, and spawns others, where it left off."""
     entropy, spawn_key, n_spawned = seed
     for words in (entropy, spawn_key):
@@ -367,10 +352,20 @@ def _rng(state, seed):
     return np.random.Generator(bits)
 
 
-def _scalar(dtype, item):
+def _scalar(dtype: Any, item: Any) -> Any:
     """A NumPy scalar."""
     kind = _SCALARS[dtype[1]] if DTYPES.fullmatch(dtype) else None
     if type(item) is not kind:
         raise ModelFileError(f"it holds {item!r:.80} as a {dtype!r:.80}.")
     with np.errstate(over="ignore"):
         return np.dtype(dtype).type(item)
+
+
+_MAKERS: dict[str, Callable[[Any], Any]] = {
+    "$tuple": tuple,
+    "$dict": _dict,
+    "$float": _FLOATS.__getitem__,
+    "$objects": _objects,
+    "$scalar": lambda content: _scalar(*content),
+    "$rng": lambda content: _rng(**content),
+}

@@ -3,11 +3,12 @@
 import io
 import os
 import stat
+from typing import Any
 
 from .packing import ModelFileError
 
 
-def open_file(path):
+def open_file(path: Any) -> io.FileIO:
     """Open a regular file for reading: to open a pipe would wait for a writer.
 
     Parameters
@@ -26,11 +27,8 @@ def open_file(path):
         If there is nothing, or it cannot be read.
     """
     if not os.path.isdir(path):
-
-        def opener(path, flags):
-            return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-        file = io.FileIO(path, opener=opener)
+        more = getattr(os, "O_NONBLOCK", 0)
+        file = io.FileIO(path, opener=lambda path, flags: os.open(path, flags | more))
         if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return file
         file.close()
