@@ -10,11 +10,12 @@ import numpy as np
 from ..backend.array import dense, mean_weights, take_rows
 from ..backend.device import namespace
 from ..backend.parameters import Parameters
-from ..backend.parts import Part, check_number
+from ..backend.parts import Part, Schedule, check_number
 from ..backend.random import stream_on
 from ..backend.rows import as_rows
 from ..backend.types import Array
 from ..boltzmann import RBM, Sampler, get_sampler
+from .budget import MACHINE
 from .distributed import current_workers
 from .loop import Training, run_epochs
 from .optimizers import SGD, Optimizer, get_optimizer
@@ -90,14 +91,18 @@ def get_sparsity(sparsity: float | Sparsity | None) -> Sparsity | None:
     return part
 
 
-def default_optimizer(rbm: RBM) -> SGD:
-    """The optimizer of Hinton's guide for a machine's types of units.
+def default_optimizer(rbm: RBM, sampler: Sampler) -> SGD:
+    """The optimizer for a machine's types of units and its sampler.
 
-    Momentum 0.5 for five epochs and then 0.9 (section 9); learning rate 0.1, or 0.001
-    where the units of a layer have no finite range (section 13.2).
+    For contrastive divergence that of Hinton's guide: momentum 0.5 for five epochs and
+    then 0.9 (section 9), learning rate 0.1, or 0.01 where the units of a layer have no
+    finite range. Persistent chains follow a machine that moves without momentum, at a
+    rate that falls to 0 (Tieleman 2008): the higher it starts, the more it learns.
     """
-    bounded = rbm.visible.bounded and rbm.hidden.bounded
-    return SGD(0.1 if bounded else 0.001, momentum=((0, 0.5), (5, 0.9)))
+    scale = 1.0 if rbm.visible.bounded and rbm.hidden.bounded else 0.1
+    if not sampler.paired:
+        return SGD(Schedule(0.3 * scale, 0.0), momentum=0.0)
+    return SGD(0.1 * scale, momentum=((0, 0.5), (5, 0.9)))
 
 
 def train_rbm(
@@ -111,8 +116,8 @@ def train_rbm(
     weight_decay: float = 2e-4,
     l1: float = 0.0,
     sparsity: float | Sparsity | None = None,
-    batch_size: int = 100,
-    max_iter: int = 10,
+    batch_size: int | str = "auto",
+    max_iter: int | str = "auto",
     on_divergence: str = "raise",
     sample_weight: Array = None,
     task: Task | None = None,
@@ -133,8 +138,7 @@ def train_rbm(
     sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler, default="cd"
         Where the negative phase comes from.
     optimizer : {"sgd", "adam"}, Optimizer or None, default=None
-        None is SGD with learning rate 0.1 (0.001 with Gaussian units), momentum 0.5
-        for five epochs and then 0.9.
+        None is what `default_optimizer` chooses for the units and the sampler.
     centering : bool, default=False
         Whether to follow the centered gradient, see `RBM.gradient`. Offsets are the
         mean activities on the data, moving by 1 % of each batch.
@@ -143,8 +147,9 @@ def train_rbm(
         biases are free.
     sparsity : float, Sparsity or None, default=None
         Mean activity that hidden units are drawn to, see `Sparsity`.
-    batch_size, max_iter : int, default=100 and 10
-        Rows per update and number of epochs.
+    batch_size, max_iter : int or "auto", default="auto"
+        Rows per update and number of epochs. "auto" is a fiftieth of the rows, but 10
+        to 100 of them, and as many epochs as make 1000 updates, but at least 10.
     on_divergence : {"raise", "halve"}, default="raise"
         What to do when numbers are not finite any more: raise an error, or repeat the
         epoch with half the learning rate (up to 30 times) and go on with that, which
@@ -184,10 +189,12 @@ def train_rbm(
     True
     """
     X, rng = as_rows(X), stream_on(rng, rbm.W)
-    optimizer = descending(get_optimizer(optimizer or default_optimizer(rbm)))
     sampler, state = get_sampler(sampler), {} if state is None else state
-    training = Training(rng, batch_size, max_iter, on_divergence, task, history, state)
-    if not state:
+    optimizer = get_optimizer(optimizer or default_optimizer(rbm, sampler))
+    length = MACHINE.resolved(X.shape[0], batch_size, max_iter)
+    training = Training(rng, *length, on_divergence, task, history, state)
+    optimizer = training.lasting(descending(optimizer))
+    if "means" not in state:
         v_mean = mean_weights(X, sample_weight) @ X
         rbm.initialize(rng, v_mean)
         # Moving mean activities: offsets of centering, and for sparsity.

@@ -14,6 +14,7 @@ from ..backend.parameters import Parameters
 from ..backend.random import stream_on
 from ..backend.types import Array
 from ..feedforward import Network
+from .budget import NET
 from .distributed import current_workers
 from .loop import Training, run_epochs
 from .optimizers import Optimizer, get_optimizer
@@ -32,8 +33,8 @@ def finetune(
     max_norm: float | None = None,
     learning_rate_multipliers: Sequence[float] | None = None,
     head_epochs: int = 0,
-    batch_size: int = 100,
-    max_iter: int = 100,
+    batch_size: int | str = "auto",
+    max_iter: int | str = "auto",
     on_divergence: str = "raise",
     sample_weight: Array = None,
     validate: Callable[[], dict[str, Any]] | None = None,
@@ -64,8 +65,9 @@ default="adam"
         One per dense layer, from the data upwards; 0 freezes a layer. Default: all 1.
     head_epochs : int, default=0
         Epochs at the beginning in which only the top layer learns.
-    batch_size, max_iter : int, default=100
-        Rows per update and number of epochs.
+    batch_size, max_iter : int or "auto", default="auto"
+        Rows per update and number of epochs. "auto" is a fiftieth of the rows, but 10
+        to 100 of them, and as many epochs as make 2000 updates, but at least 20.
     on_divergence : {"raise", "halve"}, default="raise"
         What to do when numbers are not finite any more: raise an error, or repeat the
         epoch with half the learning rate (up to 30 times) and go on with that, which
@@ -114,7 +116,11 @@ default="adam"
             f"patience={patience} watches a score of the network on other rows; pass "
             "validate, or leave patience at None."
         )
+    length = NET.resolved(X.shape[0], batch_size, max_iter)
     state = {} if state is None else state
+    asked = *length, on_divergence, task, history, state, patience, tol
+    training = Training(rng, *asked)
+    optimizer = training.lasting(optimizer)
 
     def gradient(rows: Array, grad: Parameters, epoch: int) -> Array:
         weight = None if sample_weight is None else take_rows(sample_weight, rows)
@@ -135,17 +141,7 @@ default="adam"
         step,
         network.params,
         X,
-        Training(
-            rng,
-            batch_size,
-            max_iter,
-            on_divergence,
-            task,
-            history,
-            state,
-            patience,
-            tol,
-        ),
+        training,
         entry={"phase": "finetune"},
         measure=lambda loss: {"loss": loss, **(validate() if validate else {})},
         name="Fine-tuning",

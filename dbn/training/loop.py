@@ -6,19 +6,22 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..backend.array import count_not_finite
 from ..backend.device import beside
 from ..backend.parameters import Parameters
+from ..backend.parts import Part
 from ..backend.random import renew
 from ..backend.rows import even_batches
 from ..backend.threads import element_threads, n_blas_threads, one_blas_thread
 from ..backend.types import Array
 from .distributed import current_workers
 from .task import Task
+
+AnyPart = TypeVar("AnyPart", bound=Part)
 
 
 @dataclass
@@ -64,6 +67,20 @@ class Training:
     state: dict[str, Any] = field(default_factory=dict)
     patience: int | None = None
     tol: float = 0.0
+
+    def lasting(self, part: AnyPart) -> AnyPart:
+        """`part`, its schedules without an end of their own ending with this fit.
+
+        A training that ends where the last one was to end goes on with it, after an
+        interruption; any other begins such schedules anew.
+        """
+        if not part.open_schedules:
+            return part
+        done = self.state.get("epoch", 0)
+        first, last = self.state.get("span", (0, -1))
+        if last != done + self.max_iter:
+            first, last = self.state["span"] = done, done + self.max_iter
+        return part.within(first, last - first)
 
 
 def _threads(params: Parameters, batch_size: int) -> AbstractContextManager[Any]:

@@ -24,6 +24,7 @@ from ..feedforward import (
     Tanh,
     VarianceScaling,
 )
+from .budget import MACHINE
 from .contrastive import train_rbm
 from .task import Task
 
@@ -124,8 +125,11 @@ def pretrain(
         if layer + 1 >= len(kept) and not stopped:
             kept_layer = state["layer"] if layer < len(kept) else {}
             state.update(rbms=rbms, layer=converted_beside(kept_layer, encoded))
-            n_epochs = option.get("max_iter", 10) - state["layer"].get("epoch", 0)
-            option |= {"state": state["layer"], "max_iter": max(n_epochs, 0)}
+            length = (option.pop(name, "auto") for name in ("batch_size", "max_iter"))
+            batch_size, n_epochs = MACHINE.resolved(encoded.shape[0], *length)
+            left = max(n_epochs - state["layer"].get("epoch", 0), 0)
+            option |= {"batch_size": batch_size, "max_iter": left}
+            option |= {"state": state["layer"]}
             option |= {"rng": rng, "sample_weight": sample_weight, "layer": layer}
             with task.subtask("layer", option["max_iter"]) as layer_task:
                 train_rbm(rbm, encoded, **option, task=layer_task, history=history)

@@ -31,6 +31,9 @@ class TrainingState(TypedDict, total=False):
     means : tuple of two arrays
         Moving mean activities of visible and hidden units: offsets of centering, and
         for sparsity. Written by `train_rbm`, whose gradient moves them.
+    span : tuple of two int
+        Only with schedules that end with the fit: its first epoch, and the one after
+        its last. Written and read by `Training.lasting`.
     best : dict
         Only with patience. `run_epochs` keeps the best epoch so far in it: ``"rank"``,
         ``"arrays"``, the ``"score"`` that others have to exceed, and how many epochs it
@@ -45,6 +48,7 @@ class TrainingState(TypedDict, total=False):
     optimizer: dict[str, Any]
     chains: dict[str, Any]
     means: tuple[Array, Array]
+    span: tuple[int, int]
     best: dict[str, Any]
     made_by: dict[str, Any]
 

@@ -1,0 +1,41 @@
+"""How long to train where nobody says: enough updates, however few rows there are."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What "auto" means: `updates`, but for many rows at least `epochs`.
+
+    A batch has a fiftieth of the rows, but 10 to 100 of them.
+
+    Parameters
+    ----------
+    updates, epochs : int
+
+    Examples
+    --------
+    >>> Budget(updates=1000, epochs=10).resolved(150, "auto", "auto")
+    (10, 67)
+    >>> Budget(updates=1000, epochs=10).resolved(60_000, "auto", "auto")
+    (100, 10)
+    """
+
+    updates: int
+    epochs: int
+
+    def resolved(
+        self, n_rows: int, batch_size: int | str, max_iter: int | str
+    ) -> tuple[int, int]:
+        """Rows per update and number of epochs, for `n_rows` rows to train on."""
+        size = min(max(n_rows // 50, 10), 100)
+        size = size if isinstance(batch_size, str) else batch_size
+        per_epoch = math.ceil(n_rows / size)
+        n_epochs = max(math.ceil(self.updates / per_epoch), self.epochs)
+        return size, n_epochs if isinstance(max_iter, str) else max_iter
+
+
+# Of a machine and of a net: see docs/design.md for the tables that decided.
+MACHINE = Budget(updates=1000, epochs=10)
+NET = Budget(updates=2000, epochs=20)
