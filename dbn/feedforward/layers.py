@@ -7,7 +7,6 @@ Layers that act differently in training are in `regularizers`.
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ..backend.array import matmul_into, sigmoid, softplus
@@ -353,7 +352,7 @@ class Identity(Activation):
         return namespace(y).ones_like(y)
 
 
-ACTIVATIONS: dict[str, Callable[[], Activation]] = {
+ACTIVATIONS: dict[str, type[Activation]] = {
     "logistic": Logistic,
     "tanh": Tanh,
     "scaled_tanh": ScaledTanh,

@@ -5,7 +5,6 @@ gradient with respect to `z` does not grow with the size of the batch.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
 
 from ..backend.array import log_softmax, mean_weights, softplus
 from ..backend.device import namespace
@@ -104,7 +103,7 @@ class SquaredError(Loss):
         return z
 
 
-LOSSES: dict[str, Callable[[], Loss]] = {
+LOSSES: dict[str, type[Loss]] = {
     "cross_entropy": SoftmaxCrossEntropy,
     "binary_cross_entropy": BinaryCrossEntropy,
     "squared_error": SquaredError,
