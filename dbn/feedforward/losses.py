@@ -11,6 +11,9 @@ from ..backend.device import namespace
 from ..backend.parts import Part, get_part
 from ..backend.types import Array
 
+# Of probabilities, so that their logarithms are finite in float32 too.
+_LEAST = 1e-7
+
 
 class Loss(Part):
     """Interface of all losses; `z` and `y` have shape (n_rows, n_outputs)."""
@@ -22,6 +25,29 @@ class Loss(Part):
     @abstractmethod
     def predict(self, z: Array) -> Array:
         """What the network's output stands for: probabilities, or values."""
+
+    @abstractmethod
+    def link(self, mean: Array) -> Array:
+        """An output of the network that stands for the prediction `mean`."""
+
+    def constant(self, y: Array, weight: Array = None) -> float:
+        """Mean loss of the best prediction that is the same for all rows, in nats.
+
+        Parameters
+        ----------
+        y : array of shape (n_rows, n_outputs)
+        weight : array of shape (n_rows,), optional
+            Weights of the rows. Default: all equal.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dbn.feedforward import SoftmaxCrossEntropy
+        >>> round(SoftmaxCrossEntropy().constant(np.eye(2)), 4)  # log 2
+        0.6931
+        """
+        mean = (mean_weights(y, weight) @ y)[None, :]
+        return float(self.value(0.0 * y + self.link(mean), y, weight))
 
     def value(self, z: Array, y: Array, weight: Array = None) -> Array:
         """Mean loss over the rows, in nats.
@@ -60,6 +86,9 @@ class SoftmaxCrossEntropy(Loss):
     def predict(self, z: Array) -> Array:
         return namespace(z).exp(log_softmax(z))
 
+    def link(self, mean: Array) -> Array:
+        return namespace(mean).log(namespace(mean).clip(mean, _LEAST, None))
+
 
 class BinaryCrossEntropy(Loss):
     """Cross-entropy of independent logistic outputs, summed over them.
@@ -84,6 +113,11 @@ class BinaryCrossEntropy(Loss):
         # same as: sigmoid(z), which gives 0 for a float32 logit of -20
         return namespace(z).exp(-softplus(-z))
 
+    def link(self, mean: Array) -> Array:
+        xp = namespace(mean)
+        mean = xp.clip(mean, _LEAST, 1.0 - _LEAST)
+        return xp.log(mean) - xp.log1p(-mean)
+
 
 class SquaredError(Loss):
     """Half the squared error, summed over the outputs.
@@ -101,6 +135,9 @@ class SquaredError(Loss):
 
     def predict(self, z: Array) -> Array:
         return z
+
+    def link(self, mean: Array) -> Array:
+        return mean
 
 
 LOSSES: dict[str, type[Loss]] = {

@@ -77,8 +77,9 @@ default="adam"
         ``validate()`` returns metrics of the network on rows that are not trained on,
         for the history: ``"validation_score"`` and ``"validation_loss"``.
     patience : int, optional
-        Needs `validate`. Stop when the score has not grown by more than `tol` for so
-        many epochs, and return to the epoch with the best one.
+        Stop when the loss has not fallen by more than `tol` for so many epochs, and for
+        500 updates: that of `validate`, of which the best epoch is what remains, or
+        else that of training. Not before it is below that of a constant prediction.
     tol : float, default=1e-4
     task : Task, optional
         Where progress is reported; default: nowhere.
@@ -92,8 +93,7 @@ default="adam"
     ------
     ValueError
         If the optimizer needs a loss without noise and the network has dropout or batch
-        normalization, there is not one multiplier of at least 0 per layer, or
-        `patience` has no `validate`.
+        normalization, there is not one multiplier of at least 0 per layer.
     FloatingPointError
         If training diverges; the network keeps its parameters from before the epoch in
         which it happened.
@@ -111,14 +111,12 @@ default="adam"
     """
     optimizer, rng = get_optimizer(optimizer), stream_on(rng, network.params.flat)
     check_deterministic(optimizer, any(network.dropout), len(network.statistics.shapes))
-    if patience is not None and validate is None:
-        raise ValueError(
-            f"patience={patience} watches a score of the network on other rows; pass "
-            "validate, or leave patience at None."
-        )
     length = NET.resolved(X.shape[0], batch_size, max_iter)
     state = {} if state is None else state
-    asked = *length, on_divergence, task, history, state, patience, tol
+    constant = math.inf
+    if patience is not None:
+        constant = network.loss.constant(y, sample_weight)
+    asked = *length, on_divergence, task, history, state, patience, tol, constant
     training = Training(rng, *asked)
     optimizer = training.lasting(optimizer)
 

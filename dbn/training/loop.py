@@ -47,10 +47,14 @@ class Training:
         What training remembers. Empty at first; with that of an earlier call, training
         goes on.
     patience : int, optional
-        Stop when ``"validation_score"`` has not grown by more than `tol` for so many
-        epochs, and return to the epoch with the best score (among equals, with the
-        least ``"validation_loss"``).
+        Stop when the loss has not fallen by more than `tol` for so many epochs, and for
+        500 updates. Not before it is below that of a constant prediction: a deep net
+        may rest there for long. With ``"validation_loss"`` among the metrics it is that
+        one which counts, and the epoch with the least one is what remains; otherwise it
+        is ``"loss"``, and the last.
     tol : float, default=0.0
+    constant : float, default=inf
+        Loss of the best constant prediction.
 
     Examples
     --------
@@ -67,6 +71,7 @@ class Training:
     state: dict[str, Any] = field(default_factory=dict)
     patience: int | None = None
     tol: float = 0.0
+    constant: float = math.inf
 
     def lasting(self, part: AnyPart) -> AnyPart:
         """`part`, its schedules without an end of their own ending with this fit.
@@ -186,8 +191,9 @@ def run_epochs(
                 state["epoch"] = epoch + 1
                 history.append({**entry, "epoch": epoch, **metrics})
                 if training.patience is not None:
-                    over = _is_over(training, metrics, arrays)
-    if training.patience is not None and "best" in state:
+                    n_updates = math.ceil(X.shape[0] / training.batch_size)
+                    over = _is_over(training, metrics, arrays, n_updates)
+    if "arrays" in state.get("best", {}):
         _restore(arrays, state["best"]["arrays"])
 
 
@@ -288,15 +294,32 @@ def _restore(arrays: list[Array], kept: list[Array]) -> None:
         array[...] = values
 
 
-def _is_over(training: Training, metrics: dict[str, Any], arrays: list[Array]) -> bool:
-    """Keep the best epoch; whether the score has not grown for too long."""
-    score, loss = metrics["validation_score"], metrics["validation_loss"]
+# A loss that has fallen less than this below that of a constant prediction rests on
+# its first plateau.
+LEFT_PLATEAU = 0.98
+# Epochs of a small table are short: so many updates without progress at the least.
+_PATIENT_UPDATES = 500
+
+
+def _is_over(
+    training: Training,
+    metrics: dict[str, Any],
+    arrays: list[Array],
+    n_updates: int,
+) -> bool:
+    """Keep the best epoch; whether the loss has not fallen for too long."""
     best = training.state.setdefault(
-        "best", {"rank": None, "score": -math.inf, "waited": 0}
+        "best", {"least": math.inf, "bar": math.inf, "waited": 0, "over": False}
     )
-    if best["rank"] is None or [score, -loss] > best["rank"]:
-        best["rank"], best["arrays"] = [score, -loss], [1.0 * a for a in arrays]
+    loss = metrics.get("validation_loss", metrics["loss"])
+    if "validation_loss" in metrics and loss < best["least"]:
+        best["least"], best["arrays"] = loss, [1.0 * a for a in arrays]
     best["waited"] += 1
-    if score > best["score"] + training.tol:
-        best["score"], best["waited"] = score, 0
-    return bool(best["waited"] >= training.patience)
+    if loss < best["bar"] - training.tol:
+        best["bar"], best["waited"] = loss, 0
+    best["over"] = bool(
+        best["waited"] >= training.patience
+        and best["waited"] * n_updates >= _PATIENT_UPDATES
+        and best["bar"] < LEFT_PLATEAU * training.constant
+    )
+    return bool(best["over"])

@@ -35,10 +35,10 @@ class TrainingState(TypedDict, total=False):
         Only with schedules that end with the fit: its first epoch, and the one after
         its last. Written and read by `Training.lasting`.
     best : dict
-        Only with patience. `run_epochs` keeps the best epoch so far in it: ``"rank"``,
-        ``"arrays"``, the ``"score"`` that others have to exceed, and how many epochs it
-        has ``"waited"`` for that. A predictor reads the last, and removes all when
-        other rows are held out.
+        Only with patience. `run_epochs` keeps in it the ``"least"`` validation loss,
+        the ``"arrays"`` of that epoch, the ``"bar"`` that later losses must pass, how
+        many epochs it has ``"waited"`` for that, and whether that makes it ``"over"``.
+        A predictor reads the last, and removes all when other rows are held out.
     made_by : dict
         Of optimizer and chains, the class and sizes of the part that made them. Written
         and read by `remembered`.

@@ -1,0 +1,78 @@
+"""Which visible units each column of X asks for."""
+
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from ..backend.array import namespace
+from ..backend.device import to_host
+from ..backend.rows import row_slices
+from ..backend.types import Array
+from ..boltzmann import Bernoulli, Gaussian, Mixed, Softmax, Spin, Units
+
+
+def choose_visible(X: Array, group_sizes: list[int] | None = None) -> Units:
+    """The units for the columns of X.
+
+    Columns of 0 and 1 are Bernoulli, columns of -1 and 1 Spin, groups of several
+    columns Softmax and all others Gaussian; but where all numbers lie in [0, 1], as
+    grey values do, they are all Bernoulli. NaN counts for nothing.
+
+    Parameters
+    ----------
+    X : array or LazyRows of shape (n_rows, n_columns)
+    group_sizes : list of int, optional
+        Number of columns of each group, in order. Default: all 1.
+
+    Returns
+    -------
+    Units
+        `Mixed` where there is more than one kind.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> choose_visible(np.array([[0.5, 1.0], [0.25, 0.0]]))
+    Bernoulli()
+    >>> choose_visible(np.array([[5.0, 1.0], [7.5, 0.0]])).blocks
+    ((Gaussian(), 1), (Bernoulli(), 1))
+    """
+    groups = [size for size in group_sizes or [1] * X.shape[1] if size]
+    blocks: list[tuple[Units, int]] = []
+    pairs = zip(_kinds(X, groups), groups, strict=True)
+    for kind, run in groupby(pairs, key=lambda pair: pair[0]):
+        sizes = tuple(size for _, size in run)
+        blocks.append((kind(sizes) if kind is Softmax else kind(), sum(sizes)))
+    return blocks[0][0] if len(blocks) == 1 else Mixed(tuple(blocks))
+
+
+def _kinds(X: Array, groups: list[int]) -> list[Any]:
+    """The type of units of each group of columns."""
+    first = np.cumsum([0, *groups[:-1]])
+    low, high, zero_one, signs = (found[first] for found in _columns(X))
+    single = np.array(groups) == 1
+    ends = low[single].min(initial=0.0), high[single].max(initial=0.0)
+    zero_one |= Bernoulli().holds(*map(float, ends))
+    kinds = np.full(len(groups), Gaussian, dtype=object)
+    kinds[signs], kinds[zero_one], kinds[~single] = Spin, Bernoulli, Softmax
+    return list(kinds)
+
+
+def _columns(X: Array) -> tuple[Array, Array, Array, Array]:
+    """Of each column the ends, and whether it has both of 0 and 1, or of -1 and 1."""
+    low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
+    within = [np.full(X.shape[1], True) for _ in range(2)]
+    for rows in row_slices(X):
+        part = X[rows, ...]
+        xp = namespace(part)
+        unknown = part != part
+        for values, least in zip(within, (0.0, -1.0), strict=True):
+            if values.any():
+                fits = (part == least) | (part == 1.0) | unknown
+                values &= to_host(xp.all(fits, axis=0))
+        ends = xp.where(unknown, xp.inf, part), xp.where(unknown, -xp.inf, part)
+        low = np.minimum(low, to_host(xp.min(ends[0], axis=0)))
+        high = np.maximum(high, to_host(xp.max(ends[1], axis=0)))
+    both = [values & (low < high) for values in within]
+    return low, high, both[0], both[1]
