@@ -5,14 +5,18 @@ and the names of all. Those that draw each layer by itself are in `schemes`.
 """
 
 import math
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from ..backend.array import count_not_finite, namespace, take_rows
-from ..backend.device import asarray_like, to_host
+from ..backend.array import count_not_finite, take_rows
+from ..backend.device import asarray_like, namespace, to_host
 from ..backend.parts import get_part
+from ..backend.types import Array
 from .layers import (
+    Activation,
     Dense,
     Identity,
     LeakyReLU,
@@ -23,6 +27,7 @@ from .layers import (
     Tanh,
     get_activation,
 )
+from .network import Network
 from .schemes import (
     Constant,
     Initializer,
@@ -58,10 +63,10 @@ class LSUV(Initializer):
     [1.0, 1.0]
     """
 
-    def fill(self, network, X, rng):
+    def fill(self, network: Network, X: Array, rng: Any) -> None:
         Orthogonal().fill(network, X, rng)
-        n_rows = min(X.shape[0], 1000)
-        rows = take_rows(X, np.linspace(0, X.shape[0] - 1, n_rows).astype(int))
+        chosen = np.linspace(0, X.shape[0] - 1, min(X.shape[0], 1000))
+        rows = take_rows(X, chosen.astype(int))
         dense = [i for i, x in enumerate(network.layers) if isinstance(x, Dense)]
         for i, (W, _) in zip(dense, network.dense, strict=True):
             z = network.activations(rows)[i + 1]
@@ -101,10 +106,10 @@ class Given(Initializer):
     array([[213.]])
     """
 
-    def __init__(self, layers):
+    def __init__(self, layers: Sequence[tuple[Array, Array]]) -> None:
         self.layers = layers
 
-    def validate(self):
+    def validate(self) -> None:
         if not isinstance(self.layers, (list, tuple)):
             raise ValueError(
                 f"The given layers are {self.layers!r}. Give a list with (W, c), the "
@@ -117,7 +122,7 @@ class Given(Initializer):
                     "pair. Give (W, c), weights and biases, for each layer."
                 )
 
-    def fill(self, network, X, rng):
+    def fill(self, network: Network, X: Array, rng: Any) -> None:
         self.validate()
         given = [part for pair in self.layers for part in pair]
         own = [part for pair in network.dense for part in pair]
@@ -129,8 +134,7 @@ class Given(Initializer):
             )
         pairs = zip(own, given, strict=True)
         given = [asarray_like(np.asarray(to_host(part)), a) for a, part in pairs]
-        bad = sum(count_not_finite(part) for part in given)
-        if bad:
+        if bad := sum(count_not_finite(part) for part in given):
             raise ValueError(
                 f"The given (W, c) have {bad} entries that are infinite or NaN. Give "
                 "finite numbers."
@@ -139,7 +143,7 @@ class Given(Initializer):
             a[...] = part
 
 
-_GAINS = {
+_GAINS: dict[type[Activation], float] = {
     Identity: 1.0,
     Softsign: 1.0,
     ScaledTanh: 1.0,
@@ -149,7 +153,7 @@ _GAINS = {
 }
 
 
-def activation_gain(activation):
+def activation_gain(activation: str | Activation) -> float:
     """Factor on the weights' standard deviation that goes with an activation.
 
     =================== ==================== =========================================
@@ -192,10 +196,10 @@ def activation_gain(activation):
         return math.sqrt(2.0 / (1.0 + activation.negative_slope**2))
     if type(activation) in _GAINS:
         return _GAINS[type(activation)]
-    known = [kind.__name__ for kind in (*_GAINS, LeakyReLU)]
+    known = ", ".join(kind.__name__ for kind in _GAINS)
     raise ValueError(
         f"No gain is known for the activation {activation!r}; there is one for "
-        f"{', '.join(known)}. Give the gain as a number instead."
+        f"{known}, LeakyReLU. Give the gain as a number instead."
     )
 
 
@@ -207,7 +211,7 @@ _FAMILIES = {
     "he": (2.0, "fan_in"),
     "kaiming": (2.0, "fan_in"),
 }
-INITIALIZERS = {
+INITIALIZERS: dict[str, Callable[[], Initializer]] = {
     "zeros": Zeros,
     "constant": Constant,
     "normal": Normal,
@@ -226,7 +230,9 @@ INITIALIZERS |= {
 }
 
 
-def get_initializer(init):
+def get_initializer(
+    init: str | Initializer | list[Any] | tuple[Any, ...],
+) -> Initializer:
     """Return `init` itself, or the initializer that the string or list stands for.
 
     Parameters
@@ -249,6 +255,5 @@ def get_initializer(init):
     >>> get_initializer("he_normal")
     VarianceScaling(distribution='normal', mode='fan_in', scale=2.0)
     """
-    if isinstance(init, (list, tuple)):
-        init = Given(init)
-    return get_part(init, Initializer, INITIALIZERS, "init")
+    part = Given(init) if isinstance(init, (list, tuple)) else init
+    return get_part(part, Initializer, INITIALIZERS, "init")

@@ -7,9 +7,15 @@ Layers that act differently in training are in `regularizers`.
 
 import math
 from abc import abstractmethod
+from typing import Any, TypeAlias
 
-from ..backend.array import matmul_into, namespace, sigmoid, softplus
+from ..backend.array import matmul_into, sigmoid, softplus
+from ..backend.device import namespace
 from ..backend.parts import Part, check_number, get_part
+from ..backend.types import Array
+
+Shapes: TypeAlias = dict[str, tuple[int, ...]]
+Views: TypeAlias = dict[str, Array]
 
 
 class Layer(Part):
@@ -19,25 +25,27 @@ class Layer(Part):
     `x` and `y`.
     """
 
-    def shapes(self):
+    def shapes(self) -> Shapes:
         """Names and shapes of the layer's parameters; none by default."""
         return {}
 
-    def statistics(self):
+    def statistics(self) -> Shapes:
         """Names and shapes of what it measures in training; none by default.
 
         They are handed to it among `p` and have no gradient.
         """
         return {}
 
-    def reset(self, p):
+    def reset(self, p: Views) -> None:
         """Write where parameters and statistics start, if not at zero."""
 
     @abstractmethod
-    def forward(self, x, p):
+    def forward(self, x: Array, p: Views) -> Array:
         """Output at input rows `x` of shape (n_rows, n_in), for prediction."""
 
-    def forward_training(self, x, p, weight=None, rng=None):
+    def forward_training(
+        self, x: Array, p: Views, weight: Array = None, rng: Any = None
+    ) -> tuple[Array, Any]:
         """Return the output in training and the cache; by default `forward`, None.
 
         Parameters
@@ -50,7 +58,16 @@ class Layer(Part):
         return self.forward(x, p), None
 
     @abstractmethod
-    def backward(self, delta, x, y, p, g, input_gradient=True, cache=None):
+    def backward(
+        self,
+        delta: Array,
+        x: Array,
+        y: Array,
+        p: Views,
+        g: Views,
+        input_gradient: bool = True,
+        cache: Any = None,
+    ) -> Array:
         """Fill `g`; return the gradient with respect to `x`.
 
         Parameters
@@ -79,19 +96,28 @@ class Dense(Layer):
     {'W': (3, 2), 'c': (2,)}
     """
 
-    def __init__(self, n_in, n_out):
+    def __init__(self, n_in: int, n_out: int) -> None:
         self.n_in = n_in
         self.n_out = n_out
 
-    def shapes(self):
+    def shapes(self) -> Shapes:
         return {"W": (self.n_in, self.n_out), "c": (self.n_out,)}
 
-    def forward(self, x, p):
+    def forward(self, x: Array, p: Views) -> Array:
         z = x @ p["W"]
         z += p["c"]
         return z
 
-    def backward(self, delta, x, y, p, g, input_gradient=True, cache=None):
+    def backward(
+        self,
+        delta: Array,
+        x: Array,
+        y: Array,
+        p: Views,
+        g: Views,
+        input_gradient: bool = True,
+        cache: Any = None,
+    ) -> Array:
         matmul_into(x.T, delta, g["W"])
         g["c"][...] = namespace(delta).sum(delta, axis=0)
         return delta @ p["W"].T if input_gradient else None
@@ -101,10 +127,19 @@ class Activation(Layer):
     """An element-wise function whose slope can be written with its output `y`."""
 
     @abstractmethod
-    def slope(self, y):
+    def slope(self, y: Array) -> Array:
         """Derivative of the function where its value is `y`."""
 
-    def backward(self, delta, x, y, p, g, input_gradient=True, cache=None):
+    def backward(
+        self,
+        delta: Array,
+        x: Array,
+        y: Array,
+        p: Views,
+        g: Views,
+        input_gradient: bool = True,
+        cache: Any = None,
+    ) -> Array:
         return delta * self.slope(y)
 
 
@@ -119,10 +154,10 @@ class Logistic(Activation):
     array([[0.5, 0.5]])
     """
 
-    def forward(self, x, p):
+    def forward(self, x: Array, p: Views) -> Array:
         return sigmoid(x)
 
-    def slope(self, y):
+    def slope(self, y: Array) -> Array:
         return y * (1.0 - y)
 
 
@@ -137,10 +172,10 @@ class Tanh(Activation):
     array([[0., 0.]])
     """
 
-    def forward(self, x, p):
+    def forward(self, x: Array, p: Views) -> Array:
         return namespace(x).tanh(x)
 
-    def slope(self, y):
+    def slope(self, y: Array) -> Array:
         return 1.0 - y**2
 
 
@@ -159,10 +194,10 @@ class ScaledTanh(Activation):
 
     _HEIGHT, _RATE = 1.7159, 2.0 / 3.0
 
-    def forward(self, x, p):
+    def forward(self, x: Array, p: Views) -> Array:
         return self._HEIGHT * namespace(x).tanh(self._RATE * x)
 
-    def slope(self, y):
+    def slope(self, y: Array) -> Array:
         return (self._RATE / self._HEIGHT) * (self._HEIGHT - y) * (self._HEIGHT + y)
 
 
@@ -177,10 +212,10 @@ class ReLU(Activation):
     array([[0., 2.]])
     """
 
-    def forward(self, x, p):
+    def forward(self, x: Array, p: Views) -> Array:
         return namespace(x).clip(x, 0.0, None)
 
-    def slope(self, y):
+    def slope(self, y: Array) -> Array:
         return namespace(y).asarray(y > 0, dtype=y.dtype)
 
 
@@ -207,17 +242,17 @@ class LeakyReLU(Activation):
     array([[-0.25,  2.  ]])
     """
 
-    def __init__(self, negative_slope=0.01):
+    def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = negative_slope
 
-    def validate(self):
+    def validate(self) -> None:
         check_number(self, "negative_slope", 0, math.inf, closed=True)
 
-    def forward(self, x, p):
+    def forward(self, x: Array, p: Views) -> Array:
         clip = namespace(x).clip
         return clip(x, 0.0, None) + self.negative_slope * clip(x, None, 0.0)
 
-    def slope(self, y):
+    def slope(self, y: Array) -> Array:
         positive = namespace(y).asarray(y > 0, dtype=y.dtype)
         return positive + self.negative_slope * (1.0 - positive)
 
@@ -244,17 +279,17 @@ class ELU(Activation):
     array([[-0.63,  2.  ]])
     """
 
-    def __init__(self, alpha=1.0):
+    def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
-    def validate(self):
+    def validate(self) -> None:
         check_number(self, "alpha", 0, math.inf)
 
-    def forward(self, x, p):
+    def forward(self, x: Array, p: Views) -> Array:
         xp = namespace(x)
         return xp.clip(x, 0.0, None) + self.alpha * xp.expm1(xp.clip(x, None, 0.0))
 
-    def slope(self, y):
+    def slope(self, y: Array) -> Array:
         xp = namespace(y)
         return xp.where(y > 0, xp.ones_like(y), y + self.alpha)
 
@@ -272,10 +307,10 @@ class Softsign(Activation):
     array([[-0.5 ,  0.75]])
     """
 
-    def forward(self, x, p):
+    def forward(self, x: Array, p: Views) -> Array:
         return x / (1.0 + namespace(x).abs(x))
 
-    def slope(self, y):
+    def slope(self, y: Array) -> Array:
         return (1.0 - namespace(y).abs(y)) ** 2
 
 
@@ -292,10 +327,10 @@ class Softplus(Activation):
     array([[   0., 1000.]])
     """
 
-    def forward(self, x, p):
+    def forward(self, x: Array, p: Views) -> Array:
         return softplus(x)
 
-    def slope(self, y):
+    def slope(self, y: Array) -> Array:
         return -namespace(y).expm1(-y)
 
 
@@ -310,14 +345,14 @@ class Identity(Activation):
     array([[-1.,  2.]])
     """
 
-    def forward(self, x, p):
+    def forward(self, x: Array, p: Views) -> Array:
         return x
 
-    def slope(self, y):
+    def slope(self, y: Array) -> Array:
         return namespace(y).ones_like(y)
 
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, type[Activation]] = {
     "logistic": Logistic,
     "tanh": Tanh,
     "scaled_tanh": ScaledTanh,
@@ -330,7 +365,7 @@ ACTIVATIONS = {
 }
 
 
-def get_activation(activation):
+def get_activation(activation: str | Activation) -> Activation:
     """Return `activation` itself, or the layer that the string names.
 
     Parameters

@@ -6,22 +6,24 @@ gradient with respect to `z` does not grow with the size of the batch.
 
 from abc import abstractmethod
 
-from ..backend.array import log_softmax, mean_weights, namespace, softplus
+from ..backend.array import log_softmax, mean_weights, softplus
+from ..backend.device import namespace
 from ..backend.parts import Part, get_part
+from ..backend.types import Array
 
 
 class Loss(Part):
     """Interface of all losses; `z` and `y` have shape (n_rows, n_outputs)."""
 
     @abstractmethod
-    def row_values(self, z, y):
+    def row_values(self, z: Array, y: Array) -> Array:
         """Loss of each row, in nats, shape (n_rows,)."""
 
     @abstractmethod
-    def predict(self, z):
+    def predict(self, z: Array) -> Array:
         """What the network's output stands for: probabilities, or values."""
 
-    def value(self, z, y, weight=None):
+    def value(self, z: Array, y: Array, weight: Array = None) -> Array:
         """Mean loss over the rows, in nats.
 
         Parameters
@@ -32,7 +34,7 @@ class Loss(Part):
         """
         return mean_weights(z, weight) @ self.row_values(z, y)
 
-    def gradient(self, z, y, weight=None):
+    def gradient(self, z: Array, y: Array, weight: Array = None) -> Array:
         """Gradient of `value` with respect to `z`.
 
         The losses here belong to the canonical link of an exponential family, where
@@ -52,10 +54,10 @@ class SoftmaxCrossEntropy(Loss):
     array([[0.25, 0.25, 0.25, 0.25]])
     """
 
-    def row_values(self, z, y):
+    def row_values(self, z: Array, y: Array) -> Array:
         return -namespace(z).sum(y * log_softmax(z), axis=1)
 
-    def predict(self, z):
+    def predict(self, z: Array) -> Array:
         return namespace(z).exp(log_softmax(z))
 
 
@@ -72,13 +74,13 @@ class BinaryCrossEntropy(Loss):
     array([[0.5, 0.5, 0.5, 0.5]])
     """
 
-    def row_values(self, z, y):
+    def row_values(self, z: Array, y: Array) -> Array:
         xp = namespace(z)
         # softplus(z) - y z, with the large parts cancelled before they swallow the rest
         rest = xp.log1p(xp.exp(-xp.abs(z)))
         return xp.sum(xp.clip(z, 0.0, None) - y * z + rest, axis=1)
 
-    def predict(self, z):
+    def predict(self, z: Array) -> Array:
         # same as: sigmoid(z), which gives 0 for a float32 logit of -20
         return namespace(z).exp(-softplus(-z))
 
@@ -94,21 +96,21 @@ class SquaredError(Loss):
     2.0
     """
 
-    def row_values(self, z, y):
+    def row_values(self, z: Array, y: Array) -> Array:
         return 0.5 * namespace(z).sum((z - y) ** 2, axis=1)
 
-    def predict(self, z):
+    def predict(self, z: Array) -> Array:
         return z
 
 
-LOSSES = {
+LOSSES: dict[str, type[Loss]] = {
     "cross_entropy": SoftmaxCrossEntropy,
     "binary_cross_entropy": BinaryCrossEntropy,
     "squared_error": SquaredError,
 }
 
 
-def get_loss(loss):
+def get_loss(loss: str | Loss) -> Loss:
     """Return `loss` itself, or the loss that the string names.
 
     Parameters

@@ -1,16 +1,19 @@
 """The feed-forward net: layers, one loss, one flat parameter buffer."""
 
 import copy
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 
 from ..backend.array import map_batches
 from ..backend.parameters import Parameters
-from .layers import Dense, get_activation
-from .losses import get_loss
+from ..backend.types import Array
+from .layers import Activation, Dense, Layer, Shapes, Views, get_activation
+from .losses import Loss, get_loss
 from .regularizers import BatchNorm, Dropout, limit_norms
 
 
@@ -65,26 +68,29 @@ class Network:
 
     def __init__(
         self,
-        layer_sizes,
+        layer_sizes: Sequence[int],
         *,
-        activation="logistic",
-        loss="cross_entropy",
-        dropout=0.0,
-        batch_norm=False,
-        dtype=np.float64,
-    ):
-        sizes = list(layer_sizes)
-        if len(sizes) < 2 or not all(isinstance(n, Integral) and n > 0 for n in sizes):
+        activation: str | Activation = "logistic",
+        loss: str | Loss = "cross_entropy",
+        dropout: float | Sequence[float] = 0.0,
+        batch_norm: bool = False,
+        dtype: Any = np.float64,
+    ) -> None:
+        sizes: list[Any] = list(layer_sizes)
+        whole = all(isinstance(n, Integral) for n in sizes)
+        if len(sizes) < 2 or not whole or min(sizes) < 1:
             raise ValueError(
                 "A network needs positive sizes of its inputs, hidden layers and "
                 f"outputs, at least two; layer_sizes is {sizes}."
             )
         self.activation = get_activation(activation)
         self.loss = get_loss(loss)
-        self.layers, blocks = [], []
+        self.layers: list[Layer] = []
+        blocks: list[int] = []
         self.dropout = _dropout_rates(dropout, len(sizes) - 1)
-        for block, (n_in, n_out) in enumerate(pairwise(sizes)):
-            layers = [Dropout(self.dropout[block])] if self.dropout[block] else []
+        pairs = zip(pairwise(sizes), self.dropout, strict=True)
+        for block, ((n_in, n_out), rate) in enumerate(pairs):
+            layers: list[Layer] = [Dropout(rate)] if rate else []
             layers.append(Dense(n_in, n_out))
             if block < len(sizes) - 2:
                 layers += [BatchNorm(n_out)] if batch_norm else []
@@ -101,7 +107,7 @@ class Network:
             layer.reset(p)
 
     @property
-    def architecture(self):
+    def architecture(self) -> dict[str, Any]:
         """What it is built as: the arguments of the constructor, but for `dtype`."""
         dense = [layer for layer in self.layers if isinstance(layer, Dense)]
         return {
@@ -112,7 +118,7 @@ class Network:
             "batch_norm": any(isinstance(layer, BatchNorm) for layer in self.layers),
         }
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         sizes, activation, loss, dropout, batch_norm = self.architecture.values()
         shown = [f"{sizes}, activation={activation!r}, loss={loss!r}"]
         if any(dropout):
@@ -121,7 +127,9 @@ class Network:
             shown.append("batch_norm=True")
         return f"Network({', '.join(shown)})"
 
-    def __sklearn_array_api_convert__(self, converter):
+    def __sklearn_array_api_convert__(
+        self, converter: Callable[[Array], Array]
+    ) -> Self:
         """The same net with its buffers as `converter` returns them."""
         moved = copy.copy(self)
         moved.params = self.params.converted(converter)
@@ -129,7 +137,7 @@ class Network:
         return moved
 
     @property
-    def dense(self):
+    def dense(self) -> list[tuple[Array, Array]]:
         """The (W, c) views of each dense layer, from the data upwards."""
         return [
             (p["W"], p["c"])
@@ -137,13 +145,13 @@ class Network:
             if isinstance(layer, Dense)
         ]
 
-    def _views(self):
+    def _views(self) -> list[Views]:
         """Each layer's parameters and statistics, by the layer's names for them."""
         trained = _select(self.params, self._keys)
         measured = _select(self.statistics, self._measured)
         return [p | s for p, s in zip(trained, measured, strict=True)]
 
-    def activations(self, X):
+    def activations(self, X: Array) -> list[Array]:
         """Outputs of every layer for rows `X`, the input first and `z` last.
 
         As in prediction: nothing is dropped, and batch normalization uses its running
@@ -154,15 +162,22 @@ class Network:
             outputs.append(layer.forward(outputs[-1], p))
         return outputs
 
-    def forward(self, X):
+    def forward(self, X: Array) -> Array:
         """Output `z` (logits or values), shape (n_rows, n_outputs)."""
         return map_batches(lambda rows: self.activations(rows)[-1], X)
 
-    def predict(self, X):
+    def predict(self, X: Array) -> Array:
         """Class probabilities, or values, shape (n_rows, n_outputs)."""
         return self.loss.predict(self.forward(X))
 
-    def gradient(self, X, y, out, weight=None, rng=None):
+    def gradient(
+        self,
+        X: Array,
+        y: Array,
+        out: Parameters,
+        weight: Array = None,
+        rng: Any = None,
+    ) -> Array:
         """Back-propagate the mean loss over rows; return that loss in nats.
 
         This is a pass in training: units are dropped, and batch normalization uses the
@@ -185,7 +200,8 @@ class Network:
             With dropout and without `rng`.
         """
         p, g = self._views(), _select(out, self._keys)
-        outputs, caches = [X], []
+        outputs: list[Array] = [X]
+        caches: list[Any] = []
         for layer, views in zip(self.layers, p, strict=True):
             output, cache = layer.forward_training(outputs[-1], views, weight, rng)
             outputs.append(output)
@@ -198,7 +214,7 @@ class Network:
             delta = layer.backward(delta, x, z, p[i], g[i], i > lowest, caches[i])
         return self.loss.value(outputs[-1], y, weight)
 
-    def calibrate(self, X, weight=None):
+    def calibrate(self, X: Array, weight: Array = None) -> None:
         """Set batch normalization so that, in prediction, it changes nothing.
 
         Running averages become the mean and variance of the pre-activations on `X`,
@@ -217,14 +233,14 @@ class Network:
             if not isinstance(layer, Dropout):  # X may still be sparse
                 X = map_batches(partial(layer.forward, p=p), X)
 
-    def folded(self):
+    def folded(self) -> list[tuple[Array, Array]]:
         """The (W, c) of each dense layer, batch normalization in prediction included.
 
         Returns
         -------
         list of (array of shape (n_in, n_out), array of shape (n_out,))
         """
-        found = []
+        found: list[tuple[Array, Array]] = []
         for layer, p in zip(self.layers, self._views(), strict=True):
             if isinstance(layer, Dense):
                 found.append((p["W"], p["c"]))
@@ -232,7 +248,7 @@ class Network:
                 found[-1] = layer.fold(*found[-1], p)
         return found
 
-    def limit_norms(self, max_norm):
+    def limit_norms(self, max_norm: float) -> None:
         """Shorten each unit's vector of incoming weights to at most `max_norm`.
 
         In place, for hidden and output units; see `dbn.feedforward.limit_norms`.
@@ -241,11 +257,10 @@ class Network:
             limit_norms(W, max_norm)
 
 
-def _dropout_rates(dropout, n_layers):
+def _dropout_rates(dropout: Any, n_layers: int) -> list[float]:
     """Rate at the input of each dense layer."""
-    if isinstance(dropout, Real):
-        rates = [0.0] + [dropout] * (n_layers - 1)
-    else:
+    rates: list[Any] = [0.0] + [dropout] * (n_layers - 1)
+    if not isinstance(dropout, Real):
         rates = list(dropout) if np.iterable(dropout) else []
     if len(rates) != n_layers:
         raise ValueError(
@@ -257,7 +272,9 @@ def _dropout_rates(dropout, n_layers):
     return rates
 
 
-def _buffer(shapes, blocks, dtype):
+def _buffer(
+    shapes: list[Shapes], blocks: list[int], dtype: Any
+) -> tuple[list[dict[str, str]], Parameters]:
     """A buffer for all layers, and for each layer the keys of its parts in it.
 
     `shapes` are by the layer's own names; a key is the name and the layer's block, the
@@ -275,6 +292,6 @@ def _buffer(shapes, blocks, dtype):
     return keys, Parameters(parts, dtype=dtype)
 
 
-def _select(params, keys):
+def _select(params: Parameters, keys: list[dict[str, str]]) -> list[Views]:
     """Each layer's views of a buffer, by the layer's names for them."""
     return [{name: params[key] for name, key in names.items()} for names in keys]

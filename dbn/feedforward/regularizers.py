@@ -1,12 +1,16 @@
 """What acts in training only: dropout, batch normalization and the max-norm bound."""
 
+from typing import Any
+
 import numpy as np
 from scipy.sparse import issparse
 
-from ..backend.array import mean_weights, namespace
+from ..backend.array import mean_weights
+from ..backend.device import namespace
 from ..backend.parts import check_number
 from ..backend.random import uniform
-from .layers import Layer
+from ..backend.types import Array
+from .layers import Layer, Shapes, Views
 
 
 class Dropout(Layer):
@@ -38,16 +42,18 @@ class Dropout(Layer):
     array([0.  , 1.25])
     """
 
-    def __init__(self, rate=0.5):
+    def __init__(self, rate: float = 0.5) -> None:
         self.rate = rate
 
-    def validate(self):
+    def validate(self) -> None:
         check_number(self, "rate", 0, 1, closed=True)
 
-    def forward(self, x, p):
+    def forward(self, x: Array, p: Views) -> Array:
         return x
 
-    def forward_training(self, x, p, weight=None, rng=None):
+    def forward_training(
+        self, x: Array, p: Views, weight: Array = None, rng: Any = None
+    ) -> tuple[Array, Any]:
         if rng is None:
             raise ValueError(
                 f"Dropout with rate={self.rate} draws a mask in training and needs a "
@@ -61,13 +67,22 @@ class Dropout(Layer):
         mask = self._mask(x, rng)
         return x * mask, mask
 
-    def _mask(self, x, rng):
+    def _mask(self, x: Array, rng: Any) -> Array:
         kept = uniform(rng, x.shape, x) >= self.rate
         mask = namespace(x).asarray(kept, dtype=x.dtype)
         mask *= 1.0 / (1.0 - self.rate)
         return mask
 
-    def backward(self, delta, x, y, p, g, input_gradient=True, cache=None):
+    def backward(
+        self,
+        delta: Array,
+        x: Array,
+        y: Array,
+        p: Views,
+        g: Views,
+        input_gradient: bool = True,
+        cache: Any = None,
+    ) -> Array:
         return delta * cache
 
 
@@ -109,38 +124,38 @@ class BatchNorm(Layer):
            [ 1.]])
     """
 
-    def __init__(self, n, momentum=0.9, epsilon=1e-5):
+    def __init__(self, n: int, momentum: float = 0.9, epsilon: float = 1e-5) -> None:
         self.n = n
         self.momentum = momentum
         self.epsilon = epsilon
 
-    def validate(self):
+    def validate(self) -> None:
         check_number(self, "momentum", 0, 1, closed=True)
         check_number(self, "epsilon", 0, 1)
 
-    def shapes(self):
+    def shapes(self) -> Shapes:
         return {"gamma": (self.n,), "beta": (self.n,)}
 
-    def statistics(self):
+    def statistics(self) -> Shapes:
         return {"mean": (self.n,), "variance": (self.n,)}
 
-    def reset(self, p):
+    def reset(self, p: Views) -> None:
         p["gamma"][...] = p["variance"][...] = 1.0
         p["beta"][...] = p["mean"][...] = 0.0
 
-    def _std(self, variance):
+    def _std(self, variance: Array) -> Array:
         return namespace(variance).sqrt(variance + self.epsilon)
 
-    def forward(self, x, p):
+    def forward(self, x: Array, p: Views) -> Array:
         scale = p["gamma"] / self._std(p["variance"])
         y = x * scale
         y += p["beta"] - p["mean"] * scale
         return y
 
-    def forward_training(self, x, p, weight=None, rng=None):
-        share = mean_weights(x, weight)
-        mean, centred, variance = _moments(x, share)
-        unbiased = _unbiased(variance, share, weight)
+    def forward_training(
+        self, x: Array, p: Views, weight: Array = None, rng: Any = None
+    ) -> tuple[Array, Any]:
+        share, mean, centred, variance, unbiased = _moments(x, weight)
         if unbiased is not None:
             for name, value in (("mean", mean), ("variance", unbiased)):
                 p[name] *= self.momentum
@@ -151,7 +166,16 @@ class BatchNorm(Layer):
         y += p["beta"]
         return y, (share, centred, std)
 
-    def backward(self, delta, x, y, p, g, input_gradient=True, cache=None):
+    def backward(
+        self,
+        delta: Array,
+        x: Array,
+        y: Array,
+        p: Views,
+        g: Views,
+        input_gradient: bool = True,
+        cache: Any = None,
+    ) -> Array:
         share, standardised, std = cache
         xp = namespace(delta)
         g["beta"][...] = xp.sum(delta, axis=0)
@@ -162,12 +186,12 @@ class BatchNorm(Layer):
         pull *= share[:, None]
         return (delta - pull) * (p["gamma"] / std)
 
-    def fold(self, W, c, p):
+    def fold(self, W: Array, c: Array, p: Views) -> tuple[Array, Array]:
         """Weights and biases of one dense layer that predicts like W, c and this."""
         scale = p["gamma"] / self._std(p["variance"])
         return W * scale, (c - p["mean"]) * scale + p["beta"]
 
-    def calibrate(self, x, p, weight=None):
+    def calibrate(self, x: Array, p: Views, weight: Array = None) -> None:
         """Make the layer the identity in prediction, with the moments of rows `x`.
 
         Running averages become the mean and (unbiased) variance of each column, gamma
@@ -180,34 +204,31 @@ class BatchNorm(Layer):
             Parameters and statistics, changed in place.
         weight : array of shape (n_rows,), optional
         """
-        share = mean_weights(x, weight)
-        mean, _, variance = _moments(x, share)
-        unbiased = _unbiased(variance, share, weight)
+        _, mean, _, variance, unbiased = _moments(x, weight)
         p["mean"][...] = p["beta"][...] = mean
         p["variance"][...] = variance if unbiased is None else unbiased
         p["gamma"][...] = self._std(p["variance"])
 
 
-def _moments(x, share):
-    """Mean, ``x`` minus it, and variance of each column; `share` sums to 1."""
-    mean = share @ x
-    centred = x - mean
-    return mean, centred, share @ centred**2
-
-
-def _unbiased(variance, share, weight):
-    """Estimate from a sample's variance; None where one row outweighs all others.
+def _moments(x: Array, weight: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """Shares of the rows; mean, `x` less it, variance and unbiased variance of columns.
 
     The expected variance of independent rows in a sample is 1 - sum(share^2) of their
-    own: (n - 1) / n with equal weights. Not changed by the scale of the weights.
+    own: (n - 1) / n with equal weights. Not changed by the scale of the weights. There
+    is no unbiased variance, but None, where one row outweighs all others.
     """
+    share = mean_weights(x, weight)
+    mean = share @ x
+    centred = x - mean
+    variance = share @ centred**2
     # Of equal weights the sum is known; a number of a device would have to be awaited.
     known = weight is None and not isinstance(share, np.ndarray)
     freedom = 1.0 - (1.0 / share.shape[0] if known else float(share @ share))
-    return variance / freedom if freedom > 1e-3 else None
+    unbiased = variance / freedom if freedom > 1e-3 else None
+    return share, mean, centred, variance, unbiased
 
 
-def limit_norms(W, max_norm):
+def limit_norms(W: Array, max_norm: float) -> None:
     """Shorten the columns of `W`, in place, that are longer than `max_norm`.
 
     A column holds the weights into one unit. Srivastava et al. (2014), section 5.1:

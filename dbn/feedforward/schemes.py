@@ -7,12 +7,15 @@ weight is ``scale / n``, with n the fan-in, the fan-out or their mean.
 import math
 from abc import abstractmethod
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
 from ..backend.device import asarray_like
 from ..backend.parts import Part, check_number
+from ..backend.types import Array
+from .network import Network
 
 # Standard deviation of N(0, 1) cut off at +-2: the number 0.87962566 in Keras.
 _TRUNCATED_STD = math.sqrt(
@@ -24,7 +27,7 @@ class Initializer(Part):
     """Interface: `fill` writes weights and biases of a network in place."""
 
     @abstractmethod
-    def fill(self, network, X, rng):
+    def fill(self, network: Network, X: Array, rng: Any) -> None:
         """Set the weights and biases of `network`.
 
         Parameters
@@ -40,20 +43,16 @@ class LayerByLayer(Initializer):
     """Interface of schemes that need no more than a layer's shape; biases are zero."""
 
     @abstractmethod
-    def draw(self, shape, rng):
+    def draw(self, shape: tuple[int, ...], rng: Any) -> Array:
         """Weights of shape (fan_in, fan_out)."""
 
-    def fill(self, network, X, rng):
+    def fill(self, network: Network, X: Array, rng: Any) -> None:
         for W, c in network.dense:
             W[...] = asarray_like(self.draw(tuple(W.shape), rng), W)
             c[...] = 0.0
 
 
-def _normal(shape, rng):
-    return rng.standard_normal(shape)
-
-
-def _truncated_normal(shape, rng):
+def _truncated_normal(shape: tuple[int, ...], rng: Any) -> Array:
     """Draws from N(0, 1) given that they lie within +-2."""
     return ndtri(rng.uniform(ndtr(-2.0), ndtr(2.0), shape))
 
@@ -110,12 +109,18 @@ class VarianceScaling(LayerByLayer):
     16.0
     """
 
-    def __init__(self, scale=1.0, *, mode="fan_avg", distribution="uniform"):
+    def __init__(
+        self,
+        scale: float = 1.0,
+        *,
+        mode: str = "fan_avg",
+        distribution: str = "uniform",
+    ) -> None:
         self.scale = scale
         self.mode = mode
         self.distribution = distribution
 
-    def validate(self):
+    def validate(self) -> None:
         check_number(self, "scale", 0, math.inf)
         if self.mode not in ("fan_in", "fan_out", "fan_avg"):
             raise ValueError(
@@ -128,12 +133,12 @@ class VarianceScaling(LayerByLayer):
                 "'normal' or 'truncated_normal'."
             )
 
-    def draw(self, shape, rng):
+    def draw(self, shape: tuple[int, ...], rng: Any) -> Array:
         fan_in, fan_out = shape
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         std = math.sqrt(self.scale / n[self.mode])
         if self.distribution == "normal":
-            return std * _normal(shape, rng)
+            return std * rng.standard_normal(shape)
         if self.distribution == "truncated_normal":
             return std / _TRUNCATED_STD * _truncated_normal(shape, rng)
         return math.sqrt(3.0) * std * rng.uniform(-1.0, 1.0, shape)
@@ -164,16 +169,17 @@ class Normal(LayerByLayer):
     Normal(sigma=1.0)
     """
 
-    def __init__(self, sigma=0.01, *, truncated=False):
+    def __init__(self, sigma: float = 0.01, *, truncated: bool = False) -> None:
         self.sigma = sigma
         self.truncated = truncated
 
-    def validate(self):
+    def validate(self) -> None:
         check_number(self, "sigma", 0, math.inf, closed=True)
 
-    def draw(self, shape, rng):
-        draw = _truncated_normal if self.truncated else _normal
-        return self.sigma * draw(shape, rng)
+    def draw(self, shape: tuple[int, ...], rng: Any) -> Array:
+        if self.truncated:
+            return self.sigma * _truncated_normal(shape, rng)
+        return self.sigma * rng.standard_normal(shape)
 
 
 class Constant(LayerByLayer):
@@ -199,13 +205,13 @@ class Constant(LayerByLayer):
            [0.5, 0.5, 0.5]])
     """
 
-    def __init__(self, value=0.01):
+    def __init__(self, value: float = 0.01) -> None:
         self.value = value
 
-    def validate(self):
+    def validate(self) -> None:
         check_number(self, "value", -math.inf, math.inf)
 
-    def draw(self, shape, rng):
+    def draw(self, shape: tuple[int, ...], rng: Any) -> Array:
         return np.full(shape, self.value)
 
 
@@ -223,7 +229,7 @@ class Zeros(LayerByLayer):
     Zeros()
     """
 
-    def draw(self, shape, rng):
+    def draw(self, shape: tuple[int, ...], rng: Any) -> Array:
         return np.zeros(shape)
 
 
@@ -255,14 +261,14 @@ class Orthogonal(LayerByLayer):
     array([2., 2., 2.])
     """
 
-    def __init__(self, gain=1.0):
+    def __init__(self, gain: float = 1.0) -> None:
         self.gain = gain
 
-    def validate(self):
+    def validate(self) -> None:
         check_number(self, "gain", 0, math.inf)
 
-    def draw(self, shape, rng):
-        Q, R = np.linalg.qr(_normal((max(shape), min(shape)), rng))
+    def draw(self, shape: tuple[int, ...], rng: Any) -> Array:
+        Q, R = np.linalg.qr(rng.standard_normal((max(shape), min(shape))))
         Q *= self.gain * np.sign(np.diag(R))
         return Q if shape[0] >= shape[1] else Q.T
 
@@ -297,16 +303,16 @@ class Sparse(LayerByLayer):
     array([2, 2, 2])
     """
 
-    def __init__(self, k=15, *, sigma=1.0):
+    def __init__(self, k: int = 15, *, sigma: float = 1.0) -> None:
         self.k = k
         self.sigma = sigma
 
-    def validate(self):
+    def validate(self) -> None:
         check_number(self, "k", 1, math.inf, closed=True, kind=Integral)
         check_number(self, "sigma", 0, math.inf)
 
-    def draw(self, shape, rng):
+    def draw(self, shape: tuple[int, ...], rng: Any) -> Array:
         W = np.zeros(shape)
         top = W[: self.k]
-        top[...] = self.sigma * _normal(top.shape, rng)
+        top[...] = self.sigma * rng.standard_normal(top.shape)
         return rng.permuted(W, axis=0)

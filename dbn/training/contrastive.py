@@ -1,19 +1,26 @@
 """Unsupervised training of one RBM."""
 
 import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from ..backend.array import dense, mean_weights, namespace, take_rows
+from ..backend.array import dense, mean_weights, take_rows
+from ..backend.device import namespace
+from ..backend.parameters import Parameters
 from ..backend.parts import Part, check_number
 from ..backend.random import stream_on
 from ..backend.rows import as_rows
-from ..boltzmann import get_sampler
+from ..backend.types import Array
+from ..boltzmann import RBM, Sampler, get_sampler
 from .distributed import current_workers
 from .loop import Training, run_epochs
-from .optimizers import SGD, get_optimizer
+from .optimizers import SGD, Optimizer, get_optimizer
 from .state import remembered
 from .step import make_step
+from .task import Task
 
 
 class Sparsity(Part):
@@ -45,24 +52,26 @@ class Sparsity(Part):
     Sparsity(cost=0.2, target=0.05)
     """
 
-    def __init__(self, target=0.1, *, cost=0.1, decay=0.95):
+    def __init__(
+        self, target: float = 0.1, *, cost: float = 0.1, decay: float = 0.95
+    ) -> None:
         self.target = target
         self.cost = cost
         self.decay = decay
 
-    def validate(self):
+    def validate(self) -> None:
         check_number(self, "target", 0, 1)
         check_number(self, "cost", 0, math.inf)
         check_number(self, "decay", 0, 1, closed=True)
 
-    def add_gradient(self, grad, v_mean, h_mean):
+    def add_gradient(self, grad: Parameters, v_mean: Array, h_mean: Array) -> None:
         """Add the penalty's gradient at mean visible and hidden activities."""
         slope = self.cost * (h_mean - self.target)
         grad["c"][...] += slope
         grad["W"][...] += v_mean[:, None] * slope[None, :]
 
 
-def get_sparsity(sparsity):
+def get_sparsity(sparsity: float | Sparsity | None) -> Sparsity | None:
     """Return a `Sparsity` for itself or for a target; None for None.
 
     Parameters
@@ -76,13 +85,12 @@ def get_sparsity(sparsity):
     """
     if sparsity is None:
         return None
-    if not isinstance(sparsity, Sparsity):
-        sparsity = Sparsity(sparsity)
-    sparsity.validate()
-    return sparsity
+    part = sparsity if isinstance(sparsity, Sparsity) else Sparsity(sparsity)
+    part.validate()
+    return part
 
 
-def default_optimizer(rbm):
+def default_optimizer(rbm: RBM) -> SGD:
     """The optimizer of Hinton's guide for a machine's types of units.
 
     Momentum 0.5 for five epochs and then 0.9 (section 9); learning rate 0.1, or 0.001
@@ -93,25 +101,25 @@ def default_optimizer(rbm):
 
 
 def train_rbm(
-    rbm,
-    X,
+    rbm: RBM,
+    X: Array,
     *,
-    rng,
-    sampler="cd",
-    optimizer=None,
-    centering=False,
-    weight_decay=2e-4,
-    l1=0.0,
-    sparsity=None,
-    batch_size=100,
-    max_iter=10,
-    on_divergence="raise",
-    sample_weight=None,
-    task=None,
-    history=None,
-    layer=0,
-    state=None,
-):
+    rng: Any,
+    sampler: str | Sampler = "cd",
+    optimizer: str | Optimizer | None = None,
+    centering: bool = False,
+    weight_decay: float = 2e-4,
+    l1: float = 0.0,
+    sparsity: float | Sparsity | None = None,
+    batch_size: int = 100,
+    max_iter: int = 10,
+    on_divergence: str = "raise",
+    sample_weight: Array = None,
+    task: Task | None = None,
+    history: list[dict[str, Any]] | None = None,
+    layer: int = 0,
+    state: dict[str, Any] | None = None,
+) -> RBM:
     """Initialize a machine from the data and train it; return the machine.
 
     Parameters
@@ -177,20 +185,28 @@ def train_rbm(
     """
     X, rng = as_rows(X), stream_on(rng, rbm.W)
     optimizer = descending(get_optimizer(optimizer or default_optimizer(rbm)))
-    sampler = get_sampler(sampler)
+    sampler, state = get_sampler(sampler), {} if state is None else state
     training = Training(rng, batch_size, max_iter, on_divergence, task, history, state)
-    state = training.state
     if not state:
         v_mean = mean_weights(X, sample_weight) @ X
         rbm.initialize(rng, v_mean)
         # Moving mean activities: offsets of centering, and for sparsity.
         state["means"] = v_mean, rbm.mean_hidden(v_mean[None, :])[0, ...]
-    remembered(state, "chains", sampler, lambda: sampler.start(rbm, X, rng))
-    parts = sampler, centering, l1, get_sparsity(sparsity)
-    gradient = _Gradient(rbm, X, sample_weight, state, parts, rng)
+    remembered(state, "chains", sampler, partial(sampler.start, rbm, X, rng))
+    gradient = _Gradient(
+        rbm,
+        X,
+        sample_weight,
+        state,
+        rng,
+        sampler,
+        centering,
+        l1,
+        get_sparsity(sparsity),
+    )
     monitored = dense(take_rows(X, monitored_rows(X.shape[0])))
 
-    def measure(loss):
+    def measure(loss: float | None) -> dict[str, float]:
         error = (rbm.mean_visible(rbm.mean_hidden(monitored)) - monitored) ** 2
         return {"reconstruction_error": float(namespace(error).mean(error))}
 
@@ -216,7 +232,7 @@ def train_rbm(
     return rbm
 
 
-def descending(optimizer):
+def descending(optimizer: Optimizer) -> Optimizer:
     """Return an optimizer that needs no loss.
 
     Raises
@@ -237,23 +253,30 @@ def descending(optimizer):
     return optimizer
 
 
+@dataclass
 class _Gradient:
     """The gradient of a batch; it moves the chains and the means in `state`."""
 
-    def __init__(self, rbm, X, weight, state, parts, rng):
-        self.rbm, self.X, self.weight = rbm, X, weight
-        self.state, self.rng = state, rng
-        self.sampler, self.centering, self.l1, self.sparsity = parts
+    rbm: RBM
+    X: Array
+    weight: Array
+    state: dict[str, Any]
+    rng: Any
+    sampler: Sampler
+    centering: bool
+    l1: float
+    sparsity: Sparsity | None
 
-    def __call__(self, rows, grad, epoch):
+    def __call__(self, rows: Array, grad: Parameters, epoch: int) -> None:
         rbm, v = self.rbm, take_rows(self.X, rows)
         weight = None if self.weight is None else take_rows(self.weight, rows)
         x = rbm.hidden_input(v)
         h = rbm.hidden.mean(x)
         chains, means = self.state["chains"], self.state["means"]
         chains["epoch"] = epoch
-        negative = self.sampler.negative(rbm, v, x, h, chains, self.rng)
-        v_neg, h_neg, self.state["chains"] = negative
+        v_neg, h_neg, self.state["chains"] = self.sampler.negative(
+            rbm, v, x, h, chains, self.rng
+        )
         if self.centering or self.sparsity:
             self._move_means(v, h, weight)
         offsets = means if self.centering else None
@@ -264,7 +287,7 @@ class _Gradient:
         if self.sparsity:
             self.sparsity.add_gradient(grad, *means)
 
-    def _move_means(self, v, h, weight):
+    def _move_means(self, v: Array, h: Array, weight: Array) -> None:
         rate = 1.0 - self.sparsity.decay if self.sparsity else 0.01
         w = mean_weights(v, weight)
         for mean, rows in zip(self.state["means"], (v, h), strict=True):
@@ -272,7 +295,7 @@ class _Gradient:
         current_workers().mean(*self.state["means"])
 
 
-def monitored_rows(n_rows):
+def monitored_rows(n_rows: int) -> Array:
     """Evenly spaced indices: enough for a mean, and few beside the work of an epoch."""
     n_monitored = min(1000, max(50, n_rows // 40))
     return np.arange(0, n_rows, -(-n_rows // n_monitored))

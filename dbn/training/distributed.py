@@ -12,15 +12,19 @@ import os
 import re
 import time
 import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
-from ..backend.array import namespace, take_rows
+from ..backend.array import take_rows
+from ..backend.device import namespace
 from ..backend.identity import identity
 from ..backend.parameters import Parameters
+from ..backend.types import Array
 
 
 class Workers:
@@ -45,10 +49,12 @@ class Workers:
 
     rank, size, elastic = 0, 1, False
 
-    def check_batches(self, batch_size):
+    def check_batches(self, batch_size: int) -> None:
         """Raise a ValueError if a batch does not have a row for every process."""
 
-    def together(self, gradient, params, weight=None):
+    def together(
+        self, gradient: Callable[..., Array], params: Parameters, weight: Array = None
+    ) -> tuple[Callable[..., Array], Parameters]:
         """Make the gradient of a whole batch out of that of a share.
 
         Parameters
@@ -68,24 +74,31 @@ class Workers:
         """
         return gradient, params.zeros_like()
 
-    def mean(self, *arrays):
+    def mean(self, *arrays: Array) -> None:
         """Make means over this process's share of a batch those over the whole batch.
 
         In place. For use inside a gradient that `together` was given.
         """
 
-    def agree(self, *things):
+    def agree(self, *things: object) -> None:
         """Raise a ValueError in all processes unless all have the same things.
 
         See `dbn.backend.identity`.
         """
 
-    def from_first(self, function):
+    def from_first(self, function: Callable[[], Any]) -> Any:
         """``function()``, which process 0 alone calls; all return or raise the same."""
         return function()
 
     @contextmanager
-    def epoch(self, rng, state, arrays, n_rows, shares=None):
+    def epoch(
+        self,
+        rng: Any,
+        state: dict[str, Any],
+        arrays: list[Array],
+        n_rows: int,
+        shares: Callable[..., Any] | None = None,
+    ) -> Iterator[Any]:
         """Context of an epoch, in which `rng` draws the noise of this process only.
 
         Persistent chains, ``state["chains"]``, are shared out, and joined again at the
@@ -121,7 +134,7 @@ _ALONE = Workers()
 _current = ContextVar("workers", default=_ALONE)
 
 
-def current_workers():
+def current_workers() -> Workers:
     """The processes that train together at present.
 
     Returns
@@ -137,7 +150,7 @@ def current_workers():
 
 
 @contextmanager
-def data_parallel(timeout=300.0):
+def data_parallel(timeout: float = 300.0) -> Iterator[Workers]:
     """Context in which all processes that torchrun has started share every fit.
 
     Each of them runs the same program on the same rows: of two, each computes with half
@@ -195,7 +208,7 @@ def data_parallel(timeout=300.0):
         workers.torch.distributed.destroy_process_group()
 
 
-def _start(timeout):
+def _start(timeout: float) -> "_Connected":
     for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         if name not in os.environ:
             raise ValueError(
@@ -224,7 +237,7 @@ def _start(timeout):
     return _Connected(torch, timeout)
 
 
-def _meet(distributed, wait):
+def _meet(distributed: Any, wait: timedelta) -> tuple[Any, int, int]:
     """What the processes find each other by, rank and number of processes.
 
     The store of torchrun outlives processes: one that has been started again may read
@@ -250,14 +263,14 @@ def _meet(distributed, wait):
 
 
 @contextmanager
-def _blaming_others(timeout):
+def _blaming_others(timeout: float) -> Iterator[None]:
     """Raise a ConnectionError for what torch.distributed raises."""
     try:
         yield
     except RuntimeError as error:
         rank, size = os.environ["RANK"], os.environ["WORLD_SIZE"]
         # The first sentence, without the place in a source file.
-        reason = re.match(r"(?:\[\S+\] )?(.*?)(?:\. |\n|$)", str(error))[1]
+        reason = re.split(r"\. |\n", re.sub(r"^\[\S+\] ", "", str(error)))[0]
         raise ConnectionError(
             f"Process {rank} of {size} cannot go on alone: another has ended, or did "
             f"not answer within {timeout:g} s ({reason}). Start the job again; if it "
@@ -268,28 +281,29 @@ def _blaming_others(timeout):
 class _Connected(Workers):
     """This process among those that torch.distributed connects."""
 
-    def __init__(self, torch, timeout):
+    def __init__(self, torch: Any, timeout: float) -> None:
         self.torch, self.timeout = torch, timeout
         self.rank = torch.distributed.get_rank()
         self.size = torch.distributed.get_world_size()
         self.elastic = int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", 0)) > 0
         self.part = 1.0 / self.size  # what this process's share of a batch weighs
 
-    def check_batches(self, batch_size):
+    def check_batches(self, batch_size: int) -> None:
         if batch_size < self.size:
             raise ValueError(
                 f"batch_size={batch_size} is less than the {self.size} processes that "
                 "share every batch. Raise batch_size, or start fewer processes."
             )
 
-    def together(self, gradient, params, weight=None):
-        xp, flat = namespace(params.flat), params.flat
+    def together(
+        self, gradient: Callable[..., Array], params: Parameters, weight: Array = None
+    ) -> tuple[Callable[..., Array], Parameters]:
         # The gradient and, behind it, the loss: one array to reduce.
-        whole = xp.concat([flat, flat[:1]])
-        whole[...] = 0.0
+        like = {"dtype": params.flat.dtype, "device": params.flat.device}
+        whole = namespace(params.flat).zeros(params.flat.shape[0] + 1, **like)
         grad = Parameters(params.shapes, whole[:-1])
 
-        def shared(rows, grad, epoch):
+        def shared(rows: Array, grad: Parameters, epoch: int) -> Array:
             loss = gradient(self._share(rows, weight), grad, epoch)
             if loss is None:
                 self.mean(grad.flat)
@@ -300,7 +314,7 @@ class _Connected(Workers):
 
         return shared, grad
 
-    def _share(self, rows, weight):
+    def _share(self, rows: Array, weight: Array) -> Array:
         """The rows of a batch that belong to this process; sets what they weigh."""
         n_rows = rows.shape[0]
         own = rows[self._slice(n_rows)]
@@ -312,11 +326,11 @@ class _Connected(Workers):
         # A short last batch may leave none: one row, which counts for nothing, will do.
         return own if own.shape[0] else rows[:1]
 
-    def _slice(self, n):
+    def _slice(self, n: int) -> slice:
         """The share of this process in `n` things."""
         return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
 
-    def mean(self, *arrays):
+    def mean(self, *arrays: Array) -> None:
         for array in arrays:
             if self.part:
                 array *= self.part
@@ -324,25 +338,24 @@ class _Connected(Workers):
                 array[...] = 0.0
         self._sum(*arrays)
 
-    def _sum(self, *arrays):
+    def _sum(self, *arrays: Array) -> None:
         """Add up what all processes have, in place, in one all-reduce."""
         parts = [self._tensor(array) for array in arrays]
-        joined = [part.reshape(-1) for part in parts]
-        total = joined[0] if len(joined) == 1 else self.torch.cat(joined)
+        several = len(parts) > 1
+        total = self.torch.cat([p.reshape(-1) for p in parts]) if several else parts[0]
         with _blaming_others(self.timeout):
             self.torch.distributed.all_reduce(total)
-        if len(parts) > 1:
+        if several:
             pieces = total.split([part.numel() for part in parts])
             for part, piece in zip(parts, pieces, strict=True):
                 part.copy_(piece.reshape(part.shape))
 
-    def _tensor(self, array):
+    def _tensor(self, array: Array) -> Array:
         """The memory of an array as a tensor."""
-        if isinstance(array, np.ndarray):
-            return self.torch.from_numpy(array)
-        return array
+        numpy = isinstance(array, np.ndarray)
+        return self.torch.from_numpy(array) if numpy else array
 
-    def agree(self, *things):
+    def agree(self, *things: object) -> None:
         found = [None] * self.size
         with _blaming_others(self.timeout):
             self.torch.distributed.all_gather_object(found, identity(*things))
@@ -354,8 +367,8 @@ class _Connected(Workers):
                 "Give all of them the same, and an int as random_state."
             )
 
-    def from_first(self, function):
-        found = [None, None]
+    def from_first(self, function: Callable[[], Any]) -> Any:
+        found: list[Any] = [None, None]
         if self.rank == 0:
             try:
                 found[0] = function()
@@ -368,7 +381,14 @@ class _Connected(Workers):
         return found[0]
 
     @contextmanager
-    def epoch(self, rng, state, arrays, n_rows, shares=None):
+    def epoch(
+        self,
+        rng: Any,
+        state: dict[str, Any],
+        arrays: list[Array],
+        n_rows: int,
+        shares: Callable[..., Any] | None = None,
+    ) -> Iterator[Any]:
         self.agree(n_rows, state["epoch"], rng.bit_generator.state)
         self._spread(arrays)
         shuffles = copy.deepcopy(rng)
@@ -382,7 +402,7 @@ class _Connected(Workers):
                 rng.bit_generator.state = shuffles.bit_generator.state
         self._spread(arrays)
 
-    def _spread(self, arrays):
+    def _spread(self, arrays: list[Array]) -> None:
         """Give all processes the arrays of process 0: computers may round otherwise."""
         for array in arrays:
             if array.shape[0]:
@@ -390,7 +410,9 @@ class _Connected(Workers):
                     self.torch.distributed.broadcast(self._tensor(array), src=0)
 
     @contextmanager
-    def _sharing(self, state, shares):
+    def _sharing(
+        self, state: dict[str, Any], shares: Callable[..., Any] | None
+    ) -> Iterator[None]:
         """Context in which the state holds this process's share of the chains."""
         if shares is None:
             yield

@@ -2,40 +2,47 @@
 
 import math
 import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ..backend.array import take_rows
 from ..backend.device import asarray_like
+from ..backend.parameters import Parameters
 from ..backend.random import stream_on
+from ..backend.types import Array
+from ..feedforward import Network
 from .distributed import current_workers
 from .loop import Training, run_epochs
-from .optimizers import get_optimizer
+from .optimizers import Optimizer, get_optimizer
 from .step import make_step
+from .task import Task
 
 
 def finetune(
-    network,
-    X,
-    y,
+    network: Network,
+    X: Array,
+    y: Array,
     *,
-    rng,
-    optimizer="adam",
-    weight_decay=0.0,
-    max_norm=None,
-    learning_rate_multipliers=None,
-    head_epochs=0,
-    batch_size=100,
-    max_iter=100,
-    on_divergence="raise",
-    sample_weight=None,
-    validate=None,
-    patience=None,
-    tol=1e-4,
-    task=None,
-    history=None,
-    state=None,
-):
+    rng: Any,
+    optimizer: str | Optimizer = "adam",
+    weight_decay: float = 0.0,
+    max_norm: float | None = None,
+    learning_rate_multipliers: Sequence[float] | None = None,
+    head_epochs: int = 0,
+    batch_size: int = 100,
+    max_iter: int = 100,
+    on_divergence: str = "raise",
+    sample_weight: Array = None,
+    validate: Callable[[], dict[str, Any]] | None = None,
+    patience: int | None = None,
+    tol: float = 1e-4,
+    task: Task | None = None,
+    history: list[dict[str, Any]] | None = None,
+    state: dict[str, Any] | None = None,
+) -> Network:
     """Train the parameters of a network from where they are; return the network.
 
     Parameters
@@ -101,12 +108,15 @@ default="adam"
     array([0, 1])
     """
     optimizer, rng = get_optimizer(optimizer), stream_on(rng, network.params.flat)
-    _check(network, optimizer, patience, validate)
-    factors = rate_multipliers(network, learning_rate_multipliers, head_epochs)
-    asked = rng, batch_size, max_iter, on_divergence, task, history, state
-    training = Training(*asked, patience, tol)
+    check_deterministic(optimizer, any(network.dropout), len(network.statistics.shapes))
+    if patience is not None and validate is None:
+        raise ValueError(
+            f"patience={patience} watches a score of the network on other rows; pass "
+            "validate, or leave patience at None."
+        )
+    state = {} if state is None else state
 
-    def gradient(rows, grad, epoch):
+    def gradient(rows: Array, grad: Parameters, epoch: int) -> Array:
         weight = None if sample_weight is None else take_rows(sample_weight, rows)
         batch = take_rows(X, rows), take_rows(y, rows)
         return network.gradient(*batch, grad, weight, rng)
@@ -116,16 +126,26 @@ default="adam"
         network.params,
         optimizer=optimizer,
         weight_decay=weight_decay,
-        state=training.state,
+        state=state,
         weight=sample_weight,
-        multipliers=factors,
-        after=None if max_norm is None else lambda: network.limit_norms(max_norm),
+        multipliers=rate_multipliers(network, learning_rate_multipliers, head_epochs),
+        after=None if max_norm is None else partial(network.limit_norms, max_norm),
     )
     run_epochs(
         step,
         network.params,
         X,
-        training,
+        Training(
+            rng,
+            batch_size,
+            max_iter,
+            on_divergence,
+            task,
+            history,
+            state,
+            patience,
+            tol,
+        ),
         entry={"phase": "finetune"},
         measure=lambda loss: {"loss": loss, **(validate() if validate else {})},
         name="Fine-tuning",
@@ -135,17 +155,9 @@ default="adam"
     return network
 
 
-def _check(network, optimizer, patience, validate):
-    """Raise a ValueError if what is asked for does not go together."""
-    check_deterministic(optimizer, any(network.dropout), len(network.statistics.shapes))
-    if patience is not None and validate is None:
-        raise ValueError(
-            f"patience={patience} watches a score of the network on other rows; pass "
-            "validate, or leave patience at None."
-        )
-
-
-def check_deterministic(optimizer, dropout, batch_norm):
+def check_deterministic(
+    optimizer: Optimizer, dropout: bool, batch_norm: bool | int
+) -> None:
     """Raise a ValueError where a batch's gradient is not what the optimizer needs.
 
     Line searches want a loss that does not change by itself, and several processes a
@@ -164,7 +176,9 @@ def check_deterministic(optimizer, dropout, batch_norm):
         )
 
 
-def rate_multipliers(network, factors, head_epochs):
+def rate_multipliers(
+    network: Network, factors: Sequence[float] | None, head_epochs: int
+) -> Callable[[int], tuple[Array, int]] | None:
     """The `multipliers` of `make_step`, or None where all are 1.
 
     Raises
@@ -181,25 +195,24 @@ def rate_multipliers(network, factors, head_epochs):
     top = len(network.dense) - 1
     if factors is None and not head_epochs:
         return None
-    factors = [1.0] * (top + 1) if factors is None else [float(f) for f in factors]
-    if len(factors) != top + 1:
+    given = [1.0] * (top + 1) if factors is None else [float(f) for f in factors]
+    if len(given) != top + 1:
         raise ValueError(
-            f"There are {len(factors)} learning_rate_multipliers for {top + 1} dense "
+            f"There are {len(given)} learning_rate_multipliers for {top + 1} dense "
             "layers, the output layer included; give one per layer."
         )
-    if not all(0.0 <= f < math.inf for f in factors):
+    if not all(0.0 <= f < math.inf for f in given):
         raise ValueError(
             "learning_rate_multipliers must be finite and not negative; they are "
-            f"{factors}. 0 freezes a layer."
+            f"{given}. 0 freezes a layer."
         )
     sizes = [math.prod(shape) for shape in network.params.shapes.values()]
-    layers = [int(re.search(r"\d+$", name)[0]) for name in network.params]
-    layers = np.repeat(layers, sizes)
-    full = np.asarray(factors)[layers]
-    head = np.where(layers == top, full, 0.0)
-    # Counted here: to count on a device is to wait for it.
-    full, head = (
-        (asarray_like(f, network.params.flat), int(np.count_nonzero(f)))
-        for f in (full, head)
-    )
+    layers = [int(re.sub(r"\D", "", name)) for name in network.params]
+
+    def spread(of_layers: list[float]) -> tuple[Array, int]:
+        flat = np.repeat([of_layers[layer] for layer in layers], sizes)
+        # Counted here: to count on a device is to wait for it.
+        return asarray_like(flat, network.params.flat), int(np.count_nonzero(flat))
+
+    full, head = spread(given), spread([0.0] * top + given[top:])
     return lambda epoch: head if epoch < head_epochs else full

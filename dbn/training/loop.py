@@ -2,19 +2,22 @@
 
 import copy
 import math
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from itertools import takewhile
+from typing import Any
 
 import numpy as np
 
 from ..backend.array import count_not_finite
 from ..backend.device import beside
+from ..backend.parameters import Parameters
 from ..backend.random import renew
-from ..backend.rows import LazyRows, even_batches
+from ..backend.rows import even_batches
 from ..backend.threads import element_threads, n_blas_threads, one_blas_thread
+from ..backend.types import Array
 from .distributed import current_workers
-from .state import TrainingState
 from .task import Task
 
 
@@ -48,27 +51,22 @@ class Training:
 
     Examples
     --------
-    >>> Training(np.random.default_rng(0), batch_size=100, max_iter=3).history
-    []
+    >>> Training(np.random.default_rng(0), batch_size=100, max_iter=3).state
+    {}
     """
 
-    rng: np.random.Generator
+    rng: Any
     batch_size: int
     max_iter: int
     on_divergence: str = "raise"
     task: Task | None = None
-    history: list | None = None
-    state: TrainingState | None = None
+    history: list[dict[str, Any]] | None = None
+    state: dict[str, Any] = field(default_factory=dict)
     patience: int | None = None
     tol: float = 0.0
 
-    def __post_init__(self):
-        self.task = self.task or Task()
-        self.history = [] if self.history is None else self.history
-        self.state = TrainingState() if self.state is None else self.state
 
-
-def _threads(params, batch_size):
+def _threads(params: Parameters, batch_size: int) -> AbstractContextManager[Any]:
     """Context with one BLAS thread where the products are too small to share.
 
     Below about 2 million multiply-adds a second thread gains little, and on a busy
@@ -83,7 +81,7 @@ def _threads(params, batch_size):
     return element_threads(n_blas_threads())
 
 
-def _keep_freed_memory():
+def _keep_freed_memory() -> None:
     """Keep the memory of temporary arrays in the process, up to 64 MB.
 
     With glibc an array above 128 kB comes from the operating system in fresh pages and
@@ -94,18 +92,18 @@ def _keep_freed_memory():
 
 
 def run_epochs(
-    step,
-    params,
-    X,
-    training,
+    step: Callable[[Array, int], Array],
+    params: Parameters,
+    X: Array,
+    training: Training,
     *,
-    entry,
-    measure,
-    name,
-    advice,
-    statistics=None,
-    shares=None,
-):
+    entry: dict[str, Any],
+    measure: Callable[[float | None], dict[str, Any]],
+    name: str,
+    advice: str,
+    statistics: Parameters | None = None,
+    shares: Callable[..., Any] | None = None,
+) -> None:
     """Run epochs of shuffled minibatches.
 
     Parameters
@@ -139,16 +137,17 @@ def run_epochs(
     workers, rng, state = current_workers(), training.rng, training.state
     workers.check_batches(training.batch_size)
     arrays = [params.flat] if statistics is None else [params.flat, statistics.flat]
+    history = [] if training.history is None else training.history
     shared = rng, state, arrays, X.shape[0], shares
-    done, over = state.setdefault("epoch", 0), False
+    done, over, wrong = state.setdefault("epoch", 0), False, None
     halves = training.on_divergence == "halve"
     origin = copy.deepcopy((arrays, state)) if halves else None
     _keep_freed_memory()
     # After a `break` the task of the last epoch would not end.
     epochs = takewhile(lambda _: not over, range(done, done + training.max_iter))
     with _threads(params, training.batch_size // workers.size):
-        for epoch, _ in training.task.steps(epochs, "epoch"):
-            with _whole(arrays, state, training.history, origin) as tries:
+        for epoch, _ in (training.task or Task()).steps(epochs, "epoch"):
+            with _whole(arrays, state, history, origin) as tries:
                 for _ in tries:
                     # Overflow shows as a divergence, reported once and in words.
                     with np.errstate(over="ignore", invalid="ignore"):
@@ -168,16 +167,16 @@ def run_epochs(
                 if "rate" in state.get("optimizer", {}):
                     metrics["learning_rate_factor"] = state["optimizer"]["rate"]
                 state["epoch"] = epoch + 1
-                training.history.append({**entry, "epoch": epoch, **metrics})
+                history.append({**entry, "epoch": epoch, **metrics})
                 if training.patience is not None:
                     over = _is_over(training, metrics, arrays)
     if training.patience is not None and "best" in state:
         _restore(arrays, state["best"]["arrays"])
 
 
-def _shuffled(X, theta, rng):
+def _shuffled(X: Array, theta: Array, rng: Any) -> Any:
     """Numbers of all rows in a new order, as arrays one after the other."""
-    if isinstance(X, LazyRows):
+    if hasattr(X, "shuffled"):  # rows in a file know which of them lie together
         return X.shuffled(rng)
     # They lie where the rows do: a batch has none to send.
     return [beside(rng.permutation(X.shape[0]), theta)]
@@ -187,7 +186,12 @@ def _shuffled(X, theta, rng):
 _UPDATES_PER_CHECK = 100
 
 
-def run_epoch(step, epoch, params, batches):
+def run_epoch(
+    step: Callable[[Array, int], Array],
+    epoch: int,
+    params: Parameters,
+    batches: Iterable[Array],
+) -> float | None:
     """One pass over batches of rows; the mean loss, or None.
 
     It ends early when parameters are not finite any more.
@@ -206,19 +210,23 @@ def run_epoch(step, epoch, params, batches):
     return None if total is None else float(total) / n_rows
 
 
-def _judged(params, measure, loss):
+def _judged(
+    params: Parameters,
+    measure: Callable[[float | None], dict[str, Any]],
+    loss: float | None,
+) -> tuple[dict[str, Any], str | None]:
     """Metrics of an epoch, and what is not finite, in words; None if all is."""
     if n_bad := count_not_finite(params.flat):
         return {}, f"{n_bad} of {params.flat.shape[0]} parameters are not finite"
     metrics = current_workers().from_first(lambda: measure(loss))
-    for key, value in metrics.items():
-        if not math.isfinite(value):
-            return metrics, f"the {key} is {value}"
-    return metrics, None
+    bad = (f"the {k} is {v}" for k, v in metrics.items() if not math.isfinite(v))
+    return metrics, next(bad, None)
 
 
 @contextmanager
-def _whole(arrays, state, history, origin):
+def _whole(
+    arrays: list[Array], state: dict[str, Any], history: list[Any], origin: Any
+) -> Iterator[Iterator[None]]:
     """Context of an epoch, of which nothing is left when it does not come to its end.
 
     Yields what to loop over to try it, see `_tries`.
@@ -235,7 +243,9 @@ def _whole(arrays, state, history, origin):
 _MAX_HALVINGS = 30
 
 
-def _tries(arrays, state, before, origin):
+def _tries(
+    arrays: list[Array], state: dict[str, Any], before: Any, origin: Any
+) -> Iterator[None]:
     """Yield for every try of an epoch, of which there is one without `origin`.
 
     With it, arrays and state of the beginning, each further one has half the learning
@@ -243,26 +253,25 @@ def _tries(arrays, state, before, origin):
     late, from the beginning.
     """
     yield
-    rate = None
     for n_halvings in range(1, _MAX_HALVINGS + 1 if origin else 1):
         _go_back(arrays, state, before if n_halvings < 3 else origin)
-        rate = 0.5 * (rate or state["optimizer"].get("rate", 1.0))
-        state["optimizer"]["rate"] = rate
+        rate = before[1]["optimizer"].get("rate", 1.0)
+        state["optimizer"]["rate"] = rate * 0.5**n_halvings
         yield
 
 
-def _go_back(arrays, state, kept):
+def _go_back(arrays: list[Array], state: dict[str, Any], kept: Any) -> None:
     _restore(arrays, kept[0])
     state.clear()
     state.update(copy.deepcopy(kept[1]))
 
 
-def _restore(arrays, kept):
+def _restore(arrays: list[Array], kept: list[Array]) -> None:
     for array, values in zip(arrays, kept, strict=True):
         array[...] = values
 
 
-def _is_over(training, metrics, arrays):
+def _is_over(training: Training, metrics: dict[str, Any], arrays: list[Array]) -> bool:
     """Keep the best epoch; whether the score has not grown for too long."""
     score, loss = metrics["validation_score"], metrics["validation_loss"]
     best = training.state.setdefault(
@@ -273,4 +282,4 @@ def _is_over(training, metrics, arrays):
     best["waited"] += 1
     if score > best["score"] + training.tol:
         best["score"], best["waited"] = score, 0
-    return best["waited"] >= training.patience
+    return bool(best["waited"] >= training.patience)

@@ -1,30 +1,46 @@
 """Greedy pretraining of a stack of RBMs, and what starts a net from one."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
-from ..backend.array import map_batches, mean_weights, namespace, take_rows
-from ..backend.device import converted_beside, numpy_dtype, rows_beside, to_host
+from ..backend.array import map_batches, mean_weights, take_rows
+from ..backend.device import (
+    converted_beside,
+    namespace,
+    numpy_dtype,
+    rows_beside,
+    to_host,
+)
 from ..backend.rows import as_rows, row_slices, rows_in_file
-from ..boltzmann import DBN, RBM, Bernoulli, units
-from ..feedforward import Initializer, Logistic, ReLU, Tanh, VarianceScaling
+from ..backend.types import Array
+from ..boltzmann import DBN, RBM, Bernoulli, Units, units
+from ..feedforward import (
+    Activation,
+    Initializer,
+    Logistic,
+    Network,
+    ReLU,
+    Tanh,
+    VarianceScaling,
+)
 from .contrastive import train_rbm
-from .state import StackState
 from .task import Task
 
 
 def pretrain(
-    X,
-    hidden_layer_sizes,
+    X: Array,
+    hidden_layer_sizes: Sequence[int],
     *,
-    rng,
-    visible="bernoulli",
-    layer_options=None,
-    sample_weight=None,
-    memory_budget=None,
-    task=None,
-    history=None,
-    state=None,
-):
+    rng: Any,
+    visible: str | Units = "bernoulli",
+    layer_options: Sequence[dict[str, Any]] | None = None,
+    sample_weight: Array = None,
+    memory_budget: float | None = None,
+    task: Task | None = None,
+    history: list[dict[str, Any]] | None = None,
+    state: dict[str, Any] | None = None,
+) -> DBN:
     """Train a deep belief network greedily, layer by layer; return it.
 
     Each machine learns from the mean hidden activities of the one below, computed once
@@ -89,29 +105,28 @@ def pretrain(
             f"layer_options has {len(options)} entries for {len(sizes)} layers; give "
             "one per layer."
         )
-    task, state = task or Task(), StackState() if state is None else state
-    kept, rbms = state.pop("params", []), []
-    state["rbms"] = rbms
+    task, state = task or Task(), {} if state is None else state
+    kept, state["rbms"] = state.pop("params", []), []
+    budget = math.inf if memory_budget is None else memory_budget
     encoded, held, stopped = as_rows(X), 0, False
     for layer, (n_hidden, option) in enumerate(zip(sizes, options, strict=True)):
-        hidden = option.pop("hidden", "bernoulli")
         rbm = RBM(
             encoded.shape[1],
             n_hidden,
             visible=visible,
-            hidden=hidden,
+            hidden=option.pop("hidden", "bernoulli"),
             dtype=numpy_dtype(X),
         )
         rbm = converted_beside(rbm, encoded)
         if layer < len(kept):
             rbm.params.fill(kept[layer])
-        rbms = [*rbms, rbm]
+        rbms = [*state["rbms"], rbm]
         if layer + 1 >= len(kept) and not stopped:
             kept_layer = state["layer"] if layer < len(kept) else {}
             state.update(rbms=rbms, layer=converted_beside(kept_layer, encoded))
             n_epochs = option.get("max_iter", 10) - state["layer"].get("epoch", 0)
-            option |= {"rng": rng, "sample_weight": sample_weight, "layer": layer}
             option |= {"state": state["layer"], "max_iter": max(n_epochs, 0)}
+            option |= {"rng": rng, "sample_weight": sample_weight, "layer": layer}
             with task.subtask("layer", option["max_iter"]) as layer_task:
                 train_rbm(rbm, encoded, **option, task=layer_task, history=history)
             stopped = layer_task.stop
@@ -119,13 +134,12 @@ def pretrain(
             rbm.initialize(rng, mean_weights(encoded, sample_weight) @ encoded)
         state["rbms"] = rbms
         if layer + 1 < len(sizes):
-            room = None if memory_budget is None else memory_budget - held
-            encoded, held = _encode(rbm, encoded, room)
+            encoded, held = _encode(rbm, encoded, budget - held)
             visible = rbm.hidden
-    return DBN(rbms)
+    return DBN(state["rbms"])
 
 
-def begun(state):
+def begun(state: dict[str, Any]) -> list[RBM]:
     """The machines in the `state` of `pretrain` that have weights to begin with.
 
     Examples
@@ -133,18 +147,16 @@ def begun(state):
     >>> begun({})
     []
     """
-    rbms = state.get("rbms", [])
+    rbms: list[RBM] = state.get("rbms", [])
     return rbms if "epoch" in state.get("layer", {}) else rbms[:-1]
 
 
-def _encode(rbm, rows, room):
+def _encode(rbm: RBM, rows: Array, room: float) -> tuple[Array, int]:
     """Hidden means of all rows, in a file if they need more than `room` bytes.
 
     Returns them and the bytes that they take in memory.
     """
     n_hidden, dtype = rbm.n_hidden, numpy_dtype(rbm.W)
-    if room is None:
-        return map_batches(rbm.mean_hidden, rows), 0
     n_bytes = rows.shape[0] * n_hidden * dtype.itemsize
     if n_bytes <= room:
         return map_batches(rbm.mean_hidden, rows), n_bytes
@@ -156,10 +168,14 @@ def _encode(rbm, rows, room):
 
 # For activations that a stack can start: the type of hidden units whose mean they give,
 # and a such that the activation at z is a * mean(a z) - (a - 1).
-_MATCHES = {Logistic: (Bernoulli, 1.0), Tanh: (Bernoulli, 2.0), ReLU: (units.ReLU, 1.0)}
+_MATCHES: dict[type[Activation], tuple[type[Units], float]] = {
+    Logistic: (Bernoulli, 1.0),
+    Tanh: (Bernoulli, 2.0),
+    ReLU: (units.ReLU, 1.0),
+}
 
 
-def matching_units(activation):
+def matching_units(activation: Activation) -> Units:
     """The type of hidden units whose RBMs start layers with an activation.
 
     Parameters
@@ -175,7 +191,7 @@ def matching_units(activation):
     return _MATCHES.get(type(activation), (Bernoulli, None))[0]()
 
 
-def check_startable(hidden, activation):
+def check_startable(hidden: Units, activation: Activation) -> None:
     """Raise a ValueError unless layers can start from RBMs with these hidden units.
 
     Parameters
@@ -237,17 +253,17 @@ class Pretrained(Initializer):
     True
     """
 
-    def __init__(self, dbn, structure="dbn"):
+    def __init__(self, dbn: DBN, structure: str = "dbn") -> None:
         self.dbn = dbn
         self.structure = structure
 
-    def validate(self):
+    def validate(self) -> None:
         if self.structure not in STRUCTURES:
             raise ValueError(
                 f"structure={self.structure!r} is not known; use one of {STRUCTURES}."
             )
 
-    def fill(self, network, X, rng):
+    def fill(self, network: Network, X: Array, rng: Any) -> None:
         self.validate()
         hidden = network.dense[:-1]
         rbms = converted_beside(self.dbn.rbms, network.params.flat)
@@ -270,14 +286,11 @@ class Pretrained(Initializer):
             c[...] = (source_c + shift) / a
             below = a
 
-    def _drawn(self, part, rng):
+    def _drawn(self, part: Array, rng: Any) -> Array:
         """Weights or biases of a machine, or what is left of them."""
         if self.structure == "dbn":
             return part
         xp, size = namespace(part), math.prod(part.shape)
-        if self.structure == "dbn-shuffled":
-            order = rng.permutation(size)
-        else:
-            order = rng.integers(size, size=size)
-        drawn = take_rows(xp.reshape(part, (size,)), order)
-        return xp.reshape(drawn, part.shape)
+        shuffled = self.structure == "dbn-shuffled"
+        order = rng.permutation(size) if shuffled else rng.integers(size, size=size)
+        return xp.reshape(take_rows(xp.reshape(part, (size,)), order), part.shape)

@@ -1,6 +1,11 @@
 """What training remembers from one call to the next: who writes it and who reads it."""
 
-from typing import TypedDict
+from collections.abc import Callable
+from typing import Any, TypedDict
+
+from ..backend.parts import Part
+from ..backend.types import Array
+from ..boltzmann import RBM
 
 
 class TrainingState(TypedDict, total=False):
@@ -37,11 +42,11 @@ class TrainingState(TypedDict, total=False):
     """
 
     epoch: int
-    optimizer: dict
-    chains: dict
-    means: tuple
-    best: dict
-    made_by: dict
+    optimizer: dict[str, Any]
+    chains: dict[str, Any]
+    means: tuple[Array, Array]
+    best: dict[str, Any]
+    made_by: dict[str, Any]
 
 
 class StackState(TypedDict, total=False):
@@ -58,12 +63,14 @@ class StackState(TypedDict, total=False):
         To go on: the flat buffers of the machines. `pretrain` takes it out.
     """
 
-    rbms: list
+    rbms: list[RBM]
     layer: TrainingState
-    params: list
+    params: list[Array]
 
 
-def remembered(state, key, part, start):
+def remembered(
+    state: dict[str, Any], key: str, part: Part, start: Callable[[], Any]
+) -> Any:
     """Entry of `state` that belongs to a part, made by `start()` where there is none.
 
     It also starts anew when it was made by a part of another class or with another

@@ -1,11 +1,17 @@
 """One step of training: the gradient of a batch, and what is made of it."""
 
-from ..backend.array import namespace
+from collections.abc import Callable
+from typing import Any
+
+from ..backend.device import namespace
+from ..backend.parameters import Parameters
+from ..backend.types import Array
 from .distributed import current_workers
+from .optimizers import Optimizer
 from .state import remembered
 
 
-def add_weight_decay(params, grad, weight_decay):
+def add_weight_decay(params: Parameters, grad: Parameters, weight_decay: float) -> None:
     """Add the gradient of ``weight_decay / 2 * ||W||^2`` to `grad`, biases excluded."""
     if weight_decay:
         for name in params:
@@ -13,7 +19,7 @@ def add_weight_decay(params, grad, weight_decay):
                 grad[name][...] += weight_decay * params[name]
 
 
-def penalty(params, weight_decay):
+def penalty(params: Parameters, weight_decay: float) -> float:
     """``weight_decay / 2 * ||W||^2``, biases excluded."""
     if not weight_decay:
         return 0.0
@@ -22,16 +28,16 @@ def penalty(params, weight_decay):
 
 
 def make_step(
-    gradient,
-    params,
+    gradient: Callable[..., Array],
+    params: Parameters,
     *,
-    optimizer,
-    weight_decay,
-    state,
-    weight=None,
-    multipliers=None,
-    after=None,
-):
+    optimizer: Optimizer,
+    weight_decay: float,
+    state: dict[str, Any],
+    weight: Array = None,
+    multipliers: Callable[[int], tuple[Array, int]] | None = None,
+    after: Callable[[], None] | None = None,
+) -> Callable[[Array, int], Array]:
     """What to do with a batch: gradient, weight decay, a step of the optimizer.
 
     Parameters
@@ -69,9 +75,9 @@ def make_step(
     gradient, grad = workers.together(gradient, params, weight)
     theta, xp = params.flat, namespace(params.flat)
     remembered(state, "optimizer", optimizer, lambda: optimizer.init(theta))
-    start = None if multipliers is None else xp.empty_like(theta)
+    start: Array = None if multipliers is None else xp.empty_like(theta)
 
-    def step(rows, epoch):
+    def step(rows: Array, epoch: int) -> Array:
         memory = state["optimizer"]
         factors, moving = None, theta.shape[0]
         if multipliers is not None:
@@ -82,7 +88,7 @@ def make_step(
             memory.update(optimizer.init(theta))
         memory["epoch"], memory["n_moving"] = epoch, moving
 
-        def complete():
+        def complete() -> None:
             add_weight_decay(params, grad, weight_decay)
             if moving < theta.shape[0]:
                 grad.flat[factors == 0.0] = 0.0
@@ -90,7 +96,7 @@ def make_step(
         if optimizer.searches:
             losses = []
 
-            def penalised():
+            def penalised() -> Array:
                 losses.append(gradient(rows, grad, epoch))
                 complete()
                 return losses[-1] + penalty(params, weight_decay)
@@ -112,7 +118,7 @@ def make_step(
     return step
 
 
-def _multiply_move(theta, start, factors):
+def _multiply_move(theta: Array, start: Array, factors: Array) -> None:
     """start + factors * (theta - start), in place: memory of this size costs time."""
     theta -= start
     theta *= factors

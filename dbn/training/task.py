@@ -1,6 +1,8 @@
 """The tree of work that a training reports to."""
 
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 
 class Task:
@@ -18,16 +20,17 @@ class Task:
 
     stop = False  # whether a callback asked to end the level that this task belongs to
 
-    def resume(self):
+    def resume(self) -> Any:
         """What an interrupted run of the same work has saved, or None."""
         return None
 
-    @contextmanager
-    def subtask(self, name, n_subtasks=0):
+    def subtask(self, name: str, n_subtasks: int = 0) -> AbstractContextManager["Task"]:
         """Context of one piece of work that is part of this one."""
-        yield self
+        return nullcontext(self)
 
-    def steps(self, items, name, n_subtasks=0):
+    def steps(
+        self, items: Iterable[Any], name: str, n_subtasks: int = 0
+    ) -> Iterator[tuple[Any, "Task"]]:
         """Yield each item with a task of its own, until a callback asks to stop."""
         for item in items:
             with self.subtask(name, n_subtasks) as task:

@@ -2,10 +2,11 @@
 
 import warnings
 from functools import cache
+from typing import Any
 
 
 @cache
-def _tqdm():
+def _tqdm() -> Any:
     """The class of bars; its import warns in a notebook without ipywidgets."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="IProgress not found")
@@ -13,7 +14,7 @@ def _tqdm():
     return tqdm
 
 
-def progress_bar(**options):
+def progress_bar(**options: Any) -> Any:
     """A tqdm bar: a notebook's own where it can show one, otherwise of text.
 
     Parameters
@@ -47,23 +48,25 @@ class TqdmBars:
     >>> rbm = RBMTransformer().set_callbacks(TqdmBars())
     """
 
-    def __init__(self, max_propagation_depth=1):
+    def __init__(self, max_propagation_depth: int | None = 1) -> None:
         self.max_propagation_depth = max_propagation_depth
-        self._bars = {}
+        self._bars: dict[int, Any] = {}
 
-    def setup(self, estimator, context):
+    def setup(self, estimator: Any, context: Any) -> None:
         """Nothing to prepare: a bar appears with the first epoch."""
 
-    def on_fit_task_begin(self, estimator, context):
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Open the bar of a run of epochs when its first epoch begins."""
         parent = context.parent
         if context.task_name == "epoch" and id(parent) not in self._bars:
-            name = f"{context.estimator_name} {_label(parent)}"
+            layer = f" {parent.task_id}" if parent.task_name == "layer" else ""
             self._bars[id(parent)] = progress_bar(
-                total=parent.max_subtasks, desc=name, unit="epoch"
+                total=parent.max_subtasks,
+                desc=f"{context.estimator_name} {parent.task_name}{layer}",
+                unit="epoch",
             )
 
-    def on_fit_task_end(self, estimator, context):
+    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """Advance the bar after an epoch; close it after the run."""
         if context.task_name == "epoch":
             bar = self._bars[id(context.parent)]
@@ -74,18 +77,11 @@ class TqdmBars:
         elif id(context) in self._bars:
             self._bars.pop(id(context)).close()
 
-    def teardown(self, estimator, context):
+    def teardown(self, estimator: Any, context: Any) -> None:
         """Close what an interrupted fit left open."""
         for bar in self._bars.values():
             bar.close()
         self._bars.clear()
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {"max_propagation_depth": self.max_propagation_depth, "_bars": {}}
-
-
-def _label(context):
-    """What a run of epochs is called: 'layer 0', 'finetune'."""
-    if context.task_name == "layer":
-        return f"layer {context.task_id}"
-    return context.task_name

@@ -2,11 +2,13 @@
 
 import hashlib
 import math
+import os
 import secrets
 import warnings
 from contextlib import suppress
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,16 +93,22 @@ class Checkpoint:
     5
     """
 
-    def __init__(self, folder, every_n_epochs=1, keep=2, resume=False):
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        every_n_epochs: int = 1,
+        keep: int = 2,
+        resume: bool = False,
+    ) -> None:
         self.folder = folder
         self.every_n_epochs = every_n_epochs
         self.keep = keep
         self.resume = resume
-        self._stems = {}
+        self._stems: dict[int, str] = {}
         # Copies, in other processes too, have the same.
         self._run = secrets.token_hex(8)
 
-    def setup(self, estimator, context):
+    def setup(self, estimator: Any, context: Any) -> None:
         """Check the parameters and make the folder."""
         if not hasattr(estimator, "_progress"):
             raise TypeError(
@@ -118,18 +126,17 @@ class Checkpoint:
         if current_workers().rank == 0:
             Path(self.folder).mkdir(parents=True, exist_ok=True)
 
-    def on_fit_task_begin(self, estimator, context):
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Nothing: a fit calls `begin` when it knows what it is made of."""
 
-    def on_fit_task_end(self, estimator, context):
+    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """Save after an epoch."""
         if context.task_name != "epoch":
             self._stems.pop(id(context), None)
             return
         n_done, n_all = context.task_id + 1, context.parent.max_subtasks
-        if n_done % self.every_n_epochs and n_done != n_all:
-            return
-        if current_workers().rank > 0:
+        due = n_done % self.every_n_epochs == 0 or n_done == n_all
+        if not due or current_workers().rank > 0:
             return
         stem = self._stem_of(context)
         progress = estimator._progress()
@@ -148,12 +155,16 @@ class Checkpoint:
                 stacklevel=2,
             )
 
-    def teardown(self, estimator, context):
+    def teardown(self, estimator: Any, context: Any) -> None:
         """Forget what an interrupted fit left."""
         self._stems.pop(id(context), None)
 
-    def begin(self, estimator, context, made_of):
+    def begin(
+        self, estimator: Any, context: Any, made_of: tuple[Any, ...]
+    ) -> tuple[Path, dict[str, Any]] | None:
         """Find the names of a fit's files, and what it goes on from.
+
+        Of several processes the first alone calls it.
 
         Parameters
         ----------
@@ -170,26 +181,20 @@ class Checkpoint:
             The newest good file for this fit and what it holds, if there is one and it
             is wanted.
         """
-        workers = current_workers()
-        return workers.from_first(lambda: self._begin(estimator, context, made_of))
-
-    def _begin(self, estimator, context, made_of):
         stem = self._stems[id(context)] = _stem(estimator, context, made_of)
         mark = Path(self.folder) / f"{stem}.run"
+        found = self._newest(stem, estimator) if self.resume else None
         if not self.resume:
             _remove(self._files(stem))
-            found = None
-        else:
-            found = self._newest(stem, estimator)
-            if found is None and _read_mark(mark) is None:
-                self._refuse_others(stem)
+        elif found is None and _read_mark(mark) is None:
+            self._refuse_others(stem)
         if _read_mark(mark) != self._run:
             # If that fails for want of room, so will the first checkpoint, and say so.
             with suppress(OSError), replacing(mark, through_link=False) as file:
                 file.write(self._run.encode())
         return found
 
-    def _newest(self, stem, estimator):
+    def _newest(self, stem: str, estimator: Any) -> tuple[Path, dict[str, Any]] | None:
         begun = estimator._progress()
         for path in reversed(self._files(stem)):
             try:
@@ -207,7 +212,7 @@ class Checkpoint:
                 return path, kept
         return None
 
-    def _refuse_others(self, stem):
+    def _refuse_others(self, stem: str) -> None:
         """Raise a ValueError if only other runs have trained on this task here."""
         task = stem.rsplit("-", 1)[0]
         files = self._files(f"{task}-*")
@@ -222,34 +227,34 @@ class Checkpoint:
                 "which starts anew."
             )
 
-    def _stem_of(self, context):
+    def _stem_of(self, context: Any) -> str:
         while id(context) not in self._stems:
             context = context.parent
         return self._stems[id(context)]
 
-    def _files(self, stem):
+    def _files(self, stem: str) -> list[Path]:
         """Existing files, the newest last."""
         return sorted(Path(self.folder).glob(f"{stem}-[0-9]*.ckpt"))
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_stems": {}}
 
 
-def _read_mark(path):
+def _read_mark(path: Path) -> str | None:
     """The run that has begun or resumed a fit last; None if nothing tells."""
     with suppress(OSError, ModelFileError), open_file(path) as file:
         return file.read(64).decode("ascii", "replace")
     return None
 
 
-def _remove(paths):
+def _remove(paths: list[Path]) -> None:
     """Remove files; a folder of such a name stays."""
     for path in paths:
         if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
 
 
-def asked(estimator):
+def asked(estimator: Any) -> dict[str, Any]:
     """The parameters of an estimator that change what a fit does.
 
     Examples
@@ -264,7 +269,7 @@ def asked(estimator):
     return {k: v for k, v in params.items() if k not in ("device", "verbose")}
 
 
-def _stem(estimator, context, made_of):
+def _stem(estimator: Any, context: Any, made_of: tuple[Any, ...]) -> str:
     """Beginning of the names of a fit's files: class, task, parameters and data."""
     path, node = [], context
     while node is not None:
@@ -279,7 +284,9 @@ def _stem(estimator, context, made_of):
     return f"{type(estimator).__name__}-{task}-{identity(params, made_of)[:16]}"
 
 
-def _check_length(path, kept, begun, estimator):
+def _check_length(
+    path: Path, kept: dict[str, Any], begun: dict[str, Any], estimator: Any
+) -> None:
     """Raise a ValueError if a file has more epochs than the fit is to have."""
     phase = "finetune" if "network" in kept else "pretrain"
     n_kept, n_before = (
@@ -295,7 +302,7 @@ def _check_length(path, kept, begun, estimator):
         )
 
 
-def _checked(kept, begun):
+def _checked(kept: dict[str, Any], begun: dict[str, Any]) -> dict[str, Any]:
     """What a file holds, if it is of the kind that this estimator saves.
 
     Whether its arrays fit shows when training goes on; numbers of epochs below zero
@@ -309,9 +316,9 @@ def _checked(kept, begun):
     history = kept["history"]
     finetuned = any(entry["phase"] == "finetune" for entry in history)
     same &= "network" not in kept or finetuned == (kept["network"] is not None)
+    memories = kept.get("state", {}), kept.get("stack", {}).get("layer", {})
     counts = [entry["epoch"] for entry in history]
-    for memory in (kept.get("state", {}), kept.get("stack", {}).get("layer", {})):
-        counts.append(memory.get("epoch", 0))
+    counts += [memory.get("epoch", 0) for memory in memories]
     if not same or not all(type(n) is int and n >= 0 for n in counts):
         raise ModelFileError("it does not hold what this estimator saves.")
     return kept

@@ -1,9 +1,13 @@
 """The tree of work of a fit, reported to scikit-learn's callbacks."""
 
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from sklearn.callback import ProgressBar
 
+from ...backend.types import Array
 from ...storage.archive import refusals
 from ..distributed import current_workers
 from ..task import Task
@@ -11,6 +15,7 @@ from .bars import TqdmBars
 from .checkpoint import Checkpoint, asked
 
 
+@dataclass(eq=False)
 class FitTask(Task):
     """A task that calls the hooks of the callbacks set on an estimator.
 
@@ -25,62 +30,69 @@ class FitTask(Task):
         called only when a hook asks. Default: hooks get no estimator.
     root : FitTask, optional
         Of the whole fit; default: this one.
+    made_of : tuple
+        Of a root: what it trains on, for a `Checkpoint`.
+    origin : path, optional
+        Of a root: the checkpoint that it goes on from.
     """
 
-    def __init__(self, estimator, context, data, attributes=None, root=None):
-        self.estimator = estimator
-        self.context = context
-        self.data = data
-        self.attributes = attributes
-        self.root = root or self
-        self.made_of = ()  # of a root: what it trains on, for a `Checkpoint`
-        self.origin = None  # of a root: the checkpoint that it goes on from
+    estimator: Any
+    context: Any
+    data: dict[str, Any]
+    attributes: Callable[[], dict[str, Any]] | None = None
+    root: "FitTask | None" = None
+    made_of: tuple[Any, ...] = ()
+    origin: Any = None
 
-    @contextmanager
-    def subtask(self, name, n_subtasks=0, attributes=None):
+    def subtask(
+        self,
+        name: str,
+        n_subtasks: int = 0,
+        attributes: Callable[[], dict[str, Any]] | None = None,
+    ) -> AbstractContextManager["FitTask"]:
         context = self.context.subcontext(task_name=name, max_subtasks=n_subtasks)
-        attributes = attributes or self.attributes
-        task = FitTask(self.estimator, context, self.data, attributes, self.root)
-        with task.running():
-            yield task
+        attributes, root = attributes or self.attributes, self.root or self
+        return FitTask(self.estimator, context, self.data, attributes, root).running()
 
-    def show(self, X, y, sample_weight=None):
-        """Let the hooks from here on have other rows than the user's."""
-        self.data = _data(X, y, sample_weight)
+    def show(self, X: Array, y: Array, sample_weight: Array = None) -> None:
+        """Let the hooks from here on have these rows."""
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self.data = {"X": X, "y": y, "metadata": metadata}
 
-    def resume(self):
+    def resume(self) -> Any:
         """What a `Checkpoint` callback has saved of the same fit, or None."""
-        found = [
-            callback.begin(self.estimator, self.context, self.made_of)
-            for callback in checkpoints(self.estimator)
-        ]
+        found = current_workers().from_first(
+            lambda: [
+                callback.begin(self.estimator, self.context, self.made_of)
+                for callback in checkpoints(self.estimator)
+            ]
+        )
         self.origin, kept = next(filter(None, found), (None, None))
         return kept
 
     @contextmanager
-    def blaming_checkpoint(self):
+    def blaming_checkpoint(self) -> Iterator[None]:
         """Raise a ModelFileError where training cannot go on from a checkpoint."""
         try:
             yield
-        except FloatingPointError:  # training has diverged, and says so
-            raise
-        except Exception:
-            if self.origin is None:
+        except Exception as error:
+            # Where training has diverged, it says so itself.
+            if self.origin is None or isinstance(error, FloatingPointError):
                 raise
             with refusals(self.origin):
                 raise
 
     @contextmanager
-    def _calling(self):
+    def _calling(self) -> Iterator[None]:
         """Call callbacks: what they raise is not the fault of a checkpoint."""
         try:
             yield
         except Exception:
-            self.root.origin = None
+            (self.root or self).origin = None
             raise
 
     @contextmanager
-    def running(self):
+    def running(self) -> Iterator["FitTask"]:
         """Call the begin hooks, then, unless the work raises, the end hooks."""
         with self._calling():
             self.context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
@@ -94,7 +106,7 @@ class FitTask(Task):
         self.stop = current_workers().from_first(lambda: stop)
 
 
-def checkpoints(estimator):
+def checkpoints(estimator: Any) -> list[Checkpoint]:
     """The `Checkpoint` callbacks that are set on an estimator.
 
     Examples
@@ -107,7 +119,7 @@ def checkpoints(estimator):
     return [callback for callback in callbacks if isinstance(callback, Checkpoint)]
 
 
-def is_identified(estimator):
+def is_identified(estimator: Any) -> bool:
     """Whether a fit of the estimator asks what its rows are.
 
     A `Checkpoint` does, and processes that train together.
@@ -115,7 +127,7 @@ def is_identified(estimator):
     return bool(checkpoints(estimator)) or current_workers().size > 1
 
 
-def agree(estimator, *made_of):
+def agree(estimator: Any, *made_of: object) -> None:
     """Raise a ValueError unless all processes that train together do the same.
 
     Parameters
@@ -133,23 +145,17 @@ def agree(estimator, *made_of):
     current_workers().agree(asked(estimator), *made_of)
 
 
-def _data(X, y, sample_weight):
-    """What hooks are called with."""
-    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-    return {"X": X, "y": y, "metadata": metadata}
-
-
 @contextmanager
 def fit_task(
-    estimator,
-    n_subtasks,
-    X,
-    y=None,
-    sample_weight=None,
-    attributes=None,
+    estimator: Any,
+    n_subtasks: int,
+    X: Array,
+    y: Array = None,
+    sample_weight: Array = None,
+    attributes: Callable[[], dict[str, Any]] | None = None,
     *,
-    made_of=(),
-):
+    made_of: tuple[Any, ...] = (),
+) -> Iterator[FitTask]:
     """Root task of one `fit`, with tqdm bars where `verbose` asks for them.
 
     Parameters
@@ -172,16 +178,15 @@ def fit_task(
     """
     agree(estimator, *made_of)
     callbacks = estimator.__dict__.get("_skl_callbacks")
-    bars = (ProgressBar, TqdmBars)
-    shown = estimator.verbose and current_workers().rank == 0
-    lend = shown and not any(isinstance(c, bars) for c in callbacks or ())
+    shown = any(isinstance(c, ProgressBar | TqdmBars) for c in callbacks or ())
+    lend = estimator.verbose and not shown and current_workers().rank == 0
     if lend:
         estimator._skl_callbacks = [*(callbacks or ()), TqdmBars()]
     try:
-        data = _data(X, y, sample_weight)
         context = estimator._init_callback_context(max_subtasks=n_subtasks)
-        with FitTask(estimator, context, data, attributes).running() as task:
-            task.made_of = made_of
+        root = FitTask(estimator, context, {}, attributes, made_of=made_of)
+        root.show(X, y, sample_weight)
+        with root.running() as task:
             with task.blaming_checkpoint():
                 yield task
             task.attributes = dict  # the estimator is complete as it stands

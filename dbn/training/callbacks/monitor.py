@@ -1,9 +1,13 @@
 """What to watch while a machine learns, off the hot path: once an epoch."""
 
+from typing import Any
+
 import numpy as np
 
-from ...backend.array import log_softmax, namespace
-from ...backend.device import asarray_like, beside
+from ...backend.array import log_softmax
+from ...backend.device import asarray_like, beside, namespace
+from ...backend.types import Array
+from ...boltzmann import Units
 
 
 class RBMMonitor:
@@ -44,14 +48,14 @@ class RBMMonitor:
     ['always_on_units', 'dead_units', 'epoch', 'free_energy_gap']
     """
 
-    def __init__(self, X_val=None):
+    def __init__(self, X_val: Array = None) -> None:
         self.X_val = X_val
-        self._runs = {}
+        self._runs: dict[int, _Run] = {}
 
-    def setup(self, estimator, context):
+    def setup(self, estimator: Any, context: Any) -> None:
         """Nothing to prepare: a run of epochs begins with its first."""
 
-    def on_fit_task_begin(self, estimator, context, *, X):
+    def on_fit_task_begin(self, estimator: Any, context: Any, *, X: Array) -> None:
         """Remember the weights before an epoch of pretraining."""
         if _is_pretraining(context):
             key = id(context.parent)
@@ -59,28 +63,28 @@ class RBMMonitor:
                 self._runs[key] = _Run(estimator, X, self.X_val)
             self._runs[key].begin()
 
-    def on_fit_task_end(self, estimator, context):
+    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """Add to the entry of an epoch; forget a run of epochs at its end."""
         if _is_pretraining(context):
             estimator.history_[-1] |= self._runs[id(context.parent)].metrics()
         self._runs.pop(id(context), None)
 
-    def teardown(self, estimator, context):
+    def teardown(self, estimator: Any, context: Any) -> None:
         """Forget what an interrupted fit left."""
         self._runs.clear()
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {"X_val": self.X_val, "_runs": {}}
 
 
-def _is_pretraining(context):
-    return context.task_name == "epoch" and context.parent.task_name != "finetune"
+def _is_pretraining(context: Any) -> bool:
+    return bool(context.task_name == "epoch" and context.parent.task_name != "finetune")
 
 
 class _Run:
     """One machine in training, with the rows to watch as that machine sees them."""
 
-    def __init__(self, estimator, X, X_val):
+    def __init__(self, estimator: Any, X: Array, X_val: Array) -> None:
         self.rbm = rbm = estimator._machines[-1]
         self.rows = estimator._monitored_rows(X)
         self.lawful = rbm.visible.normalised and rbm.hidden.normalised
@@ -96,22 +100,24 @@ class _Run:
             rows += states
         self.varied = namespace(self.rows).concat(rows) if rows else None
 
-    def begin(self):
+    def begin(self) -> None:
         self.before = namespace(self.rbm.W).asarray(self.rbm.W, copy=True)
 
-    def metrics(self):
+    def metrics(self) -> dict[str, float]:
         rbm, xp = self.rbm, namespace(self.rows)
         x = rbm.hidden_input(self.rows)
         h = rbm.hidden.mean(x)
         bounded = rbm.hidden.bounded
         low, high = (rbm.hidden.low, rbm.hidden.high) if bounded else (0.0, 1.0)
         margin, peaks = 0.01 * (high - low), xp.max(h, axis=0)
-        found = {"dead_units": int(xp.count_nonzero(peaks < low + margin))}
+        found: dict[str, float] = {
+            "dead_units": int(xp.count_nonzero(peaks < low + margin)),
+            "weight_norm": float(xp.linalg.vector_norm(rbm.W)),
+            "update_norm": float(xp.linalg.vector_norm(rbm.W - self.before)),
+        }
         if bounded:
             always_on = xp.min(h, axis=0) > high - margin
             found["always_on_units"] = int(xp.count_nonzero(always_on))
-        found["weight_norm"] = float(xp.linalg.vector_norm(rbm.W))
-        found["update_norm"] = float(xp.linalg.vector_norm(rbm.W - self.before))
         if not self.lawful or self.varied is None:
             return found
         energies = rbm.free_energy(self.varied)
@@ -127,7 +133,7 @@ class _Run:
         return found
 
 
-def _one_unit_varied(units, v):
+def _one_unit_varied(units: Units, v: Array) -> tuple[list[Array], Array]:
     """Rows `v` with one unit set to each of its states, and the states' weights.
 
     Returns

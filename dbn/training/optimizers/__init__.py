@@ -1,5 +1,6 @@
 """The optimizers, and how a name becomes one."""
 
+from collections.abc import Callable
 from functools import partial
 
 from ...backend.parts import get_part
@@ -20,7 +21,7 @@ __all__ = [
     "get_optimizer",
 ]
 
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
     "sgd": SGD,
     "rmsprop": RMSProp,
     "adam": Adam,
@@ -30,7 +31,7 @@ OPTIMIZERS = {
 }
 
 
-def get_optimizer(optimizer):
+def get_optimizer(optimizer: str | Optimizer) -> Optimizer:
     """Return `optimizer` itself, or the optimizer that the string names.
 
     Parameters

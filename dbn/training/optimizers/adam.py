@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 
-from ...backend.array import namespace, write
+from ...backend.array import write
+from ...backend.device import namespace
 from ...backend.parts import check_number
-from .descent import Clipping
+from ...backend.types import Array
+from .descent import Clipping, Rate, State
 
 
 class Adam(Clipping):
@@ -44,38 +46,36 @@ class Adam(Clipping):
 
     def __init__(
         self,
-        learning_rate=0.001,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        decoupled_decay=0.0,
-        clip_norm=None,
-        clip_value=None,
-    ):
-        self.learning_rate = learning_rate
+        learning_rate: Rate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        decoupled_decay: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
+        super().__init__(learning_rate, clip_norm, clip_value)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.decoupled_decay = decoupled_decay
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
 
-    def validate(self):
+    def validate(self) -> None:
         super().validate()
         check_number(self, "epsilon", 0, math.inf)
         check_number(self, "decoupled_decay", 0, math.inf, closed=True)
         for name in ("beta_1", "beta_2"):
             check_number(self, name, 0, 1, closed=True)
 
-    def init(self, theta):
+    def init(self, theta: Array) -> State:
         zeros = namespace(theta).zeros_like
         return {"epoch": 0, "t": 0, "m": zeros(theta), "v": zeros(theta)}
 
-    def step(self, theta, grad, state):
+    def step(self, theta: Array, grad: Array, state: State) -> State:
         state["t"] = int(state["t"]) + 1
         return super().step(theta, grad, state)
 
-    def _move(self, theta, grad, state):
+    def _move(self, theta: Array, grad: Array, state: State) -> None:
         # Moments without the factors 1 - beta, which save two passes over all numbers.
         m, v = state["m"], state["v"]
         m *= self.beta_1
@@ -89,12 +89,13 @@ class Adam(Clipping):
         # Those factors and both bias corrections are two numbers, much as in section 2.
         xp, t = namespace(v), state["t"]
         if isinstance(v, np.ndarray):
-            sqrt, left = math.sqrt, lambda beta: 1.0 - beta**t
+            left = [1.0 - beta**t for beta in (self.beta_1, self.beta_2)]
+            root = math.sqrt(left[1] / (1.0 - self.beta_2))
         else:  # in the precision that the parameters have there
             t = xp.full((), float(t), dtype=v.dtype, device=v.device)
-            sqrt, left = xp.sqrt, lambda beta: -xp.expm1(t * _log(beta))
-        root = sqrt(left(self.beta_2) / (1.0 - self.beta_2))
-        rate = rate * (1.0 - self.beta_1) * root / left(self.beta_1)
+            left = [-xp.expm1(t * _log(beta)) for beta in (self.beta_1, self.beta_2)]
+            root = xp.sqrt(left[1] / (1.0 - self.beta_2))
+        rate = rate * (1.0 - self.beta_1) * root / left[0]
         # The gradient's memory serves for the rest: same as theta -= rate * m / (...).
         write(grad, xp.sqrt, v)
         grad += self.epsilon * root
@@ -103,5 +104,5 @@ class Adam(Clipping):
         theta -= grad
 
 
-def _log(decay):
+def _log(decay: float) -> float:
     return math.log(max(decay, 1e-300))  # of 0 nothing is kept, and this does the same

@@ -1,6 +1,7 @@
 """Optimizers of scipy, which search along lines."""
 
 import math
+from collections.abc import Callable
 from numbers import Integral
 
 import numpy as np
@@ -8,7 +9,8 @@ from scipy.optimize import minimize
 
 from ...backend.device import asarray_like, to_host
 from ...backend.parts import check_number
-from .descent import Optimizer
+from ...backend.types import Array
+from .descent import Optimizer, State
 
 
 class _LineSearch(Optimizer):
@@ -17,33 +19,40 @@ class _LineSearch(Optimizer):
     They need a loss without noise: no dropout, no batch normalization, and no RBMs.
     """
 
+    _method: str
     searches = True
     learning_rate = "none: steps are searched"
 
-    def __init__(self, max_iter=3):
+    def __init__(self, max_iter: int = 3) -> None:
         self.max_iter = max_iter
 
-    def validate(self):
+    def validate(self) -> None:
         check_number(self, "max_iter", 1, math.inf, closed=True, kind=Integral)
 
-    def init(self, theta):
+    def init(self, theta: Array) -> State:
         return {"epoch": 0}
 
-    def step(self, theta, grad, state):
+    def step(self, theta: Array, grad: Array, state: State) -> State:
         raise TypeError(f"{self!r} searches along lines: call minimize.")
 
-    def minimize(self, evaluate, theta, grad, state):
+    def minimize(
+        self,
+        evaluate: Callable[[], Array],
+        theta: Array,
+        grad: Array,
+        state: State,
+    ) -> None:
         """Lower ``evaluate()``, which reads `theta` and fills `grad`, by moving theta.
 
         `theta` keeps its precision; scipy computes in float64, and on copies, because
         it compares gradients of several points.
         """
 
-        def function(x):
+        def function(x: Array) -> tuple[float, Array]:
             theta[...] = asarray_like(x, theta)
             return float(evaluate()), in_double(grad)
 
-        def in_double(x):
+        def in_double(x: Array) -> Array:
             return np.array(to_host(x), dtype=np.float64)
 
         start, options = in_double(theta), {"maxiter": self.max_iter}

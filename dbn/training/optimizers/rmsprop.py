@@ -2,9 +2,10 @@
 
 import math
 
-from ...backend.array import namespace
+from ...backend.device import namespace
 from ...backend.parts import check_number
-from .descent import Clipping
+from ...backend.types import Array
+from .descent import Clipping, Rate, State
 
 
 class RMSProp(Clipping):
@@ -35,27 +36,25 @@ class RMSProp(Clipping):
 
     def __init__(
         self,
-        learning_rate=0.001,
-        decay=0.9,
-        epsilon=1e-8,
-        clip_norm=None,
-        clip_value=None,
-    ):
-        self.learning_rate = learning_rate
+        learning_rate: Rate = 0.001,
+        decay: float = 0.9,
+        epsilon: float = 1e-8,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
+        super().__init__(learning_rate, clip_norm, clip_value)
         self.decay = decay
         self.epsilon = epsilon
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
 
-    def validate(self):
+    def validate(self) -> None:
         super().validate()
         check_number(self, "epsilon", 0, math.inf)
         check_number(self, "decay", 0, 1, closed=True)
 
-    def init(self, theta):
+    def init(self, theta: Array) -> State:
         return {"epoch": 0, "v": namespace(theta).zeros_like(theta)}
 
-    def _move(self, theta, grad, state):
+    def _move(self, theta: Array, grad: Array, state: State) -> None:
         v = state["v"]
         v *= self.decay
         v += (1.0 - self.decay) * grad**2

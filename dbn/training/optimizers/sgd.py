@@ -1,8 +1,9 @@
 """Gradient descent with momentum."""
 
-from ...backend.array import namespace
+from ...backend.device import namespace
 from ...backend.parts import check_number, scheduled
-from .descent import Clipping
+from ...backend.types import Array
+from .descent import Clipping, Rate, State
 
 
 class SGD(Clipping):
@@ -38,26 +39,24 @@ class SGD(Clipping):
 
     def __init__(
         self,
-        learning_rate=0.1,
-        momentum=0.9,
-        nesterov=False,
-        clip_norm=None,
-        clip_value=None,
-    ):
-        self.learning_rate = learning_rate
+        learning_rate: Rate = 0.1,
+        momentum: Rate = 0.9,
+        nesterov: bool = False,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
+        super().__init__(learning_rate, clip_norm, clip_value)
         self.momentum = momentum
         self.nesterov = nesterov
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
 
-    def validate(self):
+    def validate(self) -> None:
         super().validate()
         check_number(self, "momentum", 0, 1, closed=True, schedule=True)
 
-    def init(self, theta):
+    def init(self, theta: Array) -> State:
         return {"epoch": 0, "velocity": namespace(theta).zeros_like(theta)}
 
-    def _move(self, theta, grad, state):
+    def _move(self, theta: Array, grad: Array, state: State) -> None:
         velocity = state["velocity"]
         momentum = scheduled(self.momentum, state["epoch"])
         velocity *= momentum
