@@ -98,10 +98,12 @@ def take_rows(X: Array, rows: Array) -> Array:
 
 def matmul_into(a: Array, b: Array, out: Array) -> None:
     """Write the product ``a @ b`` into `out`, without a temporary where possible."""
-    if issparse(a):
-        out[...] = a @ b
+    if isinstance(out, np.ndarray) and not issparse(a):
+        np.matmul(a, b, out=out)  # same as: out[...] = a @ b
+    elif is_torch_array(out):
+        namespace(out).matmul(a, b, out=out)
     else:
-        write(out, namespace(out).matmul, a, b)
+        out[...] = a @ b
 
 
 def write(out: Array, function: Callable[..., Array], *args: Any) -> None:

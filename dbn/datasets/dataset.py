@@ -1,11 +1,16 @@
 """Rows with and without labels, and what is asked of them before they are used."""
 
+import math
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 
+from ..backend.array import extent
+from ..backend.types import Array
 from .readers.stored import Stored
 
 _PARTS = ("X", "X_unlabeled", "X_valid", "X_test")
@@ -46,17 +51,17 @@ class Dataset:
     """
 
     name: str
-    X: np.ndarray | csr_array
-    y: np.ndarray | None = None
-    X_unlabeled: np.ndarray | None = None
-    X_valid: np.ndarray | csr_array | None = None
-    X_test: np.ndarray | csr_array | None = None
-    y_test: np.ndarray | None = None
+    X: Array
+    y: Array = None
+    X_unlabeled: Array = None
+    X_valid: Array = None
+    X_test: Array = None
+    y_test: Array = None
     label: str | None = None
-    notes: tuple = ()
+    notes: tuple[str, ...] = ()
 
     @property
-    def target(self):
+    def target(self) -> str | None:
         """What y is: "classes", "numbers" (of which few repeat), or None."""
         if self.y is None:
             return None
@@ -66,7 +71,7 @@ class Dataset:
         few = len(values) <= max(_MANY_CLASSES, len(self.y) / _ROWS_PER_CLASS)
         return "classes" if few and (values == np.round(values)).all() else "numbers"
 
-    def summary(self):
+    def summary(self) -> str:
         """What was understood, in one line.
 
         Examples
@@ -75,9 +80,8 @@ class Dataset:
         >>> load_dataset("diabetes").summary()
         'label: numbers from 25 to 346; 10 features; 442 rows, all labelled'
         """
-        n = n_labelled = self.X.shape[0]
-        if self.X_unlabeled is not None:
-            n += len(self.X_unlabeled)
+        n_more = 0 if self.X_unlabeled is None else len(self.X_unlabeled)
+        n_labelled, n = self.X.shape[0], self.X.shape[0] + n_more
         where, rows = f"{self.label}, " if self.label else "", f"{n:,} rows"
         if self.target is None:
             label = "no labels"
@@ -85,16 +89,18 @@ class Dataset:
             label = f"label: {where}{_count(len(np.unique(self.y)), 'class', 'es')}"
         else:
             label = f"label: {where}numbers from {self.y.min():g} to {self.y.max():g}"
-        if self.target and n_labelled == n:
-            rows = f"{n:,} rows, all labelled"
-        elif self.target:
-            rows = f"{n_labelled:,} of {n:,} rows labelled"
+        if self.target:
+            rows = (
+                f"{n_labelled:,} of {rows} labelled"
+                if n_more
+                else f"{rows}, all labelled"
+            )
         parts = [label, _count(self.X.shape[1], "feature", "s"), rows]
         for name, X in (("validation", self.X_valid), ("test", self.X_test)):
             parts += [] if X is None else [f"{X.shape[0]:,} {name} rows"]
         return "; ".join([*parts, *self.notes])
 
-    def all_rows(self):
+    def all_rows(self) -> Array:
         """The training rows with and without labels.
 
         Returns
@@ -106,7 +112,7 @@ class Dataset:
             return self.X
         return np.concatenate([self.X, self.X_unlabeled])
 
-    def with_test(self, random_state=0, test_size=0.3):
+    def with_test(self, random_state: int = 0, test_size: float = 0.3) -> "Dataset":
         """The same data with test rows: its own, or drawn from labelled `X`.
 
         Scripts that pretrain and scripts that fine-tune hold out the same rows, so
@@ -150,18 +156,19 @@ class Dataset:
         return replace(self, X=X, y=y, X_test=X_test, y_test=y_test)
 
 
-def _count(n, one, ending):
+def _count(n: int, one: str, ending: str) -> str:
     return f"{n:,} {one}{ending if n != 1 else ''}"
 
 
-def checked(name, arrays, path, images=False):
+def checked(
+    name: str, arrays: dict[str, Any], path: Path, images: bool = False
+) -> Dataset:
     """A Dataset of arrays from a file that fit together.
 
     What is only stored is read when nothing is wrong with its shape. Arrays of bytes
     with more than two dimensions are images, with values from 0 to 255.
     """
-    about = {"label": arrays.get("label"), "notes": tuple(arrays.get("notes", ()))}
-    arrays = {k: a for k, a in arrays.items() if k not in about}
+    label, notes = arrays.pop("label", None), tuple(arrays.pop("notes", ()))
     labels_of_test = "y" in arrays and "X_test" in arrays
     if "X" not in arrays or ("y_test" in arrays) != labels_of_test:
         raise ValueError(
@@ -172,22 +179,28 @@ def checked(name, arrays, path, images=False):
     images |= arrays["X"].ndim > 2
     for part in parts:
         _check_part(path, part, arrays)
-    for key in arrays:
-        arrays[key] = _read(arrays[key], key in parts)
+    arrays = {key: _read(array, key in parts) for key, array in arrays.items()}
+    for part in parts:
+        X = arrays[part]
+        if 0 in X.shape or not np.isfinite(extent(X)).all():
+            raise ValueError(
+                f"{path}: {part} is empty or has values that are not finite as "
+                "float32. Remove or fill those rows first."
+            )
     if images and arrays["X"].max() > 1:
         for part in parts:
             arrays[part] /= 255.0
-        about["notes"] += ("bytes divided by 255",)
+        notes += ("bytes divided by 255",)
     _set_unlabelled_apart(path, arrays)
-    return Dataset(name, **arrays, **about)
+    return Dataset(name, **arrays, label=label, notes=notes)
 
 
-def _columns(X):
+def _columns(X: Array) -> str:
     """How many columns an array has, in words: of images, lines and their length."""
     return " x ".join(map(str, X.shape[1:]))
 
 
-def _check_part(path, part, arrays):
+def _check_part(path: Path, part: str, arrays: dict[str, Any]) -> None:
     X, y = arrays[part], arrays.get(part.replace("X", "y"))
     are_images = X.ndim > 2 and X.dtype == np.uint8
     if not (X.ndim == 2 or are_images) or X.dtype.kind not in "biuf":
@@ -207,31 +220,21 @@ def _check_part(path, part, arrays):
             f"{y.shape} and dtype {y.dtype}; they need shape ({X.shape[0]},) and "
             "numbers or strings."
         )
-    if isinstance(X, Stored):
-        is_finite = X.is_finite()
-    else:
-        with np.errstate(over="ignore"):
-            values = X.data if issparse(X) else X
-            is_finite = np.isfinite(values.astype(np.float32, copy=False)).all()
-    if 0 in X.shape or not is_finite:
-        raise ValueError(
-            f"{path}: {part} is empty or has values that are not finite as float32. "
-            "Remove or fill those rows first."
-        )
 
 
-def _read(array, is_rows):
+def _read(array: Any, is_rows: bool) -> Array:
     """Rows as float32 with two dimensions; labels as they are, with one."""
-    if not is_rows:
-        array = array.read() if isinstance(array, Stored) else array
-        return array.reshape(-1)
     if isinstance(array, Stored):
-        array = array.read(np.float32)
-    array = array.astype(np.float32, copy=False)
-    return array if issparse(array) else array.reshape(len(array), -1)
+        array = array.read(np.float32 if is_rows else None)
+    if not is_rows:
+        return array.reshape(-1)
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32, copy=False)
+    shape = array.shape[0], math.prod(array.shape[1:])
+    return array if issparse(array) else array.reshape(shape)
 
 
-def _set_unlabelled_apart(path, arrays):
+def _set_unlabelled_apart(path: Path, arrays: dict[str, Any]) -> None:
     """Rows whose label is NaN or an empty text go to X_unlabeled."""
     if "y_test" in arrays and (n := int((~_known(arrays["y_test"])).sum())):
         raise ValueError(
@@ -241,16 +244,13 @@ def _set_unlabelled_apart(path, arrays):
     if "y" not in arrays or (known := _known(arrays["y"])).all():
         return
     if not known.any():
-        del arrays["y"]
-        if "X_test" in arrays:
-            del arrays["y_test"]
+        arrays["y"] = arrays["y_test"] = None
         return
     X, arrays["y"] = arrays["X"], arrays["y"][known]
     rest = [X[~known], *([arrays["X_unlabeled"]] if "X_unlabeled" in arrays else [])]
     arrays["X"], arrays["X_unlabeled"] = X[known], np.concatenate(rest)
 
 
-def _known(y):
-    if y.dtype.kind == "f":
-        return ~np.isnan(y)
-    return y != y.dtype.type() if y.dtype.kind in "US" else np.ones(len(y), bool)
+def _known(y: Array) -> Array:
+    # NaN is not itself.
+    return y != y.dtype.type() if y.dtype.kind in "US" else y == y

@@ -4,6 +4,7 @@ import os
 from http.client import HTTPException
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.datasets import (
@@ -14,6 +15,7 @@ from sklearn.datasets import (
     load_wine,
 )
 
+from ..backend.types import Array
 from .dataset import Dataset, checked
 from .readers.fasta import read_alignment
 from .readers.idx import read_idx
@@ -45,7 +47,12 @@ _BARS = "bars-and-stripes"
 _MAX_SIDE = 16  # 131,070 rows, 134 MB
 
 
-def load_dataset(source="digits", *, data_home=None, label_column=None):
+def load_dataset(
+    source: Any = "digits",
+    *,
+    data_home: Any = None,
+    label_column: str | int | None = None,
+) -> Dataset:
     """Load a data set by name, or the user's own from a file.
 
     Parameters
@@ -135,7 +142,7 @@ def load_dataset(source="digits", *, data_home=None, label_column=None):
     return _read_file(path, kind, label_column)
 
 
-def _read_file(path, kind, label_column):
+def _read_file(path: Path, kind: str, label_column: str | int | None) -> Dataset:
     """The user's own file."""
     if kind not in (*_TABLES, *_ARRAYS):
         names = ", ".join(map(repr, [*_TOYS, *_OPENML, *_ONE_FILE, _BARS]))
@@ -146,12 +153,12 @@ def _read_file(path, kind, label_column):
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}. Check the path.")
     name = path.name[: path.name.lower().rindex(kind)]
-    if kind in _TABLES:
-        return checked(name, read_table(path, label_column), path)
-    return checked(name, _ARRAYS[kind](path), path)
+    table = kind in _TABLES
+    arrays = read_table(path, label_column) if table else _ARRAYS[kind](path)
+    return checked(name, arrays, path)
 
 
-def bars_and_stripes(side=4):
+def bars_and_stripes(side: int = 4) -> Array:
     """All images of `side` x `side` whose rows, or whose columns, are constant.
 
     Each pattern once: `2 ** (side + 1) - 2` rows, so the best possible mean
@@ -192,7 +199,9 @@ def bars_and_stripes(side=4):
     return np.concatenate([rows, columns]).astype(np.float32)
 
 
-def _find(name, files, data_home, otherwise=""):
+def _find(
+    name: str, files: list[str], data_home: Path | None, otherwise: str = ""
+) -> Path:
     """The first of `files` that is in `data_home` or in its folder `name`."""
     folder = data_home or Path()
     folder = folder / name if (folder / name).is_dir() else folder
@@ -207,18 +216,20 @@ def _find(name, files, data_home, otherwise=""):
     return found[0]
 
 
-def _read_idx_folder(name, data_home):
-    arrays = {}
-    for key, stem in _IDX_FILES.items():
-        download = ", or leave all three unset to download from OpenML"
-        path = _find(name, [f"{stem}.gz", stem], data_home, download)
-        arrays[key] = read_idx(path)
-    return checked(name, arrays, path.parent, images=True)
+def _read_idx_folder(name: str, data_home: Path) -> Dataset:
+    download = ", or leave all three unset to download from OpenML"
+    arrays = {
+        key: read_idx(_find(name, [f"{stem}.gz", stem], data_home, download))
+        for key, stem in _IDX_FILES.items()
+    }
+    return checked(name, arrays, data_home, images=True)
 
 
-def _fetch(name):
+def _fetch(name: str) -> Dataset:
     try:
-        data = fetch_openml(_OPENML[name], version=1, as_frame=False, parser="auto")
+        data: Any = fetch_openml(
+            _OPENML[name], version=1, as_frame=False, parser="auto"
+        )
     except (OSError, HTTPException) as error:
         raise ConnectionError(
             f"{name!r} would be downloaded from OpenML, which cannot be reached "

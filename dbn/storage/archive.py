@@ -100,14 +100,14 @@ def write_archive(
             for name, array in arrays
         },
     }
-    text = json.dumps(header, allow_nan=False)
-    data = text.encode("ascii")
+    data = json.dumps(header, allow_nan=False).encode("ascii")
     try:
-        check_values(text, len(text) + sum(array.nbytes for _, array in arrays))
+        check_values(str(data, "ascii"), len(data) + sum(a.nbytes for _, a in arrays))
         if len(arrays) > _MAX_ARRAYS or _too_long(data):
             raise ModelFileError(
-                f"it has {len(arrays)} arrays and {len(data)} bytes of JSON, and may "
-                f"have {_MAX_ARRAYS}, and {_MAX_JSON_BYTES}, {_MAX_JSON_VALUES} values."
+                f"it has {len(arrays)} arrays and {len(data)} bytes of JSON, where "
+                f"{_MAX_ARRAYS} arrays, {_MAX_JSON_BYTES} bytes and "
+                f"{_MAX_JSON_VALUES} values are allowed."
             )
     except ModelFileError as error:
         raise ModelFileError(

@@ -1,10 +1,12 @@
 """Aligned proteins in FASTA files, as one-hot rows."""
 
-import math
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ...backend.types import Array
 from .streams import check_room, pieces
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY-"
@@ -15,13 +17,12 @@ _NEW_LINE, _NAME = b"\n>"
 _ONE_HOT_ROOM = 400
 
 
-def read_alignment(path):
+def read_alignment(path: Path) -> dict[str, Any]:
     """One-hot rows of aligned proteins in a FASTA file, gzipped or not.
 
     Site i of a sequence is the columns 21 i to 21 i + 20, one for each letter of
     `AMINO_ACIDS` in its order, the gap last.
     """
-    path = Path(path)
     sequences = _Sequences()
     for piece in pieces(path):
         sequences.add(np.frombuffer(piece, np.uint8))
@@ -52,14 +53,15 @@ class _Sequences:
     A file may have millions of sequences of one letter: none becomes an object.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.n, self.letters = 0, bytearray()
         self.stray = False  # letters before the first name
-        self._low, self._high = math.inf, 0  # lengths of sequences that have ended
+        # Lengths of sequences that have ended.
+        self._low, self._high = sys.maxsize, 0
         self._open = 0  # letters so far of the last one
         self._in_name, self._new_line = False, True
 
-    def add(self, text):
+    def add(self, text: Array) -> None:
         """Take in the next bytes of the file."""
         starts = np.flatnonzero(text == _NEW_LINE) + 1
         starts = np.append(0, starts[starts < len(text)])
@@ -74,16 +76,13 @@ class _Sequences:
         self.stray |= self.n == 0 and lengths[0] > 0
         lengths[0] += self._open
         ended = lengths[:-1] if self.n else lengths[1:-1]
-        if len(ended):
-            self._low = min(self._low, int(ended.min()))
-            self._high = max(self._high, int(ended.max()))
+        self._low = int(ended.min(initial=self._low))
+        self._high = int(ended.max(initial=self._high))
         self.n += int(begun.sum())
         self._open = int(lengths[-1]) if self.n else 0
         self.letters += text[keep].tobytes()
         self._in_name, self._new_line = names[-1], text[-1] == _NEW_LINE
 
-    def lengths(self):
+    def lengths(self) -> tuple[int, int]:
         """The shortest and the longest length."""
-        if not self.n:
-            return 0, 0
         return min(self._low, self._open), max(self._high, self._open)

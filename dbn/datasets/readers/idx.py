@@ -10,7 +10,7 @@ from .stored import Stored
 from .streams import check_room, open_after, open_unpacked, size_of
 
 
-def read_idx(path):
+def read_idx(path: Path) -> Stored:
     """Find the array of one IDX file of unsigned bytes, gzipped or not.
 
     Parameters
@@ -28,7 +28,6 @@ def read_idx(path):
         If the file is gzip and damaged, unpacks to more than 100 times its size, has no
         such header, or is shorter or longer than its header says.
     """
-    path = Path(path)
     n_bytes = size_of(path)
     with open_unpacked(path) as file:
         magic = file.read(4)

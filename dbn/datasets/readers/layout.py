@@ -2,9 +2,11 @@
 
 import csv
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from numbers import Integral
+from pathlib import Path
 
 _MISSING = {"", "?", "na", "n/a", "#n/a", "nan", "-nan", "<na>", "null", "none"}
 # What the column of the labels is called; "y" too, unless it is a place beside "x".
@@ -15,7 +17,7 @@ _SHOWN = 20
 _RISING, _COUNTED = 5, 3
 
 
-def split(lines, separator):
+def split(lines: list[str], separator: str) -> list[list[str]]:
     """The cells of each line."""
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
     rows = [*reader]
@@ -24,7 +26,7 @@ def split(lines, separator):
     return rows
 
 
-def is_missing(cell):
+def is_missing(cell: str) -> bool:
     """Whether a cell says that its value is not known."""
     return cell.strip().lower() in _MISSING
 
@@ -35,12 +37,12 @@ class Layout:
 
     separator: str
     n_columns: int
-    names: list | None  # None: the table has no line of names
+    names: list[str] | None  # None: the table has no line of names
     label: int = -1
     n_index: int = 0  # columns at the left that name the rows
     label_is_named: bool = False  # by its name, or by the user
 
-    def take_labels(self, cells):
+    def take_labels(self, cells: list[str]) -> list[str]:
         """Take labels and names of rows out of cells, so that features are left."""
         labels = [label.strip() for label in cells[self.label :: self.n_columns]]
         del cells[self.label :: self.n_columns]
@@ -48,20 +50,20 @@ class Layout:
             del cells[:: self.n_columns - j]
         return labels
 
-    def _name(self, j):
+    def _name(self, j: int) -> str:
         return f"column {self.names[j].strip()!r:.80}" if self.names else f"column {j}"
 
-    def feature_names(self):
+    def feature_names(self) -> list[str]:
         """What to call the columns of X in messages."""
         columns = [j for j in range(self.n_columns) if j != self.label]
         return [self._name(j) for j in columns[self.n_index :]]
 
-    def label_name(self):
+    def label_name(self) -> str:
         """What to call the column of the labels."""
         last = "" if self.names or self.label_is_named else " (the last)"
         return f"{self._name(self.label)}{last}"
 
-    def notes(self, skipped):
+    def notes(self, skipped: int) -> list[str]:
         """What else a reader decided."""
         found = [] if self.names else ["no line of names"]
         if n := self.n_index + skipped:
@@ -70,7 +72,7 @@ class Layout:
         return found
 
 
-def to_number(cell, layout):
+def to_number(cell: str, layout: Layout) -> float:
     """The number in a cell, NaN where there is none."""
     if layout.separator != "," and cell.count(",") == 1 and "." not in cell:
         cell = cell.replace(",", ".")
@@ -80,7 +82,9 @@ def to_number(cell, layout):
         return math.nan
 
 
-def find_layout(path, sample, label_column):
+def find_layout(
+    path: Path, sample: list[str], label_column: str | int | None
+) -> Layout:
     """Tell how a table is written from its first lines."""
     separator = max(_SEPARATORS, key=lambda separator: _fits(sample, separator))
     rows = [row for row in split(sample, separator) if any(row)]
@@ -101,30 +105,31 @@ def find_layout(path, sample, label_column):
     return layout
 
 
-def _fits(sample, separator):
+def _fits(sample: list[str], separator: str) -> tuple[bool, float, int]:
     """How well a separator fits: same number of columns, numbers, many columns."""
     try:
         rows = [row for row in split(sample, separator) if any(row)]
     except csv.Error:
         rows = []
     if len({len(row) for row in rows}) != 1 or len(rows[0]) < 2:
-        return (False, 0.0, sample[0].count(separator) if sample else 0)
-    cells = rows[-1]
-    layout = Layout(separator, len(cells), None)
-    share = sum(_is_number(cell, layout) for cell in cells) / len(cells)
-    return (True, share, len(cells))
+        return False, 0.0, sample[0].count(separator) if sample else 0
+    layout = Layout(separator, len(rows[-1]), None)
+    n_numbers = sum(_is_number(cell, layout) for cell in rows[-1])
+    return True, n_numbers / layout.n_columns, layout.n_columns
 
 
-def _is_number(cell, layout):
+def _is_number(cell: str, layout: Layout) -> bool:
     return not math.isnan(to_number(cell, layout))
 
 
-def _is_unnamed(name):
+def _is_unnamed(name: str) -> bool:
     """pandas writes the index without a name, and reads such a column as this."""
     return not name.strip() or name.startswith("Unnamed: 0")
 
 
-def _has_names(path, first, body, layout):
+def _has_names(
+    path: Path, first: list[str], body: list[list[str]], layout: Layout
+) -> bool:
     """Whether the first row is the names of the columns.
 
     A text above numbers is a name, and so is a word for labels. A number above numbers
@@ -148,7 +153,7 @@ def _has_names(path, first, body, layout):
                 values.append(cell)
         elif cell in column:
             values.append(cell)
-        elif (above_numbers and column) or _names_labels(cell):
+        elif (above_numbers and column) or cell.strip().lower() in (*_LABEL_NAMES, "y"):
             names.append(cell)
     if names and values and not (set(values) <= {*numbers} and _rise(numbers)):
         raise ValueError(
@@ -159,33 +164,31 @@ def _has_names(path, first, body, layout):
     return bool(names) or not values
 
 
-def _names_labels(cell):
-    return cell.strip().lower() in (*_LABEL_NAMES, "y")
-
-
-def _rise(numbers):
+def _rise(numbers: list[str]) -> bool:
     """Whether numbers are names beside other names: counted from 1, or wavelengths."""
     values = [float(number.replace(",", ".")) for number in numbers]
     count = values == [*range(1, len(values) + 1)]
-    rise = all(a < b for a, b in pairwise(values))
-    return rise and len(values) >= (_COUNTED if count else _RISING)
+    enough = len(values) >= (_COUNTED if count else _RISING)
+    return enough and all(a < b for a, b in pairwise(values))
 
 
-def _find_label(path, layout, wanted):
+def _find_label(path: Path, layout: Layout, wanted: str | int | None) -> None:
     names = [name.strip() for name in layout.names or ()]
     n = layout.n_columns
     if wanted is None:
-        found = _named_labels(names)
+        lower = [name.lower() for name in names]
+        y = () if "x" in lower else ("y",)
+        found = _places(lower, _LABEL_NAMES) or _places(lower, y)
         if len(found) > 1:
             raise ValueError(
                 f"{path} has the columns {[names[j] for j in found]}, of which each "
                 "could be the label. Say which with label_column (--label-column)."
             )
-        layout.label = found[0] if found else n - 1
-        layout.label_is_named = bool(found)
+        layout.label, layout.label_is_named = [*found, n - 1][0], bool(found)
         return
-    found = [j for j, name in enumerate(names) if name == wanted]
-    if not found and _is_integer(wanted) and -n <= int(wanted) < n:
+    found = _places(names, (wanted,))
+    is_integer = re.fullmatch(r"-?\d+", str(wanted))
+    if not found and is_integer and -n <= int(wanted) < n:
         found = [int(wanted) % n]
     if len(found) != 1:
         shown = f"{names[:_SHOWN]}{' ...' * (n > _SHOWN)}" if names else "no names"
@@ -197,15 +200,5 @@ def _find_label(path, layout, wanted):
     layout.label, layout.label_is_named = found[0], True
 
 
-def _named_labels(names):
-    lower = [name.lower() for name in names]
-    found = [j for j, name in enumerate(lower) if name in _LABEL_NAMES]
-    if not found and "x" not in lower:
-        found = [j for j, name in enumerate(lower) if name == "y"]
-    return found
-
-
-def _is_integer(value):
-    if isinstance(value, str):
-        return value.removeprefix("-").isdecimal()
-    return isinstance(value, Integral) and not isinstance(value, bool)
+def _places(names: list[str], wanted: Sequence[object]) -> list[int]:
+    return [j for j, name in enumerate(names) if name in wanted]

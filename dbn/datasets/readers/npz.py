@@ -3,9 +3,11 @@
 import io
 import math
 import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,14 +31,21 @@ _SHOWN = 10  # names in a message
 class _Source(io.FileIO):
     """A file of which zipfile asks no more at once than is sensible."""
 
-    def read(self, size=-1):
-        if size > _MAX_CONTENTS:
+    def read(self, size: int | None = -1) -> Any:
+        if size is not None and size > _MAX_CONTENTS:
             raise ValueError(f"its list of members has {size} bytes")
         return super().read(size)
 
 
-def find_arrays(path, names):
-    """The named arrays that an .npz file has, as `Stored`: their bytes are there."""
+def find_arrays(path: Path, names: Iterable[str]) -> tuple[dict[str, Stored], set[str]]:
+    """The named arrays of an .npz file, as `Stored`: their bytes are there.
+
+    Returns
+    -------
+    found : dict of str to Stored
+    members : set of str
+        The names of all arrays.
+    """
     found, n_bytes, n_packed = {}, 0, 0
     size = path.stat().st_size
     with _Source(path) as source, zipfile.ZipFile(source) as file:
@@ -44,7 +53,8 @@ def find_arrays(path, names):
         for name in [name for name in names if name in members]:
             info = file.getinfo(f"{name}.npy")
             with file.open(info) as member:
-                array, start = _npy(name, member)
+                opened = partial(_open_member, path, info.filename)
+                array, start = _npy(name, member, opened)
             expected = start + array.size * array.dtype.itemsize
             n_packed += info.compress_size
             n_bytes += array.size * max(array.dtype.itemsize, 4)  # as float32
@@ -54,12 +64,11 @@ def find_arrays(path, names):
             check_room(path, n_bytes)
             if not stored and expected != _unpacked_size(file, info, expected):
                 raise ValueError(f"{name} is cut off: its shape is {array.shape}")
-            opened = partial(_open_member, path, info.filename, start)
-            found[name] = replace(array, open=opened)
-    return found
+            found[name] = array
+    return found, members
 
 
-def _npy(name, stream):
+def _npy(name: str, stream: Any, open_at: Callable[[int], Any]) -> tuple[Stored, int]:
     """The array that a header describes, and where its bytes start."""
     version = np.lib.format.read_magic(stream)
     shape, fortran_order, dtype = _NPY_HEADERS[version](stream)
@@ -71,10 +80,11 @@ def _npy(name, stream):
     size = math.prod(shape)
     if min(shape, default=0) < 0 or (size and not dtype.itemsize):
         raise ValueError(f"{name} is cut off: its shape is {shape}")
-    return Stored(shape, dtype, None, fortran_order), stream.tell()
+    start = stream.tell()
+    return Stored(shape, dtype, partial(open_at, start), fortran_order), start
 
 
-def _unpacked_size(file, info, most):
+def _unpacked_size(file: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> int:
     """Bytes that a packed member has, counted: it may say anything. No more than most.
 
     What is left over is not read later, so that no checksum would be tested then.
@@ -89,7 +99,7 @@ def _unpacked_size(file, info, most):
 
 
 @contextmanager
-def _open_member(path, name, start):
+def _open_member(path: Path, name: str, start: int) -> Iterator[Any]:
     with (
         _Source(path) as source,
         zipfile.ZipFile(source) as file,
@@ -99,10 +109,11 @@ def _open_member(path, name, start):
         yield member
 
 
-def read_npz(path):
+def read_npz(path: Path) -> dict[str, Any]:
     """Arrays by their names, or the one CSR matrix of `scipy.sparse.save_npz` as X."""
     try:
-        arrays = find_arrays(path, (*NAMES, *_OTHER_NAMES.values(), *_CSR_NAMES))
+        wanted = (*NAMES, *_OTHER_NAMES.values(), *_CSR_NAMES)
+        arrays, members = find_arrays(path, wanted)
         if "X" not in arrays and "format" in arrays:
             return {"X": stored_csr(*(arrays[name] for name in _CSR_NAMES))}
     except Exception as error:
@@ -117,11 +128,13 @@ def read_npz(path):
             f"matrix ({reason}). Write it with numpy.savez(path, X=X, y=y) or "
             "scipy.sparse.save_npz(path, X.tocsr())."
         ) from error
-    names = dict(zip(NAMES, NAMES, strict=True))
+    names = {name: name for name in NAMES}
     if "X" not in arrays and "x_train" in arrays:
         names = _OTHER_NAMES
-    found = {key: arrays[name] for key, name in names.items() if name in arrays}
-    others = sorted(_members(path) - {*names.values()})
+    found: dict[str, Any] = {
+        key: arrays[name] for key, name in names.items() if name in arrays
+    }
+    others = sorted(members - {*names.values()})
     shown = ", ".join(f"{name!r:.40}" for name in others[:_SHOWN])
     shown += f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
     if "X" not in found:
@@ -134,17 +147,12 @@ def read_npz(path):
     return found | ({"label": f"array {names['y']}"} if "y" in found else {})
 
 
-def _members(path):
-    with _Source(path) as source, zipfile.ZipFile(source) as file:
-        return {name.removesuffix(".npy") for name in file.namelist()}
-
-
-def read_npy(path):
+def read_npy(path: Path) -> dict[str, Any]:
     """The one array of an .npy file as X."""
     try:
         n_bytes = size_of(path)
         with open_unpacked(path) as stream:
-            array, start = _npy("it", stream)
+            array, start = _npy("it", stream, partial(open_after, path))
         if n_bytes != start + array.size * array.dtype.itemsize:
             raise ValueError(f"it is cut off or too long: its shape is {array.shape}")
         check_room(path, array.size * max(array.dtype.itemsize, 4))
@@ -153,15 +161,14 @@ def read_npy(path):
             f"{path} cannot be read as an .npy file of a plain array ({error}). Write "
             "it with numpy.save(path, X)."
         ) from error
+    return {"X": array}
 
-    return {"X": replace(array, open=partial(open_after, path, start))}
 
-
-def read_binarized_mnist(path):
+def read_binarized_mnist(path: Path) -> dict[str, Any]:
     """The arrays ``train``, ``valid`` and ``test`` of an .npz file."""
     names = {"X": "train", "X_valid": "valid", "X_test": "test"}
     try:
-        arrays = find_arrays(path, names.values())
+        arrays, _ = find_arrays(path, names.values())
         return {key: arrays[name] for key, name in names.items()}
     except Exception as error:
         raise ValueError(

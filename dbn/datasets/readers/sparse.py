@@ -3,8 +3,11 @@
 import numpy as np
 from scipy.sparse import csr_array
 
+from ...backend.types import Array
+from .stored import Stored
 
-def csr(data, indices, starts, shape):
+
+def csr(data: Array, indices: Array, starts: Array, shape: tuple[int, ...]) -> Array:
     """A CSR matrix that owns its parts.
 
     `check_format` misses starts that go back where there are no values, or where their
@@ -18,20 +21,22 @@ def csr(data, indices, starts, shape):
     return X
 
 
-def _check_starts(starts, n_values):
+def _check_starts(starts: Array, n_values: int) -> None:
     if (starts[1:] < starts[:-1]).any() or starts[0] < 0 or starts[-1] > n_values:
         raise ValueError("the starts of its rows go back, or beyond its values")
 
 
-def stored_csr(data, indices, starts, shape, kind):
+def stored_csr(
+    data: Stored, indices: Stored, starts: Stored, shape: Stored, kind: Stored
+) -> Array:
     """The matrix, as float32, whose parts are `Stored`."""
     if kind.size != 1 or kind.dtype.kind not in "SU" or kind.dtype.itemsize > 100:
         raise ValueError("the format of its matrix is no word")
-    if (kind := kind.read().astype(str).item()) != "csr":
-        raise ValueError(f"the format of its matrix is {kind!r}")
+    if (word := kind.read().astype(str).item()) != "csr":
+        raise ValueError(f"the format of its matrix is {word!r}")
     if shape.shape != (2,) or shape.dtype.kind not in "iu":
         raise ValueError("the shape of its matrix is none")
-    n_rows, n_columns = shape = tuple(shape.read().tolist())
+    n_rows, n_columns = size = tuple(shape.read().tolist())
     if starts.shape != (n_rows + 1,) or data.shape != indices.shape or data.ndim != 1:
         raise ValueError("the parts of its matrix do not fit together")
     kinds = indices.dtype.kind + starts.dtype.kind + data.dtype.kind
@@ -40,10 +45,8 @@ def stored_csr(data, indices, starts, shape, kind):
     for piece in indices.pieces():
         if piece.min() < 0 or piece.max() >= n_columns:
             raise ValueError("indices of its columns are outside the matrix")
-    last = None
+    last = 0
     for piece in starts.pieces():
-        _check_starts(np.append([0 if last is None else last], piece), data.size)
+        _check_starts(np.append([last], piece), data.size)
         last = int(piece[-1])
-    if not data.is_finite():
-        raise ValueError("it has values that are not finite as float32")
-    return csr(data.read(np.float32), indices.read(), starts.read(), shape)
+    return csr(data.read(np.float32), indices.read(), starts.read(), size)

@@ -3,10 +3,13 @@
 import math
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from ...backend.types import Array
 
 _PIECE = 2**17
 BROKEN = (zipfile.BadZipFile, EOFError, zlib.error)
@@ -32,20 +35,20 @@ class Stored:
     [97, 98]
     """
 
-    shape: tuple
-    dtype: np.dtype
-    open: Callable
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    open: Callable[[], Any]
     fortran_order: bool = False
 
     @property
-    def ndim(self):
+    def ndim(self) -> int:
         return len(self.shape)
 
     @property
-    def size(self):
+    def size(self) -> int:
         return math.prod(self.shape)
 
-    def pieces(self):
+    def pieces(self) -> Iterator[Array]:
         """Its values one after the other, in arrays of one dimension."""
         each, left = max(_PIECE // max(self.dtype.itemsize, 1), 1), self.size
         try:
@@ -60,15 +63,7 @@ class Stored:
         except BROKEN as error:
             raise ValueError(f"An array is damaged ({error}).") from error
 
-    def is_finite(self):
-        """Whether all of its numbers are finite as float32."""
-        if self.dtype.kind != "f":
-            return True
-        with np.errstate(over="ignore"):
-            pieces = (piece.astype(np.float32) for piece in self.pieces())
-            return all(np.isfinite(piece).all() for piece in pieces)
-
-    def read(self, dtype=None):
+    def read(self, dtype: Any = None) -> Array:
         """The array, converted to `dtype`."""
         flat, start = np.empty(self.size, dtype or self.dtype), 0
         with np.errstate(over="ignore"):

@@ -7,12 +7,16 @@ installed, and a row costs memory only while it is turned into numbers.
 import csv
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from .layout import find_layout, is_missing, split, to_number
+from ...backend.types import Array
+from .layout import Layout, find_layout, is_missing, split, to_number
 from .streams import check_room, open_unpacked, pieces
 
 _BATCH = 2**16  # characters; as lists of cells up to 30 times as many bytes
@@ -25,7 +29,7 @@ _TRUTH = {"true": 1.0, "false": 0.0}
 _SHOWN = 5  # columns, or values, in a message
 
 
-def read_table(path, label_column=None):
+def read_table(path: Path, label_column: str | int | None = None) -> dict[str, Any]:
     """Rows of numbers and their labels; rows without a label go to ``X_unlabeled``."""
     try:
         _check_lines(path)
@@ -39,7 +43,7 @@ def read_table(path, label_column=None):
         ) from error
 
 
-def _check_lines(path):
+def _check_lines(path: Path) -> None:
     """Refuse lines out of proportion: a row of cells takes 30 times its text."""
     most = 2**17 + path.stat().st_size // 16
     longest = rest = 0
@@ -56,21 +60,21 @@ def _check_lines(path):
             )
 
 
-def _lines(path):
+def _lines(path: Path) -> Iterator[list[str]]:
     """The lines of a file in lists of about the size of a batch."""
     with io.TextIOWrapper(open_unpacked(path), encoding="utf-8-sig") as file:
         while lines := file.readlines(_BATCH):
             yield lines
 
 
-def _sample(path):
+def _sample(path: Path) -> list[str]:
     """The first lines: at least three, for names cannot be told without values."""
     with io.TextIOWrapper(open_unpacked(path), encoding="utf-8-sig") as file:
         lines = [file.readline() for _ in range(3)] + file.readlines(_BATCH)
     return [line for line in lines[:_SAMPLE] if line]
 
 
-def _batches(path, layout):
+def _batches(path: Path, layout: Layout) -> Iterator[list[str]]:
     """The cells of a table, row after row, in lists; rows without a value are left out.
 
     They stand in one list and not in a list for each row: Python's collector of garbage
@@ -89,18 +93,17 @@ def _batches(path, layout):
         number += len(lines)
 
 
-def _plain_cells(lines, layout):
+def _plain_cells(lines: list[str], layout: Layout) -> list[str] | None:
     """The cells of lines without quotes that are of the same number of columns."""
     separator, n = layout.separator, layout.n_columns
     text, empty = "".join(lines).removesuffix("\n"), separator * (n - 1)
-    if '"' in text or empty in (lines[-1], lines[-1].strip()) or f"{empty}\n" in lines:
-        return None
-    if {line.count(separator) for line in lines} != {n - 1}:
+    no_values = empty in (lines[-1], lines[-1].strip()) or f"{empty}\n" in lines
+    if '"' in text or no_values or {line.count(separator) for line in lines} != {n - 1}:
         return None
     return text.replace("\n", separator).split(separator)
 
 
-def _any_cells(path, lines, layout, number):
+def _any_cells(path: Path, lines: list[str], layout: Layout, number: int) -> list[str]:
     rows = split(lines, layout.separator)
     for i, row in enumerate(rows, number):
         if any(row) and len(row) != layout.n_columns:
@@ -111,7 +114,7 @@ def _any_cells(path, lines, layout, number):
     return [*chain.from_iterable(row for row in rows if any(row))]
 
 
-def _numbers(layout, cells, n_rows):
+def _numbers(layout: Layout, cells: list[str], n_rows: int) -> Array:
     """What the features of rows are as numbers, NaN where they are none."""
     try:
         if "_" in "".join(cells):
@@ -130,23 +133,22 @@ def _numbers(layout, cells, n_rows):
 class _Survey:
     """What a whole table holds."""
 
+    missing: Array  # number of missing values of every feature
     n_rows: int = 0
     n_labelled: int = 0
     numbered: bool = True  # the first column counts the rows from 0
     label_is_number: bool = True
     label_is_whole: bool = True
     longest_label: int = 1
-    texts: dict = field(default_factory=dict)  # values that are no numbers, by feature
-    missing: np.ndarray | None = None  # number of missing values of every feature
+    # Values that are no numbers, by feature.
+    texts: dict[int, list[str]] = field(default_factory=dict)
     commas: bool = False
     points: bool = False
 
-    def add(self, layout, cells):
+    def add(self, layout: Layout, cells: list[str]) -> None:
         labels = layout.take_labels(cells)
         self._add_labels(layout, labels)
         numbers = _numbers(layout, cells, len(labels))
-        if self.missing is None:
-            self.missing = np.zeros(numbers.shape[1], np.int64)
         for i, j in np.argwhere(~np.isfinite(numbers)).tolist():
             if is_missing(cell := cells[i * numbers.shape[1] + j]):
                 self.missing[j] += 1
@@ -162,7 +164,7 @@ class _Survey:
             self.points |= "." in text
         self.n_rows += len(labels)
 
-    def _add_labels(self, layout, labels):
+    def _add_labels(self, layout: Layout, labels: list[str]) -> None:
         distinct = {label for label in set(labels) if not is_missing(label)}
         self.n_labelled += sum(label in distinct for label in labels)
         self.longest_label = max(self.longest_label, *map(len, distinct), 1)
@@ -171,13 +173,13 @@ class _Survey:
             # Codes such as 007, or of 18 digits, are words: as numbers two become one.
             codes = any(_CODE.fullmatch(label) for label in distinct)
             self.label_is_number = bool(np.isfinite(numbers).all()) and not codes
-            whole = self.label_is_number and (numbers == np.round(numbers)).all()
-            self.label_is_whole = bool(self.label_is_whole and whole)
+            self.label_is_whole &= bool((numbers == np.round(numbers)).all())
 
 
-def _look_through(path, layout):
+def _look_through(path: Path, layout: Layout) -> _Survey:
     """Read all of a table once; raise a ValueError about what cannot be used."""
-    survey = _Survey()
+    names = layout.feature_names()
+    survey = _Survey(np.zeros(len(names), np.int64))
     for cells in _batches(path, layout):
         survey.add(layout, cells)
         if survey.texts or survey.missing.sum() > _MANY:
@@ -189,7 +191,6 @@ def _look_through(path, layout):
             f"{path} has no labels: its last column is empty. Say where they are with "
             "label_column (--label-column), or remove separators at the ends of lines."
         )
-    names = layout.feature_names()
     if survey.texts:
         shown = "; ".join(
             f"{names[j]} has {', '.join(f'{text!r:.40}' for text in texts)}"
@@ -203,12 +204,12 @@ def _look_through(path, layout):
         )
     if survey.missing.any():
         columns = np.flatnonzero(survey.missing)
-        shown = [f"{survey.missing[j]} in {names[j]}" for j in columns[:_SHOWN]]
+        found = [f"{survey.missing[j]} in {names[j]}" for j in columns[:_SHOWN]]
         if (n_more := len(columns) - _SHOWN) > 0:
-            shown.append(f"and in {n_more} more columns")
+            found.append(f"and in {n_more} more columns")
         about = "at least " if survey.missing.sum() > _MANY else ""
         raise ValueError(
-            f"{path} has missing values: {about}{', '.join(shown)}. Fill missing "
+            f"{path} has missing values: {about}{', '.join(found)}. Fill missing "
             "values (SimpleImputer), or leave out those rows or columns, first."
         )
     if survey.commas and survey.points:
@@ -219,32 +220,34 @@ def _look_through(path, layout):
     return survey
 
 
-def _arrays(path, layout, survey):
+def _arrays(path: Path, layout: Layout, survey: _Survey) -> dict[str, Any]:
     """Read a table again, which nothing is wrong with."""
     n, width = survey.n_rows, len(layout.feature_names())
-    skip = int(survey.numbered and not layout.names and layout.label != 0 and n > 2)
-    skip *= width > 1
+    unnamed = survey.numbered and not layout.names and layout.label != 0
+    skip = int(unnamed and n > 2 and width > 1)
     number = survey.label_is_number and survey.n_labelled
     kind = np.dtype(np.float64 if number else f"U{survey.longest_label}")
     check_room(path, n * (4 * width + kind.itemsize))
     X, known = np.empty((n, width - skip), np.float32), np.empty(n, bool)
-    y, start, marks = np.empty(n, kind), 0, set()
+    y, start = np.empty(n, kind), 0
+    marks: set[str] = set()
     for cells in _batches(path, layout):
         labels = layout.take_labels(cells)
         these = slice(start, start + len(labels))
         X[these] = _numbers(layout, cells, len(labels))[:, skip:]
-        values = {label: not is_missing(label) for label in set(labels)}
-        known[these] = [values[label] for label in labels]
-        marks.update(label for label, is_known in values.items() if not is_known)
+        missing = {label for label in set(labels) if is_missing(label)}
+        known[these] = [label not in missing for label in labels]
+        marks |= missing
         if number:
-            values = {label: to_number(label, layout) for label in values}
-            labels = [values[label] for label in labels]
-        y[these] = labels
+            values = {label: to_number(label, layout) for label in set(labels)}
+            y[these] = [values[label] for label in labels]
+        else:
+            y[these] = labels
         start = these.stop
-    found = {"label": layout.label_name(), "notes": layout.notes(skip)}
-    if marks := sorted(marks - {""}):
-        shown = ", ".join(f"{mark!r:.20}" for mark in marks[:_SHOWN])
-        found["notes"].append(f"{shown} taken for no label")
+    notes = layout.notes(skip)
+    if shown := [f"{mark!r:.20}" for mark in sorted(marks - {""})]:
+        notes.append(f"{', '.join(shown[:_SHOWN])} taken for no label")
+    found: dict[str, Any] = {"label": layout.label_name(), "notes": notes}
     if not known.any():
         return found | {"X": X}
     if not known.all():
