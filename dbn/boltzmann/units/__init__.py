@@ -1,5 +1,7 @@
 """Types of units, a file for each, and their names."""
 
+from collections.abc import Callable
+
 from ...backend.parts import get_part
 from .base import Units
 from .bernoulli import Bernoulli
@@ -9,10 +11,14 @@ from .softmax import Softmax
 
 __all__ = ["UNITS", "Bernoulli", "Gaussian", "ReLU", "Softmax", "Units", "get_units"]
 
-UNITS = {"bernoulli": Bernoulli, "gaussian": Gaussian, "relu": ReLU}
+UNITS: dict[str, Callable[[], Units]] = {
+    "bernoulli": Bernoulli,
+    "gaussian": Gaussian,
+    "relu": ReLU,
+}
 
 
-def get_units(units):
+def get_units(units: str | Units) -> Units:
     """Return `units` itself, or the unit type that the string names.
 
     Parameters

@@ -1,12 +1,15 @@
 """Categorical units."""
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
-from ...backend.array import clipped, dense, log_softmax, map_batches, namespace
+from ...backend.array import clipped, dense, log_softmax, map_batches
+from ...backend.device import namespace
 from ...backend.random import uniform
-from .base import ROUNDING, Units
+from ...backend.types import Array
+from .base import ROUNDING, Extra, Units
 
 
 class Softmax(Units):
@@ -31,25 +34,25 @@ class Softmax(Units):
 
     low, high = 0.0, 1.0
 
-    def __init__(self, n_states):
+    def __init__(self, n_states: int) -> None:
         self.n_states = n_states
 
     @property
-    def group_size(self):
+    def group_size(self) -> int:
         return self.n_states
 
     @property
-    def states(self):
+    def states(self) -> Array:
         return np.eye(self.n_states)
 
-    def validate(self):
+    def validate(self) -> None:
         if not isinstance(self.n_states, Integral) or self.n_states < 2:
             raise ValueError(
                 f"Softmax needs an integer n_states of at least 2; it is "
                 f"{self.n_states!r}."
             )
 
-    def init(self, n):
+    def init(self, n: int) -> dict[str, tuple[int, ...]]:
         if n % self.n_states:
             raise ValueError(
                 f"Softmax({self.n_states}) needs a multiple of {self.n_states} "
@@ -57,19 +60,19 @@ class Softmax(Units):
             )
         return {}
 
-    def _groups(self, x):
+    def _groups(self, x: Array) -> Array:
         """The same numbers as rows of one group each."""
         return namespace(x).reshape(x, (-1, self.n_states))
 
-    def mean(self, x, p=None):
+    def mean(self, x: Array, p: Extra = None) -> Array:
         xp = namespace(x)
         return xp.reshape(xp.exp(log_softmax(self._groups(x))), x.shape)
 
-    def variance(self, x, p=None):
+    def variance(self, x: Array, p: Extra = None) -> Array:
         mean = self.mean(x)
         return mean * (1.0 - mean)
 
-    def sample(self, x, rng, p=None):
+    def sample(self, x: Array, rng: Any, p: Extra = None) -> Array:
         # The state at which the cumulative probability passes a uniform draw.
         xp = namespace(x)
         groups = self._groups(x)
@@ -80,31 +83,28 @@ class Softmax(Units):
         chosen = states[None, :] == state[:, None]
         return xp.reshape(xp.asarray(chosen, dtype=x.dtype), x.shape)
 
-    def cgf(self, x, p=None):
+    def cgf(self, x: Array, p: Extra = None) -> Array:
         xp = namespace(x)
         groups = self._groups(x)
         # logsumexp(x) = x_1 - log_softmax(x)_1
         lse = groups[:, 0] - log_softmax(groups)[:, 0]
         return xp.sum(xp.reshape(lse, (x.shape[0], -1)), axis=1)
 
-    def base_energy(self, u, p=None):
-        return 0.0 * namespace(u).sum(u, axis=1)
-
-    def input_for_mean(self, mean, p=None):
+    def input_for_mean(self, mean: Array, p: Extra = None) -> Array:
         xp = namespace(mean)
         return xp.log(xp.clip(mean, 0.001, 0.999))
 
-    def state_weights(self, u):
+    def state_weights(self, u: Array) -> Array:
         return u
 
-    def _bad_groups(self, rows):
+    def _bad_groups(self, rows: Array) -> Array:
         """Which groups are no probabilities; NaN included."""
         groups = self._groups(dense(rows))
         xp = namespace(groups)
         sums, low = xp.sum(groups, axis=1), xp.min(groups, axis=1)
         return ~((xp.abs(sums - 1.0) <= 1e-3) & (low >= -ROUNDING))
 
-    def inside(self, X):
+    def inside(self, X: Array) -> Array:
         self.init(X.shape[1])
         bad = map_batches(self._bad_groups, X)
         n_bad = int(namespace(bad).count_nonzero(bad))
