@@ -225,10 +225,23 @@ class ScaledRows(LazyRows):
         return self if self.dtype == dtype else ScaledRows(self, dtype=dtype)
 
     def clipped(self, low, high):
-        """The same rows, values outside [low, high] moved to its ends when read."""
+        """The same rows, values outside [low, high] moved to its ends when read.
+
+        `low` and `high` are numbers, or arrays of one for each column.
+        """
         ends = [(np.maximum, low), (np.minimum, high)]
         rows = ScaledRows(self, dtype=self.dtype)
-        rows._steps = [(f, end) for f, end in ends if np.isfinite(end)]
+        rows._steps = [(f, end) for f, end in ends if np.isfinite(end).any()]
+        return rows
+
+    def of_columns(self, columns):
+        """The same rows without the columns outside the slice `columns`."""
+        rows, X = copy.copy(self), self._source
+        lazy = isinstance(X, ScaledRows)
+        rows._source = X.of_columns(columns) if lazy else X[:, columns]
+        rows.shape = self.shape[0], rows._source.shape[1]
+        rows._steps = [(f, v[columns] if np.ndim(v) else v) for f, v in self._steps]
+        rows._sha256 = None
         return rows
 
     def choose(self, indices):

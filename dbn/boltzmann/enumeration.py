@@ -18,7 +18,6 @@ from ..backend.random import normal
 from ..backend.types import Array
 from .rbm import RBM
 from .tempering import check_normalised
-from .units import Units
 
 MAX_STATES = 2**20
 BLOCK_SIZE = 2**12
@@ -36,16 +35,10 @@ def _is_normal(rbm: RBM) -> bool:
     return bool(rbm.visible.linear and rbm.hidden.linear)
 
 
-def _n_states(units: Units, n: int) -> float:
-    """Number of states of `n` columns; infinite where they cannot be listed."""
-    states = units.states
-    return math.inf if states is None else len(states) ** (n // units.group_size)
-
-
 def _smaller_layer(rbm: RBM) -> tuple[str, Any]:
     """Name and number of states of the layer with fewer states."""
-    hidden = "hidden", _n_states(rbm.hidden, rbm.n_hidden)
-    visible = "visible", _n_states(rbm.visible, rbm.n_visible)
+    hidden = "hidden", rbm.hidden.count_states(rbm.n_hidden)
+    visible = "visible", rbm.visible.count_states(rbm.n_visible)
     return min(hidden, visible, key=lambda layer: layer[1])
 
 
@@ -70,9 +63,12 @@ def _refuse(rbm: RBM, max_states: int) -> NoReturn:
 def _states(rbm: RBM, layer: str, index: Array) -> Array:
     """Rows of a layer's states at the integers `index`, in the machine's library."""
     units, n = getattr(rbm, layer), getattr(rbm, f"n_{layer}")
-    base, places = len(units.states), np.arange(n // units.group_size)
-    digits = index[:, None] // base**places % base
-    return asarray_like(units.states[digits].reshape(-1, n), rbm.W)
+    parts, place = [], 1
+    for _, unit, _ in units.groups(n):
+        n_states = len(unit.states)
+        parts.append(unit.states[index // place % n_states])
+        place *= n_states
+    return asarray_like(np.concatenate(parts, axis=1), rbm.W)
 
 
 def _log_p_blocks(rbm: RBM, block_size: int) -> Iterator[Array]:

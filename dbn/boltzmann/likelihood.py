@@ -245,7 +245,7 @@ def pseudo_log_likelihood(rbm: RBM, v: Array) -> Array:
     >>> pseudo_log_likelihood(RBM(3, 2), np.eye(3)).round(4)  # 3 free bits: -3 log 2
     array([-2.0794, -2.0794, -2.0794])
     """
-    if rbm.visible.states is None:
+    if rbm.visible.count_states(rbm.n_visible) == math.inf:
         raise ValueError(
             "pseudo_log_likelihood needs visible units whose states can be listed "
             f"(Bernoulli, Softmax); they are {rbm.visible!r}. Use -rbm.free_energy(v) "
@@ -262,11 +262,9 @@ def pseudo_log_likelihood(rbm: RBM, v: Array) -> Array:
 
 
 def _pseudo_log_likelihood(rbm: RBM, v: Array) -> Array:
-    xp, units = namespace(v), rbm.visible
-    states, x, total = asarray_like(units.states, rbm.W), rbm.hidden_input(v), 0.0
-    for i in range(0, rbm.n_visible, units.group_size):
-        unit = slice(i, i + units.group_size)
-        p = {name: values[unit] for name, values in rbm.p_visible.items()}
+    xp, x, total = namespace(v), rbm.hidden_input(v), 0.0
+    for unit, units, p in rbm.visible.groups(rbm.n_visible, rbm.p_visible):
+        states = asarray_like(units.states, rbm.W)
         u, rows = v[:, unit], rbm.W[unit, :]
         others = x - u @ rows  # input without this unit, to which each state adds
         shifts = states @ rows

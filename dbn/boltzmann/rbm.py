@@ -13,6 +13,7 @@ from ..backend.device import asarray_like, namespace
 from ..backend.parameters import Parameters
 from ..backend.types import Array
 from .units import Units, get_units
+from .units.base import Extra
 
 
 class RBM:
@@ -32,7 +33,7 @@ class RBM:
     n_visible, n_hidden : int
         Numbers of units.
     visible, hidden : str or Units, default="bernoulli"
-        Types of units: "bernoulli", "gaussian", "relu", or an object.
+        Types of units: "bernoulli", "gaussian", "relu", "spin", or an object.
     dtype : dtype, default=float64
         Of the parameters, which start at zero: see `initialize`.
 
@@ -221,11 +222,10 @@ class RBM:
         """
         if self.visible.bounded or self.hidden.bounded:
             return
-        xp, scaled = namespace(self.W), self.W
-        if self.visible.linear:
-            variance = self.visible.variance(self.b[None, :], self.p_visible)
-            scaled = xp.sqrt(variance)[0, :, None] * self.W
-        norm = float(xp.linalg.matrix_norm(scaled, ord=2))
+        linear, below = _growth(self.visible, self.b, self.p_visible)
+        also, above = _growth(self.hidden, self.c, None)
+        scaled = below[:, None] * self.W * above
+        norm = float(namespace(scaled).linalg.matrix_norm(scaled, ord=2))
         if norm < 1.0:
             return
         message = (
@@ -234,7 +234,7 @@ class RBM:
             f"{norm:.3g}. Lower the learning rate, raise weight_decay, or use "
             "Bernoulli units on one side."
         )
-        if self.visible.linear and self.hidden.linear:
+        if linear and also:
             raise ValueError(message)
         warnings.warn(message, RuntimeWarning, stacklevel=2)
 
@@ -318,3 +318,26 @@ class RBM:
             out["W"][...] -= offsets[0][:, None] * out["c"]
             out["b"][...] -= out["W"] @ offsets[1]
             out["c"][...] -= offsets[0] @ out["W"]
+
+
+def _growth(units: Units, bias: Array, p: Extra) -> tuple[bool, Array]:
+    """How units without a finite range grow with their input.
+
+    Returns
+    -------
+    bool
+        Whether all of them are normal.
+    array of shape (n_units,)
+        Their standard deviations, 1 where they are not normal; 0 of other units.
+    """
+    xp, blocks = namespace(bias), units.split(bias.shape[0], p)
+    scales = []
+    for columns, block, own in blocks:
+        at = bias[None, columns]
+        constant = 0.0 if block.bounded else 1.0
+        variance = (
+            block.variance(at, own) if block.linear else xp.full_like(at, constant)
+        )
+        scales.append(xp.sqrt(variance[0, :]))
+    linear = all(block.linear or block.bounded for _, block, _ in blocks)
+    return linear, xp.concat(scales)

@@ -6,15 +6,28 @@ from ...backend.parts import get_part
 from .base import Units
 from .bernoulli import Bernoulli
 from .gaussian import Gaussian
+from .mixed import Mixed
 from .relu import ReLU
 from .softmax import Softmax
+from .spin import Spin
 
-__all__ = ["UNITS", "Bernoulli", "Gaussian", "ReLU", "Softmax", "Units", "get_units"]
+__all__ = [
+    "UNITS",
+    "Bernoulli",
+    "Gaussian",
+    "Mixed",
+    "ReLU",
+    "Softmax",
+    "Spin",
+    "Units",
+    "get_units",
+]
 
 UNITS: dict[str, Callable[[], Units]] = {
     "bernoulli": Bernoulli,
     "gaussian": Gaussian,
     "relu": ReLU,
+    "spin": Spin,
 }
 
 
@@ -23,7 +36,7 @@ def get_units(units: str | Units) -> Units:
 
     Parameters
     ----------
-    units : {"bernoulli", "gaussian", "relu"} or Units
+    units : {"bernoulli", "gaussian", "relu", "spin"} or Units
 
     Raises
     ------

@@ -14,7 +14,10 @@ to information retrieval".
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from ...backend.array import clipped, extent
 from ...backend.device import asarray_like, namespace
@@ -27,6 +30,8 @@ ROUNDING = 1e-6
 
 # Extra parameters by name, where a type has any.
 Extra: TypeAlias = dict[str, Array] | None
+# Columns, their type of units, and its extra parameters for them.
+Block: TypeAlias = tuple[slice, "Units", Extra]
 
 
 class Units(Part):
@@ -42,7 +47,8 @@ class Units(Part):
     # Between which values the states lie.
     low: Any = -math.inf
     high: Any = math.inf
-    # Columns of one unit: several where a unit is a group, as of `Softmax`.
+    # Columns of one unit: several where a unit is a group, as of `Softmax`. All columns
+    # where they are of several kinds, which `groups` tells apart.
     group_size: Any = 1
     # All states of one unit as rows of an array of shape (n_states, group_size), single
     # columns in ascending order; None where they cannot be listed.
@@ -50,14 +56,16 @@ class Units(Part):
     # Whether the variance does not depend on the total input. Then the law is normal,
     # and that of two such layers has a closed form.
     linear: Any = False
-    # Whether estimators standardise the data of such visible units.
+    # Whether estimators standardise the data of such visible units, or of some of them:
+    # see `per_column`.
     standardised: Any = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # With a law of its own a class does not inherit what holds for another law;
         # with a sampler of its own, not the shortcut of another.
-        beside = {"states": "cgf", "linear": "cgf", "sample_at_mean": "sample"}
+        beside = {"states": "cgf", "split": "cgf", "linear": "cgf"}
+        beside["sample_at_mean"] = "sample"
         for name, own in beside.items():
             if own in vars(cls) and name not in vars(cls):
                 setattr(cls, name, vars(Units)[name])
@@ -70,9 +78,51 @@ class Units(Part):
     def init(self, n: int) -> dict[str, tuple[int, ...]]:
         """Shapes of the extra parameters of `n` columns, by name; all start at zero.
 
-        Each has one entry per column along its first axis.
+        Each has one entry per column of its block (see `split`) along its first axis.
         """
         return {}
+
+    def split(self, n: int, p: Extra = None) -> list[Block]:
+        """Blocks of one type each, of which `n` columns are made.
+
+        Returns
+        -------
+        list of (slice, Units, dict or None)
+            Columns, type and extra parameters: of most types all columns, and itself.
+        """
+        return [(slice(0, n), self, p)]
+
+    def groups(self, n: int, p: Extra = None) -> Iterator[Block]:
+        """Columns, type and extra parameters of each single unit of `n` columns."""
+        for columns, units, own in self.split(n, p):
+            for start in range(columns.start, columns.stop, units.group_size):
+                unit = slice(
+                    start - columns.start, start - columns.start + units.group_size
+                )
+                its = {name: values[unit] for name, values in (own or {}).items()}
+                yield slice(start, start + units.group_size), units, its
+
+    def count_states(self, n: int) -> float:
+        """Number of states of `n` columns; infinite where they cannot be listed."""
+        count = 1
+        for columns, units, _ in self.split(n):
+            if units.states is None:
+                return math.inf
+            n_units = (columns.stop - columns.start) // units.group_size
+            count *= len(units.states) ** n_units
+        return count
+
+    def per_column(self, question: str, n: int) -> Array:
+        """What the units of each of `n` columns answer, as an array of NumPy.
+
+        Parameters
+        ----------
+        question : {"low", "high", "normalised", "linear", "standardised"}
+        n : int
+        """
+        blocks = self.split(n)
+        answers = [getattr(units, question) for _, units, _ in blocks]
+        return np.repeat(answers, [c.stop - c.start for c, _, _ in blocks])
 
     @abstractmethod
     def mean(self, x: Array, p: Extra = None) -> Array:
