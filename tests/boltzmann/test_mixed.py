@@ -5,6 +5,9 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp
 from sklearn.base import clone
@@ -12,9 +15,11 @@ from sklearn.base import clone
 from dbn import RBM
 from dbn.backend.random import make_rng
 from dbn.boltzmann import (
+    PCD,
     Bernoulli,
     Gaussian,
     Mixed,
+    ParallelTempering,
     ReLU,
     Softmax,
     Spin,
@@ -270,9 +275,43 @@ def test_own_laws_are_not_split():
     assert odd.count_states(2) == math.inf and LISTED.count_states(7) == 24
 
 
-def test_draws_belong_to_the_law_of_each_block():
+@pytest.mark.parametrize(
+    "sampler",
+    [PCD(n_chains=20_000), ParallelTempering(n_chains=20_000, n_betas=3)],
+    ids=repr,
+)
+def test_chains_come_to_the_law_of_the_machine(sampler):
     rbm, rng = machine(NUMBERS, Bernoulli(), (7, 3)), make_rng(0)
     brute = Brute(rbm)
-    v = rbm.gibbs(np.tile(brute.v[:1], (20_000, 1)), rng, steps=30)
+    X = brute.v[rng.choice(len(brute.v), size=50, p=brute.p_v)]
+    state, x = sampler.start(rbm, X, rng), rbm.hidden_input(X)
+    for _ in range(30):
+        v, _, state = sampler.negative(rbm, X, x, rbm.hidden.mean(x), state, rng)
     assert largest_mean_z(v, brute.p_v @ brute.v) < 4
     assert set(np.unique(v[:, 1:])) == {0.0, 1.0}
+
+
+SOME = [(Bernoulli(), 1), (Gaussian(), 2), (ReLU(), 1), (Softmax(2), 4), (Spin(), 1)]
+SOME += [(Softmax((2, 3)), 5), (Mixed(((Spin(), 1), (Gaussian(), 1))), 2)]
+
+
+@given(blocks=st.lists(st.sampled_from(SOME), min_size=1, max_size=5), data=st.data())
+def test_a_layer_is_its_blocks_side_by_side(blocks, data):
+    units, n = Mixed(tuple(blocks)), sum(size for _, size in blocks)
+    x = data.draw(arrays(np.float64, (2, n), elements=st.floats(-15.0, 15.0)))
+    parts = np.split(x, np.cumsum([size for _, size in blocks])[:-1], axis=1)
+    each = [(block, part) for (block, _), part in zip(blocks, parts, strict=True)]
+    for name in ("mean", "variance", "input_for_mean"):
+        expected = [getattr(block, name)(part) for block, part in each]
+        assert_array_equal(getattr(units, name)(x), np.hstack(expected))
+    for name in ("cgf", "base_energy"):
+        expected = [getattr(block, name)(part) for block, part in each]
+        assert_allclose(getattr(units, name)(x), np.sum(expected, axis=0), rtol=1e-12)
+    drawn, rng = units.sample(x, make_rng(0)), make_rng(0)
+    assert_array_equal(drawn, np.hstack([b.sample(part, rng) for b, part in each]))
+    assert units.inside(drawn) is drawn
+    counts = [block.count_states(size) for block, size in blocks]
+    assert units.count_states(n) == math.prod(counts)
+    columns = np.arange(n)
+    every = [columns[own] for own, _, _ in units.groups(n)]
+    assert_array_equal(np.concatenate(every), columns)

@@ -1,4 +1,4 @@
-"""Units of -1 and 1, and what is made of them elsewhere: nobody asks for a class."""
+"""Units of -1 and 1, and types made of them: what a unit is asked, it answers."""
 
 import itertools
 
