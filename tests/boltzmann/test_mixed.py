@@ -238,7 +238,7 @@ def test_no_blocks_at_all(none):
 
 def test_blocks_are_validated_and_need_their_columns():
     assert "n_states of at least 2" in message_of(get_units, Mixed(((Softmax(1), 1),)))
-    expected = "Mixed has blocks of 2 + 1 + 3 = 6 columns; there are 7."
+    expected = "Mixed needs 6 columns, for blocks of 2 + 1 + 3; there are 7."
     assert message_of(RBM, 7, 2, visible=TABLE) == expected
     assert message_of(TABLE.check, np.zeros((1, 7))) == expected
     odd = Mixed(((Bernoulli(), 1), (Softmax(3), 4)))

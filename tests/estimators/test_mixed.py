@@ -110,7 +110,7 @@ def test_values_outside_are_refused_with_their_columns():
     text = message_of(machine().fit, wrong)
     assert text.startswith("Column 2: Bernoulli visible units need values in [0, 1]")
     assert text == message_of(machine(max_iter=1).fit(X).score_samples, wrong)
-    assert "9 columns; there are 8" in message_of(machine().fit, X[:, :8])
+    assert "Mixed needs 9 columns" in message_of(machine().fit, X[:, :8])
     huge = np.column_stack([np.ones((20, 1)), np.full((20, 1), 1e153)])
     both = machine(Mixed(((Gaussian(), 1), (ReLU(), 1))))
     assert "Divide X by a constant" in message_of(both.fit, huge)

@@ -110,8 +110,8 @@ class Mixed(Units):
         if n != self.group_size:
             sizes = " + ".join(str(size) for _, size in self.blocks)
             raise ValueError(
-                f"Mixed has blocks of {sizes} = {self.group_size} columns; there are "
-                f"{n}."
+                f"Mixed needs {self.group_size} columns, for blocks of {sizes}; there "
+                f"are {n}."
             )
         shapes: dict[str, tuple[int, ...]] = {}
         for prefix, (columns, units, _) in self._parts():
