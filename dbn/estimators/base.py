@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..backend.array import clipped, dense, extent, take_rows
 from ..backend.device import (
     asarray_like,
+    beside,
     converted,
     find_device,
     numpy_dtype,
@@ -210,12 +211,18 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             self.visible_ = get_units(visible)
             X = self.visible_.inside(X)
         self.mean_ = self.scale_ = None
-        if self.visible_.standardised:
+        standardised = self.visible_.per_column("standardised", X.shape[1])
+        if standardised.any():
             refuse_sparse(X)
             self.mean_, self.scale_ = standardisation(X, weight, "X")
-        else:
-            check_size(X, self.visible_)
-        return self._encode(X)
+        if standardised.all():
+            return self._encode(X)
+        if self.mean_ is not None:
+            others = beside(~standardised, self.mean_)
+            self.mean_[others], self.scale_[others] = 0.0, 1.0
+        X = self._encode(X)
+        check_size(X, self.visible_)
+        return X
 
     def _encode(self, X):
         """X as the visible units see it: standardised when they are Gaussian."""

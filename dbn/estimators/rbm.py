@@ -43,11 +43,11 @@ class RBMTransformer(DensityTransformer):
     ----------
     n_components : int, default=256
         Number of hidden units.
-    visible : {"auto", "bernoulli", "gaussian", "relu"} or Units, default="auto"
-        Units of the data, among them `Softmax`. "auto" takes Bernoulli when all of X
-        lies in [0, 1], and Gaussian otherwise. For Gaussian units X is standardised
-        inside.
-    hidden : {"bernoulli", "gaussian", "relu"} or Units, default="bernoulli"
+    visible : {"auto", "bernoulli", "gaussian", "relu", "spin"} or Units, default="auto"
+        Units of the data, among them `Softmax`, and `Mixed` for columns of several
+        kinds. "auto" takes Bernoulli when all of X lies in [0, 1], and Gaussian
+        otherwise. The columns of Gaussian units are standardised inside.
+    hidden : {"bernoulli", "gaussian", "relu", "spin"} or Units, default="bernoulli"
         Type of the hidden units.
     sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler, default="cd"
         Negative phase: contrastive divergence with one step, or persistent chains
@@ -101,7 +101,8 @@ class RBMTransformer(DensityTransformer):
     visible_ : Units
         The visible units that were used.
     mean_, scale_ : ndarray of shape (n_features,) or None
-        Standardisation of X; None for Bernoulli units.
+        Standardisation of the columns of Gaussian units, 0 and 1 for others; None
+        where there are no Gaussian units.
     log_z_ : float
         Log partition function in nats, from the first call of `score_samples`.
     history_ : list of dict
