@@ -2,7 +2,9 @@
 
 import copy
 import sys
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any, Self
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
@@ -10,9 +12,11 @@ from sklearn.frozen import FrozenEstimator
 from ..backend.array import with_dtype
 from ..backend.device import converted_beside, numpy_dtype
 from ..backend.random import make_rng
-from ..feedforward import Initializer, Network
+from ..backend.types import Array
+from ..boltzmann import DBN, Units
+from ..feedforward import Activation, Initializer, Network
 from ..feedforward.initializers import INITIALIZERS
-from ..training import finetune
+from ..training import Optimizer, finetune
 from ..training.callbacks import agree, fit_task
 from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.optimizers import get_optimizer
@@ -23,6 +27,7 @@ from .base import DBNEstimator
 from .constraints import NET
 from .dbn import (
     DBNTransformer,
+    Prototypes,
     adopt_stack,
     stack_progress,
     train_stack,
@@ -32,6 +37,7 @@ from .preprocessing import indexable
 from .rbm import RBMTransformer
 from .start import (
     DEFAULT_SIZES,
+    Init,
     buffers,
     check_same_net,
     first_weights,
@@ -40,7 +46,7 @@ from .start import (
     sizes_to_go_on,
     visible_of,
 )
-from .targets import check_supervised
+from .targets import Job, check_supervised
 
 # Parameters that `Network` has as well, and `finetune`.
 _OF_NETWORK = ("activation", "dropout", "batch_norm")
@@ -53,7 +59,18 @@ _OF_FINETUNE = (
 class DBNPredictor(DBNEstimator):
     """Base of `DBNClassifier` and `DBNRegressor`."""
 
-    _parameter_constraints: dict = {
+    network_: Network
+    dbn_: DBN
+    _numeric_targets: bool
+    _loss: str
+    _state: dict[str, Any]
+    _rng: Any
+    _streams: list[Any]
+    # What a subclass has for its kind of targets.
+    _fit_targets: Callable[[Job, Array], None]
+    _encode_targets: Callable[..., Array]
+    _score: Callable[[Array, Array, Array], float]
+    _parameter_constraints: dict[str, Any] = {
         **NET,
         "init": [StrOptions({*STRUCTURES, *INITIALIZERS}), Initializer]
         + [DBNTransformer, FrozenEstimator, list, tuple],
@@ -62,31 +79,31 @@ class DBNPredictor(DBNEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes=DEFAULT_SIZES,
+        hidden_layer_sizes: int | Sequence[int] = DEFAULT_SIZES,
         *,
-        init="dbn",
-        rbm=None,
-        activation="logistic",
-        dropout=0.0,
-        batch_norm=False,
-        optimizer="adam",
-        weight_decay=0.0,
-        max_norm=None,
-        learning_rate_multipliers=None,
-        head_epochs=0,
-        batch_size=100,
-        max_iter=100,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        on_divergence="raise",
-        unlabeled=None,
-        warm_start=False,
-        device=None,
-        random_state=None,
-        verbose=0,
-    ):
+        init: Init = "dbn",
+        rbm: Prototypes = None,
+        activation: str | Activation = "logistic",
+        dropout: float | Sequence[float] = 0.0,
+        batch_norm: bool = False,
+        optimizer: str | Optimizer = "adam",
+        weight_decay: float = 0.0,
+        max_norm: float | None = None,
+        learning_rate_multipliers: Sequence[float] | None = None,
+        head_epochs: int = 0,
+        batch_size: int = 100,
+        max_iter: int = 100,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        on_divergence: str = "raise",
+        unlabeled: Any = None,
+        warm_start: bool = False,
+        device: str | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.init = init
         self.rbm = rbm
@@ -111,9 +128,11 @@ class DBNPredictor(DBNEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    _kept = None  # buffers of an interrupted fit
+    _kept: list[Array] | None = None  # buffers of an interrupted fit
 
-    def _fit(self, X, y, sample_weight, X_val, y_val):
+    def _fit(
+        self, X: Array, y: Array, sample_weight: Array, X_val: Array, y_val: Array
+    ) -> Self:
         X = indexable(X)
         going_on = self.warm_start and hasattr(self, "network_")
         draft, job = self._prepared(X, y, sample_weight, going_on)
@@ -125,10 +144,11 @@ class DBNPredictor(DBNEstimator):
         labelled = job.labelled_of(self, X, y, sample_weight)
         self._become(draft)
         n_subtasks, before = (1 if job.prototypes is None else 2), self.n_iter_
-        given = X, y, sample_weight
         made_of = (*job.made_of(self, going_on), validation)
         try:
-            with fit_task(self, n_subtasks, *given, made_of=made_of) as task:
+            with fit_task(
+                self, n_subtasks, X, y, sample_weight, made_of=made_of
+            ) as task:
                 self._resume(task)
                 if validation is None and self.early_stopping:
                     validation = hold_out(self, job, copy.deepcopy(self._streams[2]))
@@ -143,13 +163,15 @@ class DBNPredictor(DBNEstimator):
             self._forget("_stack", "_kept")
         return self
 
-    def _epochs_left(self, before):
+    def _epochs_left(self, before: int) -> int:
         """Epochs that an interrupted fit, if this goes on from one, did not do."""
         waited = self._state.get("best", {"waited": 0})["waited"]
         over = self.early_stopping and waited >= self.n_iter_no_change
         return 0 if over else max(self.max_iter - (self.n_iter_ - before), 0)
 
-    def _partial_fit(self, X, y, sample_weight, classes=None):
+    def _partial_fit(
+        self, X: Array, y: Array, sample_weight: Array, classes: Array = None
+    ) -> Self:
         given, going_on = (indexable(X), y, sample_weight), hasattr(self, "network_")
         draft, job = self._prepared(*given, going_on, classes, chunk=True)
         agree(draft, *job.made_of(draft, going_on))
@@ -162,13 +184,21 @@ class DBNPredictor(DBNEstimator):
             self._forget("_stack", "_kept")
         return self
 
-    def _prepared(self, X, y, sample_weight, going_on, classes=None, chunk=False):
+    def _prepared(
+        self,
+        X: Array,
+        y: Array,
+        sample_weight: Array,
+        going_on: bool,
+        classes: Array = None,
+        chunk: bool = False,
+    ) -> tuple[Self, Job]:
         """A draft with classes, preprocessing and sizes, chosen or kept; and the job.
 
         Nothing is trained yet, and this estimator is as it was.
         """
         optimizer = get_optimizer(self.optimizer)  # fails now, not after pretraining
-        check_deterministic(optimizer, np.any(self.dropout), self.batch_norm)
+        check_deterministic(optimizer, bool(np.any(self.dropout)), self.batch_norm)
         draft = self._draft(going_on)
         job = check_supervised(draft, X, y, sample_weight, not going_on)
         if not going_on:
@@ -195,26 +225,36 @@ class DBNPredictor(DBNEstimator):
         # Streams of their own: every `init` meets the same shuffles.
         draft._rng, *draft._streams = make_rng(self.random_state).spawn(4)
         draft.history_, draft._state, draft._stack = [], {"epoch": 0}, {}
-        rates = self.learning_rate_multipliers, self.head_epochs
-        rate_multipliers(draft._network(job.layer_sizes, dtype), *rates)  # or fails now
+        network = draft._network(job.layer_sizes, dtype)  # what is wrong fails now
+        rate_multipliers(network, self.learning_rate_multipliers, self.head_epochs)
         return draft, job
 
-    def _first_visible(self):
+    def _check_classes(self, name: str, classes: Array) -> None:
+        """Raise a ValueError if these are not the classes that training began with."""
+
+    def _weigh_classes(self, job: Job) -> None:
+        """Multiply weights of rows by those of their classes, if there are any."""
+
+    def _strata(self, targets: Array) -> Array:
+        """What rows held out are to have in the proportion of all rows, or None."""
+        return None
+
+    def _first_visible(self) -> str | Units:
         return visible_of(self.init, self.rbm)
 
-    def _network(self, sizes, dtype):
+    def _network(self, sizes: list[int], dtype: Any) -> Network:
         options = {name: getattr(self, name) for name in _OF_NETWORK}
         return Network(sizes, loss=self._loss, dtype=dtype, **options)
 
-    def _initialize(self, job, task):
+    def _initialize(self, job: Job, task: Task) -> None:
         """Make the net and fill it as `init` says, after pretraining where it does."""
         starting_rng, rng, _ = self._streams
         if job.prototypes is not None:
-            if getattr(self.init, "random_state", None) is not None:
-                rng = make_rng(self.init.random_state)
-            data = job.rows, job.weight, job.sizes, job.prototypes
+            if (seed := getattr(self.init, "random_state", None)) is not None:
+                rng = make_rng(seed)
+            data, machines = (job.rows, job.weight), (job.sizes, job.prototypes)
             with task.subtask("pretrain", len(job.sizes)) as pretraining:
-                train_stack(self, *data, rng, pretraining)
+                train_stack(self, *data, *machines, rng, pretraining)
         rows = self._place.rows(job.rows)
         network = self._network(job.layer_sizes, numpy_dtype(rows))
         network, weight = converted_beside((network, job.weight), rows)
@@ -225,64 +265,80 @@ class DBNPredictor(DBNEstimator):
             set_buffers(network, self._kept)
         self.network_ = self._place.back(network)  # not before it is whole
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")
 
     _KEPT = DBNEstimator._KEPT | {"_state": "state", "_streams": "streams"}
 
-    def _progress(self):
+    def _progress(self) -> dict[str, Any]:
         finetuning = any(e["phase"] == "finetune" for e in self.history_[-1:])
-        network = buffers(self.network_) if finetuning else None
-        stack = stack_progress(self._stack)
-        return super()._progress() | {"stack": stack, "network": network}
+        return super()._progress() | {
+            "stack": stack_progress(self._stack),
+            "network": buffers(self.network_) if finetuning else None,
+        }
 
-    def _set_progress(self, kept):
-        # A warm start has its stack.
-        own = {"_stack": kept["stack"] | self._stack, "_kept": kept["network"]}
+    def _attributes_of(self, kept: dict[str, Any]) -> dict[str, Any]:
+        own = super()._attributes_of(kept) | {"_kept": kept["network"]}
+        own["_stack"] = kept["stack"] | self._stack  # a warm start has its stack
         if hasattr(self, "network_") and kept["network"] is not None:
             own["network_"] = copy.deepcopy(self.network_)
             set_buffers(own["network_"], kept["network"])
-        super()._set_progress(kept, **own)
+        return own
 
-    def _finetune(self, job, max_iter, task, validation):
+    def _finetune(
+        self,
+        job: Job,
+        max_iter: int,
+        task: Task | None,
+        validation: tuple[Array, Array, Array] | None,
+    ) -> None:
         rows, *others = job.labelled_rows()
         rows = self._place.rows(rows)
         targets, weight = converted_beside(others, rows)
         watched = None if validation is None else Watched(self, *validation)
-        options = {name: getattr(self, name) for name in _OF_FINETUNE}
-        options |= {"rng": self._rng, "history": self.history_, "task": task}
-        options |= {"max_iter": max_iter, "sample_weight": weight, "validate": watched}
-        if watched is not None and self.early_stopping:
-            options["patience"] = self.n_iter_no_change
+        stopping = watched is not None and self.early_stopping
         with self._place.holding(self, rows, "network_", "_state"):
-            finetune(self.network_, rows, targets, state=self._state, **options)
+            finetune(
+                self.network_,
+                rows,
+                targets,
+                rng=self._rng,
+                sample_weight=weight,
+                max_iter=max_iter,
+                validate=watched,
+                patience=self.n_iter_no_change if stopping else None,
+                task=task,
+                history=self.history_,
+                state=self._state,
+                **{name: getattr(self, name) for name in _OF_FINETUNE},
+            )
 
-    def _outputs(self, X, method):
+    def _outputs(self, X: Array, method: str) -> Array:
         """Output `z` of the net for rows of a method."""
         rows = self._rows(X, method)
         return self._place.apply(Network.forward, self.network_, rows)
 
     @property
-    def loss_curve_(self):
+    def loss_curve_(self) -> list[float]:
         """Mean training loss of each fine-tuning epoch."""
         return [e["loss"] for e in self.history_ if e["phase"] == "finetune"]
 
     @property
-    def n_iter_(self):
+    def n_iter_(self) -> int:
         """Fine-tuning epochs that were run."""
         return len(self.loss_curve_)
 
-    def _folded(self):
+    def _folded(self) -> list[tuple[Array, Array]]:
         """The (W, c) of each dense layer, for X as the user has it."""
         first, *rest = self.network_.folded()
         return [self._fold(*first), *rest]
 
     @property
-    def coefs_(self):
+    def coefs_(self) -> list[Array]:
         """Weights of each layer, (n_in, n_out), for X and y as given."""
         return [W for W, _ in self._folded()]
 
     @property
-    def intercepts_(self):
+    def intercepts_(self) -> list[Array]:
         """Biases of each layer, (n_out,), for X and y as given."""
         return [c for _, c in self._folded()]
