@@ -184,9 +184,7 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             checked = validate_data(self, X, y, **options)
             X, y = checked if isinstance(checked, tuple) else (checked, y)
             check_finite(X)
-            if self.device is not None and not (
-                isinstance(X, np.ndarray) or issparse(X)
-            ):
+            if not (self.device is None or isinstance(X, np.ndarray) or issparse(X)):
                 raise ValueError(
                     f"device={self.device!r} is for NumPy input, and X is a "
                     f"{type(X).__name__}, which says itself where to compute. Leave "
@@ -274,18 +272,16 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _snapshot(self, name: str) -> dict[str, Any]:
         """A fitted machine or net as it stands, and the history, for callbacks."""
-        model = copy.deepcopy(getattr(self, name))
-        return {name: self._place.back(model), "history_": list(self.history_)}
+        model = self._place.back(copy.deepcopy(getattr(self, name)))
+        return {name: model, "history_": list(self.history_)}
 
     # What a `Checkpoint` saves of a fit: attributes, and what a file calls them.
     _KEPT = {"history_": "history", "_rng": "rng"}
 
     def _progress(self) -> dict[str, Any]:
         """All that training goes on from, as plain data for a file."""
-        return {
-            its: converted(getattr(self, own), to_host)
-            for own, its in self._KEPT.items()
-        }
+        kept = self._KEPT.items()
+        return {its: converted(getattr(self, own), to_host) for own, its in kept}
 
     def _attributes_of(self, kept: dict[str, Any]) -> dict[str, Any]:
         """The inverse of `_progress`: attributes from what a file has."""
@@ -296,12 +292,10 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         """For callbacks: the machines so far, the last one in training."""
         return list(self._stack["rbms"])
 
-    def _resume(self, task: Task) -> bool:
-        """Take over what a `Checkpoint` saved of this fit; whether there was any."""
-        kept = task.resume()
-        if kept is not None:
+    def _resume(self, task: Task) -> None:
+        """Take over what a `Checkpoint` saved of this fit, if there was any."""
+        if (kept := task.resume()) is not None:
             self.__dict__.update(self._attributes_of(kept))  # all at once
-        return kept is not None
 
     def _rows(self, X: Array, method: str = "predict") -> Array:
         """Validate the input of a method; return it encoded, on the host."""
@@ -330,10 +324,8 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
 # What training changes, and of which going on needs a copy.
 _IN_TRAINING = {"rbm_", "network_", "history_", "_state", "_rng"}
 # Learned, whatever the name.
-_BEHIND = {
-    *("_state", "_rng", "_streams", "_stack", "_kept", "_seed", "_base_bias"),
-    *("_loss", "_one_output", "_log_z_epochs"),
-}
+_BEHIND = {"_state", "_rng", "_streams", "_stack", "_kept", "_seed", "_base_bias"}
+_BEHIND |= {"_loss", "_one_output", "_log_z_epochs"}
 
 
 def _is_learned(name: str) -> bool:

@@ -28,21 +28,17 @@ def require(condition: bool, problem: str) -> None:
         raise ModelFileError(f"{problem}. It is damaged or not made by save_model.")
 
 
-def build(value: Any) -> Any:
-    """The inverse of `describe`, for data that anyone may have written.
-
-    Lists and dicts of `value` become part of the result.
-    """
-    return _Builder().build(value)
-
-
-class _Builder:
-    """What `build` counts on its way: a line of text can stand for a large object."""
+class Builder:
+    """Objects are counted on the way: a line of text can stand for a large one."""
 
     def __init__(self) -> None:
         self.n_models = self.n_layers = 0
 
     def build(self, value: Any) -> Any:
+        """The inverse of `describe`, for data that anyone may have written.
+
+        Lists and dicts of `value` become part of the result.
+        """
         if isinstance(value, tuple):
             return tuple(map(self.build, value))
         if isinstance(value, dict) and "__class__" in value:
@@ -70,11 +66,15 @@ class _Builder:
             return _filled(cls, params, state)
         if cls is DBN:
             rbms = params["rbms"]
-            made = isinstance(rbms, list) and all(isinstance(r, RBM) for r in rbms)
-            require(made, "its DBN is no list of RBMs")
+            require(
+                isinstance(rbms, list) and all(isinstance(rbm, RBM) for rbm in rbms),
+                "its DBN is no list of RBMs",
+            )
         if cls is FrozenEstimator:
-            frozen = isinstance(params["estimator"], DBNTransformer)
-            require(frozen, "it freezes what is no DBNTransformer")
+            require(
+                isinstance(params["estimator"], DBNTransformer),
+                "it freezes what is no DBNTransformer",
+            )
         model = _call(cls, params)
         if issubclass(cls, DBNEstimator):
             _set_state(model, params, state)
@@ -168,17 +168,22 @@ def _set_state(model: Any, params: dict[str, Any], state: dict[str, Any]) -> Non
     """Give an estimator its fitted attributes."""
     cls = type(model)
     for name in state:
-        plain = name.isidentifier() and not name.startswith("__")
         # No attribute may hide a method, a property or a parameter.
-        free = plain and name not in params and not hasattr(cls, name)
-        require(free, f"{cls.__name__} has no attribute {name!r:.80}")
+        require(
+            name.isidentifier()
+            and not name.startswith("__")
+            and not (name in params or hasattr(cls, name)),
+            f"{cls.__name__} has no attribute {name!r:.80}",
+        )
     vars(model).update(state)
     if not state:  # a prototype, not fitted itself
         return
     fitted = {"visible_": Units, "n_features_in_": int, "history_": list}
     for name, kind in (fitted | _FITTED[cls]).items():
-        found = isinstance(state.get(name), kind)
-        require(found, f"{cls.__name__}.{name} is missing or no {kind.__name__}")
+        require(
+            isinstance(state.get(name), kind),
+            f"{cls.__name__}.{name} is missing or no {kind.__name__}",
+        )
     streams = state.get("_streams", [])
     require(
         isinstance(streams, list)
@@ -197,8 +202,9 @@ def _check_shapes(model: Any, state: dict[str, Any]) -> None:
     else:
         rbms = [model.rbm_] if isinstance(model, RBMTransformer) else model.dbn_.rbms
         weights = [rbm.W for rbm in rbms]
-        same = rbms[0].visible == model.visible_
-        require(same, "visible_ is not that of the machine")
+        require(
+            rbms[0].visible == model.visible_, "visible_ is not that of the machine"
+        )
     n_features, n_outputs = weights[0].shape[0], weights[-1].shape[1]
     require(model.n_features_in_ == n_features, "n_features_in_ is wrong")
     vectors = {name: (state.get(name), n_features) for name in _PER_FEATURE}
@@ -211,5 +217,7 @@ def _check_shapes(model: Any, state: dict[str, Any]) -> None:
     for name, (vector, n) in vectors.items():
         if vector is not None:
             require(vector.shape == (n,), f"{name} has the shape {vector.shape}")
-            numbers = name in _LABELS or vector.dtype in (np.float32, np.float64)
-            require(numbers, f"{name} has the dtype {vector.dtype}")
+            require(
+                name in _LABELS or vector.dtype in (np.float32, np.float64),
+                f"{name} has the dtype {vector.dtype}",
+            )

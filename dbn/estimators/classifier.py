@@ -226,38 +226,6 @@ default="adam"
         self.class_weight = class_weight
 
     @fit_context
-    def fit(
-        self,
-        X: Array,
-        y: Array,
-        sample_weight: Array = None,
-        *,
-        X_val: Array = None,
-        y_val: Array = None,
-    ) -> Self:
-        """Initialize the net and fine-tune it.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            A sparse matrix stays sparse.
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Class labels: numbers or strings; or a 0/1 column for each of several labels
-            that a row may have.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in pretraining and fine-tuning; rows of weight zero are
-            left out.
-        X_val, y_val : array-like, default=None
-            Rows that are not trained on: `history_` gets their loss and accuracy after
-            every epoch, and `early_stopping` watches them.
-
-        Returns
-        -------
-        self : object
-        """
-        return self._fit(X, y, sample_weight, X_val, y_val)
-
-    @fit_context
     def partial_fit(
         self, X: Array, y: Array, classes: Array = None, sample_weight: Array = None
     ) -> Self:

@@ -286,10 +286,9 @@ class DBNTransformer(DensityTransformer):
         draft._seed = int(draft._rng.spawn(1)[0].integers(2**31))
         draft.history_, draft._stack = [], {}
         self._become(draft)
-        made_of = (rows, weight)
         try:
             with fit_task(
-                self, len(sizes), X, y, sample_weight, made_of=made_of
+                self, len(sizes), X, y, sample_weight, made_of=(rows, weight)
             ) as task:
                 self._resume(task)
                 train_stack(self, rows, weight, sizes, prototypes, self._rng, task)
@@ -325,8 +324,7 @@ class DBNTransformer(DensityTransformer):
         -------
         ndarray of shape (n_samples, hidden_layer_sizes[-1])
         """
-        rows = self._rows(X, "transform")
-        return self._place.apply(DBN.transform, self.dbn_, rows)
+        return self._place.apply(DBN.transform, self.dbn_, self._rows(X, "transform"))
 
     def score_samples(self, X: Array, *, n_draws: int = 256) -> Array:
         """Lower bound on the log-likelihood of each row, in nats.
@@ -368,8 +366,7 @@ class DBNTransformer(DensityTransformer):
                 found.append(dbn.log_p_bound(v, rng, n_draws))
             return asarray_like(found, rows)
 
-        log_p = self._place.apply(bounds, self.dbn_, rows) - log_z
-        return self._density(log_p)
+        return self._density(self._place.apply(bounds, self.dbn_, rows) - log_z)
 
     def inverse_transform(self, H: Array) -> Array:
         """Mean-field pass down from top hidden activities: a reconstruction.

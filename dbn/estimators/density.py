@@ -48,9 +48,8 @@ class DensityTransformer(
     def _log_z(self, rbm: RBM, base_bias: Array) -> float:
         """Log partition function of the machine, kept until training goes on."""
         n_epochs = len(self.history_)
-        if getattr(self, "_log_z_epochs", n_epochs) != n_epochs:
-            self._forget("log_z_")
-        if not hasattr(self, "log_z_"):
+        known = hasattr(self, "log_z_")
+        if not known or getattr(self, "_log_z_epochs", n_epochs) != n_epochs:
             self.log_z_ = estimate_log_z(rbm, base_bias, self._seed)
             self._log_z_epochs = n_epochs
         return self.log_z_

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..storage.archive import read_archive, refusals, write_archive
 from ..storage.packing import ModelFileError
 from .base import DBNEstimator
-from .building import build, require
+from .building import Builder, require
 from .records import MODELS, describe
 
 # The version grows when an older dbn could not read what is written; older versions
@@ -104,6 +104,6 @@ def load_model(path: str | PathLike[str]) -> Any:
     """
     content = read_archive(path, kind=_KIND, version=_VERSION)
     with refusals(path):
-        model = build(content)
+        model = Builder().build(content)
         require(type(model) in MODELS.values(), f"it holds a {type(model).__name__}")
     return model

@@ -28,8 +28,13 @@ def check_watched(
         return None
     X_val, y_val, _ = with_labels(estimator, X_val, y_val)
     refuse_missing(y_val, "y_val")
-    options = {"multi_output": True, "y_numeric": estimator._numeric_targets}
-    rows, y_val = estimator._checked(X_val, to_host(y_val), reset=False, **options)
+    rows, y_val = estimator._checked(
+        X_val,
+        to_host(y_val),
+        reset=False,
+        multi_output=True,
+        y_numeric=estimator._numeric_targets,
+    )
     rows = with_dtype(estimator._encode(rows), dtype)
     targets = estimator._encode_targets(y_val, dtype, "y_val")
     _check_scorable(estimator, targets)

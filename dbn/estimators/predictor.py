@@ -1,68 +1,54 @@
-"""What classifier and regressor share: a net, started by `init`, then fine-tuned."""
+"""How classifier and regressor are fitted: a start by `init`, then fine-tuning."""
 
 import copy
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from sklearn.frozen import FrozenEstimator
 
 from ..backend.array import with_dtype
 from ..backend.device import converted_beside, numpy_dtype
 from ..backend.random import make_rng
 from ..backend.types import Array
-from ..boltzmann import DBN, Units
-from ..feedforward import Activation, Initializer, Network
-from ..feedforward.initializers import INITIALIZERS
-from ..training import Optimizer, finetune
+from ..boltzmann import DBN
+from ..training import finetune
 from ..training.callbacks import agree, fit_task
 from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.optimizers import get_optimizer
-from ..training.pretraining import STRUCTURES
 from ..training.task import Task
-from ._sklearn import StrOptions
-from .base import DBNEstimator
-from .constraints import NET
+from ._sklearn import fit_context
 from .dbn import (
-    DBNTransformer,
-    Prototypes,
     adopt_stack,
     stack_progress,
     train_stack,
 )
 from .held_out import Watched, check_holdable, check_watched, hold_out
+from .net import NetEstimator
 from .preprocessing import indexable
-from .rbm import RBMTransformer
 from .start import (
-    DEFAULT_SIZES,
-    Init,
     buffers,
     check_same_net,
     first_weights,
     resolve_init,
     set_buffers,
     sizes_to_go_on,
-    visible_of,
 )
 from .targets import Job, check_supervised
 
-# Parameters that `Network` has as well, and `finetune`.
-_OF_NETWORK = ("activation", "dropout", "batch_norm")
+# Parameters that `finetune` has as well.
 _OF_FINETUNE = (
     *("optimizer", "weight_decay", "max_norm", "learning_rate_multipliers"),
     *("head_epochs", "batch_size", "on_divergence", "tol"),
 )
 
 
-class DBNPredictor(DBNEstimator):
+class DBNPredictor(NetEstimator):
     """Base of `DBNClassifier` and `DBNRegressor`."""
 
-    network_: Network
     dbn_: DBN
     _numeric_targets: bool
-    _loss: str
     _state: dict[str, Any]
     _rng: Any
     _streams: list[Any]
@@ -70,69 +56,38 @@ class DBNPredictor(DBNEstimator):
     _fit_targets: Callable[[Job, Array], None]
     _encode_targets: Callable[..., Array]
     _score: Callable[[Array, Array, Array], float]
-    _parameter_constraints: dict[str, Any] = {
-        **NET,
-        "init": [StrOptions({*STRUCTURES, *INITIALIZERS}), Initializer]
-        + [DBNTransformer, FrozenEstimator, list, tuple],
-        "rbm": [RBMTransformer, list, tuple, None],
-    }
-
-    def __init__(
-        self,
-        hidden_layer_sizes: int | Sequence[int] = DEFAULT_SIZES,
-        *,
-        init: Init = "dbn",
-        rbm: Prototypes = None,
-        activation: str | Activation = "logistic",
-        dropout: float | Sequence[float] = 0.0,
-        batch_norm: bool = False,
-        optimizer: str | Optimizer = "adam",
-        weight_decay: float = 0.0,
-        max_norm: float | None = None,
-        learning_rate_multipliers: Sequence[float] | None = None,
-        head_epochs: int = 0,
-        batch_size: int = 100,
-        max_iter: int = 100,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        tol: float = 1e-4,
-        on_divergence: str = "raise",
-        unlabeled: Any = None,
-        warm_start: bool = False,
-        device: str | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.init = init
-        self.rbm = rbm
-        self.activation = activation
-        self.dropout = dropout
-        self.batch_norm = batch_norm
-        self.optimizer = optimizer
-        self.weight_decay = weight_decay
-        self.max_norm = max_norm
-        self.learning_rate_multipliers = learning_rate_multipliers
-        self.head_epochs = head_epochs
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.on_divergence = on_divergence
-        self.unlabeled = unlabeled
-        self.warm_start = warm_start
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
-
     _kept: list[Array] | None = None  # buffers of an interrupted fit
 
-    def _fit(
-        self, X: Array, y: Array, sample_weight: Array, X_val: Array, y_val: Array
+    @fit_context
+    def fit(
+        self,
+        X: Array,
+        y: Array,
+        sample_weight: Array = None,
+        *,
+        X_val: Array = None,
+        y_val: Array = None,
     ) -> Self:
+        """Initialize the net and fine-tune it.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            A sparse matrix stays sparse.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets. Of a classifier class labels, numbers or strings; or a 0/1 column
+            for each of several labels that a row may have.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in pretraining and fine-tuning; rows of weight zero are
+            left out.
+        X_val, y_val : array-like, default=None
+            Rows that are not trained on: `history_` gets their loss and score (accuracy
+            or R^2) after every epoch, and `early_stopping` watches them.
+
+        Returns
+        -------
+        self : object
+        """
         X = indexable(X)
         going_on = self.warm_start and hasattr(self, "network_")
         draft, job = self._prepared(X, y, sample_weight, going_on)
@@ -197,8 +152,9 @@ class DBNPredictor(DBNEstimator):
 
         Nothing is trained yet, and this estimator is as it was.
         """
-        optimizer = get_optimizer(self.optimizer)  # fails now, not after pretraining
-        check_deterministic(optimizer, bool(np.any(self.dropout)), self.batch_norm)
+        check_deterministic(  # fails now, not after pretraining
+            get_optimizer(self.optimizer), bool(np.any(self.dropout)), self.batch_norm
+        )
         draft = self._draft(going_on)
         job = check_supervised(draft, X, y, sample_weight, not going_on)
         if not going_on:
@@ -210,8 +166,8 @@ class DBNPredictor(DBNEstimator):
             draft._check_classes(*(("classes", classes) if chunk else ("y", job.known)))
             sizes = sizes_to_go_on(draft.network_, self.init, self.hidden_layer_sizes)
             check_same_net(draft.network_, draft._network(sizes, dtype))
-            rows = with_dtype(draft._encode(job.rows), dtype)
-            job.rows = draft.visible_.inside(rows)
+            job.rows = with_dtype(draft._encode(job.rows), dtype)
+            job.rows = draft.visible_.inside(job.rows)
             draft._state.pop("best", None)  # of the rows held out before
             machines = draft.dbn_.rbms if hasattr(draft, "dbn_") else []
             draft._stack = {"rbms": machines, "layer": {"epoch": sys.maxsize}}
@@ -239,36 +195,39 @@ class DBNPredictor(DBNEstimator):
         """What rows held out are to have in the proportion of all rows, or None."""
         return None
 
-    def _first_visible(self) -> str | Units:
-        return visible_of(self.init, self.rbm)
-
-    def _network(self, sizes: list[int], dtype: Any) -> Network:
-        options = {name: getattr(self, name) for name in _OF_NETWORK}
-        return Network(sizes, loss=self._loss, dtype=dtype, **options)
-
     def _initialize(self, job: Job, task: Task) -> None:
         """Make the net and fill it as `init` says, after pretraining where it does."""
         starting_rng, rng, _ = self._streams
         if job.prototypes is not None:
             if (seed := getattr(self.init, "random_state", None)) is not None:
                 rng = make_rng(seed)
-            data, machines = (job.rows, job.weight), (job.sizes, job.prototypes)
             with task.subtask("pretrain", len(job.sizes)) as pretraining:
-                train_stack(self, *data, *machines, rng, pretraining)
+                train_stack(
+                    self,
+                    job.rows,
+                    job.weight,
+                    job.sizes,
+                    job.prototypes,
+                    rng,
+                    pretraining,
+                )
         rows = self._place.rows(job.rows)
         network = self._network(job.layer_sizes, numpy_dtype(rows))
         network, weight = converted_beside((network, job.weight), rows)
         if self._kept is None:
-            dbn = getattr(self, "dbn_", None)
-            first_weights(self.init, dbn, network, rows, weight, starting_rng)
+            first_weights(
+                self.init,
+                getattr(self, "dbn_", None),
+                network,
+                rows,
+                weight,
+                starting_rng,
+            )
         else:  # of an interrupted fit
             set_buffers(network, self._kept)
         self.network_ = self._place.back(network)  # not before it is whole
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "network_")
-
-    _KEPT = DBNEstimator._KEPT | {"_state": "state", "_streams": "streams"}
+    _KEPT = NetEstimator._KEPT | {"_state": "state", "_streams": "streams"}
 
     def _progress(self) -> dict[str, Any]:
         finetuning = any(e["phase"] == "finetune" for e in self.history_[-1:])
@@ -312,33 +271,3 @@ class DBNPredictor(DBNEstimator):
                 state=self._state,
                 **{name: getattr(self, name) for name in _OF_FINETUNE},
             )
-
-    def _outputs(self, X: Array, method: str) -> Array:
-        """Output `z` of the net for rows of a method."""
-        rows = self._rows(X, method)
-        return self._place.apply(Network.forward, self.network_, rows)
-
-    @property
-    def loss_curve_(self) -> list[float]:
-        """Mean training loss of each fine-tuning epoch."""
-        return [e["loss"] for e in self.history_ if e["phase"] == "finetune"]
-
-    @property
-    def n_iter_(self) -> int:
-        """Fine-tuning epochs that were run."""
-        return len(self.loss_curve_)
-
-    def _folded(self) -> list[tuple[Array, Array]]:
-        """The (W, c) of each dense layer, for X as the user has it."""
-        first, *rest = self.network_.folded()
-        return [self._fold(*first), *rest]
-
-    @property
-    def coefs_(self) -> list[Array]:
-        """Weights of each layer, (n_in, n_out), for X and y as given."""
-        return [W for W, _ in self._folded()]
-
-    @property
-    def intercepts_(self) -> list[Array]:
-        """Biases of each layer, (n_out,), for X and y as given."""
-        return [c for _, c in self._folded()]

@@ -140,7 +140,6 @@ def warn_of_kind(X: Array, ends: tuple[float, float]) -> None:
     >>> import numpy as np
     >>> warn_of_kind(np.array([[0.5, -3.0]]), (-3.0, 0.5))
     """
-    known = "; or say visible='gaussian', if that is meant"
     low, high = ends
     if low == 0.0 and high < 2**53 and _all(X, lambda xp, part: part == xp.round(part)):
         advice = (
@@ -162,7 +161,9 @@ def warn_of_kind(X: Array, ends: tuple[float, float]) -> None:
             "other numbers they are standardised for Gaussian units. Scale all columns "
             "to [0, 1] (MinMaxScaler) for Bernoulli units"
         )
-    warnings.warn(advice + known + ".", stacklevel=5)
+    warnings.warn(
+        f"{advice}; or say visible='gaussian', if that is meant.", stacklevel=5
+    )
 
 
 def _all(X: Array, holds: Callable[[Any, Array], Array]) -> bool:

@@ -384,8 +384,8 @@ class RBMTransformer(DensityTransformer):
         -------
         ndarray of shape (n_samples, n_components)
         """
-        rows = self._rows(X, "transform")
-        return self._place.apply(_batched(RBM.mean_hidden), self.rbm_, rows)
+        mean_hidden = _batched(RBM.mean_hidden)
+        return self._place.apply(mean_hidden, self.rbm_, self._rows(X, "transform"))
 
     def score_samples(self, X: Array) -> Array:
         """Log-likelihood of each row, in nats.

@@ -150,37 +150,6 @@ default="adam"
     _loss = "squared_error"
 
     @fit_context
-    def fit(
-        self,
-        X: Array,
-        y: Array,
-        sample_weight: Array = None,
-        *,
-        X_val: Array = None,
-        y_val: Array = None,
-    ) -> Self:
-        """Initialize the net and fine-tune it.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            A sparse matrix stays sparse.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Target values.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in pretraining and fine-tuning; rows of weight zero are
-            left out.
-        X_val, y_val : array-like, default=None
-            Rows that are not trained on: `history_` gets their loss and R^2 after every
-            epoch, and `early_stopping` watches them.
-
-        Returns
-        -------
-        self : object
-        """
-        return self._fit(X, y, sample_weight, X_val, y_val)
-
-    @fit_context
     def partial_fit(self, X: Array, y: Array, sample_weight: Array = None) -> Self:
         """Fine-tune on the rows for one epoch, from where training stands.
 
@@ -203,8 +172,10 @@ default="adam"
     def _fit_targets(self, job: Job, classes: Array) -> None:
         self._one_output = job.y.ndim == 1
         values = np.asarray(job.y, dtype=np.float64).reshape(len(job.y), -1)
-        mean, scale = standardisation(values, job.label_weight, "y")
-        self.y_mean_, self.y_scale_ = (asarray_like(v, job.rows) for v in (mean, scale))
+        self.y_mean_, self.y_scale_ = (
+            asarray_like(v, job.rows)
+            for v in standardisation(values, job.label_weight, "y")
+        )
 
     def _encode_targets(self, y: Array, dtype: Any, name: str = "y") -> Array:
         values = np.asarray(y, dtype=np.float64).reshape(len(y), -1)

@@ -83,8 +83,9 @@ def resolve_init(estimator: Any) -> Plan:
 
 def pretrains(init: Init) -> bool:
     """Whether `init` asks for a DBN that is pretrained in the fit."""
-    named = isinstance(init, str) and init in STRUCTURES
-    return named or isinstance(init, DBNTransformer)
+    return isinstance(init, DBNTransformer) or (
+        isinstance(init, str) and init in STRUCTURES
+    )
 
 
 def _check_sizes(asked: list[int], sizes: list[int]) -> None:

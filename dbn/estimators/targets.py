@@ -57,10 +57,12 @@ class Job:
 
     def made_of(self, estimator: Any, going_on: bool) -> tuple[Any, ...]:
         """All that training depends on, but for parameters and validation rows."""
-        network = estimator.network_ if going_on else None
-        classes = to_host(getattr(estimator, "classes_", None))
-        weights = (self.weight, self.label_weight)
-        return self.rows, self.labelled, self.targets, classes, *weights, network
+        return (
+            *(self.rows, self.labelled, self.targets),
+            to_host(getattr(estimator, "classes_", None)),
+            *(self.weight, self.label_weight),
+            estimator.network_ if going_on else None,
+        )
 
     def labelled_rows(self) -> tuple[Array, Array, Array]:
         """Rows, targets and weights to fine-tune on."""
@@ -192,8 +194,9 @@ def check_supervised(
     options = {"multi_output": True, "y_numeric": estimator._numeric_targets}
     if estimator.unlabeled is None or y is None:
         refuse_missing(y)
-        checked = estimator._check_rows(X, sample_weight, y, reset=reset, **options)
-        rows, known, weight, used = checked
+        rows, known, weight, used = estimator._check_rows(
+            X, sample_weight, y, reset=reset, **options
+        )
         given, labelled = None, np.arange(rows.shape[0])
     else:
         rows, _, weight, used = estimator._check_rows(X, sample_weight, reset=reset)

@@ -9,7 +9,6 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.sparse import csr_array
-from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -220,7 +219,7 @@ def regressors() -> None:
     assert net.y_mean_.shape == net.y_scale_.shape == (2,)
     assert net.predict(X).shape == (60, 2)
     for optimizer in (LBFGS(), ConjugateGradient(), RMSProp(0.01), "sgd"):
-        clone(net).set_params(optimizer=optimizer, warm_start=False).fit(X, Y)
+        net.set_params(optimizer=optimizer, warm_start=False).fit(X, Y)
 
 
 def with_scikit_learn() -> None:
