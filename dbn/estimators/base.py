@@ -3,7 +3,6 @@
 import copy
 import warnings
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -25,7 +24,7 @@ from ..backend.device import (
 from ..backend.place import Place
 from ..backend.rows import ScaledRows, as_rows, is_large_file
 from ..backend.types import Array
-from ..boltzmann import RBM, Bernoulli, Gaussian, Units, get_units
+from ..boltzmann import DBN, RBM, Bernoulli, Gaussian, Units, get_units
 from ..boltzmann.units import UNITS
 from ..training.callbacks import is_identified
 from ..training.contrastive import monitored_rows
@@ -63,6 +62,7 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
     device: str | None
     n_features_in_: int
     feature_names_in_: Array
+    dbn_: DBN  # of all but a single machine
     visible_: Units
     mean_: Array
     scale_: Array
@@ -313,7 +313,7 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
     def _parameters(self) -> Array:
         """The buffer of the fitted model; of a stack, of its first machine."""
         model = getattr(self, "network_", None) or getattr(self, "rbm_", None)
-        return (model or self.__dict__["dbn_"].rbms[0]).params.flat
+        return (model or self.dbn_.rbms[0]).params.flat
 
     @property
     def _place(self) -> Place:
@@ -330,19 +330,3 @@ _BEHIND |= {"_loss", "_one_output", "_log_z_epochs"}
 
 def _is_learned(name: str) -> bool:
     return name in _BEHIND or (name.endswith("_") and not name.startswith("_"))
-
-
-def check_layer_sizes(sizes: Any) -> list[int]:
-    """Return `hidden_layer_sizes` as a list of positive ints.
-
-    Raises
-    ------
-    ValueError
-        If there is no layer, or a size is not a positive integer.
-    """
-    found = [sizes] if isinstance(sizes, Integral) else list(sizes)
-    if not found or not all(isinstance(n, Integral) and int(n) > 0 for n in found):
-        raise ValueError(
-            f"hidden_layer_sizes must be one or more positive integers; it is {sizes}."
-        )
-    return [int(n) for n in found]

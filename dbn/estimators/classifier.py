@@ -352,7 +352,8 @@ default="adam"
         ndarray of shape (n_samples, n_classes)
             For multi-label targets, the probability of each label.
         """
-        return self.network_.loss.predict(self._outputs(X, "predict_proba"))
+        z = self._outputs(X, "predict_proba")
+        return self.network_.loss.predict(z)
 
     def predict_log_proba(self, X: Array) -> Array:
         """Logarithms of `predict_proba`, in nats.

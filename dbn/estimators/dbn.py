@@ -18,8 +18,7 @@ from ..training.callbacks import fit_task
 from ..training.pretraining import begun
 from ..training.task import Task
 from ._sklearn import Interval, fit_context
-from .base import check_layer_sizes
-from .constraints import RUNNING
+from .constraints import RUNNING, check_layer_sizes
 from .density import DensityTransformer
 from .preprocessing import indexable
 from .rbm import RBMTransformer
@@ -233,7 +232,6 @@ class DBNTransformer(DensityTransformer):
     (1797, 32)
     """
 
-    dbn_: DBN
     _rng: Any
     _parameter_constraints: dict[str, Any] = {
         "hidden_layer_sizes": ["array-like", Integral],
@@ -324,7 +322,8 @@ class DBNTransformer(DensityTransformer):
         -------
         ndarray of shape (n_samples, hidden_layer_sizes[-1])
         """
-        return self._place.apply(DBN.transform, self.dbn_, self._rows(X, "transform"))
+        rows = self._rows(X, "transform")
+        return self._place.apply(DBN.transform, self.dbn_, rows)
 
     def score_samples(self, X: Array, *, n_draws: int = 256) -> Array:
         """Lower bound on the log-likelihood of each row, in nats.
@@ -354,7 +353,8 @@ class DBNTransformer(DensityTransformer):
         RuntimeWarning
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
-        rows = self.visible_.inside(self._rows(X, "score_samples"))
+        rows = self._rows(X, "score_samples")
+        rows = self.visible_.inside(rows)
         top = self._place.there(self.dbn_).rbms[-1]
         log_z = self._log_z(top, top.b)
 
@@ -380,6 +380,7 @@ class DBNTransformer(DensityTransformer):
         ndarray of shape (n_samples, n_features)
             In the units of X.
         """
+        check_is_fitted(self)
         H = self._hidden_rows(H, self._n_features_out)
         return self._decode(self._place.apply(DBN.inverse_transform, self.dbn_, H))
 
@@ -417,4 +418,4 @@ class DBNTransformer(DensityTransformer):
 
     @property
     def _n_features_out(self) -> int:
-        return self.dbn_.rbms[-1].n_hidden
+        return int(self.dbn_.rbms[-1].n_hidden)

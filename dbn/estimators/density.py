@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted
 
 from ..backend.device import namespace, to_host, without_gradient
 from ..backend.types import Array
@@ -56,7 +55,6 @@ class DensityTransformer(
 
     def _hidden_rows(self, H: Array, n_hidden: int) -> Array:
         """Validate the input of inverse_transform."""
-        check_is_fitted(self)
         H = check_array(without_gradient(H), dtype=self._accepted(H)["dtype"])
         self._check_library(H, "inverse_transform")
         if H.shape[1] != n_hidden:

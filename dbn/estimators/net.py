@@ -102,7 +102,8 @@ class NetEstimator(DBNEstimator):
 
     def _outputs(self, X: Array, method: str) -> Array:
         """Output `z` of the net for rows of a method."""
-        return self._place.apply(Network.forward, self.network_, self._rows(X, method))
+        rows = self._rows(X, method)
+        return self._place.apply(Network.forward, self.network_, rows)
 
     @property
     def loss_curve_(self) -> list[float]:

@@ -12,7 +12,6 @@ from ..backend.array import with_dtype
 from ..backend.device import converted_beside, numpy_dtype
 from ..backend.random import make_rng
 from ..backend.types import Array
-from ..boltzmann import DBN
 from ..training import finetune
 from ..training.callbacks import agree, fit_task
 from ..training.finetuning import check_deterministic, rate_multipliers
@@ -47,7 +46,6 @@ _OF_FINETUNE = (
 class DBNPredictor(NetEstimator):
     """Base of `DBNClassifier` and `DBNRegressor`."""
 
-    dbn_: DBN
     _numeric_targets: bool
     _state: dict[str, Any]
     _rng: Any

@@ -384,8 +384,8 @@ class RBMTransformer(DensityTransformer):
         -------
         ndarray of shape (n_samples, n_components)
         """
-        mean_hidden = _batched(RBM.mean_hidden)
-        return self._place.apply(mean_hidden, self.rbm_, self._rows(X, "transform"))
+        rows = self._rows(X, "transform")
+        return self._place.apply(_batched(RBM.mean_hidden), self.rbm_, rows)
 
     def score_samples(self, X: Array) -> Array:
         """Log-likelihood of each row, in nats.
@@ -416,7 +416,8 @@ class RBMTransformer(DensityTransformer):
         RuntimeWarning
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
-        rows = self.visible_.inside(self._rows(X, "score_samples"))
+        rows = self._rows(X, "score_samples")
+        rows = self.visible_.inside(rows)
         log_z = self._log_z(self._place.there(self.rbm_), self._base_bias)
         energy = self._place.apply(_batched(RBM.free_energy), self.rbm_, rows)
         return self._density(-energy - log_z)
@@ -433,6 +434,7 @@ class RBMTransformer(DensityTransformer):
         ndarray of shape (n_samples, n_features)
             In the units of X.
         """
+        check_is_fitted(self)
         H = self._hidden_rows(H, self._n_features_out)
         V = self._place.apply(_batched(RBM.mean_visible), self.rbm_, H)
         return self._decode(V)
@@ -509,7 +511,7 @@ class RBMTransformer(DensityTransformer):
 
     @property
     def _n_features_out(self) -> int:
-        return self.rbm_.n_hidden
+        return int(self.rbm_.n_hidden)
 
 
 def _batched(method: Callable[..., Array]) -> Callable[[RBM, Array], Array]:

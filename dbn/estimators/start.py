@@ -14,7 +14,7 @@ from ..boltzmann import DBN, Units, get_units
 from ..feedforward import Given, Initializer, Network, get_activation, get_initializer
 from ..training import Pretrained
 from ..training.pretraining import STRUCTURES, check_startable, matching_units
-from .base import check_layer_sizes
+from .constraints import check_layer_sizes
 from .dbn import (
     DBNTransformer,
     Prototypes,
