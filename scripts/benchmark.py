@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from data_options import add_data_options, load, path, require_classes
+from data_options import add_data_options, load, path, require_classes, run, sizes
 
 from dbn import RBMTransformer
 from dbn.evaluation import (
@@ -26,22 +26,13 @@ from dbn.evaluation.study.compare import INITS
 from dbn.evaluation.study.journal import is_finished
 
 
-def sizes(text):
-    return tuple(int(n) for n in text.split(","))
-
-
 def contender(text):
     init, *more = text.split(":")
     return init, *(more or ["logistic"])
 
 
-def parse_args(argv):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    add = parser.add_argument
-    add_data_options(add)
-    add("--output", type=path, default=Path("benchmark-output"), help="output folder")
+def add_study_options(add):
+    """Add what is compared, and how."""
     add(
         "--inits",
         nargs="+",
@@ -92,6 +83,16 @@ def parse_args(argv):
     )
     add("--pretrain-updates", type=int, default=3000, help="updates of each RBM")
     add("--batch-size", type=int, default=20)
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add_data_options(add)
+    add_study_options(add)
+    add("--output", type=path, default=Path("benchmark-output"), help="output folder")
     add("--jobs", type=int, default=-1, help="processes; -1 for all cores")
     add(
         "--resume",
@@ -105,7 +106,7 @@ def parse_args(argv):
         metavar="RESULTS_JSON",
         help="train nothing: show the study in this file again",
     )
-    args = parser.parse_args(argv)
+    args = parser.parse_args()
     # argparse leaves defaults that are lists as they are.
     args.inits = [contender(i) if isinstance(i, str) else i for i in args.inits]
     args.hidden_layer_sizes = [
@@ -171,22 +172,19 @@ def study(args):
     return result
 
 
-def main(argv=None):
-    args = parse_args(argv)
+def main():
+    args = parse_args()
+    require_matplotlib()
+    args.output.mkdir(parents=True, exist_ok=True)
     try:
-        require_matplotlib()
-        args.output.mkdir(parents=True, exist_ok=True)
         result = Comparison.from_json(args.finished) if args.finished else study(args)
-        print(f"\n{result.table()}\n\n{result.verdict()}\n")
-        picture = ComparisonDisplay.from_results(result).figure_
-        picture.savefig(args.output / "comparison.png", dpi=150)
-        page = html_report(result)
-        (args.output / "report.html").write_text(page, encoding="utf-8")
     except KeyboardInterrupt:
         sys.exit("\nbenchmark: stopped. The same command with --resume goes on.")
-    except (ImportError, OSError, ValueError, RuntimeError, ArithmeticError) as error:
-        notes = getattr(error, "__notes__", [])
-        sys.exit(" ".join([f"benchmark: {error}", *notes]))
+    print(f"\n{result.table()}\n\n{result.verdict()}\n")
+    picture = ComparisonDisplay.from_results(result).figure_
+    picture.savefig(args.output / "comparison.png", dpi=150)
+    page = html_report(result)
+    (args.output / "report.html").write_text(page, encoding="utf-8")
     wrote = "report.html and comparison.png"
     if not args.finished:
         wrote = f"results.json, {wrote}"
@@ -195,4 +193,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

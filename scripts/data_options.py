@@ -1,5 +1,6 @@
-"""The options that say on which data a script works, and paths as options."""
+"""What scripts share: options of the data, paths as options, and how they end."""
 
+import sys
 from pathlib import Path
 
 from dbn.evaluation import load_dataset
@@ -12,7 +13,7 @@ def path(text):
 
 def sizes(text):
     """Numbers of units of layers, as 500,500,2000."""
-    return [int(n) for n in text.split(",")]
+    return tuple(int(n) for n in text.split(","))
 
 
 def add_data_options(add, dataset="digits"):
@@ -51,3 +52,12 @@ def require_classes(data):
             "finetune.py takes numbers. If they are not the labels, name the column of "
             "these with --label-column; if they are classes, write them as words."
         )
+
+
+def run(main):
+    """Run a script; what its user can do something about ends it with one line."""
+    try:
+        main()
+    except (ImportError, OSError, ValueError, RuntimeError, ArithmeticError) as error:
+        notes = getattr(error, "__notes__", [])
+        sys.exit(" ".join([f"{Path(sys.argv[0]).stem}: {error}", *notes]))

@@ -6,34 +6,16 @@ processes: torchrun --standalone --nproc_per_node=2 scripts/pretrain.py --distri
 """
 
 import argparse
-import json
 import sys
-import time
-from contextlib import nullcontext
-from pathlib import Path
 
-from data_options import add_data_options, load, path, sizes
-from threadpoolctl import threadpool_limits
+from data_options import add_data_options, load, run, sizes
+from training import add_training_options, fit, write
 
-from dbn import DBNTransformer, RBMTransformer, save_model
+from dbn import DBNTransformer, RBMTransformer
 from dbn.boltzmann import CD, FPCD, PCD, Gaussian, ParallelTempering, ReLU, Softmax
-from dbn.evaluation import (
-    FiltersDisplay,
-    HistoryDisplay,
-    SamplesDisplay,
-    provenance,
-)
+from dbn.evaluation import FiltersDisplay, HistoryDisplay, SamplesDisplay
 from dbn.evaluation.plots.display import require_matplotlib
-from dbn.training import (
-    SGD,
-    Adam,
-    Checkpoint,
-    RBMMonitor,
-    Schedule,
-    Sparsity,
-    data_parallel,
-)
-from dbn.training.distributed import Workers
+from dbn.training import SGD, Adam, RBMMonitor, Schedule, Sparsity
 
 
 def numbers(text):
@@ -59,7 +41,7 @@ def units(text):
     return special.get(text, text)
 
 
-def parse_args(argv):
+def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -67,7 +49,7 @@ def parse_args(argv):
     )
     add = parser.add_argument
     add_data_options(add)
-    add("--rows", type=int, help="use only the first rows, for a quick look")
+    add_training_options(add, epochs=10, output="pretrained")
     layers = "numbers of hidden units, as 500,500,2000"
     add("--layers", type=sizes, default="256", help=layers)
     add("--visible", type=units, default="auto", help=units.__doc__)
@@ -89,20 +71,9 @@ def parse_args(argv):
     add("--l1", type=float, default=0.0)
     add("--sparsity", type=float, help="target of the mean hidden activity")
     add("--sparsity-cost", type=float, default=0.1)
-    add("--batch-size", type=int, default=100)
-    add("--epochs", type=int, default=10, help="per layer")
-    add("--on-divergence", choices=["raise", "halve"], default="raise")
-    add("--seed", type=int, default=0)
-    add("--device", help="compute with PyTorch, on cpu or cuda; default: NumPy")
-    add("--threads", type=int, help="BLAS threads; default: as the system has it")
     add("--image-shape", type=int, nargs=2, help="of the pictures, as 28 28")
     add("--validation", type=float, default=0.1, help="share of rows only watched")
-    add("--checkpoint", type=path, help="folder to save the state of training in")
-    add("--resume", action="store_true", help="go on from the checkpoint, if any")
-    add("--distributed", action="store_true", help="torchrun has started this process")
-    add("--timeout", type=float, default=300.0, help="of --distributed, in seconds")
-    add("--output", type=path, default=Path("pretrained"), help="folder to write to")
-    return parser.parse_args(argv)
+    return parser.parse_args()
 
 
 def make_sampler(args):
@@ -162,50 +133,36 @@ def split(data, args):
     return (X[:-n_valid], X[-n_valid:]) if n_valid else (X, None)
 
 
-def main(argv=None):
-    args = parse_args(argv)
+def draw(model, args):
+    """Pictures of the history, and, where rows are images, of filters and samples."""
+    history = HistoryDisplay.from_estimator(model).plot().figure_
+    history.savefig(args.output / "history.png")
+    options = {"image_shape": args.image_shape and tuple(args.image_shape)}
     try:
-        require_matplotlib()
-        model = make_model(args)
-        data = load(args)
-        # Without the rows that finetune.py tests on.
-        X, X_val = split(data.with_test(args.seed), args)
-        start = time.perf_counter()
-        together = data_parallel(args.timeout) if args.distributed else None
-        with together or nullcontext(Workers()) as workers:
-            callbacks = [RBMMonitor(X_val)] if workers.rank == 0 else []
-            if workers.rank == 0:
-                print(data.summary(), flush=True)
-            if args.checkpoint:
-                resume = args.resume or workers.elastic
-                callbacks.append(Checkpoint(args.checkpoint, resume=resume))
-            with threadpool_limits(args.threads):
-                model.set_callbacks(*callbacks).fit(X)
-    except (OSError, ValueError, ArithmeticError, ImportError) as error:
-        sys.exit(f"pretrain: {error}")
-    if workers.rank > 0:
-        return
-    seconds = time.perf_counter() - start
-    args.output.mkdir(parents=True, exist_ok=True)
-    save_model(model, args.output / "model.dbn")
-    record = {"seconds": round(seconds, 1), "rows": X.shape[0], **provenance()}
-    record["processes"] = workers.size
-    record["history"] = model.history_
-    text = json.dumps(record, indent=1)
-    (args.output / "history.json").write_text(text + "\n")
-    HistoryDisplay.from_estimator(model).plot().figure_.savefig(
-        args.output / "history.png"
-    )
-    try:
-        shape = {"image_shape": args.image_shape and tuple(args.image_shape)}
-        for name, display in (("filters", FiltersDisplay), ("samples", SamplesDisplay)):
-            options = shape | ({"random_state": args.seed} if name == "samples" else {})
-            picture = display.from_estimator(model, **options)
-            picture.figure_.savefig(args.output / f"{name}.png", dpi=150)
+        filters = FiltersDisplay.from_estimator(model, **options)
+        samples = SamplesDisplay.from_estimator(
+            model, **options, random_state=args.seed
+        )
     except ValueError as error:  # rows that are no images
         sys.stderr.write(f"pretrain: no pictures of filters and samples: {error}\n")
-    print(f"{seconds:.0f} s; wrote {args.output}/")
+    else:
+        filters.figure_.savefig(args.output / "filters.png", dpi=150)
+        samples.figure_.savefig(args.output / "samples.png", dpi=150)
+
+
+def main():
+    args = parse_args()
+    require_matplotlib()
+    model = make_model(args)
+    data = load(args)
+    # Without the rows that finetune.py tests on.
+    X, X_val = split(data.with_test(args.seed), args)
+    workers, seconds = fit(model, args, [X], data, RBMMonitor(X_val))
+    if workers.rank == 0:
+        write(model, args, workers, seconds, rows=X.shape[0])
+        draw(model, args)
+        print(f"{seconds:.0f} s; wrote {args.output}/")
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

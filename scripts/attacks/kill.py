@@ -10,8 +10,6 @@ it is done; its results, but for seconds, must be those of one that was never st
 
 import argparse
 import json
-import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -49,9 +47,8 @@ JOBS = {
         random_state=0,
     ),
 }
-
-
 STUDY = "study of 84 cells"
+FOUND = "found.npy"  # what a worker has trained
 
 
 def parameters(model):
@@ -100,22 +97,21 @@ def killed_run(name, rng, longest):
     """Numbers of kills and of damaged files, and what was trained in the end."""
     n_kills = 0
     with tempfile.TemporaryDirectory() as folder:
-        done = Path(folder) / "done.npy"
         command = [sys.executable, __file__, "--worker", name, folder]
         while True:
-            process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-            deadline = time.monotonic() + rng.uniform(0.0, longest)
-            while process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.002)
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
+            moment = rng.uniform(0.0, longest)
+            try:
+                done = subprocess.run(
+                    command, stderr=subprocess.PIPE, text=True, timeout=moment
+                )
+            except subprocess.TimeoutExpired:  # it was killed
                 n_kills += 1
                 longest *= 1.1  # so that a busy machine comes to an end, too
-            _, errors = process.communicate()
-            if process.returncode == 0:
-                return n_kills, errors.count("is passed over"), np.load(done)
-            if process.returncode != -signal.SIGKILL:
-                raise RuntimeError(f"{name}: {errors}")
+                continue
+            if done.returncode:
+                raise RuntimeError(f"{name}: {done.stderr}")
+            found = np.load(Path(folder) / FOUND)
+            return n_kills, done.stderr.count("is passed over"), found
 
 
 def main():
@@ -132,8 +128,7 @@ def main():
     args = parser.parse_args()
     if args.worker:
         name, folder = args.worker
-        np.save(Path(folder) / "done.tmp.npy", train(name, Path(folder)))
-        os.replace(Path(folder) / "done.tmp.npy", Path(folder) / "done.npy")
+        np.save(Path(folder) / FOUND, train(name, Path(folder)))
         return
     rng, start = np.random.default_rng(args.seed), time.perf_counter()
     names = [STUDY] if args.study else list(JOBS)

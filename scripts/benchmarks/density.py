@@ -39,7 +39,7 @@ from dbn.evaluation import load_dataset, provenance
 from dbn.training import SGD, Adam, Schedule
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import path
+from data_options import path, run
 
 
 def falling(start, epochs, hold):
@@ -104,9 +104,9 @@ def mnist(args, seed):
         noise, start = make_rng(seed), time.perf_counter()
         for _ in range(epochs):
             model.partial_fit(binarized(grey, noise))
-        seconds = time.perf_counter() - start
+        found = {"seconds": round(time.perf_counter() - start)}
         bias = model.visible_.input_for_mean(grey.mean(axis=0))
-        found = {"seconds": round(seconds)}
+        energy = float(np.mean(model.rbm_.free_energy(rows), dtype=float))
         for side, estimate in (("ais", ais), ("reverse", reverse_ais)):
             log_z = estimate(
                 model.rbm_,
@@ -115,11 +115,12 @@ def mnist(args, seed):
                 base_bias=bias,
                 random_state=seed,
             )
-            energy = float(np.mean(model.rbm_.free_energy(rows), dtype=float))
-            found[f"log_likelihood_{side}"] = -energy - log_z.log_z
-            found[f"log_z_{side}"] = log_z.log_z
-            found[f"standard_error_{side}"] = log_z.standard_error
-            found[f"ess_{side}"] = log_z.ess
+            found |= {
+                f"log_likelihood_{side}": -energy - log_z.log_z,
+                f"log_z_{side}": log_z.log_z,
+                f"standard_error_{side}": log_z.standard_error,
+                f"ess_{side}": log_z.ess,
+            }
         yield name, found
 
 
@@ -275,16 +276,13 @@ def main():
     record = {"experiment": args.experiment, "settings": settings, "runs": []}
     with threadpool_limits(args.threads):
         for seed in args.seeds:
-            try:
-                for name, found in experiment(args, seed):
-                    print(f"seed {seed}, {name}: {found}", flush=True)
-                    record["runs"].append({"name": name, "seed": seed, **found})
-                    if args.output:
-                        text = json.dumps(record | provenance(), indent=1)
-                        args.output.write_text(text + "\n")
-            except (OSError, ValueError) as error:
-                sys.exit(f"density: {error}")
+            for name, found in experiment(args, seed):
+                print(f"seed {seed}, {name}: {found}", flush=True)
+                record["runs"].append({"name": name, "seed": seed, **found})
+                if args.output:
+                    text = json.dumps(record | provenance(), indent=1)
+                    args.output.write_text(text + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -25,7 +25,7 @@ from dbn.evaluation.plots.display import require_matplotlib
 from dbn.training import SGD
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import add_data_options, load, path, require_classes
+from data_options import add_data_options, load, path, require_classes, run
 
 NETS = {
     "tanh, standard": ("tanh", "standard"),
@@ -51,14 +51,14 @@ def follow(name, args, data):
     if data.X_test is None:
         X, y, held_out = X[300:], y[300:], (X, y)
     X, y, held_out = X[: args.rows], y[: args.rows], [a[:300] for a in held_out]
-    n_layers = args.depth + 1
     net = DBNClassifier(
         (args.width,) * args.depth,
         init=init,
         activation=activation,
         optimizer=SGD(args.learning_rate, momentum=0.0),
         batch_size=10,
-        learning_rate_multipliers=[0] * n_layers,  # the first pass moves nothing
+        learning_rate_multipliers=[0]
+        * (args.depth + 1),  # the first pass moves nothing
         random_state=args.seed,
     )
     net.partial_fit(X[:1000], y[:1000], classes=np.unique(y))
@@ -127,12 +127,9 @@ def main():
     add("--output", type=path, default=Path("layers"), help="folder")
     args = parser.parse_args()
     start = time.perf_counter()
-    try:
-        data = load(args)
-        require_classes(data)
-        require_matplotlib()
-    except (ImportError, OSError, ValueError) as error:
-        sys.exit(f"layers: {error}")
+    data = load(args)
+    require_classes(data)
+    require_matplotlib()
     print(data.summary(), flush=True)
     args.output.mkdir(parents=True, exist_ok=True)
     with threadpool_limits(args.threads):
@@ -160,4 +157,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,0 +1,60 @@
+"""What `pretrain.py` and `finetune.py` share: options, the fit, and what is written."""
+
+import json
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+from data_options import path
+from threadpoolctl import threadpool_limits
+
+from dbn import save_model
+from dbn.evaluation import provenance
+from dbn.training import Checkpoint, data_parallel
+from dbn.training.distributed import Workers
+
+
+def add_training_options(add, epochs, output):
+    """Add options to a parser, with the defaults of two of them."""
+    add("--rows", type=int, help="use only the first rows, for a quick look")
+    add("--batch-size", type=int, default=100)
+    add("--epochs", type=int, default=epochs, help="of every stage of training")
+    add("--on-divergence", choices=["raise", "halve"], default="raise")
+    add("--seed", type=int, default=0)
+    add("--device", help="compute with PyTorch, on cpu or cuda; default: NumPy")
+    add("--threads", type=int, help="BLAS threads; default: as the system has it")
+    add("--checkpoint", type=path, help="folder to save the state of training in")
+    add("--resume", action="store_true", help="go on from the checkpoint, if any")
+    add("--distributed", action="store_true", help="torchrun has started this process")
+    add("--timeout", type=float, default=300.0, help="of --distributed, in seconds")
+    add("--output", type=path, default=Path(output), help="folder to write to")
+
+
+def fit(model, args, rows, data, *monitors):
+    """Train as the options say; return the processes that did, and seconds.
+
+    The first of these says what the data are, and has the monitors.
+    """
+    start = time.perf_counter()
+    together = data_parallel(args.timeout) if args.distributed else None
+    with together or nullcontext(Workers()) as workers:
+        callbacks = []
+        if workers.rank == 0:
+            print(data.summary(), flush=True)
+            callbacks += monitors
+        if args.checkpoint:
+            resume = args.resume or workers.elastic
+            callbacks.append(Checkpoint(args.checkpoint, resume=resume))
+        with threadpool_limits(args.threads):
+            model.set_callbacks(*callbacks).fit(*rows)
+    return workers, time.perf_counter() - start
+
+
+def write(model, args, workers, seconds, **found):
+    """Write the model, and a record of the training with its history."""
+    args.output.mkdir(parents=True, exist_ok=True)
+    save_model(model, args.output / "model.dbn")
+    record = {**found, "seconds": round(seconds, 1), "processes": workers.size}
+    record |= {**provenance(), "history": model.history_}
+    text = json.dumps(record, indent=1)
+    (args.output / "history.json").write_text(text + "\n")
