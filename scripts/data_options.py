@@ -1,5 +1,6 @@
-"""What scripts share: options of the data, paths as options, and how they end."""
+"""What scripts share: how options are read, those of the data, and how they end."""
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -16,20 +17,32 @@ def sizes(text):
     return tuple(int(n) for n in text.split(","))
 
 
-def add_data_options(add, dataset="digits"):
-    """Add --dataset, --data-home and --label-column to a parser."""
-    add(
-        "--dataset",
-        default=dataset,
-        help="digits, mnist or another name that load_dataset takes, or a file: arrays "
-        "(.npz, .npy) or a table (.csv, .tsv, .txt, packed with gzip or not)",
-    )
-    add("--data-home", help="folder of the named data sets; otherwise DBN_DATA")
-    add(
-        "--label-column",
-        help="name or number (from 0; -1: the last) of the column of a table with the "
-        "labels; default: the one named label, class, target or y, or else the last",
-    )
+class Formatter(
+    argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter
+):
+    """Help with defaults, below the text of a script as it stands there."""
+
+
+def parse(text, options):
+    """What the command line says: for the text of a script, and its options by name."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=Formatter)
+    for name, about in options.items():
+        parser.add_argument(name, **about)
+    return parser.parse_args()
+
+
+DATA_OPTIONS = {
+    "--dataset": {
+        "default": "digits",
+        "help": "digits, mnist or another name that load_dataset takes, or a file: "
+        "arrays (.npz, .npy) or a table (.csv, .tsv, .txt, packed with gzip or not)",
+    },
+    "--data-home": {"help": "folder of the named data sets; otherwise DBN_DATA"},
+    "--label-column": {
+        "help": "name or number (from 0; -1: the last) of the column of a table with "
+        "the labels; default: the one named label, class, target or y, or else the last"
+    },
+}
 
 
 def load(args):

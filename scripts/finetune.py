@@ -10,44 +10,57 @@ several processes: torchrun --standalone --nproc_per_node=2 scripts/finetune.py 
 --distributed.
 """
 
-import argparse
+from pathlib import Path
 
 import numpy as np
-from data_options import add_data_options, load, path, run, sizes
+from data_options import DATA_OPTIONS, load, parse, path, run, sizes
 from sklearn.frozen import FrozenEstimator
 from threadpoolctl import threadpool_limits
-from training import add_training_options, fit, write
+from training import TRAINING_OPTIONS, fit, write
 
 from dbn import DBNClassifier, DBNRegressor, DBNTransformer, load_model
 from dbn.training import get_optimizer
 
-
-def parse_args():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    add = parser.add_argument
-    add("start", help="a model file, or an initializer such as he_normal")
-    add_data_options(add)
-    add_training_options(add, epochs=20, output="finetuned")
-    layers = "as 500,500,2000; a model file has its own"
-    add("--layers", type=sizes, default="256", help=layers)
-    add(
-        "--labels",
-        type=int,
-        help="labelled rows, equally many of each class; default all",
-    )
-    add("--activation", default="logistic")
-    add("--dropout", type=float, nargs="+", default=[0.0])
-    add("--batch-norm", action="store_true")
-    add("--optimizer", default="adam")
-    add("--learning-rate", type=float, help="default: the optimizer's")
-    add("--weight-decay", type=float, default=0.0)
-    add("--max-norm", type=float)
-    add("--multipliers", type=float, nargs="+", help="of the learning rate, per layer")
-    add("--head-epochs", type=int, default=0, help="epochs of the top layer alone")
-    add("--early-stopping", action="store_true")
-    return parser.parse_args()
+OPTIONS = (
+    DATA_OPTIONS
+    | TRAINING_OPTIONS
+    | {
+        "start": {"help": "a model file, or an initializer such as he_normal"},
+        "--epochs": {"type": int, "default": 20},
+        "--output": {
+            "type": path,
+            "default": Path("finetuned"),
+            "help": "folder to write to",
+        },
+        "--layers": {
+            "type": sizes,
+            "default": "256",
+            "help": "a model file has its own",
+        },
+        "--labels": {
+            "type": int,
+            "help": "labelled rows, equally many of each class; default all",
+        },
+        "--activation": {"default": "logistic"},
+        "--dropout": {"type": float, "nargs": "+", "default": [0.0]},
+        "--batch-norm": {"action": "store_true"},
+        "--optimizer": {"default": "adam"},
+        "--learning-rate": {"type": float, "help": "default: the optimizer's"},
+        "--weight-decay": {"type": float, "default": 0.0},
+        "--max-norm": {"type": float},
+        "--multipliers": {
+            "type": float,
+            "nargs": "+",
+            "help": "of the learning rate, per layer",
+        },
+        "--head-epochs": {
+            "type": int,
+            "default": 0,
+            "help": "epochs of the top layer alone",
+        },
+        "--early-stopping": {"action": "store_true"},
+    }
+)
 
 
 def make_net(args, target):
@@ -69,8 +82,7 @@ def make_net(args, target):
     optimizer = get_optimizer(args.optimizer)
     if args.learning_rate is not None:
         optimizer.set_params(learning_rate=args.learning_rate)
-    net = DBNClassifier if target == "classes" else DBNRegressor
-    return net(
+    return (DBNClassifier if target == "classes" else DBNRegressor)(
         layers,
         init=start,
         activation=args.activation,
@@ -123,7 +135,7 @@ def test(net, X, y):
 
 
 def main():
-    args = parse_args()
+    args = parse(__doc__, OPTIONS)
     data = load(args)
     net = make_net(args, data.target)
     X, y, X_test, y_test = split(data, args)

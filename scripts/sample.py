@@ -3,29 +3,27 @@
 Writes them to an .npz file (array X) and, where rows are images, to a picture.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
-from data_options import path, run
+from data_options import parse, path, run
 
 from dbn import load_model
 from dbn.evaluation import SamplesDisplay
 from dbn.evaluation.plots.display import require_matplotlib
 
+OPTIONS = {
+    "model": {"type": path},
+    "-n": {"type": int, "default": 64, "help": "number of rows"},
+    "--steps": {"type": int, "default": 1000, "help": "Gibbs steps of each chain"},
+    "--seed": {"type": int, "default": 0},
+    "--image-shape": {"type": int, "nargs": 2, "help": "of the picture, as 28 28"},
+    "--output": {"type": path, "default": Path("samples"), "help": "without suffix"},
+}
+
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    add = parser.add_argument
-    add("model", type=path)
-    add("-n", type=int, default=64, help="number of rows")
-    add("--steps", type=int, default=1000, help="Gibbs steps of each chain")
-    add("--seed", type=int, default=0)
-    add("--image-shape", type=int, nargs=2, help="of the picture, as 28 28")
-    add("--output", type=path, default=Path("samples"), help="without suffix")
-    args = parser.parse_args()
+    args = parse(__doc__, OPTIONS)
     require_matplotlib()
     model = load_model(args.model)
     if not hasattr(model, "sample"):

@@ -3,7 +3,6 @@
 import json
 import time
 from contextlib import nullcontext
-from pathlib import Path
 
 from data_options import path
 from threadpoolctl import threadpool_limits
@@ -13,21 +12,27 @@ from dbn.evaluation import provenance
 from dbn.training import Checkpoint, data_parallel
 from dbn.training.distributed import Workers
 
-
-def add_training_options(add, epochs, output):
-    """Add options to a parser, with the defaults of two of them."""
-    add("--rows", type=int, help="use only the first rows, for a quick look")
-    add("--batch-size", type=int, default=100)
-    add("--epochs", type=int, default=epochs, help="of every stage of training")
-    add("--on-divergence", choices=["raise", "halve"], default="raise")
-    add("--seed", type=int, default=0)
-    add("--device", help="compute with PyTorch, on cpu or cuda; default: NumPy")
-    add("--threads", type=int, help="BLAS threads; default: as the system has it")
-    add("--checkpoint", type=path, help="folder to save the state of training in")
-    add("--resume", action="store_true", help="go on from the checkpoint, if any")
-    add("--distributed", action="store_true", help="torchrun has started this process")
-    add("--timeout", type=float, default=300.0, help="of --distributed, in seconds")
-    add("--output", type=path, default=Path(output), help="folder to write to")
+TRAINING_OPTIONS = {
+    "--rows": {"type": int, "help": "use only the first rows, for a quick look"},
+    "--batch-size": {"type": int, "default": 100},
+    "--epochs": {"type": int, "help": "of every stage of training"},
+    "--on-divergence": {"choices": ["raise", "halve"], "default": "raise"},
+    "--seed": {"type": int, "default": 0},
+    "--device": {"help": "compute with PyTorch, on cpu or cuda; default: NumPy"},
+    "--threads": {"type": int, "help": "BLAS threads; default: as the system has it"},
+    "--checkpoint": {"type": path, "help": "folder to save the state of training in"},
+    "--resume": {"action": "store_true", "help": "go on from the checkpoint, if any"},
+    "--distributed": {
+        "action": "store_true",
+        "help": "torchrun has started this process",
+    },
+    "--timeout": {
+        "type": float,
+        "default": 300.0,
+        "help": "of --distributed, in seconds",
+    },
+    "--output": {"type": path, "help": "folder to write to"},
+}
 
 
 def fit(model, args, rows, data, *monitors):

@@ -16,7 +16,6 @@ With --coverage-guided, atheris (pip install atheris) makes the choices, and pre
 those that reach new code of this package.
 """
 
-import argparse
 import importlib
 import json
 import pkgutil
@@ -35,6 +34,9 @@ from hostile.common import pick
 
 import dbn
 from dbn.evaluation import provenance
+
+sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
+from data_options import parse, path
 
 SECONDS_PER_CASE = 20  # of the processor: other processes may have it meanwhile
 
@@ -94,23 +96,15 @@ def fuzz_guided(formats, n_cases, seed, folder):
     atheris.Fuzz()
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("--cases", type=int, default=30_000)
-    add("--seed", type=int, default=0)
-    add("--case", type=int, help="run only the case of this number")
-    names = [format.name for format in FORMATS]
-    add("--formats", nargs="+", default=names, choices=names, metavar="NAME")
-    add("--coverage-guided", action="store_true")
-    add("--output", type=Path, help="where to write a JSON record")
-    args = parser.parse_args()
-    args.formats = [format for format in FORMATS if format.name in args.formats]
-    if args.coverage_guided and args.output:
-        parser.error("atheris ends the process: no record is written")
-    return args
+NAMES = [format.name for format in FORMATS]
+OPTIONS = {
+    "--cases": {"type": int, "default": 30_000},
+    "--seed": {"type": int, "default": 0},
+    "--case": {"type": int, "help": "run only the case of this number"},
+    "--formats": {"nargs": "+", "default": NAMES, "choices": NAMES, "metavar": "NAME"},
+    "--coverage-guided": {"action": "store_true"},
+    "--output": {"type": path, "help": "where to write a JSON record"},
+}
 
 
 def hang(*_):
@@ -118,14 +112,17 @@ def hang(*_):
 
 
 def main():
-    args = parse_args()
+    args = parse(__doc__, OPTIONS)
+    if args.coverage_guided and args.output:
+        sys.exit("fuzz: atheris ends the process: no record is written")
+    formats = [format for format in FORMATS if format.name in args.formats]
     start = time.perf_counter()
     signal.signal(signal.SIGPROF, hang)
     cases = range(args.cases) if args.case is None else [args.case]
     with tempfile.TemporaryDirectory() as folder:
         if args.coverage_guided:
-            fuzz_guided(args.formats, args.cases, args.seed, Path(folder))
-        counts = fuzz(args.formats, cases, args.seed, Path(folder))
+            fuzz_guided(formats, args.cases, args.seed, Path(folder))
+        counts = fuzz(formats, cases, args.seed, Path(folder))
     seconds = time.perf_counter() - start
     tree, totals, n_escapes = {}, Counter(), 0
     for (name, kind, found), n in sorted(counts.items()):

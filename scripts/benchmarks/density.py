@@ -11,7 +11,6 @@
 Every record names its settings and grows with each run that is finished.
 """
 
-import argparse
 import json
 import resource
 import sys
@@ -39,7 +38,7 @@ from dbn.evaluation import load_dataset, provenance
 from dbn.training import SGD, Adam, Schedule
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import path, run
+from data_options import parse, path, run
 
 
 def falling(start, epochs, hold):
@@ -247,30 +246,37 @@ EXPERIMENTS = {
 }
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("experiment", choices=EXPERIMENTS)
-    add("--data-home", help="folder with the data sets; default: DBN_DATA")
-    add("--seeds", type=int, nargs="+", default=[0])
-    add("--threads", type=int, default=2, help="BLAS threads (default: 2)")
-    add("--updates", type=int, default=50_000, help="of bars (default: 50,000)")
-    add("--epochs", type=int, default=30, help="of mnist, proteins (default: 30)")
-    add("--batch-size", type=int, default=100, help="of mnist (default: 100)")
-    add("--learning-rate", type=float, default=0.05, help="of mnist (default: 0.05)")
-    add("--hold", type=float, default=0.2, help="share of epochs before it falls")
-    add("--chains", type=int, default=100, help="of mnist (default: 100)")
-    add("--late-k", type=int, default=1, help="k in the last fifth of mnist")
-    add("--betas", type=int, default=10_000, help="of mnist's AIS (default: 10,000)")
-    add("--validate", action="store_true", help="mnist: train on 50,000, score 10,000")
-    add("--output", type=path, help="JSON record to write")
-    return parser.parse_args()
+OPTIONS = {
+    "experiment": {"choices": EXPERIMENTS},
+    "--data-home": {"help": "folder with the data sets; default: DBN_DATA"},
+    "--seeds": {"type": int, "nargs": "+", "default": [0]},
+    "--threads": {"type": int, "default": 2, "help": "BLAS threads"},
+    "--updates": {"type": int, "default": 50_000, "help": "of bars"},
+    "--epochs": {"type": int, "default": 30, "help": "of mnist, proteins"},
+    "--batch-size": {"type": int, "default": 100, "help": "of mnist"},
+    "--learning-rate": {
+        "type": float,
+        "default": 0.05,
+        "help": "of mnist (default: 0.05)",
+    },
+    "--hold": {
+        "type": float,
+        "default": 0.2,
+        "help": "share of epochs before it falls",
+    },
+    "--chains": {"type": int, "default": 100, "help": "of mnist"},
+    "--late-k": {"type": int, "default": 1, "help": "k in the last fifth of mnist"},
+    "--betas": {"type": int, "default": 10_000, "help": "of mnist's AIS"},
+    "--validate": {
+        "action": "store_true",
+        "help": "mnist: train on 50,000, score 10,000",
+    },
+    "--output": {"type": path, "help": "JSON record to write"},
+}
 
 
 def main():
-    args = parse_args()
+    args = parse(__doc__, OPTIONS)
     experiment, options = EXPERIMENTS[args.experiment]
     settings = {name: getattr(args, name) for name in ["seeds", "threads", *options]}
     record = {"experiment": args.experiment, "settings": settings, "runs": []}

@@ -6,7 +6,6 @@ feedforward neural networks": tanh nets from their "standard" and from their nor
 and 7 from `layer_statistics` and prints what they give as numbers beside the paper's.
 """
 
-import argparse
 import json
 import sys
 import time
@@ -25,7 +24,7 @@ from dbn.evaluation.plots.display import require_matplotlib
 from dbn.training import SGD
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import add_data_options, load, path, require_classes, run
+from data_options import DATA_OPTIONS, load, parse, path, require_classes, run
 
 NETS = {
     "tanh, standard": ("tanh", "standard"),
@@ -57,8 +56,8 @@ def follow(name, args, data):
         activation=activation,
         optimizer=SGD(args.learning_rate, momentum=0.0),
         batch_size=10,
-        learning_rate_multipliers=[0]
-        * (args.depth + 1),  # the first pass moves nothing
+        # The first pass moves nothing.
+        learning_rate_multipliers=[0] * (args.depth + 1),
         random_state=args.seed,
     )
     net.partial_fit(X[:1000], y[:1000], classes=np.unique(y))
@@ -111,21 +110,24 @@ def draw(found, folder):
         plt.close(display.figure_)
 
 
+OPTIONS = (
+    DATA_OPTIONS
+    | {"--dataset": DATA_OPTIONS["--dataset"] | {"default": "mnist"}}
+    | {
+        "--depth": {"type": int, "default": 5, "help": "hidden layers"},
+        "--width": {"type": int, "default": 1000},
+        "--rows": {"type": int, "default": 10_000, "help": "training rows"},
+        "--epochs": {"type": int, "default": 5},
+        "--learning-rate": {"type": float, "default": 0.01},
+        "--seed": {"type": int, "default": 0},
+        "--threads": {"type": int, "default": 1, "help": "BLAS threads"},
+        "--output": {"type": path, "default": Path("layers"), "help": "folder"},
+    }
+)
+
+
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    add = parser.add_argument
-    add_data_options(add, "mnist")
-    add("--depth", type=int, default=5, help="hidden layers")
-    add("--width", type=int, default=1000)
-    add("--rows", type=int, default=10_000, help="training rows")
-    add("--epochs", type=int, default=5)
-    add("--learning-rate", type=float, default=0.01)
-    add("--seed", type=int, default=0)
-    add("--threads", type=int, default=1, help="BLAS threads")
-    add("--output", type=path, default=Path("layers"), help="folder")
-    args = parser.parse_args()
+    args = parse(__doc__, OPTIONS)
     start = time.perf_counter()
     data = load(args)
     require_classes(data)

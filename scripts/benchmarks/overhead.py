@@ -5,8 +5,8 @@ has a neighbour without, under the same load, and the overhead is the median of 
 ratios of such pairs, less one. The file is written and synced within the epoch.
 """
 
-import argparse
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +19,9 @@ from threadpoolctl import threadpool_limits
 from dbn import RBMTransformer
 from dbn.evaluation import load_dataset, provenance
 from dbn.training import Checkpoint
+
+sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
+from data_options import parse, path
 
 ENDS = []
 
@@ -44,26 +47,28 @@ def measure(X, args):
     return seconds.reshape(-1, 2).tolist(), size
 
 
+OPTIONS = {
+    "--data-home": {
+        "help": "folder with MNIST as IDX files; otherwise DBN_DATA, or else"
+    },
+    "--rows": {
+        "type": int,
+        "default": 60000,
+        "help": "that many; random ones without MNIST",
+    },
+    "--hidden": {"type": int, "default": 500},
+    "--pairs": {"type": int, "default": 10, "help": "pairs of epochs"},
+    "--threads": {"type": int, "default": 2, "help": "BLAS threads"},
+    "--folder": {"help": "on the disk to write to; default: the temporary folder"},
+    "--output": {
+        "type": path,
+        "help": "write the record to this JSON file, and add it to history/ beside it",
+    },
+}
+
+
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    add = parser.add_argument
-    add(
-        "--data-home",
-        help="folder with MNIST as IDX files; otherwise DBN_DATA, or else",
-    )
-    add("--rows", type=int, default=60000, help="that many; random ones without MNIST")
-    add("--hidden", type=int, default=500)
-    add("--pairs", type=int, default=10, help="pairs of epochs")
-    add("--threads", type=int, default=2, help="BLAS threads")
-    add("--folder", help="on the disk to write to; default: the temporary folder")
-    add(
-        "--output",
-        type=Path,
-        help="write the record to this JSON file, and add it to history/ beside it",
-    )
-    args = parser.parse_args()
+    args = parse(__doc__, OPTIONS)
     home = args.data_home or os.environ.get("DBN_DATA")
     if home:
         X = load_dataset("mnist", data_home=home).X[: args.rows]

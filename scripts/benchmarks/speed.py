@@ -6,7 +6,6 @@ products of the same updates: no implementation undercuts them. PyTorch and lear
 take part when they are installed. What each contender does is in rivals.py.
 """
 
-import argparse
 import importlib.util
 import subprocess
 import sys
@@ -24,6 +23,9 @@ from threadpoolctl import threadpool_limits
 
 from dbn import RBMTransformer
 from dbn.evaluation import provenance
+
+sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
+from data_options import parse, path
 
 
 def python(code):
@@ -104,22 +106,25 @@ CASES = {
 }
 
 
+OPTIONS = {
+    "--cases": {"nargs": "+", "choices": CASES, "default": list(CASES)},
+    "--device": {"help": "cpu or cuda: time PyTorch there instead of these cases"},
+    "--repeats": {"type": int, "default": 5},
+    "--threads": {"type": int, "default": 2, "help": "of BLAS and of PyTorch"},
+    "--shrink": {
+        "type": int,
+        "default": 1,
+        "help": "divide the numbers of rows by this",
+    },
+    "--output": {
+        "type": path,
+        "help": "write the record to this JSON file, and add it to history/ beside it",
+    },
+}
+
+
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    add = parser.add_argument
-    add("--cases", nargs="+", choices=CASES, default=list(CASES))
-    add("--device", help="cpu or cuda: time PyTorch there instead of these cases")
-    add("--repeats", type=int, default=5)
-    add("--threads", type=int, default=2, help="of BLAS and of PyTorch")
-    add("--shrink", type=int, default=1, help="divide the numbers of rows by this")
-    add(
-        "--output",
-        type=Path,
-        help="write the record to this JSON file, and add it to history/ beside it",
-    )
-    args = parser.parse_args()
+    args = parse(__doc__, OPTIONS)
 
     if contests.HAS_TORCH:
         import torch

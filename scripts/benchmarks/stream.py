@@ -6,7 +6,6 @@ to a file). Then the same machine trains on rows in memory, for the speed. The t
 fit counts all: validation, the mean of the rows, and the epoch. Linux only.
 """
 
-import argparse
 import json
 import shutil
 import sys
@@ -21,6 +20,9 @@ from threadpoolctl import threadpool_limits
 from dbn import RBMTransformer, ScaledRows
 from dbn.backend.random import make_rng
 from dbn.evaluation import provenance
+
+sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
+from data_options import parse, path, run
 
 N_PIXELS, CHUNK = 784, 10_000
 
@@ -111,33 +113,32 @@ def measure(args, folder):
     return found | {"speed_over_memory": round(ratio, 3)}
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("--gigabytes", type=float, default=12.0, help="size of the file (default: 12)")
-    add("--folder", help="where it is written, and removed (default: that of tempfile)")
-    add("--hidden", type=int, default=500, help="hidden units (default: 500)")
-    add("--batch-size", type=int, default=100, help="rows per update (default: 100)")
-    add("--memory-rows", type=int, default=60_000, help="for the speed in memory")
-    add("--threads", type=int, default=2, help="BLAS threads (default: 2)")
-    add("--seed", type=int, default=0)
-    add("--output", type=Path, help="JSON record to write")
-    return parser.parse_args()
+OPTIONS = {
+    "--gigabytes": {"type": float, "default": 12.0, "help": "size of the file"},
+    "--folder": {
+        "help": "where it is written, and removed (default: that of tempfile)"
+    },
+    "--hidden": {"type": int, "default": 500, "help": "hidden units"},
+    "--batch-size": {"type": int, "default": 100, "help": "rows per update"},
+    "--memory-rows": {
+        "type": int,
+        "default": 60_000,
+        "help": "for the speed in memory",
+    },
+    "--threads": {"type": int, "default": 2, "help": "BLAS threads"},
+    "--seed": {"type": int, "default": 0},
+    "--output": {"type": path, "help": "JSON record to write"},
+}
 
 
 def main():
-    args = parse_args()
-    try:
-        with (
-            threadpool_limits(args.threads),
-            tempfile.TemporaryDirectory(prefix="dbn-", dir=args.folder) as folder,
-        ):
-            found = measure(args, folder)
-            record = found | provenance()
-    except OSError as error:
-        sys.exit(f"stream: {error}")
+    args = parse(__doc__, OPTIONS)
+    with (
+        threadpool_limits(args.threads),
+        tempfile.TemporaryDirectory(prefix="dbn-", dir=args.folder) as folder,
+    ):
+        found = measure(args, folder)
+        record = found | provenance()
     for name in ("file", "memory"):
         print(f"{name}: {found[name]}")
     print(
@@ -150,4 +151,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -151,7 +151,7 @@ def twice(data, integer):
 
 
 def duplicate(data, integer):
-    files = list(members(data).items())
+    files = [*members(data).items()]
     return zipped([*files, pick(integer, files)])
 
 

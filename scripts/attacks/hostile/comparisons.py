@@ -2,6 +2,7 @@
 
 import json
 from functools import wraps
+from itertools import product
 
 from dbn.evaluation import Comparison
 
@@ -11,19 +12,24 @@ from .growth import ITEMS
 
 
 def _comparison(format):
-    records = []
-    for init, errors in (("dbn", [0.1, 0.12, 0.11]), ("he_normal", [0.2, 0.15, 0.18])):
-        base = {"hidden_layer_sizes": [5, 5], "n_labels": 10, "init": init}
-        base |= {"activation": "logistic", "dropout": 0.0}
-        base |= {"parameter": "learning_rate", "value": 0.1}
-        base |= {"pretrain_seconds": 0.5, "finetune_seconds": 1}
-        base |= {"pretrain_multiply_adds": 9, "finetune_multiply_adds": 5}
-        base |= {"loss_curve": [[1, 0.5], [9, 0.25]]}
-        for seed, error in enumerate(errors):
-            record = {**base, "seed": seed, "error": error}
-            records += [{"stage": stage, **record} for stage in ("tune", "test")]
-    settings = {"dataset": "toy", "fixed_test_split": False, "n_train": 9, "n_test": 3}
-    settings["scoring"] = "accuracy"
+    errors = {"dbn": [0.1, 0.12, 0.11], "he_normal": [0.2, 0.15, 0.18]}
+    records = [
+        {
+            "stage": stage,
+            **{"hidden_layer_sizes": [5, 5], "n_labels": 10, "init": init},
+            **{"activation": "logistic", "dropout": 0.0},
+            **{"parameter": "learning_rate", "value": 0.1},
+            **{"pretrain_seconds": 0.5, "finetune_seconds": 1},
+            **{"pretrain_multiply_adds": 9, "finetune_multiply_adds": 5},
+            **{"loss_curve": [[1, 0.5], [9, 0.25]]},
+            **{"seed": seed, "error": errors[init][seed]},
+        }
+        for init, seed, stage in product(errors, range(3), ("tune", "test"))
+    ]
+    settings = {
+        **{"dataset": "toy", "fixed_test_split": False, "n_train": 9, "n_test": 3},
+        "scoring": "accuracy",
+    }
     content = {"format": format, "settings": settings, "records": records}
     if format == 3:
         content["fields"] = [*records[0]]
@@ -52,7 +58,8 @@ def rewritten(data, integer):
 def deep_json(data, integer):
     opening = pick(integer, [b"[", b'{"a":', b'{"settings":['])
     n = integer(1000, 100_000)
-    return opening * n + (b"]" * n if opening == b"[" and integer(0, 1) else b"")
+    closing = b"]" if opening == b"[" and integer(0, 1) else b""
+    return opening * n + closing * n
 
 
 def not_json(data, integer):
@@ -81,8 +88,7 @@ def _of_records(change):
         if content["format"] == 3:
             fields = content.pop("fields")
             records = [dict(zip(fields, row, strict=False)) for row in records]
-        records = change(content, records, integer) or records
-        content["records"] = records
+        content["records"] = records = change(content, records, integer) or records
         if content["format"] == 3:
             fields = [*dict.fromkeys(key for record in records[:50] for key in record)]
             content["fields"] = fields
@@ -126,8 +132,7 @@ def many_seeds(content, records, integer):
 
 @_of_records
 def long_curves(content, records, integer):
-    n = size_up_to(60_000, integer)
-    step = integer(1, 3)
+    n, step = size_up_to(60_000, integer), integer(1, 3)
     curve = [[1 + step * i, 0.5] for i in range(n)]
     for record in records[: integer(1, 2 if n > 1000 else len(records))]:
         record["loss_curve"] = curve
@@ -151,8 +156,8 @@ def a_curve_of_many(content, records, integer):
 def many_contenders(content, records, integer):
     n = size_up_to(5000, integer)
     few = [r for r in _bare(records) if r["seed"] < 2]
-    others = [r for r in few if r["init"] != "dbn"]
     dbns = [r for r in few if r["init"] == "dbn"]
+    others = [r for r in few if r not in dbns]
     return dbns + [r | {"init": f"s{i}"} for r in others for i in range(n)]
 
 
@@ -174,8 +179,8 @@ def deep_nets(content, records, integer):
 def many_records(content, records, integer):
     """Of a few values each, which are no records."""
     value = pick(integer, [0, 0.5, None, "", "ab", []])
-    fields = [*records[0]][: integer(0, 16)]
-    return records + [dict.fromkeys(fields, value)] * size_up_to(100_000, integer)
+    one = dict.fromkeys([*records[0]][: integer(0, 16)], value)
+    return records + [one] * size_up_to(100_000, integer)
 
 
 @_of_records
@@ -183,8 +188,7 @@ def much_besides(content, records, integer):
     values = [pick(integer, ITEMS)] * size_up_to(300_000, integer)
     if integer(0, 1):
         values = {f"k{i}": value for i, value in enumerate(values[::2])}
-    place = pick(integer, [content, content["settings"], records[0]])
-    place["besides"] = values
+    pick(integer, [content, content["settings"], records[0]])["besides"] = values
 
 
 _GROWTH = [

@@ -200,8 +200,7 @@ def resealed(kind):
 
     def damage(data, integer):
         header, files = opened(data)
-        names = [*header["arrays"], None]
-        name = pick(integer, names)
+        name = pick(integer, [*header["arrays"], None])
         if name is None:
             return sealed(kind(files["model.json"], integer), files)
         member = files[f"{name}.npy"]
