@@ -99,16 +99,6 @@ OPTIONS = DATA_OPTIONS | {
 }
 
 
-def parse_args():
-    args = parse(__doc__, OPTIONS)
-    # argparse leaves defaults that are lists as they are.
-    args.inits = [contender(i) if isinstance(i, str) else i for i in args.inits]
-    args.hidden_layer_sizes = [
-        sizes(s) if isinstance(s, str) else s for s in args.hidden_layer_sizes
-    ]
-    return args
-
-
 def study_folder(output, resume):
     """Where finished nets are kept: no unfinished study is lost or mixed with this."""
     folder = output / "study"
@@ -160,14 +150,19 @@ def study(args):
         verbose=1,
         name=data.name,
     )
-    result.settings["seconds"] = round(time.perf_counter() - start, 1)
-    result.settings["resumed"] = resumed
+    seconds = round(time.perf_counter() - start, 1)
+    result.settings |= {"seconds": seconds, "resumed": resumed}
     result.to_json(args.output / "results.json")
     return result
 
 
 def main():
-    args = parse_args()
+    args = parse(__doc__, OPTIONS)
+    # argparse leaves defaults that are lists as they are.
+    args.inits = [contender(i) if isinstance(i, str) else i for i in args.inits]
+    args.hidden_layer_sizes = [
+        sizes(s) if isinstance(s, str) else s for s in args.hidden_layer_sizes
+    ]
     require_matplotlib()
     args.output.mkdir(parents=True, exist_ok=True)
     try:
@@ -177,8 +172,7 @@ def main():
     print(f"\n{result.table()}\n\n{result.verdict()}\n")
     picture = ComparisonDisplay.from_results(result).figure_
     picture.savefig(args.output / "comparison.png", dpi=150)
-    page = html_report(result)
-    (args.output / "report.html").write_text(page, encoding="utf-8")
+    (args.output / "report.html").write_text(html_report(result), encoding="utf-8")
     wrote = "report.html and comparison.png"
     if not args.finished:
         wrote = f"results.json, {wrote}"

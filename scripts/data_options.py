@@ -1,6 +1,7 @@
 """What scripts share: how options are read, those of the data, and how they end."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -65,6 +66,10 @@ def require_classes(data):
             "finetune.py takes numbers. If they are not the labels, name the column of "
             "these with --label-column; if they are classes, write them as words."
         )
+
+
+def write_json(path, record):
+    path.write_text(json.dumps(record, indent=1) + "\n")
 
 
 def run(main):

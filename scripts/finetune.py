@@ -144,8 +144,8 @@ def main():
         with threadpool_limits(args.threads):
             found, told = test(net, X_test, y_test)
         write(net, args, workers, seconds, **found, labelled_rows=len(y))
-        told += f" with {len(y)} labelled rows, {seconds:.0f} s"
-        print(f"{told}; wrote {args.output}/")
+        told += f" with {len(y)} labelled rows"
+        print(f"{told}, {seconds:.0f} s; wrote {args.output}/")
 
 
 if __name__ == "__main__":

@@ -152,8 +152,8 @@ def split(data, args):
 
 def draw(model, args):
     """Pictures of the history, and, where rows are images, of filters and samples."""
-    history = HistoryDisplay.from_estimator(model).plot().figure_
-    history.savefig(args.output / "history.png")
+    history = HistoryDisplay.from_estimator(model).plot()
+    history.figure_.savefig(args.output / "history.png")
     options = {"image_shape": args.image_shape and tuple(args.image_shape)}
     try:
         filters = FiltersDisplay.from_estimator(model, **options)

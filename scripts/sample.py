@@ -31,8 +31,8 @@ def main():
     rows = model.sample(args.n, steps=args.steps, random_state=args.seed)
     np.savez_compressed(args.output.with_suffix(".npz"), X=rows)
     shape = args.image_shape and tuple(args.image_shape)
-    picture = SamplesDisplay(rows, steps=args.steps, image_shape=shape).plot()
-    picture.figure_.savefig(args.output.with_suffix(".png"), dpi=150)
+    figure = SamplesDisplay(rows, steps=args.steps, image_shape=shape).plot().figure_
+    figure.savefig(args.output.with_suffix(".png"), dpi=150)
     print(f"wrote {args.output}.npz and {args.output}.png")
 
 

@@ -1,10 +1,9 @@
 """What `pretrain.py` and `finetune.py` share: options, the fit, and what is written."""
 
-import json
 import time
 from contextlib import nullcontext
 
-from data_options import path
+from data_options import path, write_json
 from threadpoolctl import threadpool_limits
 
 from dbn import save_model
@@ -61,5 +60,4 @@ def write(model, args, workers, seconds, **found):
     save_model(model, args.output / "model.dbn")
     record = {**found, "seconds": round(seconds, 1), "processes": workers.size}
     record |= {**provenance(), "history": model.history_}
-    text = json.dumps(record, indent=1)
-    (args.output / "history.json").write_text(text + "\n")
+    write_json(args.output / "history.json", record)

@@ -17,7 +17,6 @@ those that reach new code of this package.
 """
 
 import importlib
-import json
 import pkgutil
 import random
 import signal
@@ -36,7 +35,7 @@ import dbn
 from dbn.evaluation import provenance
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path
+from data_options import parse, path, write_json
 
 SECONDS_PER_CASE = 20  # of the processor: other processes may have it meanwhile
 
@@ -66,8 +65,8 @@ def fuzz(formats, cases, seed, folder):
     """How often each (format, kind of damage, outcome) was seen."""
     counts = Counter()
     for case in cases:
-        rng = random.Random(f"{seed} {case}")
-        found, trace = one_case(formats, folder, rng.randint)
+        integer = random.Random(f"{seed} {case}").randint
+        found, trace = one_case(formats, folder, integer)
         counts[found] += 1
         if trace:  # at once: a run takes an hour
             print(f"case {case}, {found}\n{trace}", file=sys.stderr, flush=True)
@@ -141,8 +140,7 @@ def main():
             "escapes": n_escapes,
             "seconds": round(seconds, 1),
         }
-        text = json.dumps(record, indent=1, sort_keys=True) + "\n"
-        args.output.write_text(text)
+        write_json(args.output, record)
     return n_escapes > 0
 
 

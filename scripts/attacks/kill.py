@@ -24,7 +24,7 @@ from dbn.evaluation import Comparison, compare_initializers, load_dataset, prove
 from dbn.training import Adam, Checkpoint
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path
+from data_options import parse, path, write_json
 
 MACHINE = RBMTransformer(batch_size=20, max_iter=5)
 JOBS = {
@@ -101,10 +101,12 @@ def killed_run(name, rng, longest):
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--worker", name, folder]
         while True:
-            moment = rng.uniform(0.0, longest)
             try:
                 done = subprocess.run(
-                    command, stderr=subprocess.PIPE, text=True, timeout=moment
+                    command,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    timeout=rng.uniform(0.0, longest),
                 )
             except subprocess.TimeoutExpired:  # it was killed
                 n_kills += 1
@@ -155,8 +157,8 @@ def main():
     }
     print(summary)
     if args.output:
-        record = {"seed": args.seed, **summary, "each": runs, **provenance()}
-        args.output.write_text(json.dumps(record, indent=1) + "\n")
+        record = {"seed": args.seed, **summary, "each": runs}
+        write_json(args.output, record | provenance())
     sys.exit(summary["different"] > 0)
 
 

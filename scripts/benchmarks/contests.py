@@ -28,15 +28,13 @@ def seconds(function):
 def interleaved(contenders, repeats):
     """Seconds of every contender, in turns: a list of `repeats` figures each."""
     times = {name: [] for name in contenders}
-    for repeat in range(repeats + 1):
+    for _ in range(repeats + 1):
         for name, run in contenders.items():
             gc.collect()
             if HAS_TORCH:
                 time.sleep(0.1)  # until threads of the one before no longer spin
-            taken = seconds(run)
-            if repeat > 0:  # the first one warms up
-                times[name].append(taken)
-    return times
+            times[name].append(seconds(run))
+    return {name: taken[1:] for name, taken in times.items()}  # the first warms up
 
 
 def contest(title, contenders, repeats, per=1):
@@ -105,18 +103,20 @@ def default_case(args):
         "dbn": partial(RBMTransformer(500, max_iter=1, random_state=0).fit, X),
         "BernoulliRBM": rivals.sklearn_rbm(X, 500, 10, 1),
     }
-    title = f"epoch of {len(X)} rows 784-500, default batch sizes (100 and 10), float32"
-    yield contest(title, contenders, args.repeats)
+    yield contest(
+        f"epoch of {len(X)} rows 784-500, default batch sizes (100 and 10), float32",
+        contenders,
+        args.repeats,
+    )
 
 
 def net(solver, sizes=rivals.SIZES, **options):
     """Our net of rectified units, and what is fine-tuned, in words."""
-    optimizer = SGD(0.1, momentum=0.9) if solver == "sgd" else Adam(0.001)
     model = DBNClassifier(
         sizes[1:-1],
         init="xavier_uniform",
         activation="relu",
-        optimizer=optimizer,
+        optimizer=SGD(0.1, momentum=0.9) if solver == "sgd" else Adam(0.001),
         max_iter=EPOCHS,
         random_state=0,
         **options,
@@ -128,8 +128,8 @@ def net_cases(args):
     """One update of a net, by SGD with momentum and by Adam."""
     X = random_rows(args, 5000)
     y = np.arange(len(X)) % 10
-    cases = [(rivals.SIZES, "sgd"), (rivals.SIZES, "adam")]
-    for sizes, solver in [*cases, ((784, 500, 500, 10), "adam")]:
+    smaller, larger = (784, 500, 500, 10), rivals.SIZES
+    for sizes, solver in ((larger, "sgd"), (larger, "adam"), (smaller, "adam")):
         ours, told = net(solver, sizes)
         work = (100, EPOCHS, solver, sizes)
         contenders = {
@@ -138,8 +138,12 @@ def net_cases(args):
             "MLPClassifier": partial(quietly, rivals.sklearn_mlp(X, y, *work)),
             "PyTorch": rivals.torch_mlp(X, y, *work),
         }
-        title = f"fine-tuning update {told}, batch 100, float32"
-        yield contest(title, contenders, args.repeats, EPOCHS * len(X) / 100)
+        yield contest(
+            f"fine-tuning update {told}, batch 100, float32",
+            contenders,
+            args.repeats,
+            EPOCHS * len(X) / 100,
+        )
 
 
 def quietly(fit):
@@ -199,8 +203,9 @@ def apply_cases(args):
         "BernoulliRBM": partial(peer.transform, X),
         "PyTorch": rivals.torch_forward(X, (784, 500), lambda z: z.sigmoid_()),
     }
-    title = f"transform of {len(X)} rows 784-500, float32"
-    yield contest(title, contenders, args.repeats)
+    yield contest(
+        f"transform of {len(X)} rows 784-500, float32", contenders, args.repeats
+    )
 
     hidden = rivals.SIZES[1:-1]
     ours = DBNClassifier(hidden, init="xavier_uniform", **options).fit(few, y)
@@ -211,5 +216,8 @@ def apply_cases(args):
         "MLPClassifier": partial(peer.predict_proba, X),
         "PyTorch": rivals.torch_forward(X, rivals.SIZES, lambda z: z.softmax(1)),
     }
-    title = f"predict_proba of {len(X)} rows 784-500-500-2000-10, float32"
-    yield contest(title, contenders, args.repeats)
+    yield contest(
+        f"predict_proba of {len(X)} rows 784-500-500-2000-10, float32",
+        contenders,
+        args.repeats,
+    )

@@ -6,7 +6,6 @@ feedforward neural networks": tanh nets from their "standard" and from their nor
 and 7 from `layer_statistics` and prints what they give as numbers beside the paper's.
 """
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -24,7 +23,15 @@ from dbn.evaluation.plots.display import require_matplotlib
 from dbn.training import SGD
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import DATA_OPTIONS, load, parse, path, require_classes, run
+from data_options import (
+    DATA_OPTIONS,
+    load,
+    parse,
+    path,
+    require_classes,
+    run,
+    write_json,
+)
 
 NETS = {
     "tanh, standard": ("tanh", "standard"),
@@ -155,7 +162,7 @@ def main():
         "seconds": round(time.perf_counter() - start),
         **origin,
     }
-    (args.output / "layers.json").write_text(json.dumps(record, indent=1) + "\n")
+    write_json(args.output / "layers.json", record)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ or None where the library that it needs is not installed.
 """
 
 import importlib.util
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -61,8 +62,7 @@ def _library(X):
 def net_products(X, batch_size, epochs, sizes=SIZES):
     """The products of forward pass, weight gradients and back-propagation."""
     library, options = _library(X)
-    shapes = list(pairwise(sizes))
-    weights = [library.full(shape, 0.01, **options) for shape in shapes]
+    weights = [library.full(shape, 0.01, **options) for shape in pairwise(sizes)]
     gradients = [library.empty_like(W) for W in weights]
     outputs = [library.empty((batch_size, n), **options) for n in sizes]
 
@@ -80,13 +80,13 @@ def net_products(X, batch_size, epochs, sizes=SIZES):
 
 def sklearn_rbm(X, n_hidden, batch_size, epochs):
     """scikit-learn's `BernoulliRBM`, which always uses persistent chains."""
-    model = BernoulliRBM(n_hidden, batch_size=batch_size, n_iter=epochs, random_state=0)
-    return lambda: model.fit(X)
+    options = {"batch_size": batch_size, "n_iter": epochs, "random_state": 0}
+    return partial(BernoulliRBM(n_hidden, **options).fit, X)
 
 
 def sklearn_mlp(X, y, batch_size, epochs, solver, sizes=SIZES):
     """scikit-learn's `MLPClassifier` with the same steps and no early stop."""
-    model = MLPClassifier(
+    peer = MLPClassifier(
         sizes[1:-1],
         batch_size=batch_size,
         max_iter=epochs,
@@ -98,7 +98,7 @@ def sklearn_mlp(X, y, batch_size, epochs, solver, sizes=SIZES):
         n_iter_no_change=epochs,
         random_state=0,
     )
-    return lambda: model.fit(X, y)
+    return partial(peer.fit, X, y)
 
 
 @needs("torch")

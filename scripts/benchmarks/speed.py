@@ -30,14 +30,15 @@ from data_options import parse, path
 
 def python(code):
     """What a new interpreter prints."""
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return subprocess.check_output([sys.executable, "-c", code], text=True)
 
 
 def import_case(args):
     """A new interpreter that imports the package, or scikit-learn's networks."""
-    modules = ("dbn", "sklearn.neural_network")
-    contenders = {module: partial(python, f"import {module}") for module in modules}
+    contenders = {
+        "dbn": partial(python, "import dbn"),
+        "sklearn.neural_network": partial(python, "import sklearn.neural_network"),
+    }
     yield contest("import in a new interpreter", contenders, max(args.repeats, 5))
 
 
@@ -78,11 +79,9 @@ def memory_case(args):
 def scaling_cases(args):
     """Exponents of the time of an epoch in the number of rows and of weights."""
     X = random_rows(args, 60000)
-    cases = {
-        "rows": [(round(len(X) / 10 ** (i / 2)), 500) for i in reversed(range(5))],
-        "hidden units": [(len(X) // 12, 125 * 2**i) for i in range(6)],
-    }
-    for i, (what, sizes) in enumerate(cases.items()):
+    rows = [(round(len(X) / 10 ** (i / 2)), 500) for i in reversed(range(5))]
+    hidden = [(len(X) // 12, 125 * 2**i) for i in range(6)]
+    for i, (what, sizes) in enumerate((("rows", rows), ("hidden units", hidden))):
         taken = {}
         for n_rows, n_hidden in sizes:
             model = RBMTransformer(n_hidden, max_iter=1, random_state=0)
@@ -140,8 +139,11 @@ def main():
         if importlib.util.find_spec(name):
             origin["versions"][name] = version(name)
     if args.output:
-        taken = round(time.perf_counter() - start)
-        record = {"repeats": args.repeats, "seconds": taken, "results": found}
+        record = {
+            "repeats": args.repeats,
+            "seconds": round(time.perf_counter() - start),
+            "results": found,
+        }
         write_record(args.output, record | origin)
 
 

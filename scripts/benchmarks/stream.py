@@ -6,7 +6,7 @@ to a file). Then the same machine trains on rows in memory, for the speed. The t
 fit counts all: validation, the mean of the rows, and the epoch. Linux only.
 """
 
-import json
+import re
 import shutil
 import sys
 import tempfile
@@ -22,7 +22,7 @@ from dbn.backend.random import make_rng
 from dbn.evaluation import provenance
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path, run
+from data_options import parse, path, run, write_json
 
 N_PIXELS, CHUNK = 784, 10_000
 
@@ -56,9 +56,8 @@ def write(path, n_rows, seed):
 
 def anonymous_bytes():
     """RssAnon of this process."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (line,) = (line for line in lines if line.startswith("RssAnon"))
-    return 1024 * int(line.split()[1])
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(re.search(r"RssAnon:\s+(\d+) kB", status)[1])
 
 
 class Peak:
@@ -88,12 +87,11 @@ def fit(args, rows):
     start = time.perf_counter()
     model.fit(rows)
     seconds = time.perf_counter() - start
-    error = model.history_[-1]["reconstruction_error"]
     return {
         "rows": len(rows),
         "seconds": round(seconds, 1),
         "rows_per_second": round(len(rows) / seconds),
-        "reconstruction_error": error,
+        "reconstruction_error": model.history_[-1]["reconstruction_error"],
     }
 
 
@@ -105,12 +103,14 @@ def measure(args, folder):
     found = {"write_seconds": round(time.perf_counter() - start, 1)}
     with Peak() as peak:
         found["file"] = fit(args, ScaledRows(X, divide_by=255))
-    found["peak_anonymous_mb"] = round(peak.bytes / 1e6)
-    found["anonymous_before_mb"] = round(peak.before / 1e6)
-    found["file_mb"] = round(X.nbytes / 1e6)
+    found |= {
+        "peak_anonymous_mb": round(peak.bytes / 1e6),
+        "anonymous_before_mb": round(peak.before / 1e6),
+        "file_mb": round(X.nbytes / 1e6),
+    }
     found["memory"] = fit(args, X[: args.memory_rows] / np.float32(255))
-    ratio = found["file"]["rows_per_second"] / found["memory"]["rows_per_second"]
-    return found | {"speed_over_memory": round(ratio, 3)}
+    speed, in_memory = (found[k]["rows_per_second"] for k in ("file", "memory"))
+    return found | {"speed_over_memory": round(speed / in_memory, 3)}
 
 
 OPTIONS = {
@@ -147,7 +147,7 @@ def main():
         f"before); {found['speed_over_memory']:.2f} of the speed in memory"
     )
     if args.output:
-        args.output.write_text(json.dumps(record, indent=1) + "\n")
+        write_json(args.output, record)
 
 
 if __name__ == "__main__":

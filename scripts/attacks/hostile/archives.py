@@ -101,8 +101,8 @@ def absurd_member_size(data, integer):
 
 def absurd_directory(data, integer):
     """A directory of thousands of members."""
-    extra = [(f"{i}.npy", b"") for i in range(integer(1001, 1100))]
-    return zipped([*members(data).items(), *extra])
+    extra = {f"{i}.npy": b"" for i in range(integer(1001, 1100))}
+    return zipped(members(data) | extra)
 
 
 def compressed(data, integer):

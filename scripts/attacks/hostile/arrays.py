@@ -89,8 +89,8 @@ def packed(kind):
 def idx_bomb(data, integer):
     """Zeros without an end, as many as the header says or not."""
     n = integer(32, 512)
-    shape = [n, 1000, 1000] if integer(0, 1) else [2**31, 2**31, 1]
-    return gzip_bomb(n, idx_header(shape))
+    shapes = [[2**31, 2**31, 1], [n, 1000, 1000]]
+    return gzip_bomb(n, idx_header(pick(integer, shapes)))
 
 
 _IDX_ATTACKS = [absurd_idx, other_code]

@@ -66,8 +66,10 @@ def shifted(data, integer):
 
 def foreign(data, integer):
     """Something else altogether."""
-    empty_zip = b"PK\5\6" + bytes(18)
-    return pick(integer, [b"", b"text\n", b"\x80\x04.", b"\x1f\x8b\x08\0", empty_zip])
+    return pick(
+        integer,
+        [b"", b"text\n", b"\x80\x04.", b"\x1f\x8b\x08\0", b"PK\5\6" + bytes(18)],
+    )
 
 
 ACCIDENTS = [truncated, flipped, overwritten, shifted, foreign]

@@ -114,8 +114,8 @@ def long_words(content, records, integer):
     for record in others[: pick(integer, [1, len(others)])]:
         record[key] = text
     if len(text) < 10_000:  # a table as wide in many lines
-        more = range(size_up_to(300, integer))
-        return records + [r | {"n_labels": 11 + i} for i in more for r in records]
+        numbers = range(11, 11 + size_up_to(300, integer))
+        return records + [r | {"n_labels": n} for n in numbers for r in records]
 
 
 @_of_records

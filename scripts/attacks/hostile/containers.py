@@ -79,7 +79,7 @@ def with_header(data, change):
 def with_array(header, files, name, array):
     """Add an array with its entry, in place."""
     digest = hashlib.sha256(array.tobytes()).hexdigest()
-    about = {"dtype": array.dtype.str, "shape": [*array.shape], "sha256": digest}
+    about = {"dtype": array.dtype.str, "shape": array.shape, "sha256": digest}
     header["arrays"][name] = about
     files[f"{name}.npy"] = npy(array)
 

@@ -27,13 +27,19 @@ def _made(name, params, state=None):
 
 
 def _net(sizes):
-    state = {"params": {"$array": "w"}, "statistics": {"$array": "e"}}
-    return _made("feedforward.Network", {"layer_sizes": sizes}, state)
+    return _made(
+        "feedforward.Network",
+        {"layer_sizes": sizes},
+        {"params": {"$array": "w"}, "statistics": {"$array": "e"}},
+    )
 
 
 def _machine(n_visible=1):
-    sizes = {"n_visible": n_visible, "n_hidden": 1}
-    return _made("boltzmann.RBM", sizes, {"params": {"$array": "w"}})
+    return _made(
+        "boltzmann.RBM",
+        {"n_visible": n_visible, "n_hidden": 1},
+        {"params": {"$array": "w"}},
+    )
 
 
 @inside
@@ -64,8 +70,8 @@ def wide_machine(header, files, integer):
 
 @inside
 def many_machines(header, files, integer):
-    machines = [_machine()] * size_up_to(20_000, integer)
-    _replace(header, files, _made("boltzmann.DBN", {"rbms": machines}), 3)
+    params = {"rbms": [_machine()] * size_up_to(20_000, integer)}
+    _replace(header, files, _made("boltzmann.DBN", params), 3)
 
 
 @inside
@@ -142,8 +148,8 @@ def colliding_keys(header, files, integer):
 def many_dicts(header, files, integer):
     n_pairs, step = size_up_to(300, integer), 2**61 - 1
     one = {"$dict": [[i * step, 0] for i in range(n_pairs)]}
-    n_dicts = size_up_to(10**6 // n_pairs // 40, integer)
-    _put(header, files, integer, [one] * n_dicts)
+    many = [one] * size_up_to(10**6 // n_pairs // 40, integer)
+    _put(header, files, integer, many)
 
 
 _WORDS = np.zeros(4, "<u8")
@@ -172,9 +178,8 @@ def long_seed(header, files, integer):
 
 @inside
 def many_arrays(header, files, integer):
-    n = size_up_to(3000, integer)
-    arrays = {f"extra{i}": np.zeros(1, "|u1") for i in range(n)}
-    _put(header, files, integer, 0, **arrays)
+    names = [f"extra{i}" for i in range(size_up_to(3000, integer))]
+    _put(header, files, integer, 0, **dict.fromkeys(names, np.zeros(1, "|u1")))
 
 
 @inside

@@ -58,13 +58,13 @@ def many_rows(data, integer):
 
 def many_columns(data, integer):
     n = size_up_to(300_000, integer)
-    header = b"".join(b"c%d," % i for i in range(n))
-    return header + b"kind\n" + 2 * (b"1," * n + b"x\n")
+    names = b"".join(b"c%d," % i for i in range(n))
+    return names + b"kind\n" + 2 * (b"1," * n + b"x\n")
 
 
 def many_classes(data, integer):
-    n = size_up_to(200_000, integer)
-    return b"a,kind\n" + b"".join(b"%d,class%d\n" % (i % 7, i) for i in range(n))
+    lines = (b"%d,class%d\n" % (i % 7, i) for i in range(size_up_to(200_000, integer)))
+    return b"a,kind\n" + b"".join(lines)
 
 
 def long_field(data, integer):
