@@ -6,13 +6,12 @@ and comparison.png go to the output folder. Finished nets are kept in the folder
 beside them: --resume goes on after a stop.
 """
 
-import argparse
 import shutil
 import sys
 import time
 from pathlib import Path
 
-from data_options import add_data_options, load, path, require_classes
+from data_options import DATA_OPTIONS, load, parse, path, require_classes, run, sizes
 
 from dbn import RBMTransformer
 from dbn.evaluation import (
@@ -26,92 +25,78 @@ from dbn.evaluation.study.compare import INITS
 from dbn.evaluation.study.journal import is_finished
 
 
-def sizes(text):
-    return tuple(int(n) for n in text.split(","))
-
-
 def contender(text):
     init, *more = text.split(":")
     return init, *(more or ["logistic"])
 
 
-def parse_args(argv):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    add = parser.add_argument
-    add_data_options(add)
-    add("--output", type=path, default=Path("benchmark-output"), help="output folder")
-    add(
-        "--inits",
-        nargs="+",
-        type=contender,
-        default=[":".join(entry) for entry in INITS],
-        help="starts, each as init:activation or init:activation:dropout; "
+OPTIONS = DATA_OPTIONS | {
+    "--inits": {
+        "nargs": "+",
+        "type": contender,
+        "default": [":".join(entry) for entry in INITS],
+        "help": "starts, each as init:activation or init:activation:dropout; "
         "he_normal:relu:dropout and two logistic regressions are always compared",
-    )
-    add(
-        "--hidden-layer-sizes",
-        nargs="+",
-        type=sizes,
-        default=["128,128"],
-        help="networks, each as sizes with commas",
-    )
-    add("--labels", nargs="+", type=int, default=[100, 300], help="label budgets")
-    add("--seeds", type=int, default=8, help="number of seeds")
-    add("--learning-rates", nargs="+", type=float, default=[0.003, 0.01])
-    add(
-        "--tune",
-        default="strict",
-        choices=["strict", "literature"],
-        help="where validation rows come from: cross-validation inside the label "
+    },
+    "--hidden-layer-sizes": {
+        "nargs": "+",
+        "type": sizes,
+        "default": ["128,128"],
+        "help": "networks, each as sizes with commas",
+    },
+    "--labels": {
+        "nargs": "+",
+        "type": int,
+        "default": [100, 300],
+        "help": "label budgets",
+    },
+    "--seeds": {"type": int, "default": 8, "help": "number of seeds"},
+    "--learning-rates": {"nargs": "+", "type": float, "default": [0.003, 0.01]},
+    "--tune": {
+        "default": "strict",
+        "choices": ["strict", "literature"],
+        "help": "where validation rows come from: cross-validation inside the label "
         "budget, or up to 10,000 other training rows with their labels",
-    )
-    add(
-        "--equal",
-        default="epochs",
-        choices=["epochs", "multiply_adds"],
-        help="what is the same for all: epochs of fine-tuning, or multiply-adds with "
-        "those of pretraining",
-    )
-    add(
-        "--pretraining-rows",
-        default="all",
-        choices=["all", "labelled"],
-        help="training rows that DBNs are pretrained on, without labels",
-    )
-    add("--sparsity", type=float, help="target of the DBN's mean hidden activity")
-    add("--scoring", default="accuracy", help="name of a scikit-learn scorer")
-    add(
-        "--updates",
-        nargs="+",
-        type=int,
-        default=[500],
-        help="updates of fine-tuning, for all label budgets or for each; more than 300 "
-        "labels need more",
-    )
-    add("--pretrain-updates", type=int, default=3000, help="updates of each RBM")
-    add("--batch-size", type=int, default=20)
-    add("--jobs", type=int, default=-1, help="processes; -1 for all cores")
-    add(
-        "--resume",
-        action="store_true",
-        help="go on with the study in the output folder that was stopped",
-    )
-    add(
-        "--from",
-        type=path,
-        dest="finished",
-        metavar="RESULTS_JSON",
-        help="train nothing: show the study in this file again",
-    )
-    args = parser.parse_args(argv)
-    # argparse leaves defaults that are lists as they are.
-    args.inits = [contender(i) if isinstance(i, str) else i for i in args.inits]
-    args.hidden_layer_sizes = [
-        sizes(s) if isinstance(s, str) else s for s in args.hidden_layer_sizes
-    ]
-    return args
+    },
+    "--equal": {
+        "default": "epochs",
+        "choices": ["epochs", "multiply_adds"],
+        "help": "what is the same for all: epochs of fine-tuning, or multiply-adds "
+        "with those of pretraining",
+    },
+    "--pretraining-rows": {
+        "default": "all",
+        "choices": ["all", "labelled"],
+        "help": "training rows that DBNs are pretrained on, without labels",
+    },
+    "--sparsity": {"type": float, "help": "target of the DBN's mean hidden activity"},
+    "--scoring": {"default": "accuracy", "help": "name of a scikit-learn scorer"},
+    "--updates": {
+        "nargs": "+",
+        "type": int,
+        "default": [500],
+        "help": "updates of fine-tuning, for all label budgets or for each; more than "
+        "300 labels need more",
+    },
+    "--pretrain-updates": {"type": int, "default": 3000, "help": "updates of each RBM"},
+    "--batch-size": {"type": int, "default": 20},
+    "--output": {
+        "type": path,
+        "default": Path("benchmark-output"),
+        "help": "output folder",
+    },
+    "--jobs": {"type": int, "default": -1, "help": "processes; -1 for all cores"},
+    "--resume": {
+        "action": "store_true",
+        "help": "go on with the study in the output folder that was stopped",
+    },
+    "--from": {
+        "type": path,
+        "dest": "finished",
+        "metavar": "RESULTS_JSON",
+        "help": "train nothing: show the study in this file again",
+    },
+}
 
 
 def study_folder(output, resume):
@@ -165,28 +150,29 @@ def study(args):
         verbose=1,
         name=data.name,
     )
-    result.settings["seconds"] = round(time.perf_counter() - start, 1)
-    result.settings["resumed"] = resumed
+    seconds = round(time.perf_counter() - start, 1)
+    result.settings |= {"seconds": seconds, "resumed": resumed}
     result.to_json(args.output / "results.json")
     return result
 
 
-def main(argv=None):
-    args = parse_args(argv)
+def main():
+    args = parse(__doc__, OPTIONS)
+    # argparse leaves defaults that are lists as they are.
+    args.inits = [contender(i) if isinstance(i, str) else i for i in args.inits]
+    args.hidden_layer_sizes = [
+        sizes(s) if isinstance(s, str) else s for s in args.hidden_layer_sizes
+    ]
+    require_matplotlib()
+    args.output.mkdir(parents=True, exist_ok=True)
     try:
-        require_matplotlib()
-        args.output.mkdir(parents=True, exist_ok=True)
         result = Comparison.from_json(args.finished) if args.finished else study(args)
-        print(f"\n{result.table()}\n\n{result.verdict()}\n")
-        picture = ComparisonDisplay.from_results(result).figure_
-        picture.savefig(args.output / "comparison.png", dpi=150)
-        page = html_report(result)
-        (args.output / "report.html").write_text(page, encoding="utf-8")
     except KeyboardInterrupt:
         sys.exit("\nbenchmark: stopped. The same command with --resume goes on.")
-    except (ImportError, OSError, ValueError, RuntimeError, ArithmeticError) as error:
-        notes = getattr(error, "__notes__", [])
-        sys.exit(" ".join([f"benchmark: {error}", *notes]))
+    print(f"\n{result.table()}\n\n{result.verdict()}\n")
+    picture = ComparisonDisplay.from_results(result).figure_
+    picture.savefig(args.output / "comparison.png", dpi=150)
+    (args.output / "report.html").write_text(html_report(result), encoding="utf-8")
     wrote = "report.html and comparison.png"
     if not args.finished:
         wrote = f"results.json, {wrote}"
@@ -195,4 +181,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,5 +1,8 @@
-"""The options that say on which data a script works, and paths as options."""
+"""What scripts share: how options are read, those of the data, and how they end."""
 
+import argparse
+import json
+import sys
 from pathlib import Path
 
 from dbn.evaluation import load_dataset
@@ -12,23 +15,35 @@ def path(text):
 
 def sizes(text):
     """Numbers of units of layers, as 500,500,2000."""
-    return [int(n) for n in text.split(",")]
+    return tuple(int(n) for n in text.split(","))
 
 
-def add_data_options(add, dataset="digits"):
-    """Add --dataset, --data-home and --label-column to a parser."""
-    add(
-        "--dataset",
-        default=dataset,
-        help="digits, mnist or another name that load_dataset takes, or a file: arrays "
-        "(.npz, .npy) or a table (.csv, .tsv, .txt, packed with gzip or not)",
-    )
-    add("--data-home", help="folder of the named data sets; otherwise DBN_DATA")
-    add(
-        "--label-column",
-        help="name or number (from 0; -1: the last) of the column of a table with the "
-        "labels; default: the one named label, class, target or y, or else the last",
-    )
+class Formatter(
+    argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter
+):
+    """Help with defaults, below the text of a script as it stands there."""
+
+
+def parse(text, options):
+    """What the command line says: for the text of a script, and its options by name."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=Formatter)
+    for name, about in options.items():
+        parser.add_argument(name, **about)
+    return parser.parse_args()
+
+
+DATA_OPTIONS = {
+    "--dataset": {
+        "default": "digits",
+        "help": "digits, mnist or another name that load_dataset takes, or a file: "
+        "arrays (.npz, .npy) or a table (.csv, .tsv, .txt, packed with gzip or not)",
+    },
+    "--data-home": {"help": "folder of the named data sets; otherwise DBN_DATA"},
+    "--label-column": {
+        "help": "name or number (from 0; -1: the last) of the column of a table with "
+        "the labels; default: the one named label, class, target or y, or else the last"
+    },
+}
 
 
 def load(args):
@@ -51,3 +66,16 @@ def require_classes(data):
             "finetune.py takes numbers. If they are not the labels, name the column of "
             "these with --label-column; if they are classes, write them as words."
         )
+
+
+def write_json(path, record):
+    path.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def run(main):
+    """Run a script; what its user can do something about ends it with one line."""
+    try:
+        main()
+    except (ImportError, OSError, ValueError, RuntimeError, ArithmeticError) as error:
+        notes = getattr(error, "__notes__", [])
+        sys.exit(" ".join([f"{Path(sys.argv[0]).stem}: {error}", *notes]))

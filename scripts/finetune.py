@@ -10,61 +10,57 @@ several processes: torchrun --standalone --nproc_per_node=2 scripts/finetune.py 
 --distributed.
 """
 
-import argparse
-import json
-import sys
-import time
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
-from data_options import add_data_options, load, path, sizes
+from data_options import DATA_OPTIONS, load, parse, path, run, sizes
 from sklearn.frozen import FrozenEstimator
 from threadpoolctl import threadpool_limits
+from training import TRAINING_OPTIONS, fit, write
 
-from dbn import DBNClassifier, DBNRegressor, DBNTransformer, load_model, save_model
-from dbn.evaluation import provenance
-from dbn.training import Checkpoint, data_parallel, get_optimizer
-from dbn.training.distributed import Workers
+from dbn import DBNClassifier, DBNRegressor, DBNTransformer, load_model
+from dbn.training import get_optimizer
 
-
-def parse_args(argv):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    add = parser.add_argument
-    add("start", help="a model file, or an initializer such as he_normal")
-    add_data_options(add)
-    add("--rows", type=int, help="use only the first rows, for a quick look")
-    layers = "as 500,500,2000; a model file has its own"
-    add("--layers", type=sizes, default="256", help=layers)
-    add(
-        "--labels",
-        type=int,
-        help="labelled rows, equally many of each class; default all",
-    )
-    add("--activation", default="logistic")
-    add("--dropout", type=float, nargs="+", default=[0.0])
-    add("--batch-norm", action="store_true")
-    add("--optimizer", default="adam")
-    add("--learning-rate", type=float, help="default: the optimizer's")
-    add("--weight-decay", type=float, default=0.0)
-    add("--max-norm", type=float)
-    add("--multipliers", type=float, nargs="+", help="of the learning rate, per layer")
-    add("--head-epochs", type=int, default=0, help="epochs of the top layer alone")
-    add("--batch-size", type=int, default=100)
-    add("--epochs", type=int, default=20)
-    add("--early-stopping", action="store_true")
-    add("--on-divergence", choices=["raise", "halve"], default="raise")
-    add("--seed", type=int, default=0)
-    add("--device", help="compute with PyTorch, on cpu or cuda; default: NumPy")
-    add("--threads", type=int, help="BLAS threads; default: as the system has it")
-    add("--checkpoint", type=path, help="folder to save the state of training in")
-    add("--resume", action="store_true", help="go on from the checkpoint, if any")
-    add("--distributed", action="store_true", help="torchrun has started this process")
-    add("--timeout", type=float, default=300.0, help="of --distributed, in seconds")
-    add("--output", type=path, default=Path("finetuned"), help="folder to write to")
-    return parser.parse_args(argv)
+OPTIONS = (
+    DATA_OPTIONS
+    | TRAINING_OPTIONS
+    | {
+        "start": {"help": "a model file, or an initializer such as he_normal"},
+        "--epochs": {"type": int, "default": 20},
+        "--output": {
+            "type": path,
+            "default": Path("finetuned"),
+            "help": "folder to write to",
+        },
+        "--layers": {
+            "type": sizes,
+            "default": "256",
+            "help": "a model file has its own",
+        },
+        "--labels": {
+            "type": int,
+            "help": "labelled rows, equally many of each class; default all",
+        },
+        "--activation": {"default": "logistic"},
+        "--dropout": {"type": float, "nargs": "+", "default": [0.0]},
+        "--batch-norm": {"action": "store_true"},
+        "--optimizer": {"default": "adam"},
+        "--learning-rate": {"type": float, "help": "default: the optimizer's"},
+        "--weight-decay": {"type": float, "default": 0.0},
+        "--max-norm": {"type": float},
+        "--multipliers": {
+            "type": float,
+            "nargs": "+",
+            "help": "of the learning rate, per layer",
+        },
+        "--head-epochs": {
+            "type": int,
+            "default": 0,
+            "help": "epochs of the top layer alone",
+        },
+        "--early-stopping": {"action": "store_true"},
+    }
+)
 
 
 def make_net(args, target):
@@ -86,8 +82,7 @@ def make_net(args, target):
     optimizer = get_optimizer(args.optimizer)
     if args.learning_rate is not None:
         optimizer.set_params(learning_rate=args.learning_rate)
-    net = DBNClassifier if target == "classes" else DBNRegressor
-    return net(
+    return (DBNClassifier if target == "classes" else DBNRegressor)(
         layers,
         init=start,
         activation=args.activation,
@@ -139,38 +134,19 @@ def test(net, X, y):
     return found, f"test error {rmse:.4g} (root mean square; R2 {r2:.3f})"
 
 
-def main(argv=None):
-    args = parse_args(argv)
-    try:
-        data = load(args)
-        net = make_net(args, data.target)
-        X, y, X_test, y_test = split(data, args)
-        start = time.perf_counter()
-        together = data_parallel(args.timeout) if args.distributed else None
-        with together or nullcontext(Workers()) as workers:
-            if args.checkpoint:
-                resume = args.resume or workers.elastic
-                net.set_callbacks(Checkpoint(args.checkpoint, resume=resume))
-            if workers.rank == 0:
-                print(data.summary(), flush=True)
-            with threadpool_limits(args.threads):
-                net.fit(X, y)
-        if workers.rank > 0:
-            return
-        seconds = time.perf_counter() - start
+def main():
+    args = parse(__doc__, OPTIONS)
+    data = load(args)
+    net = make_net(args, data.target)
+    X, y, X_test, y_test = split(data, args)
+    workers, seconds = fit(net, args, [X, y], data)
+    if workers.rank == 0:
         with threadpool_limits(args.threads):
             found, told = test(net, X_test, y_test)
-    except (OSError, ValueError, ArithmeticError, ImportError) as problem:
-        sys.exit(f"finetune: {problem}")
-    args.output.mkdir(parents=True, exist_ok=True)
-    save_model(net, args.output / "model.dbn")
-    record = {**found, "labelled_rows": len(y)}
-    record |= {"seconds": round(seconds, 1), "processes": workers.size}
-    record |= {**provenance(), "history": net.history_}
-    text = json.dumps(record, indent=1)
-    (args.output / "history.json").write_text(text + "\n")
-    print(f"{told} with {len(y)} labelled rows, {seconds:.0f} s; wrote {args.output}/")
+        write(net, args, workers, seconds, **found, labelled_rows=len(y))
+        told += f" with {len(y)} labelled rows"
+        print(f"{told}, {seconds:.0f} s; wrote {args.output}/")
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

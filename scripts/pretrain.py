@@ -3,37 +3,20 @@
 Writes the model (`load_model` reads it, `sample.py` and other scripts too), the history
 of every epoch, and pictures of filters, samples and the history. To train in several
 processes: torchrun --standalone --nproc_per_node=2 scripts/pretrain.py --distributed.
+Numbers marked * may be a schedule: 0:0.1,20:0.01.
 """
 
-import argparse
-import json
 import sys
-import time
-from contextlib import nullcontext
 from pathlib import Path
 
-from data_options import add_data_options, load, path, sizes
-from threadpoolctl import threadpool_limits
+from data_options import DATA_OPTIONS, load, parse, path, run, sizes
+from training import TRAINING_OPTIONS, fit, write
 
-from dbn import DBNTransformer, RBMTransformer, save_model
+from dbn import DBNTransformer, RBMTransformer
 from dbn.boltzmann import CD, FPCD, PCD, Gaussian, ParallelTempering, ReLU, Softmax
-from dbn.evaluation import (
-    FiltersDisplay,
-    HistoryDisplay,
-    SamplesDisplay,
-    provenance,
-)
+from dbn.evaluation import FiltersDisplay, HistoryDisplay, SamplesDisplay
 from dbn.evaluation.plots.display import require_matplotlib
-from dbn.training import (
-    SGD,
-    Adam,
-    Checkpoint,
-    RBMMonitor,
-    Schedule,
-    Sparsity,
-    data_parallel,
-)
-from dbn.training.distributed import Workers
+from dbn.training import SGD, Adam, RBMMonitor, Schedule, Sparsity
 
 
 def numbers(text):
@@ -59,82 +42,87 @@ def units(text):
     return special.get(text, text)
 
 
-def parse_args(argv):
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        epilog="Numbers marked * may be a schedule: 0:0.1,20:0.01.",
-    )
-    add = parser.add_argument
-    add_data_options(add)
-    add("--rows", type=int, help="use only the first rows, for a quick look")
-    layers = "numbers of hidden units, as 500,500,2000"
-    add("--layers", type=sizes, default="256", help=layers)
-    add("--visible", type=units, default="auto", help=units.__doc__)
-    add("--hidden", type=units, default="bernoulli", help="likewise, in all layers")
-    add("--sampler", choices=["cd", "pcd", "fpcd", "pt"], default="cd")
-    add("--k", type=numbers, default=1, help="Gibbs steps per update *")
-    add("--sample-visible", action="store_true", help="cd: sample, not means")
-    add("--chains", type=int, default=100, help="of pcd, fpcd, pt")
-    add("--temperatures", type=int, default=10, help="of pt")
-    add("--fast-learning-rate", type=float, default=0.05, help="of fpcd")
-    add("--optimizer", choices=["sgd", "adam"], default="sgd")
-    add("--learning-rate", type=numbers, help="* default: the estimator's")
-    add("--final-learning-rate", type=float, help="fall to it, from --hold on")
-    add("--schedule", default="linear", help="linear, cosine, exponential or inverse")
-    add("--hold", type=int, default=0, help="epochs before the learning rate falls")
-    add("--momentum", type=numbers, default=((0, 0.5), (5, 0.9)), help="of sgd *")
-    add("--centering", action="store_true")
-    add("--weight-decay", type=float, default=2e-4)
-    add("--l1", type=float, default=0.0)
-    add("--sparsity", type=float, help="target of the mean hidden activity")
-    add("--sparsity-cost", type=float, default=0.1)
-    add("--batch-size", type=int, default=100)
-    add("--epochs", type=int, default=10, help="per layer")
-    add("--on-divergence", choices=["raise", "halve"], default="raise")
-    add("--seed", type=int, default=0)
-    add("--device", help="compute with PyTorch, on cpu or cuda; default: NumPy")
-    add("--threads", type=int, help="BLAS threads; default: as the system has it")
-    add("--image-shape", type=int, nargs=2, help="of the pictures, as 28 28")
-    add("--validation", type=float, default=0.1, help="share of rows only watched")
-    add("--checkpoint", type=path, help="folder to save the state of training in")
-    add("--resume", action="store_true", help="go on from the checkpoint, if any")
-    add("--distributed", action="store_true", help="torchrun has started this process")
-    add("--timeout", type=float, default=300.0, help="of --distributed, in seconds")
-    add("--output", type=path, default=Path("pretrained"), help="folder to write to")
-    return parser.parse_args(argv)
+OPTIONS = (
+    DATA_OPTIONS
+    | TRAINING_OPTIONS
+    | {
+        "--epochs": {"type": int, "default": 10, "help": "per layer"},
+        "--output": {
+            "type": path,
+            "default": Path("pretrained"),
+            "help": "folder to write to",
+        },
+        "--layers": {"type": sizes, "default": "256", "help": "units, as 500,500,2000"},
+        "--visible": {"type": units, "default": "auto", "help": units.__doc__},
+        "--hidden": {
+            "type": units,
+            "default": "bernoulli",
+            "help": "likewise, in all layers",
+        },
+        "--sampler": {"choices": ["cd", "pcd", "fpcd", "pt"], "default": "cd"},
+        "--k": {"type": numbers, "default": 1, "help": "Gibbs steps per update *"},
+        "--sample-visible": {"action": "store_true", "help": "cd: sample, not means"},
+        "--chains": {"type": int, "default": 100, "help": "of pcd, fpcd, pt"},
+        "--temperatures": {"type": int, "default": 10, "help": "of pt"},
+        "--fast-learning-rate": {"type": float, "default": 0.05, "help": "of fpcd"},
+        "--optimizer": {"choices": ["sgd", "adam"], "default": "sgd"},
+        "--learning-rate": {"type": numbers, "help": "* default: the estimator's"},
+        "--final-learning-rate": {"type": float, "help": "fall to it, from --hold on"},
+        "--schedule": {
+            "default": "linear",
+            "help": "linear, cosine, exponential or inverse",
+        },
+        "--hold": {
+            "type": int,
+            "default": 0,
+            "help": "epochs before the learning rate falls",
+        },
+        "--momentum": {
+            "type": numbers,
+            "default": ((0, 0.5), (5, 0.9)),
+            "help": "of sgd *",
+        },
+        "--centering": {"action": "store_true"},
+        "--weight-decay": {"type": float, "default": 2e-4},
+        "--l1": {"type": float, "default": 0.0},
+        "--sparsity": {"type": float, "help": "target of the mean hidden activity"},
+        "--sparsity-cost": {"type": float, "default": 0.1},
+        "--image-shape": {"type": int, "nargs": 2, "help": "of the pictures, as 28 28"},
+        "--validation": {
+            "type": float,
+            "default": 0.1,
+            "help": "share of rows only watched",
+        },
+    }
+)
 
 
 def make_sampler(args):
-    if args.sampler == "cd":
-        return CD(args.k, sample_visible=args.sample_visible)
-    if args.sampler == "pcd":
-        return PCD(args.k, n_chains=args.chains)
-    if args.sampler == "fpcd":
-        rate = args.fast_learning_rate
-        return FPCD(args.k, n_chains=args.chains, fast_learning_rate=rate)
-    return ParallelTempering(args.k, n_chains=args.chains, n_betas=args.temperatures)
+    chains = {"n_chains": args.chains}
+    return {
+        "cd": CD(args.k, sample_visible=args.sample_visible),
+        "pcd": PCD(args.k, **chains),
+        "fpcd": FPCD(args.k, **chains, fast_learning_rate=args.fast_learning_rate),
+        "pt": ParallelTempering(args.k, **chains, n_betas=args.temperatures),
+    }[args.sampler]
 
 
 def make_optimizer(args):
-    rate = args.learning_rate
-    if rate is None:
-        if args.final_learning_rate is not None:
-            raise ValueError("--final-learning-rate needs a --learning-rate to start.")
+    rate, final = args.learning_rate, args.final_learning_rate
+    if rate is None and final is None:
         return None
-    if args.final_learning_rate is not None:
+    if rate is None:
+        raise ValueError("--final-learning-rate needs a --learning-rate to start.")
+    if final is not None:
         options = {"epochs": args.epochs, "kind": args.schedule, "hold": args.hold}
-        rate = Schedule(rate, args.final_learning_rate, **options)
+        rate = Schedule(rate, final, **options)
     return SGD(rate, args.momentum) if args.optimizer == "sgd" else Adam(rate)
 
 
 def make_model(args):
-    layers = args.layers
-    sparsity = args.sparsity
-    if sparsity is not None:
-        sparsity = Sparsity(sparsity, cost=args.sparsity_cost)
+    target = args.sparsity
     rbm = RBMTransformer(
-        layers[0],
+        args.layers[0],
         visible=args.visible,
         hidden=args.hidden,
         sampler=make_sampler(args),
@@ -142,15 +130,15 @@ def make_model(args):
         centering=args.centering,
         weight_decay=args.weight_decay,
         l1=args.l1,
-        sparsity=sparsity,
+        sparsity=None if target is None else Sparsity(target, cost=args.sparsity_cost),
         batch_size=args.batch_size,
         max_iter=args.epochs,
         on_divergence=args.on_divergence,
     )
     common = {"random_state": args.seed, "device": args.device, "verbose": 1}
-    if len(layers) == 1:
+    if len(args.layers) == 1:
         return rbm.set_params(**common)
-    return DBNTransformer(layers, rbm=rbm, **common)
+    return DBNTransformer(args.layers, rbm=rbm, **common)
 
 
 def split(data, args):
@@ -162,50 +150,36 @@ def split(data, args):
     return (X[:-n_valid], X[-n_valid:]) if n_valid else (X, None)
 
 
-def main(argv=None):
-    args = parse_args(argv)
+def draw(model, args):
+    """Pictures of the history, and, where rows are images, of filters and samples."""
+    history = HistoryDisplay.from_estimator(model).plot()
+    history.figure_.savefig(args.output / "history.png")
+    options = {"image_shape": args.image_shape and tuple(args.image_shape)}
     try:
-        require_matplotlib()
-        model = make_model(args)
-        data = load(args)
-        # Without the rows that finetune.py tests on.
-        X, X_val = split(data.with_test(args.seed), args)
-        start = time.perf_counter()
-        together = data_parallel(args.timeout) if args.distributed else None
-        with together or nullcontext(Workers()) as workers:
-            callbacks = [RBMMonitor(X_val)] if workers.rank == 0 else []
-            if workers.rank == 0:
-                print(data.summary(), flush=True)
-            if args.checkpoint:
-                resume = args.resume or workers.elastic
-                callbacks.append(Checkpoint(args.checkpoint, resume=resume))
-            with threadpool_limits(args.threads):
-                model.set_callbacks(*callbacks).fit(X)
-    except (OSError, ValueError, ArithmeticError, ImportError) as error:
-        sys.exit(f"pretrain: {error}")
-    if workers.rank > 0:
-        return
-    seconds = time.perf_counter() - start
-    args.output.mkdir(parents=True, exist_ok=True)
-    save_model(model, args.output / "model.dbn")
-    record = {"seconds": round(seconds, 1), "rows": X.shape[0], **provenance()}
-    record["processes"] = workers.size
-    record["history"] = model.history_
-    text = json.dumps(record, indent=1)
-    (args.output / "history.json").write_text(text + "\n")
-    HistoryDisplay.from_estimator(model).plot().figure_.savefig(
-        args.output / "history.png"
-    )
-    try:
-        shape = {"image_shape": args.image_shape and tuple(args.image_shape)}
-        for name, display in (("filters", FiltersDisplay), ("samples", SamplesDisplay)):
-            options = shape | ({"random_state": args.seed} if name == "samples" else {})
-            picture = display.from_estimator(model, **options)
-            picture.figure_.savefig(args.output / f"{name}.png", dpi=150)
+        filters = FiltersDisplay.from_estimator(model, **options)
+        samples = SamplesDisplay.from_estimator(
+            model, **options, random_state=args.seed
+        )
     except ValueError as error:  # rows that are no images
         sys.stderr.write(f"pretrain: no pictures of filters and samples: {error}\n")
-    print(f"{seconds:.0f} s; wrote {args.output}/")
+    else:
+        filters.figure_.savefig(args.output / "filters.png", dpi=150)
+        samples.figure_.savefig(args.output / "samples.png", dpi=150)
+
+
+def main():
+    args = parse(__doc__, OPTIONS)
+    require_matplotlib()
+    model = make_model(args)
+    data = load(args)
+    # Without the rows that finetune.py tests on.
+    X, X_val = split(data.with_test(args.seed), args)
+    workers, seconds = fit(model, args, [X], data, RBMMonitor(X_val))
+    if workers.rank == 0:
+        write(model, args, workers, seconds, rows=X.shape[0])
+        draw(model, args)
+        print(f"{seconds:.0f} s; wrote {args.output}/")
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -3,44 +3,38 @@
 Writes them to an .npz file (array X) and, where rows are images, to a picture.
 """
 
-import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
-from data_options import path
+from data_options import parse, path, run
 
 from dbn import load_model
 from dbn.evaluation import SamplesDisplay
 from dbn.evaluation.plots.display import require_matplotlib
 
+OPTIONS = {
+    "model": {"type": path},
+    "-n": {"type": int, "default": 64, "help": "number of rows"},
+    "--steps": {"type": int, "default": 1000, "help": "Gibbs steps of each chain"},
+    "--seed": {"type": int, "default": 0},
+    "--image-shape": {"type": int, "nargs": 2, "help": "of the picture, as 28 28"},
+    "--output": {"type": path, "default": Path("samples"), "help": "without suffix"},
+}
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    add = parser.add_argument
-    add("model", type=path)
-    add("-n", type=int, default=64, help="number of rows")
-    add("--steps", type=int, default=1000, help="Gibbs steps of each chain")
-    add("--seed", type=int, default=0)
-    add("--image-shape", type=int, nargs=2, help="of the picture, as 28 28")
-    add("--output", type=path, default=Path("samples"), help="without suffix")
-    args = parser.parse_args(argv)
-    try:
-        require_matplotlib()
-        model = load_model(args.model)
-        if not hasattr(model, "sample"):
-            sys.exit(f"sample: {type(model).__name__} in {args.model} has no samples.")
-        rows = model.sample(args.n, steps=args.steps, random_state=args.seed)
-        np.savez_compressed(args.output.with_suffix(".npz"), X=rows)
-        shape = args.image_shape and tuple(args.image_shape)
-        picture = SamplesDisplay(rows, steps=args.steps, image_shape=shape).plot()
-        picture.figure_.savefig(args.output.with_suffix(".png"), dpi=150)
-    except (OSError, ValueError, ImportError) as error:
-        sys.exit(f"sample: {error}")
+
+def main():
+    args = parse(__doc__, OPTIONS)
+    require_matplotlib()
+    model = load_model(args.model)
+    if not hasattr(model, "sample"):
+        raise ValueError(f"{type(model).__name__} in {args.model} has no samples.")
+    rows = model.sample(args.n, steps=args.steps, random_state=args.seed)
+    np.savez_compressed(args.output.with_suffix(".npz"), X=rows)
+    shape = args.image_shape and tuple(args.image_shape)
+    figure = SamplesDisplay(rows, steps=args.steps, image_shape=shape).plot().figure_
+    figure.savefig(args.output.with_suffix(".png"), dpi=150)
     print(f"wrote {args.output}.npz and {args.output}.png")
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -21,9 +21,11 @@ from dbn.boltzmann import (
     PCD,
     Bernoulli,
     Gaussian,
+    Mixed,
     ParallelTempering,
     ReLU,
     Softmax,
+    Spin,
     ais,
     exact_log_z,
     pseudo_log_likelihood,
@@ -45,6 +47,7 @@ from dbn.training import (
     pretrain,
     train_rbm,
 )
+from tests.boltzmann.types import RAGGED
 from tests.helpers import randomize
 from tests.libraries import NumPy
 
@@ -102,14 +105,15 @@ def test_batches_and_rows(library, shape):
     assert_agree(library, compute)
 
 
-UNITS = [Bernoulli(), Gaussian(), ReLU(), ReLU(noisy=True), Softmax(2)]
+UNITS = [Bernoulli(), Gaussian(), ReLU(), ReLU(noisy=True), Softmax(2), Spin(), RAGGED]
+UNITS += [Mixed(((Gaussian(), 1), (ReLU(), 1), (Spin(), 1), (Softmax(3), 3)))]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("unit", UNITS, ids=repr)
 def test_units(library, unit, dtype):
     def compute(library):
-        x = library.asarray(rows(dtype=dtype))
+        x = library.asarray(rows(n=6, dtype=dtype))
         return [
             unit.mean(x),
             unit.variance(x),
@@ -308,7 +312,10 @@ def test_log_z(library, pair):
     assert_agree(library, compute, rtol=1e-9)
 
 
-@pytest.mark.parametrize("visible", [Bernoulli(), Softmax(2)], ids=repr)
+PAIR_AND_BITS = Mixed(((Softmax(2), 2), (Bernoulli(), 2)))
+
+
+@pytest.mark.parametrize("visible", [Bernoulli(), Softmax(2), PAIR_AND_BITS], ids=repr)
 def test_pseudo_log_likelihood(library, visible):
     def compute(library):
         v = library.asarray(np.eye(2)[[[0, 1], [1, 1]]].reshape(2, 4))

@@ -8,8 +8,10 @@ import tracemalloc
 import numpy as np
 import pytest
 from hostile import FORMATS
+from hostile.arrays import IDX_GZ, NPZ, relabelled
 from hostile.common import Bomb, deflate_bomb, gzip_bomb
-from hostile.tables import CSV, FASTA, IDX_GZ, NPZ, npy, npy_header, relabelled, zipped
+from hostile.containers import npy, npy_header, zipped
+from hostile.texts import CSV, FASTA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -246,11 +246,25 @@ class ScaledRows(LazyRows):
         """The same rows, rounded to another dtype when they are read."""
         return self if self.dtype == dtype else ScaledRows(self, dtype=dtype)
 
-    def clipped(self, low: float, high: float) -> "ScaledRows":
-        """The same rows, values outside [low, high] moved to its ends when read."""
+    def clipped(self, low: Any, high: Any) -> "ScaledRows":
+        """The same rows, values outside [low, high] moved to its ends when read.
+
+        `low` and `high` are numbers, or arrays of one for each column.
+        """
         rows, ends = copy.copy(self), [(np.maximum, low), (np.minimum, high)]
-        steps = [(f, end) for f, end in ends if np.isfinite(end)]
+        steps = [(f, end) for f, end in ends if np.isfinite(end).any()]
         rows._stages = [*self._stages, (steps, self.dtype)]
+        return rows
+
+    def of_columns(self, columns: slice) -> "ScaledRows":
+        """The same rows without the columns outside the slice `columns`."""
+        rows = copy.copy(self)
+        rows._source, rows._sha256 = self._source[:, columns], None
+        rows._stages = [
+            ([(f, v[columns] if np.ndim(v) else v) for f, v in steps], dtype)
+            for steps, dtype in self._stages
+        ]
+        rows.shape = self.shape[0], rows._source.shape[1]
         return rows
 
     def choose(self, indices: Array) -> "ScaledRows":

@@ -5,7 +5,7 @@ from .likelihood import LogZEstimate, ais, pseudo_log_likelihood, reverse_ais
 from .rbm import RBM
 from .samplers import CD, FPCD, PCD, ParallelTempering, Sampler, get_sampler
 from .stack import DBN
-from .units import Bernoulli, Gaussian, ReLU, Softmax, Units, get_units
+from .units import Bernoulli, Gaussian, Mixed, ReLU, Softmax, Spin, Units, get_units
 
 __all__ = [
     "CD",
@@ -16,10 +16,12 @@ __all__ = [
     "Bernoulli",
     "Gaussian",
     "LogZEstimate",
+    "Mixed",
     "ParallelTempering",
     "ReLU",
     "Sampler",
     "Softmax",
+    "Spin",
     "Units",
     "ais",
     "exact_log_z",

@@ -6,21 +6,24 @@ summed out in closed form.
 
 import copy
 import math
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
 import numpy as np
 from scipy.special import logsumexp
 
-from ..backend.array import namespace
-from ..backend.device import asarray_like, to_host
+from ..backend.device import asarray_like, namespace, to_host
 from ..backend.parameters import Parameters
 from ..backend.random import normal
+from ..backend.types import Array
+from .rbm import RBM
 from .tempering import check_normalised
 
 MAX_STATES = 2**20
 BLOCK_SIZE = 2**12
 
 
-def _in_double(rbm):
+def _in_double(rbm: RBM) -> RBM:
     """The same machine in float64."""
     xp, double = namespace(rbm.params.flat), copy.copy(rbm)
     flat = xp.asarray(rbm.params.flat, dtype=xp.float64)
@@ -28,29 +31,23 @@ def _in_double(rbm):
     return double
 
 
-def _is_normal(rbm):
-    return rbm.visible.linear and rbm.hidden.linear
+def _is_normal(rbm: RBM) -> bool:
+    return bool(rbm.visible.linear and rbm.hidden.linear)
 
 
-def _n_states(units, n):
-    """Number of states of `n` columns; infinite where they cannot be listed."""
-    states = units.states
-    return math.inf if states is None else len(states) ** (n // units.group_size)
-
-
-def _smaller_layer(rbm):
+def _smaller_layer(rbm: RBM) -> tuple[str, Any]:
     """Name and number of states of the layer with fewer states."""
-    hidden = "hidden", _n_states(rbm.hidden, rbm.n_hidden)
-    visible = "visible", _n_states(rbm.visible, rbm.n_visible)
+    hidden = "hidden", rbm.hidden.count_states(rbm.n_hidden)
+    visible = "visible", rbm.visible.count_states(rbm.n_visible)
     return min(hidden, visible, key=lambda layer: layer[1])
 
 
-def is_enumerable(rbm, max_states=MAX_STATES):
+def is_enumerable(rbm: RBM, max_states: int = MAX_STATES) -> bool:
     """Whether `exact_log_z` takes a machine, as far as its size and units go."""
     return _is_normal(rbm) or _smaller_layer(rbm)[1] <= max_states
 
 
-def _refuse(rbm, max_states):
+def _refuse(rbm: RBM, max_states: int) -> NoReturn:
     layer, n = _smaller_layer(rbm)
     if n == math.inf:
         raise ValueError(
@@ -63,15 +60,18 @@ def _refuse(rbm, max_states):
     )
 
 
-def _states(rbm, layer, index):
+def _states(rbm: RBM, layer: str, index: Array) -> Array:
     """Rows of a layer's states at the integers `index`, in the machine's library."""
     units, n = getattr(rbm, layer), getattr(rbm, f"n_{layer}")
-    base, places = len(units.states), np.arange(n // units.group_size)
-    digits = index[:, None] // base**places % base
-    return asarray_like(units.states[digits].reshape(-1, n), rbm.W)
+    parts, place = [], 1
+    for _, unit, _ in units.groups(n):
+        n_states = len(unit.states)
+        parts.append(unit.states[index // place % n_states])
+        place *= n_states
+    return asarray_like(np.concatenate(parts, axis=1), rbm.W)
 
 
-def _log_p_blocks(rbm, block_size):
+def _log_p_blocks(rbm: RBM, block_size: int) -> Iterator[Array]:
     """Yield unnormalised log p of the smaller layer's states, in float64."""
     layer, n_states = _smaller_layer(rbm)
     rbm = _in_double(rbm)
@@ -85,7 +85,7 @@ def _log_p_blocks(rbm, block_size):
         yield to_host(log_p)
 
 
-def _hidden_normal(rbm):
+def _hidden_normal(rbm: RBM) -> tuple[Array, Array]:
     """Cholesky factor L of the hidden precision A = I - W' S W, and L^-1 A mean."""
     rbm.check_proper()
     xp, W = namespace(rbm.W), rbm.W
@@ -95,7 +95,9 @@ def _hidden_normal(rbm):
     return L, xp.linalg.solve(L, (rbm.c + rbm.b @ scaled)[:, None])
 
 
-def exact_log_z(rbm, *, max_states=MAX_STATES, block_size=BLOCK_SIZE):
+def exact_log_z(
+    rbm: RBM, *, max_states: int = MAX_STATES, block_size: int = BLOCK_SIZE
+) -> float:
     """Exact log partition function, in nats.
 
     The layer with fewer states is enumerated, the other summed out in closed form; with
@@ -137,7 +139,7 @@ def exact_log_z(rbm, *, max_states=MAX_STATES, block_size=BLOCK_SIZE):
     return float(log_z - xp.sum(xp.log(xp.linalg.diagonal(L))))
 
 
-def sample_exact(rbm, n_samples, rng):
+def sample_exact(rbm: RBM, n_samples: int, rng: Any) -> Array:
     """Independent visible rows of a machine with exact results (of any size)."""
     xp = namespace(rbm.W)
     if _is_normal(rbm):
@@ -149,6 +151,6 @@ def sample_exact(rbm, n_samples, rng):
     below = np.cumsum(np.exp(log_p - np.max(log_p)))
     # Without the last entry, to which the largest draw may be rounded up.
     index = np.searchsorted(below[:-1], below[-1] * rng.random(n_samples), side="right")
-    layer, _ = _smaller_layer(rbm)
+    layer = _smaller_layer(rbm)[0]
     u = _states(rbm, layer, index)
     return u if layer == "visible" else rbm.sample_visible(u, rng)

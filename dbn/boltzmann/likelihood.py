@@ -8,14 +8,17 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
 
-from ..backend.array import dense, log_softmax, map_batches, namespace
-from ..backend.device import asarray_like, to_host
+from ..backend.array import dense, log_softmax, map_batches
+from ..backend.device import asarray_like, namespace, to_host
 from ..backend.random import make_rng, stream_on
+from ..backend.types import Array
 from .enumeration import MAX_STATES, is_enumerable, sample_exact
+from .rbm import RBM
 from .tempering import TemperedPath, check_normalised
 
 
@@ -47,13 +50,13 @@ class LogZEstimate:
     """
 
     log_z: float
-    log_weights: np.ndarray
+    log_weights: Array
     standard_error: float
     ess: float
     exact_start: bool
 
 
-def _estimate(log_weights, sign, exact_start):
+def _estimate(log_weights: Array, sign: int, exact_start: bool) -> LogZEstimate:
     """Summary of the log weights; `sign` is 1 for the mean of w, -1 for that of 1/w."""
     n = len(log_weights)
     log_sum = logsumexp(sign * log_weights)
@@ -68,21 +71,22 @@ def _estimate(log_weights, sign, exact_start):
     )
 
 
-def _check_betas(n_betas):
+def _check_betas(n_betas: Any) -> list[float]:
     """List of inverse temperatures from 0 to 1."""
-    if isinstance(n_betas, Integral) and n_betas >= 2:
-        return np.linspace(0.0, 1.0, n_betas).tolist()
-    if np.ndim(n_betas) == 1 and len(n_betas) >= 2:
-        betas = np.asarray(n_betas, dtype=float)
+    betas = n_betas
+    if isinstance(n_betas, int | np.integer):
+        betas = np.linspace(0.0, 1.0, max(n_betas, 0))
+    if np.ndim(betas) == 1 and len(betas) >= 2:
+        betas = [float(beta) for beta in betas]
         if betas[0] == 0.0 and betas[-1] == 1.0 and np.all(np.diff(betas) > 0.0):
-            return betas.tolist()
+            return betas
     raise ValueError(
         "n_betas must be an integer of at least 2, or strictly increasing numbers from "
         f"0 to 1, both included, as in np.linspace(0, 1, 1000); it is {n_betas!r}."
     )
 
 
-def _check_count(name, value, low):
+def _check_count(name: str, value: Any, low: int) -> None:
     """Raise a ValueError unless an argument is an integer of at least `low`."""
     if not isinstance(value, Integral) or value < low:
         raise ValueError(
@@ -90,7 +94,9 @@ def _check_count(name, value, low):
         )
 
 
-def _prepare(rbm, n_betas, n_chains, base_bias):
+def _prepare(
+    rbm: RBM, n_betas: Any, n_chains: int, base_bias: Array
+) -> tuple[list[float], TemperedPath]:
     """Check the arguments that both directions share."""
     check_normalised(rbm)
     betas = _check_betas(n_betas)
@@ -106,7 +112,9 @@ def _prepare(rbm, n_betas, n_chains, base_bias):
     return betas, TemperedPath(rbm, base_bias)
 
 
-def _anneal(path, v, betas, rng):
+def _anneal(
+    path: TemperedPath, v: Array, betas: list[float], rng: Any
+) -> tuple[Array, Array]:
     """Move chains through `betas`, up or down; log weights and the final rows."""
     xp = namespace(v)
     log_w = xp.zeros(v.shape[0], dtype=xp.float64, device=v.device)
@@ -117,7 +125,14 @@ def _anneal(path, v, betas, rng):
     return to_host(log_w), v
 
 
-def ais(rbm, *, n_betas=1000, n_chains=100, base_bias=None, random_state=None):
+def ais(
+    rbm: RBM,
+    *,
+    n_betas: int | Array = 1000,
+    n_chains: int = 100,
+    base_bias: Array | None = None,
+    random_state: Any = None,
+) -> LogZEstimate:
     """Estimate log Z by annealed importance sampling: a `LogZEstimate`.
 
     Chains move from independent units to the machine along `TemperedPath`; see Neal
@@ -160,15 +175,15 @@ def ais(rbm, *, n_betas=1000, n_chains=100, base_bias=None, random_state=None):
 
 
 def reverse_ais(
-    rbm,
+    rbm: RBM,
     *,
-    n_betas=1000,
-    n_chains=100,
-    base_bias=None,
-    burn_in=1000,
-    max_states=MAX_STATES,
-    random_state=None,
-):
+    n_betas: int | Array = 1000,
+    n_chains: int = 100,
+    base_bias: Array | None = None,
+    burn_in: int = 1000,
+    max_states: int = MAX_STATES,
+    random_state: Any = None,
+) -> LogZEstimate:
     """Estimate log Z, a `LogZEstimate`, by annealing from the machine downwards.
 
     The reciprocals of the weights have mean 1 / Z, so the mean of log w bounds log Z
@@ -204,7 +219,7 @@ def reverse_ais(
     return _estimate(float(path.log_z_base()) - log_w, -1, exact_start=exact)
 
 
-def pseudo_log_likelihood(rbm, v):
+def pseudo_log_likelihood(rbm: RBM, v: Array) -> Array:
     """Log probability of each visible unit given all others, summed over the units.
 
     Exact, in nats, without log Z: each unit, or Softmax group, is set to each of its
@@ -230,7 +245,7 @@ def pseudo_log_likelihood(rbm, v):
     >>> pseudo_log_likelihood(RBM(3, 2), np.eye(3)).round(4)  # 3 free bits: -3 log 2
     array([-2.0794, -2.0794, -2.0794])
     """
-    if rbm.visible.states is None:
+    if rbm.visible.count_states(rbm.n_visible) == math.inf:
         raise ValueError(
             "pseudo_log_likelihood needs visible units whose states can be listed "
             f"(Bernoulli, Softmax); they are {rbm.visible!r}. Use -rbm.free_energy(v) "
@@ -246,12 +261,10 @@ def pseudo_log_likelihood(rbm, v):
     return map_batches(lambda rows: _pseudo_log_likelihood(rbm, dense(rows)), v)
 
 
-def _pseudo_log_likelihood(rbm, v):
-    xp, units = namespace(v), rbm.visible
-    states, x, total = asarray_like(units.states, rbm.W), rbm.hidden_input(v), 0.0
-    for i in range(0, rbm.n_visible, units.group_size):
-        unit = slice(i, i + units.group_size)
-        p = {name: values[unit] for name, values in rbm.p_visible.items()}
+def _pseudo_log_likelihood(rbm: RBM, v: Array) -> Array:
+    xp, x, total = namespace(v), rbm.hidden_input(v), 0.0
+    for unit, units, p in rbm.visible.groups(rbm.n_visible, rbm.p_visible):
+        states = asarray_like(units.states, rbm.W)
         u, rows = v[:, unit], rbm.W[unit, :]
         others = x - u @ rows  # input without this unit, to which each state adds
         shifts = states @ rows

@@ -2,14 +2,18 @@
 
 import copy
 import warnings
+from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import issparse
 
-from ..backend.array import dense, matmul_into, mean_weights, namespace
-from ..backend.device import asarray_like
+from ..backend.array import dense, matmul_into, mean_weights
+from ..backend.device import asarray_like, namespace
 from ..backend.parameters import Parameters
-from .units import get_units
+from ..backend.types import Array
+from .units import Units, get_units
+from .units.base import Extra
 
 
 class RBM:
@@ -29,7 +33,7 @@ class RBM:
     n_visible, n_hidden : int
         Numbers of units.
     visible, hidden : str or Units, default="bernoulli"
-        Types of units: "bernoulli", "gaussian", "relu", or an object.
+        Types of units: "bernoulli", "gaussian", "relu", "spin", or an object.
     dtype : dtype, default=float64
         Of the parameters, which start at zero: see `initialize`.
 
@@ -59,13 +63,13 @@ class RBM:
 
     def __init__(
         self,
-        n_visible,
-        n_hidden,
+        n_visible: int,
+        n_hidden: int,
         *,
-        visible="bernoulli",
-        hidden="bernoulli",
-        dtype=np.float64,
-    ):
+        visible: str | Units = "bernoulli",
+        hidden: str | Units = "bernoulli",
+        dtype: Any = np.float64,
+    ) -> None:
         self.visible = get_units(visible)
         self.hidden = get_units(hidden)
         shapes = {"W": (n_visible, n_hidden), "b": (n_visible,), "c": (n_hidden,)}
@@ -86,27 +90,35 @@ class RBM:
     c = property(lambda self: self.params["c"], doc="Hidden biases (n_hidden,).")
 
     @property
-    def p_visible(self):
+    def p_visible(self) -> dict[str, Array]:
         """The visible units' extra parameters, by their own names."""
         return {name: self.params[key] for name, key in self._extra.items()}
 
     @property
-    def architecture(self):
+    def architecture(self) -> dict[str, Any]:
         """What it is built as: the arguments of the constructor, but for `dtype`."""
-        names = "n_visible", "n_hidden", "visible", "hidden"
-        return {name: getattr(self, name) for name in names}
+        return {
+            "n_visible": self.n_visible,
+            "n_hidden": self.n_hidden,
+            "visible": self.visible,
+            "hidden": self.hidden,
+        }
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         units = f"visible={self.visible!r}, hidden={self.hidden!r}"
         return f"RBM({self.n_visible}, {self.n_hidden}, {units})"
 
-    def __sklearn_array_api_convert__(self, converter):
+    def __sklearn_array_api_convert__(
+        self, converter: Callable[[Array], Array]
+    ) -> Self:
         """The same machine with its buffer as `converter` returns it."""
         moved = copy.copy(self)
         moved.params = self.params.converted(converter)
         return moved
 
-    def initialize(self, rng, visible_mean=None, scale=0.01):
+    def initialize(
+        self, rng: Any, visible_mean: Array | None = None, scale: float = 0.01
+    ) -> Self:
         """Set the starting point of training; return self.
 
         Weights are N(0, scale^2), hidden biases 0, and the visible biases give the
@@ -120,46 +132,44 @@ class RBM:
         scale : float, default=0.01
             Standard deviation of the weights.
         """
+        self.params.flat[...] = 0.0
         W = scale * rng.standard_normal((self.n_visible, self.n_hidden))
         self.W[...] = asarray_like(W, self.W)
-        self.c[...] = 0.0
-        self.b[...] = 0.0
-        for key in self._extra.values():
-            self.params[key][...] = 0.0
         if visible_mean is not None:
-            mean = self.visible.input_for_mean(visible_mean, self.p_visible)
-            self.b[...] = mean
+            self.b[...] = self.visible.input_for_mean(visible_mean, self.p_visible)
         return self
 
-    def hidden_input(self, v):
+    def hidden_input(self, v: Array) -> Array:
         """Total input of the hidden units, shape (n_rows, n_hidden)."""
         x = v @ self.W
         x += self.c
         return x
 
-    def visible_input(self, h):
+    def visible_input(self, h: Array) -> Array:
         """Total input of the visible units, shape (n_rows, n_visible)."""
         x = h @ self.W.T
         x += self.b
         return x
 
-    def mean_hidden(self, v):
+    def mean_hidden(self, v: Array) -> Array:
         """Mean of the hidden units given visible rows `v`."""
         return self.hidden.mean(self.hidden_input(v))
 
-    def mean_visible(self, h):
+    def mean_visible(self, h: Array) -> Array:
         """Mean of the visible units given hidden rows `h`."""
         return self.visible.mean(self.visible_input(h), self.p_visible)
 
-    def sample_hidden(self, v, rng):
+    def sample_hidden(self, v: Array, rng: Any) -> Array:
         """Draw the hidden units given visible rows `v`."""
         return self.hidden.sample(self.hidden_input(v), rng)
 
-    def sample_visible(self, h, rng):
+    def sample_visible(self, h: Array, rng: Any) -> Array:
         """Draw the visible units given hidden rows `h`."""
         return self.visible.sample(self.visible_input(h), rng, self.p_visible)
 
-    def gibbs(self, v, rng, steps=1, clamped=None):
+    def gibbs(
+        self, v: Array, rng: Any, steps: int = 1, clamped: Array | None = None
+    ) -> Array:
         """Run block Gibbs sampling v -> h -> v from rows `v`; return the last rows.
 
         Parameters
@@ -177,17 +187,16 @@ class RBM:
                 v = namespace(v).where(clamped, start, v)
         return v
 
-    def energy(self, v, h):
+    def energy(self, v: Array, h: Array) -> Array:
         """Energy of each pair of rows, in nats, shape (n_rows,)."""
-        xp = namespace(v, h)
         return (
             self.visible.base_energy(v, self.p_visible)
             + self.hidden.base_energy(h)
             - v @ self.b
-            - xp.sum(self.hidden_input(v) * h, axis=1)
+            - namespace(v, h).sum(self.hidden_input(v) * h, axis=1)
         )
 
-    def free_energy(self, v, x=None):
+    def free_energy(self, v: Array, x: Array | None = None) -> Array:
         """-log sum_h exp(-E(v, h)) of each row, in nats, shape (n_rows,).
 
         `x` is the total input of the hidden units at `v`, where it is known.
@@ -199,7 +208,7 @@ class RBM:
             - self.hidden.cgf(x)
         )
 
-    def check_proper(self):
+    def check_proper(self) -> None:
         """Raise a ValueError if the energy has no lower bound, so no law exists.
 
         Units with a range on one side are always proper. Gaussian with Gaussian units
@@ -213,11 +222,10 @@ class RBM:
         """
         if self.visible.bounded or self.hidden.bounded:
             return
-        xp, scaled = namespace(self.W), self.W
-        if self.visible.linear:
-            variance = self.visible.variance(self.b[None, :], self.p_visible)
-            scaled = xp.sqrt(variance)[0, :, None] * self.W
-        norm = float(xp.linalg.matrix_norm(scaled, ord=2))
+        linear, below = _growth(self.visible, self.b, self.p_visible)
+        also, above = _growth(self.hidden, self.c, None)
+        scaled = below[:, None] * self.W * above
+        norm = float(namespace(scaled).linalg.matrix_norm(scaled, ord=2))
         if norm < 1.0:
             return
         message = (
@@ -226,21 +234,21 @@ class RBM:
             f"{norm:.3g}. Lower the learning rate, raise weight_decay, or use "
             "Bernoulli units on one side."
         )
-        if self.visible.linear and self.hidden.linear:
+        if linear and also:
             raise ValueError(message)
         warnings.warn(message, RuntimeWarning, stacklevel=2)
 
     def gradient(
         self,
-        v_pos,
-        h_pos,
-        v_neg,
-        h_neg,
-        out,
-        weight_pos=None,
-        weight_neg=None,
-        offsets=None,
-    ):
+        v_pos: Array,
+        h_pos: Array,
+        v_neg: Array,
+        h_neg: Array,
+        out: Parameters,
+        weight_pos: Array | None = None,
+        weight_neg: Array | None = None,
+        offsets: tuple[Array, Array] | None = None,
+    ) -> None:
         """Estimate the gradient of the mean negative log-likelihood, in nats.
 
         With exact expectations in both phases it is that gradient: <v h> under the
@@ -294,7 +302,7 @@ class RBM:
             out["b"][...] -= out["W"] @ offsets[1]
             out["c"][...] -= offsets[0] @ out["W"]
 
-    def _sparse_gradient(self, phases, out, offsets):
+    def _sparse_gradient(self, phases: Any, out: Parameters, offsets: Any) -> None:
         """`gradient` from (weights, v, h) of the phases; offsets as rank-one terms."""
         out.flat[...] = 0.0
         for w, v, h in phases:
@@ -310,3 +318,26 @@ class RBM:
             out["W"][...] -= offsets[0][:, None] * out["c"]
             out["b"][...] -= out["W"] @ offsets[1]
             out["c"][...] -= offsets[0] @ out["W"]
+
+
+def _growth(units: Units, bias: Array, p: Extra) -> tuple[bool, Array]:
+    """How units without a finite range grow with their input.
+
+    Returns
+    -------
+    bool
+        Whether all of them are normal.
+    array of shape (n_units,)
+        Their standard deviations, 1 where they are not normal; 0 of other units.
+    """
+    xp, blocks = namespace(bias), units.split(bias.shape[0], p)
+    scales = []
+    for columns, block, own in blocks:
+        at = bias[None, columns]
+        constant = 0.0 if block.bounded else 1.0
+        variance = (
+            block.variance(at, own) if block.linear else xp.full_like(at, constant)
+        )
+        scales.append(xp.sqrt(variance[0, :]))
+    linear = all(block.linear or block.bounded for _, block, _ in blocks)
+    return linear, xp.concat(scales)

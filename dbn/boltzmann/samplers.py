@@ -2,15 +2,19 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from copy import copy
 from numbers import Integral
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..backend.array import dense, mean_weights, namespace, take_rows
-from ..backend.device import to_host
+from ..backend.array import dense, mean_weights, take_rows
+from ..backend.device import namespace, to_host
 from ..backend.parameters import Parameters
 from ..backend.parts import Part, check_number, get_part, scheduled
+from ..backend.types import Array
+from .rbm import RBM
 from .tempering import (
     TemperedPath,
     check_normalised,
@@ -18,6 +22,9 @@ from .tempering import (
     exchange,
     gibbs_chains,
 )
+
+# What a sampler remembers between batches.
+State: TypeAlias = dict[str, Any]
 
 
 class Sampler(Part):
@@ -32,11 +39,13 @@ class Sampler(Part):
     paired = False
 
     @abstractmethod
-    def start(self, rbm, X, rng):
+    def start(self, rbm: RBM, X: Array, rng: Any) -> State:
         """Return the initial state."""
 
     @abstractmethod
-    def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
+    def negative(
+        self, rbm: RBM, v_pos: Array, x_pos: Array, h_pos: Array, state: State, rng: Any
+    ) -> tuple[Array, Array, State]:
         """Return rows of the negative phase and the new state.
 
         Parameters
@@ -62,7 +71,7 @@ class Sampler(Part):
             If `state` was made for a machine of another size.
         """
 
-    def shares(self, state):
+    def shares(self, state: State) -> tuple[list[str], list[str]]:
         """What processes that train together do with the entries of the state.
 
         Returns
@@ -101,18 +110,20 @@ class CD(Sampler):
 
     paired = True
 
-    def __init__(self, k=1, *, sample_visible=False):
+    def __init__(self, k: Any = 1, *, sample_visible: bool = False) -> None:
         self.k = k
         self.sample_visible = sample_visible
 
-    def validate(self):
+    def validate(self) -> None:
         check_number(self, "k", 1, math.inf, closed=True, schedule=True, kind=Integral)
 
-    def start(self, rbm, X, rng):
+    def start(self, rbm: RBM, X: Array, rng: Any) -> State:
         return {"epoch": 0}
 
-    def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
-        x, h = x_pos, rbm.hidden.sample_at_mean(h_pos, x_pos, rng)
+    def negative(
+        self, rbm: RBM, v_pos: Array, x_pos: Array, h_pos: Array, state: State, rng: Any
+    ) -> tuple[Array, Array, State]:
+        v, x, h = v_pos, x_pos, rbm.hidden.sample_at_mean(h_pos, x_pos, rng)
         for step in range(scheduled(self.k, state["epoch"])):
             if step > 0:
                 h = rbm.hidden.sample(x, rng)
@@ -123,18 +134,18 @@ class CD(Sampler):
         return v, rbm.hidden.mean(x), state
 
 
-def _check_chain_numbers(sampler):
+def _check_chain_numbers(sampler: Sampler) -> None:
     """Raise a ValueError unless the numbers of steps and chains are accepted."""
     check_number(sampler, "k", 1, math.inf, closed=True, schedule=True, kind=Integral)
     check_number(sampler, "n_chains", 1, math.inf, closed=True, kind=Integral)
 
 
-def _data_rows(X, n_rows, rng):
+def _data_rows(X: Array, n_rows: int, rng: Any) -> Array:
     """Rows of `X` drawn uniformly with replacement, where chains start."""
     return dense(take_rows(X, rng.integers(X.shape[0], size=n_rows)))
 
 
-def _check_size(found, needed, what):
+def _check_size(found: int, needed: int, what: str) -> None:
     """Raise a ValueError when a state was made for another machine."""
     if found != needed:
         raise ValueError(
@@ -172,17 +183,19 @@ class PCD(Sampler):
     PCD(k=((0, 1), (10, 5)), n_chains=50)
     """
 
-    def __init__(self, k=1, *, n_chains=100):
+    def __init__(self, k: Any = 1, *, n_chains: int = 100) -> None:
         self.k = k
         self.n_chains = n_chains
 
-    def validate(self):
+    def validate(self) -> None:
         _check_chain_numbers(self)
 
-    def start(self, rbm, X, rng):
+    def start(self, rbm: RBM, X: Array, rng: Any) -> State:
         return {"epoch": 0, "v": _data_rows(X, self.n_chains, rng)}
 
-    def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
+    def negative(
+        self, rbm: RBM, v_pos: Array, x_pos: Array, h_pos: Array, state: State, rng: Any
+    ) -> tuple[Array, Array, State]:
         _check_size(state["v"].shape[1], rbm.n_visible, "visible units")
         v = rbm.gibbs(state["v"], rng, scheduled(self.k, state["epoch"]))
         return v, rbm.mean_hidden(v), {**state, "v": v}
@@ -226,22 +239,31 @@ class FPCD(Sampler):
     0.95
     """
 
-    def __init__(self, k=1, *, n_chains=100, fast_learning_rate=0.05, fast_decay=0.95):
+    def __init__(
+        self,
+        k: Any = 1,
+        *,
+        n_chains: int = 100,
+        fast_learning_rate: float = 0.05,
+        fast_decay: float = 0.95,
+    ) -> None:
         self.k = k
         self.n_chains = n_chains
         self.fast_learning_rate = fast_learning_rate
         self.fast_decay = fast_decay
 
-    def validate(self):
+    def validate(self) -> None:
         _check_chain_numbers(self)
         check_number(self, "fast_learning_rate", 0, math.inf, closed=True)
         check_number(self, "fast_decay", 0, 1, closed=True)
 
-    def start(self, rbm, X, rng):
+    def start(self, rbm: RBM, X: Array, rng: Any) -> State:
         fast = rbm.params.zeros_like().flat
         return {"epoch": 0, "v": _data_rows(X, self.n_chains, rng), "fast": fast}
 
-    def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
+    def negative(
+        self, rbm: RBM, v_pos: Array, x_pos: Array, h_pos: Array, state: State, rng: Any
+    ) -> tuple[Array, Array, State]:
         fast = state["fast"]
         _check_size(state["v"].shape[1], rbm.n_visible, "visible units")
         _check_size(fast.shape[0], rbm.params.flat.shape[0], "parameters")
@@ -307,17 +329,24 @@ class ParallelTempering(Sampler):
     ((100, 3), (3, 100, 3))
     """
 
-    def __init__(self, k=1, *, n_chains=100, n_betas=10, adapt=True):
+    def __init__(
+        self,
+        k: Any = 1,
+        *,
+        n_chains: int = 100,
+        n_betas: int = 10,
+        adapt: bool = True,
+    ) -> None:
         self.k = k
         self.n_chains = n_chains
         self.n_betas = n_betas
         self.adapt = adapt
 
-    def validate(self):
+    def validate(self) -> None:
         _check_chain_numbers(self)
         check_number(self, "n_betas", 2, math.inf, closed=True, kind=Integral)
 
-    def start(self, rbm, X, rng):
+    def start(self, rbm: RBM, X: Array, rng: Any) -> State:
         check_normalised(rbm)
         v = _data_rows(X, self.n_betas * self.n_chains, rng)
         return {
@@ -329,7 +358,9 @@ class ParallelTempering(Sampler):
             "n_updates": 0,
         }
 
-    def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
+    def negative(
+        self, rbm: RBM, v_pos: Array, x_pos: Array, h_pos: Array, state: State, rng: Any
+    ) -> tuple[Array, Array, State]:
         v, n_updates = state["v"], state["n_updates"]
         # The temperatures are the host's, whatever the chains are.
         betas, rates = to_host(state["betas"]), to_host(state["swap_rates"]).copy()
@@ -350,10 +381,15 @@ class ParallelTempering(Sampler):
         return cold, rbm.mean_hidden(cold), state | {"n_updates": n_updates + 1}
 
 
-SAMPLERS = {"cd": CD, "pcd": PCD, "fpcd": FPCD, "pt": ParallelTempering}
+SAMPLERS: dict[str, Callable[[], Sampler]] = {
+    "cd": CD,
+    "pcd": PCD,
+    "fpcd": FPCD,
+    "pt": ParallelTempering,
+}
 
 
-def get_sampler(sampler):
+def get_sampler(sampler: str | Sampler) -> Sampler:
     """Return `sampler` itself, or the sampler that the string names.
 
     Parameters

@@ -1,9 +1,14 @@
 """The deep belief network: a stack of restricted Boltzmann machines."""
 
+from collections.abc import Callable, Iterable
 from itertools import pairwise
+from typing import Any
 
-from ..backend.array import map_batches, namespace
-from ..backend.device import converted
+from ..backend.array import map_batches
+from ..backend.device import converted, namespace
+from ..backend.types import Array
+from .rbm import RBM
+from .units import Units
 
 
 class DBN:
@@ -31,7 +36,7 @@ class DBN:
     (3, 2)
     """
 
-    def __init__(self, rbms):
+    def __init__(self, rbms: Iterable[RBM]) -> None:
         self.rbms = list(rbms)
         if not self.rbms:
             raise ValueError("A DBN needs at least one RBM; the list is empty.")
@@ -44,14 +49,16 @@ class DBN:
                     f"{above.visible!r}. Give neighbours the same number and type."
                 )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"DBN({self.rbms!r})"
 
-    def __sklearn_array_api_convert__(self, converter):
+    def __sklearn_array_api_convert__(
+        self, converter: Callable[[Array], Array]
+    ) -> "DBN":
         """The same stack with its machines' buffers as `converter` returns them."""
         return DBN(converted(self.rbms, converter))
 
-    def sample(self, v_top, rng, steps=1):
+    def sample(self, v_top: Array, rng: Any, steps: int = 1) -> Array:
         """Draw visible rows: Gibbs steps in the top machine, then one pass down.
 
         Parameters
@@ -71,7 +78,7 @@ class DBN:
             v = rbm.sample_visible(v, rng)
         return v
 
-    def log_p_bound(self, v, rng, n_draws):
+    def log_p_bound(self, v: Array, rng: Any, n_draws: int) -> float:
         """Variational lower bound on log p(v) of one row, without the top's log Z.
 
         With h drawn from the up-pass q(h | v), the mean of log p(v, h) - log q(h | v):
@@ -100,25 +107,27 @@ class DBN:
             u = h
         return float(xp.mean(total - self.rbms[-1].free_energy(u)))
 
-    def inverse_transform(self, H):
+    def inverse_transform(self, H: Array) -> Array:
         """Mean-field down-pass from top hidden units, (n_rows, n_visible)."""
         return map_batches(self._down, H)
 
-    def _down(self, h):
+    def _down(self, h: Array) -> Array:
         for rbm in reversed(self.rbms):
             h = rbm.mean_visible(h)
         return h
 
-    def transform(self, X):
+    def transform(self, X: Array) -> Array:
         """Mean-field up-pass: means of the top hidden units, (n_rows, n_hidden)."""
         return map_batches(self._up, X)
 
-    def _up(self, v):
+    def _up(self, v: Array) -> Array:
         for rbm in self.rbms:
             v = rbm.mean_hidden(v)
         return v
 
 
-def _log_p(units, u, x, p=None):
+def _log_p(
+    units: Units, u: Array, x: Array, p: dict[str, Array] | None = None
+) -> Array:
     """log p(u | x) of each row, in nats: the law of the units."""
     return namespace(u).sum(u * x, axis=1) - units.base_energy(u, p) - units.cgf(x, p)

@@ -12,14 +12,17 @@ The product v W, most of the work, is the same at every beta: what depends on `v
 `x`, the hidden units' total input in the RBM, ``rbm.hidden_input(v)``.
 """
 
+from typing import Any
+
 import numpy as np
 
-from ..backend.array import namespace
-from ..backend.device import asarray_like, to_host
+from ..backend.device import asarray_like, namespace, to_host
 from ..backend.random import uniform
+from ..backend.types import Array
+from .rbm import RBM
 
 
-def check_normalised(rbm):
+def check_normalised(rbm: RBM) -> None:
     """Raise a ValueError if a machine has units without a law, so no likelihood."""
     for units in (rbm.visible, rbm.hidden):
         if not units.normalised:
@@ -48,31 +51,31 @@ class TemperedPath:
     3.4657
     """
 
-    def __init__(self, rbm, base_bias=None):
+    def __init__(self, rbm: RBM, base_bias: Array | None = None) -> None:
         self.rbm = rbm
         self.base_bias = rbm.b if base_bias is None else base_bias
 
-    def log_ratio(self, v, x, old, new):
+    def log_ratio(self, v: Array, x: Array, old: Any, new: Any) -> Array:
         """Unnormalised log p_new(v) - log p_old(v), in nats, shape (n_rows,)."""
         cgf, change = self.rbm.hidden.cgf, new - old
         linear = change * (v @ (self.rbm.b - self.base_bias))[:, None]
         return linear[:, 0] + (cgf(new * x) - cgf(old * x))
 
-    def gibbs(self, x, beta, rng):
+    def gibbs(self, x: Array, beta: Any, rng: Any) -> Array:
         """Visible rows after one step x -> h -> v of block Gibbs sampling at `beta`."""
         rbm = self.rbm
         h = rbm.hidden.sample(beta * x, rng)
         x_visible = (1.0 - beta) * self.base_bias + beta * rbm.visible_input(h)
         return rbm.visible.sample(x_visible, rng, rbm.p_visible)
 
-    def sample_base(self, n_rows, rng):
+    def sample_base(self, n_rows: int, rng: Any) -> Array:
         """Exact draws of visible rows at beta = 0."""
         bias = self.base_bias
         zeros = namespace(bias).zeros((n_rows, 1), dtype=bias.dtype, device=bias.device)
         x = zeros + bias
         return self.rbm.visible.sample(x, rng, self.rbm.p_visible)
 
-    def log_z_base(self):
+    def log_z_base(self) -> Array:
         """Log partition function at beta = 0, in nats."""
         rbm = self.rbm
         hidden = namespace(rbm.c).zeros_like(rbm.c[None, :])
@@ -83,15 +86,20 @@ class TemperedPath:
 # Chains at several temperatures have shape (n_betas, n_chains, n_visible).
 
 
-def gibbs_chains(path, v, betas, rng, steps):
+def gibbs_chains(
+    path: TemperedPath, v: Array, betas: Array, rng: Any, steps: int
+) -> Array:
     """Chains after Gibbs steps, each at its temperature, in one product per step."""
-    rows, beta = _rows(v), _column(betas, v)
+    xp, beta = namespace(v), _column(betas, v)
+    rows = xp.reshape(v, (-1, v.shape[2]))
     for _ in range(steps):
         rows = path.gibbs(path.rbm.hidden_input(rows), beta, rng)
-    return namespace(v).reshape(rows, v.shape)
+    return xp.reshape(rows, v.shape)
 
 
-def exchange(path, v, betas, parity, rng):
+def exchange(
+    path: TemperedPath, v: Array, betas: Array, parity: int, rng: Any
+) -> tuple[Array, Array]:
     """Exchange states between the temperatures i and i + 1, i - parity even.
 
     With the Metropolis probability min(1, p_i(v_j) p_j(v_i) / (p_i(v_i) p_j(v_j))) of
@@ -110,10 +118,9 @@ def exchange(path, v, betas, parity, rng):
         return v, np.zeros(0)
     beta_low, beta_high = _column(betas[low], v_low), _column(betas[high], v_low)
 
-    def gain(chains):
-        rows = _rows(chains)
-        x = path.rbm.hidden_input(rows)
-        return path.log_ratio(rows, x, beta_low, beta_high)
+    def gain(chains: Array) -> Array:
+        rows = xp.reshape(chains, (-1, v.shape[2]))
+        return path.log_ratio(rows, path.rbm.hidden_input(rows), beta_low, beta_high)
 
     p = xp.exp(xp.clip(gain(v_low) - gain(v_high), None, 0.0))
     p = xp.reshape(p, v_low.shape[:2])
@@ -124,7 +131,7 @@ def exchange(path, v, betas, parity, rng):
     return v, to_host(xp.mean(p, axis=1)).astype(np.float64)
 
 
-def even_betas(betas, rates):
+def even_betas(betas: Array, rates: Array) -> Array:
     """Betas between which the rejections would be equal, by interpolation."""
     # Where nothing is rejected, all stay where they are.
     rejections = np.maximum(1.0 - rates, 1e-3)
@@ -132,11 +139,6 @@ def even_betas(betas, rates):
     return np.interp(np.linspace(0.0, total[-1], len(betas)), total, betas)
 
 
-def _rows(v):
-    """Chains as rows, those of one beta together."""
-    return namespace(v).reshape(v, (-1, v.shape[2]))
-
-
-def _column(betas, v):
+def _column(betas: Array, v: Array) -> Array:
     """Inverse temperature of each of the rows of the chains `v`."""
     return asarray_like(np.repeat(betas, v.shape[1])[:, None], v)

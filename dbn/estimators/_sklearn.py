@@ -1,11 +1,16 @@
 """Private names of scikit-learn: what its next release may break."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
 from sklearn.base import _fit_context
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._array_api import check_same_namespace, get_namespace
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, _check_y, _num_samples
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _check_y as check_y
+from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
     "Interval",
@@ -21,5 +26,9 @@ __all__ = [
     "safe_indexing",
 ]
 
-check_sample_weight, check_y, num_samples = _check_sample_weight, _check_y, _num_samples
-fit_context, safe_indexing = _fit_context, _safe_indexing
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def fit_context(fit: F) -> F:
+    """A `fit` that first checks the parameters, and takes callbacks down at its end."""
+    return cast(F, _fit_context(prefer_skip_nested_validation=True)(fit))

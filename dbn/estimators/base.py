@@ -2,7 +2,8 @@
 
 import copy
 import warnings
-from numbers import Integral
+from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import issparse
@@ -14,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..backend.array import clipped, dense, extent, take_rows
 from ..backend.device import (
     asarray_like,
+    beside,
     converted,
     find_device,
     numpy_dtype,
@@ -22,10 +24,12 @@ from ..backend.device import (
 )
 from ..backend.place import Place
 from ..backend.rows import ScaledRows, as_rows, is_large_file
-from ..boltzmann import Bernoulli, Gaussian, Units, get_units
+from ..backend.types import Array
+from ..boltzmann import DBN, RBM, Bernoulli, Gaussian, Units, get_units
 from ..boltzmann.units import UNITS
 from ..training.callbacks import is_identified
 from ..training.contrastive import monitored_rows
+from ..training.task import Task
 from ._sklearn import (
     check_same_namespace,
     check_sample_weight,
@@ -56,7 +60,18 @@ _PART_EXAMPLES = {
 class DBNEstimator(CallbackSupportMixin, BaseEstimator):
     """Base of all estimators: rows in, in the range of the visible units."""
 
-    def set_params(self, **params):
+    device: str | None
+    n_features_in_: int
+    feature_names_in_: Array
+    dbn_: DBN  # of all but a single machine
+    visible_: Units
+    mean_: Array
+    scale_: Array
+    history_: list[dict[str, Any]]
+    _stack: dict[str, Any]
+    _first_visible: Callable[[], str | Units]
+
+    def set_params(self, **params: Any) -> Self:
         """Set parameters of this estimator and, as ``part__name``, of its parts.
 
         Parameters
@@ -83,31 +98,33 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
                     f"{key!r} needs an object as {name}; {name} is {part!r}. Pass "
                     f"{example} first, then set {key}."
                 )
-        return super().set_params(**params)
+        super().set_params(**params)
+        return self
 
     # A fit is prepared on a draft. When that fails, the estimator is what it was; when
     # not, it becomes the draft in one step: there is never half of two fits.
 
-    def _draft(self, go_on=False):
+    def _draft(self, go_on: bool = False) -> Self:
         """A copy without what an earlier fit has learned; or with it, to go on."""
         draft = object.__new__(type(self))
-        for name, value in vars(self).items():
-            if go_on or not _is_learned(name):
-                vars(draft)[name] = value
-        for name in _IN_TRAINING & vars(draft).keys():
+        own = self.__dict__.items()
+        draft.__dict__ = {n: v for n, v in own if go_on or not _is_learned(n)}
+        for name in _IN_TRAINING & draft.__dict__.keys():
             # What somebody else holds, or loaded read-only, stays as it is.
             setattr(draft, name, copy.deepcopy(getattr(draft, name)))
         return draft
 
-    def _become(self, draft):
-        self.__dict__ = vars(draft)
+    def _become(self, draft: Self) -> None:
+        self.__dict__ = draft.__dict__
 
-    def _forget(self, *names):
+    def _forget(self, *names: str) -> None:
         """Remove attributes that are needed during a fit only."""
         for name in names:
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
 
-    def _check_rows(self, X, sample_weight, y="no_validation", **options):
+    def _check_rows(
+        self, X: Array, sample_weight: Array, y: Array = "no_validation", **options: Any
+    ) -> tuple[Array, Array, Array, Array]:
         """Validate the input of fit; drop rows of weight zero.
 
         Returns the rows, all of y, the weights (None where all rows count alike), and
@@ -120,9 +137,7 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             X = rows.remembering()  # what validation reads is not read once more
         # In C order: to copy batches of rows from a column-wise X, as most data frames
         # hold, made training on MNIST 4 times slower.
-        X = self._checked(X, to_host(y), order="C", **options)
-        if isinstance(X, tuple):
-            X, y = X
+        X, y = self._checked(X, to_host(y), order="C", **options)
         if not options.get("reset", True):
             self._check_library(X, "fit")
         if sample_weight is None:
@@ -141,10 +156,18 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         X = X.choose(index) if lazy else take_rows(X, index)
         return X, y, weight[used], index
 
-    def _checked(self, X, y="no_validation", *, reset=True, order=None, **options):
+    def _checked(
+        self,
+        X: Array,
+        y: Array = "no_validation",
+        *,
+        reset: bool = True,
+        order: str | None = None,
+        **options: Any,
+    ) -> Any:
         """scikit-learn's validation, or for rows of a file the same without a copy.
 
-        `options` are those of y.
+        `options` are those of y. Returns the rows and y.
         """
         X = without_gradient(X)
         rows = as_rows(X)
@@ -160,31 +183,30 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             options |= self._accepted(X) | {"order": order, "reset": reset}
             options["ensure_all_finite"] = False  # see below
             checked = validate_data(self, X, y, **options)
-            X, *y = checked if isinstance(checked, tuple) else [checked]
+            X, y = checked if isinstance(checked, tuple) else (checked, y)
             check_finite(X)
-            if self.device is not None and not (
-                isinstance(X, np.ndarray) or issparse(X)
-            ):
+            if not (self.device is None or isinstance(X, np.ndarray) or issparse(X)):
                 raise ValueError(
                     f"device={self.device!r} is for NumPy input, and X is a "
                     f"{type(X).__name__}, which says itself where to compute. Leave "
                     "device at None."
                 )
-            return (X, *y) if y else X
-        validate_data(self, rows, y, reset=reset, skip_check_array=True)
+            return X, y
+        # To pyright the first argument, by its default, is a string.
+        validate_data(self, rows, y, reset=reset, skip_check_array=True)  # pyright: ignore[reportArgumentType]
         for part in rows.parts() if rows.may_be_infinite else ():
             check_finite(part)
-        if isinstance(y, str | None):
-            return rows
-        check_consistent_length(rows, y)
-        return rows, check_y(y, estimator=self, **options)
+        if not isinstance(y, str | None):
+            check_consistent_length(rows, y)
+            y = check_y(y, estimator=self, **options)
+        return rows, y
 
-    def _accepted(self, X=None):
+    def _accepted(self, X: Array = None) -> dict[str, Any]:
         """Options of scikit-learn's validation of X."""
         xp, _ = get_namespace(X)
         return {"dtype": [xp.float64, xp.float32], "accept_sparse": "csr"}
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         visible = self._first_visible()
         if isinstance(visible, Units) or visible in UNITS:
@@ -196,13 +218,12 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         tags.array_api_support = self.device is None
         return tags
 
-    def _fit_visible(self, X, weight, visible):
+    def _fit_visible(self, X: Array, weight: Array, visible: str | Units) -> Array:
         """Choose the visible units; return X in their range."""
         if isinstance(visible, str) and visible == "auto":
             ends = extent(X)
-            bernoulli = Bernoulli().holds(*ends)
-            self.visible_ = Bernoulli() if bernoulli else Gaussian()
-            if not bernoulli:
+            self.visible_ = Bernoulli() if Bernoulli().holds(*ends) else Gaussian()
+            if self.visible_.standardised:
                 refuse_sparse(X)
                 warn_of_kind(X, ends)
             X = clipped(X, self.visible_.low, self.visible_.high, ends)
@@ -210,14 +231,20 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             self.visible_ = get_units(visible)
             X = self.visible_.inside(X)
         self.mean_ = self.scale_ = None
-        if self.visible_.standardised:
+        standardised = self.visible_.per_column("standardised", X.shape[1])
+        if standardised.any():
             refuse_sparse(X)
             self.mean_, self.scale_ = standardisation(X, weight, "X")
-        else:
-            check_size(X, self.visible_)
-        return self._encode(X)
+        if standardised.all():
+            return self._encode(X)
+        if self.mean_ is not None:
+            others = beside(~standardised, self.mean_)
+            self.mean_[others], self.scale_[others] = 0.0, 1.0
+        X = self._encode(X)
+        check_size(X, self.visible_)
+        return X
 
-    def _encode(self, X):
+    def _encode(self, X: Array) -> Array:
         """X as the visible units see it: standardised when they are Gaussian."""
         if self.mean_ is None:
             return X
@@ -229,18 +256,18 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         X /= self.scale_
         return X
 
-    def _decode(self, V):
+    def _decode(self, V: Array) -> Array:
         """Visible rows in the units of X."""
         return V if self.mean_ is None else V * self.scale_ + self.mean_
 
-    def _fold(self, W, c):
+    def _fold(self, W: Array, c: Array) -> tuple[Array, Array]:
         """The first layer's weights and biases for X as the user has it."""
         if self.mean_ is None:
             return W, c
         W = W / self.scale_[:, None]
         return W, c - self.mean_ @ W
 
-    def _monitored_rows(self, X):
+    def _monitored_rows(self, X: Array) -> Array:
         """Evenly spaced rows of X as the machine in training sees them."""
         X = safe_indexing(indexable(X), monitored_rows(num_samples(X)))
         X = check_array(X, **self._accepted(X))
@@ -250,7 +277,7 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
             rows = rbm.mean_hidden(rows)
         return rows
 
-    def _snapshot(self, name):
+    def _snapshot(self, name: str) -> dict[str, Any]:
         """A fitted machine or net as it stands, and the history, for callbacks."""
         model = self._place.back(copy.deepcopy(getattr(self, name)))
         return {name: model, "history_": list(self.history_)}
@@ -258,50 +285,45 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
     # What a `Checkpoint` saves of a fit: attributes, and what a file calls them.
     _KEPT = {"history_": "history", "_rng": "rng"}
 
-    def _progress(self):
+    def _progress(self) -> dict[str, Any]:
         """All that training goes on from, as plain data for a file."""
-        return {
-            its: converted(getattr(self, own), to_host)
-            for own, its in self._KEPT.items()
-        }
+        kept = self._KEPT.items()
+        return {its: converted(getattr(self, own), to_host) for own, its in kept}
 
-    def _set_progress(self, kept, **more):
-        """Take over what a file has, all at once."""
-        own = {own: kept[its] for own, its in self._KEPT.items()}
-        vars(self).update(own, **more)
+    def _attributes_of(self, kept: dict[str, Any]) -> dict[str, Any]:
+        """The inverse of `_progress`: attributes from what a file has."""
+        return {own: kept[its] for own, its in self._KEPT.items()}
 
     @property
-    def _machines(self):
+    def _machines(self) -> list[RBM]:
         """For callbacks: the machines so far, the last one in training."""
-        return self._stack["rbms"]
+        return list(self._stack["rbms"])
 
-    def _resume(self, task):
-        """Take over what a `Checkpoint` saved of this fit; whether there was any."""
-        kept = task.resume()
-        if kept is not None:
-            self._set_progress(kept)
-        return kept is not None
+    def _resume(self, task: Task) -> None:
+        """Take over what a `Checkpoint` saved of this fit, if there was any."""
+        if (kept := task.resume()) is not None:
+            self.__dict__.update(self._attributes_of(kept))  # all at once
 
-    def _rows(self, X, method="predict"):
+    def _rows(self, X: Array, method: str = "predict") -> Array:
         """Validate the input of a method; return it encoded, on the host."""
         check_is_fitted(self)
-        X = self._checked(X, reset=False)
+        X, _ = self._checked(X, reset=False)
         self._check_library(X, method)
         return self._encode(X)
 
-    def _check_library(self, X, method):
+    def _check_library(self, X: Array, method: str) -> None:
         """Raise a ValueError unless X lies where the fitted model does."""
         X = X[:0] if isinstance(X, ScaledRows) else X
         check_same_namespace(X, self, attribute="_parameters", method=method)
 
     @property
-    def _parameters(self):
+    def _parameters(self) -> Array:
         """The buffer of the fitted model; of a stack, of its first machine."""
         model = getattr(self, "network_", None) or getattr(self, "rbm_", None)
         return (model or self.dbn_.rbms[0]).params.flat
 
     @property
-    def _place(self):
+    def _place(self) -> Place:
         """Where to compute: what is fitted and returned is NumPy's where X is."""
         return Place(self.device)
 
@@ -313,21 +335,5 @@ _BEHIND = {"_state", "_rng", "_streams", "_stack", "_kept", "_seed", "_base_bias
 _BEHIND |= {"_loss", "_one_output", "_log_z_epochs"}
 
 
-def _is_learned(name):
+def _is_learned(name: str) -> bool:
     return name in _BEHIND or (name.endswith("_") and not name.startswith("_"))
-
-
-def check_layer_sizes(sizes):
-    """Return `hidden_layer_sizes` as a list of positive ints.
-
-    Raises
-    ------
-    ValueError
-        If there is no layer, or a size is not a positive integer.
-    """
-    found = [sizes] if isinstance(sizes, Integral) else list(sizes)
-    if not found or not all(isinstance(n, Integral) and n > 0 for n in found):
-        raise ValueError(
-            f"hidden_layer_sizes must be one or more positive integers; it is {sizes}."
-        )
-    return [int(n) for n in found]

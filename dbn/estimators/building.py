@@ -2,11 +2,13 @@
 
 import inspect
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from ..backend.parameters import Parameters
+from ..backend.types import Array
 from ..boltzmann import DBN, RBM, Units
 from ..feedforward import Network
 from ..storage.packing import ModelFileError
@@ -21,43 +23,33 @@ from .regressor import DBNRegressor
 _MAX_MODELS = 4000
 
 
-def require(condition, problem):
+def require(condition: bool, problem: str) -> None:
     if not condition:
         raise ModelFileError(f"{problem}. It is damaged or not made by save_model.")
 
 
-def build(value):
-    """The inverse of `describe`, for data that anyone may have written.
+class Builder:
+    """Objects are counted on the way: a line of text can stand for a large one."""
 
-    Lists and dicts of `value` become part of the result.
-    """
-    return _Builder().build(value)
-
-
-class _Builder:
-    """What `build` counts on its way: a line of text can stand for a large object."""
-
-    def __init__(self):
+    def __init__(self) -> None:
         self.n_models = self.n_layers = 0
 
-    def build(self, value):
+    def build(self, value: Any) -> Any:
+        """The inverse of `describe`, for data that anyone may have written.
+
+        Lists and dicts of `value` become part of the result.
+        """
         if isinstance(value, tuple):
             return tuple(map(self.build, value))
-        if isinstance(value, list):
-            for i, item in enumerate(value):
-                if isinstance(item, list | tuple | dict):
-                    value[i] = self.build(item)
-            return value
-        if not isinstance(value, dict):
-            return value
-        if "__class__" in value:
+        if isinstance(value, dict) and "__class__" in value:
             return self._made(value)
-        for key, item in value.items():
-            if isinstance(item, list | tuple | dict):
-                value[key] = self.build(item)
+        if isinstance(value, list | dict):
+            for place in range(len(value)) if isinstance(value, list) else value:
+                if isinstance(value[place], list | tuple | dict):
+                    value[place] = self.build(value[place])
         return value
 
-    def _made(self, value):
+    def _made(self, value: Any) -> Any:
         """An object of a class in the tables."""
         name = value["__class__"]
         if not isinstance(name, str) or name not in CLASSES:
@@ -68,27 +60,39 @@ class _Builder:
             )
         cls = CLASSES[name]
         params, state = self.build(value["params"]), self.build(value.get("state", {}))
-        whole = isinstance(params, dict) and isinstance(state, dict)
-        require(whole, f"{name} is no dict")
+        require(type(params) is type(state) is dict, f"{name} is no dict")
         self._count(cls, params)
-        if cls in _MAKERS:
-            return _MAKERS[cls](cls, params, state)
+        if cls in (RBM, Network):
+            return _filled(cls, params, state)
+        if cls is DBN:
+            rbms = params["rbms"]
+            require(
+                isinstance(rbms, list) and all(isinstance(rbm, RBM) for rbm in rbms),
+                "its DBN is no list of RBMs",
+            )
+        if cls is FrozenEstimator:
+            require(
+                isinstance(params["estimator"], DBNTransformer),
+                "it freezes what is no DBNTransformer",
+            )
         model = _call(cls, params)
         if issubclass(cls, DBNEstimator):
             _set_state(model, params, state)
         return model
 
-    def _count(self, cls, params):
+    def _count(self, cls: Any, params: dict[str, Any]) -> None:
         """Before it is made."""
         self.n_models += cls in MODELS.values()
         require(self.n_models <= _MAX_MODELS, f"it has more than {_MAX_MODELS} models")
         if cls is Network:
             self.n_layers += len(params["layer_sizes"]) - 1
-            few = self.n_layers <= MAX_LAYERS
-            require(few, f"its nets have more than {MAX_LAYERS} layers")
+            require(
+                self.n_layers <= MAX_LAYERS,
+                f"its nets have more than {MAX_LAYERS} layers",
+            )
 
 
-def _call(cls, params):
+def _call(cls: Any, params: dict[str, Any]) -> Any:
     known = getattr(cls, "_get_param_names", lambda: inspect.signature(cls).parameters)
     unknown = set(params) - set(known())
     if unknown:
@@ -99,7 +103,7 @@ def _call(cls, params):
     return cls(**params)
 
 
-def _buffer(state, name):
+def _buffer(state: dict[str, Any], name: str) -> Array:
     """A flat buffer of parameters, which is in memory already."""
     flat = state[name]
     require(
@@ -111,10 +115,12 @@ def _buffer(state, name):
     return flat
 
 
-def _check_sizes(sizes, flat):
+def _check_sizes(sizes: list[int], flat: Array) -> None:
     """Before anything of these sizes is made: the buffer must be as large."""
-    whole = all(type(n) is int and n > 0 for n in sizes)
-    require(whole, f"layers have the sizes {sizes!r:.80}")
+    require(
+        all(type(n) is int and n > 0 for n in sizes),
+        f"layers have the sizes {sizes!r:.80}",
+    )
     needed = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
     require(
         needed <= flat.size,
@@ -122,44 +128,22 @@ def _check_sizes(sizes, flat):
     )
 
 
-def _make_rbm(cls, params, state):
-    flat = _buffer(state, "params")
-    _check_sizes([params["n_visible"], params["n_hidden"]], flat)
-    rbm = _call(cls, {**params, "dtype": flat.dtype})
-    rbm.params = Parameters(rbm.params.shapes, flat)
-    return rbm
-
-
-def _make_network(cls, params, state):
-    flat = _buffer(state, "params")
-    measured = _buffer(state, "statistics")
-    _check_sizes(params["layer_sizes"], flat)
-    require(measured.dtype == flat.dtype, "the net has parameters of two dtypes")
-    net = _call(cls, {**params, "dtype": flat.dtype})
-    net.params = Parameters(net.params.shapes, flat)
-    net.statistics = Parameters(net.statistics.shapes, measured)
-    return net
-
-
-def _make_dbn(cls, params, state):
-    rbms = params["rbms"]
-    made = isinstance(rbms, list) and all(isinstance(rbm, RBM) for rbm in rbms)
-    require(made, "its DBN is no list of RBMs")
-    return _call(cls, params)
-
-
-def _make_frozen(cls, params, state):
-    inner = params["estimator"]
-    require(isinstance(inner, DBNTransformer), "it freezes what is no DBNTransformer")
-    return _call(cls, params)
-
-
-_MAKERS = {
-    RBM: _make_rbm,
-    DBN: _make_dbn,
-    Network: _make_network,
-    FrozenEstimator: _make_frozen,
-}
+def _filled(cls: Any, params: dict[str, Any], state: dict[str, Any]) -> Any:
+    """A machine or a net with the buffers of a file, no larger than these."""
+    names = ("params", "statistics") if cls is Network else ("params",)
+    buffers = {name: _buffer(state, name) for name in names}
+    flat = buffers["params"]
+    sizes = (
+        [params[n] for n in ("n_visible", "n_hidden")]
+        if cls is RBM
+        else params["layer_sizes"]
+    )
+    _check_sizes(sizes, flat)
+    model = _call(cls, {**params, "dtype": flat.dtype})
+    for name, buffer in buffers.items():
+        require(buffer.dtype == flat.dtype, "the net has parameters of two dtypes")
+        setattr(model, name, Parameters(getattr(model, name).shapes, buffer))
+    return model
 
 
 # What a fitted estimator has, for the check that a file is complete and agrees with
@@ -180,40 +164,47 @@ _PER_OUTPUT = {"classes_", "y_mean_", "y_scale_"}
 _LABELS = {"classes_", "feature_names_in_"}
 
 
-def _set_state(model, params, state):
+def _set_state(model: Any, params: dict[str, Any], state: dict[str, Any]) -> None:
     """Give an estimator its fitted attributes."""
     cls = type(model)
     for name in state:
-        plain = name.isidentifier() and not name.startswith("__")
         # No attribute may hide a method, a property or a parameter.
-        free = plain and name not in params and not hasattr(cls, name)
-        require(free, f"{cls.__name__} has no attribute {name!r:.80}")
+        require(
+            name.isidentifier()
+            and not name.startswith("__")
+            and not (name in params or hasattr(cls, name)),
+            f"{cls.__name__} has no attribute {name!r:.80}",
+        )
     vars(model).update(state)
     if not state:  # a prototype, not fitted itself
         return
     fitted = {"visible_": Units, "n_features_in_": int, "history_": list}
     for name, kind in (fitted | _FITTED[cls]).items():
-        found = isinstance(state.get(name), kind)
-        require(found, f"{cls.__name__}.{name} is missing or no {kind.__name__}")
+        require(
+            isinstance(state.get(name), kind),
+            f"{cls.__name__}.{name} is missing or no {kind.__name__}",
+        )
     streams = state.get("_streams", [])
-    drawable = isinstance(streams, list) and all(
-        isinstance(stream, np.random.Generator) for stream in streams
+    require(
+        isinstance(streams, list)
+        and all(isinstance(stream, np.random.Generator) for stream in streams),
+        f"{cls.__name__}._streams are no random streams",
     )
-    require(drawable, f"{cls.__name__}._streams are no random streams")
     both = ("mean_" in state) and ("scale_" in state)
     require(both and (model.mean_ is None) == (model.scale_ is None), "no mean_")
     model.visible_.validate()
     _check_shapes(model, state)
 
 
-def _check_shapes(model, state):
+def _check_shapes(model: Any, state: dict[str, Any]) -> None:
     if isinstance(model, DBNClassifier | DBNRegressor):
         weights = [W for W, _ in model.network_.dense]
     else:
         rbms = [model.rbm_] if isinstance(model, RBMTransformer) else model.dbn_.rbms
         weights = [rbm.W for rbm in rbms]
-        same = rbms[0].visible == model.visible_
-        require(same, "visible_ is not that of the machine")
+        require(
+            rbms[0].visible == model.visible_, "visible_ is not that of the machine"
+        )
     n_features, n_outputs = weights[0].shape[0], weights[-1].shape[1]
     require(model.n_features_in_ == n_features, "n_features_in_ is wrong")
     vectors = {name: (state.get(name), n_features) for name in _PER_FEATURE}
@@ -226,5 +217,7 @@ def _check_shapes(model, state):
     for name, (vector, n) in vectors.items():
         if vector is not None:
             require(vector.shape == (n,), f"{name} has the shape {vector.shape}")
-            numbers = name in _LABELS or vector.dtype in (np.float32, np.float64)
-            require(numbers, f"{name} has the dtype {vector.dtype}")
+            require(
+                name in _LABELS or vector.dtype in (np.float32, np.float64),
+                f"{name} has the dtype {vector.dtype}",
+            )

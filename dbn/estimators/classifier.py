@@ -1,16 +1,23 @@
 """A classifier: a softmax net that may start from a deep belief network."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.callback import with_callbacks
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from ..backend.array import log_softmax, namespace, softplus, take_rows
-from ..backend.device import beside, to_host
+from ..backend.array import log_softmax, softplus, take_rows
+from ..backend.device import beside, namespace, to_host
+from ..backend.types import Array
+from ..feedforward import Activation
+from ..training import Optimizer
 from ._sklearn import StrOptions, fit_context
+from .dbn import Prototypes
 from .predictor import DBNPredictor
-from .targets import encode_classes, encode_labels, weigh_classes, with_labels
+from .start import Init
+from .targets import Job, encode_classes, encode_labels, weigh_classes, with_labels
 
 
 class DBNClassifier(ClassifierMixin, DBNPredictor):
@@ -156,73 +163,72 @@ default="adam"
     True
     """
 
+    classes_: Array
     _numeric_targets = False
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, Any] = {
         **DBNPredictor._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
     def __init__(
         self,
-        hidden_layer_sizes=(256,),
+        hidden_layer_sizes: int | Sequence[int] = (256,),
         *,
-        init="dbn",
-        rbm=None,
-        activation="logistic",
-        dropout=0.0,
-        batch_norm=False,
-        optimizer="adam",
-        weight_decay=0.0,
-        max_norm=None,
-        learning_rate_multipliers=None,
-        head_epochs=0,
-        batch_size=100,
-        max_iter=100,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        class_weight=None,
-        on_divergence="raise",
-        unlabeled=None,
-        warm_start=False,
-        device=None,
-        random_state=None,
-        verbose=0,
-    ):
-        options = {**locals()}
+        init: Init = "dbn",
+        rbm: Prototypes = None,
+        activation: str | Activation = "logistic",
+        dropout: float | Sequence[float] = 0.0,
+        batch_norm: bool = False,
+        optimizer: str | Optimizer = "adam",
+        weight_decay: float = 0.0,
+        max_norm: float | None = None,
+        learning_rate_multipliers: Sequence[float] | None = None,
+        head_epochs: int = 0,
+        batch_size: int = 100,
+        max_iter: int = 100,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        class_weight: dict[Any, Any] | str | None = None,
+        on_divergence: str = "raise",
+        unlabeled: Any = None,
+        warm_start: bool = False,
+        device: str | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes,
+            init=init,
+            rbm=rbm,
+            activation=activation,
+            dropout=dropout,
+            batch_norm=batch_norm,
+            optimizer=optimizer,
+            weight_decay=weight_decay,
+            max_norm=max_norm,
+            learning_rate_multipliers=learning_rate_multipliers,
+            head_epochs=head_epochs,
+            batch_size=batch_size,
+            max_iter=max_iter,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            on_divergence=on_divergence,
+            unlabeled=unlabeled,
+            warm_start=warm_start,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.class_weight = class_weight
-        for name in ("self", "__class__", "class_weight"):
-            options.pop(name)
-        super().__init__(**options)
 
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
-        """Initialize the net and fine-tune it.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            A sparse matrix stays sparse.
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Class labels: numbers or strings; or a 0/1 column for each of several labels
-            that a row may have.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in pretraining and fine-tuning; rows of weight zero are
-            left out.
-        X_val, y_val : array-like, default=None
-            Rows that are not trained on: `history_` gets their loss and accuracy after
-            every epoch, and `early_stopping` watches them.
-
-        Returns
-        -------
-        self : object
-        """
-        return self._fit(X, y, sample_weight, X_val, y_val)
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    @fit_context
+    def partial_fit(
+        self, X: Array, y: Array, classes: Array = None, sample_weight: Array = None
+    ) -> Self:
         """Fine-tune on the rows for one epoch, from where training stands.
 
         The first call, unless `fit` came before, does all that `init` says on its rows:
@@ -243,7 +249,11 @@ default="adam"
         """
         return self._partial_fit(X, y, sample_weight, to_host(classes))
 
-    def _fit_targets(self, job, classes):
+    @property
+    def _multilabel(self) -> bool:
+        return self._loss == "binary_cross_entropy"
+
+    def _fit_targets(self, job: Job, classes: Array) -> None:
         """Find the classes and the loss."""
         check_classification_targets(job.known)
         if job.y.ndim == 2:
@@ -260,11 +270,11 @@ default="adam"
             )
         # Rows of weight zero are known to have a class: others count on its place.
         classes = np.unique(job.known) if classes is None else trained_on
-        # Other libraries have numbers only.
-        numbers = classes.dtype.kind in "biuf"
-        self.classes_ = beside(classes, job.rows) if numbers else classes
+        if classes.dtype.kind in "biuf":  # other libraries have numbers only
+            classes = beside(classes, job.rows)
+        self.classes_ = classes
 
-    def _check_classes(self, name, classes):
+    def _check_classes(self, name: str, classes: Array) -> None:
         """Raise a ValueError if these are not the classes that training began with."""
         known = to_host(self.classes_)
         if classes is None or getattr(classes, "ndim", 1) == 2:  # several labels
@@ -276,30 +286,31 @@ default="adam"
                 "partial_fit without classes."
             )
 
-    def _encode_targets(self, y, dtype, name="y"):
+    def _encode_targets(self, y: Array, dtype: Any, name: str = "y") -> Array:
         known = to_host(self.classes_)
-        if self._loss == "binary_cross_entropy":
+        if self._multilabel:
             return encode_labels(y, len(known), name).astype(dtype)
         return encode_classes(y, known, name).astype(dtype)
 
-    def _weigh_classes(self, job):
+    def _weigh_classes(self, job: Job) -> None:
         if self.class_weight is not None:
-            multilabel = self._loss == "binary_cross_entropy"
-            weigh_classes(job, self.class_weight, to_host(self.classes_), multilabel)
+            classes = to_host(self.classes_)
+            weigh_classes(job, self.class_weight, classes, self._multilabel)
 
-    def _strata(self, targets):
-        multilabel = self._loss == "binary_cross_entropy"
-        return None if multilabel else to_host(self.classes_)[targets.argmax(axis=1)]
+    def _strata(self, targets: Array) -> Array:
+        if self._multilabel:
+            return None
+        return to_host(self.classes_)[targets.argmax(axis=1)]
 
-    def _score(self, targets, predicted, weight):
+    def _score(self, targets: Array, predicted: Array, weight: Array) -> float:
         """Accuracy; of several labels a row must have all right."""
-        if self._loss == "binary_cross_entropy":
+        if self._multilabel:
             right = ((predicted > 0.5) == (targets > 0.5)).all(axis=1)
         else:
             right = predicted.argmax(axis=1) == targets.argmax(axis=1)
-        return np.average(right, weights=weight)
+        return float(np.average(right, weights=weight))
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Array, y: Array, sample_weight: Array = None) -> float:
         """Accuracy on the labelled rows; with several labels, of all of a row.
 
         Parameters
@@ -312,9 +323,9 @@ default="adam"
         -------
         float
         """
-        return super().score(*with_labels(self, X, y, sample_weight))
+        return float(super().score(*with_labels(self, X, y, sample_weight)))
 
-    def decision_function(self, X):
+    def decision_function(self, X: Array) -> Array:
         """Logits; for two classes their difference, class 1 minus class 0.
 
         Parameters
@@ -326,10 +337,10 @@ default="adam"
         ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
         """
         z = self._outputs(X, "decision_function")
-        two_classes = z.shape[1] == 2 and self._loss == "cross_entropy"
+        two_classes = z.shape[1] == 2 and not self._multilabel
         return z[:, 1] - z[:, 0] if two_classes else z
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Array) -> Array:
         """Class probabilities, in the order of `classes_`.
 
         Parameters
@@ -344,7 +355,7 @@ default="adam"
         z = self._outputs(X, "predict_proba")
         return self.network_.loss.predict(z)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Array) -> Array:
         """Logarithms of `predict_proba`, in nats.
 
         Parameters
@@ -356,10 +367,9 @@ default="adam"
         ndarray of shape (n_samples, n_classes)
         """
         z = self._outputs(X, "predict_log_proba")
-        multilabel = self._loss == "binary_cross_entropy"
-        return -softplus(-z) if multilabel else log_softmax(z)
+        return -softplus(-z) if self._multilabel else log_softmax(z)
 
-    def predict(self, X):
+    def predict(self, X: Array) -> Array:
         """The most probable class of each row, or all labels above 1/2.
 
         Parameters
@@ -372,11 +382,11 @@ default="adam"
         """
         z = self._outputs(X, "predict")
         xp = namespace(z)
-        if self._loss == "binary_cross_entropy":
+        if self._multilabel:
             return xp.asarray(z > 0.0, dtype=xp.int64)
         return take_rows(self.classes_, to_host(xp.argmax(z, axis=1)))
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags

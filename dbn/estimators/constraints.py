@@ -1,6 +1,7 @@
 """What the parameters of the estimators may be: scikit-learn checks it in `fit`."""
 
 from numbers import Integral, Real
+from typing import Any
 
 from ..boltzmann import Sampler, Units
 from ..boltzmann.samplers import SAMPLERS
@@ -53,3 +54,19 @@ NET = {
     "unlabeled": "no_validation",
     **TRAINING,
 }
+
+
+def check_layer_sizes(sizes: Any) -> list[int]:
+    """Return `hidden_layer_sizes` as a list of positive ints.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer, or a size is not a positive integer.
+    """
+    found = [sizes] if isinstance(sizes, Integral) else list(sizes)
+    if not found or not all(isinstance(n, Integral) and int(n) > 0 for n in found):
+        raise ValueError(
+            f"hidden_layer_sizes must be one or more positive integers; it is {sizes}."
+        )
+    return [int(n) for n in found]

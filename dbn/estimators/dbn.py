@@ -1,27 +1,33 @@
 """A deep belief network as a scikit-learn transformer."""
 
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any, Self, TypeAlias
 
-from sklearn.callback import with_callbacks
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..backend.array import dense
 from ..backend.device import asarray_like, converted, converted_beside, to_host
 from ..backend.random import make_rng, stream_on
-from ..boltzmann import DBN, get_units
+from ..backend.types import Array
+from ..boltzmann import DBN, Units, get_units
 from ..boltzmann.tempering import TemperedPath
 from ..training import pretrain
 from ..training.callbacks import fit_task
 from ..training.pretraining import begun
+from ..training.task import Task
 from ._sklearn import Interval, fit_context
-from .base import check_layer_sizes
-from .constraints import RUNNING
+from .constraints import RUNNING, check_layer_sizes
 from .density import DensityTransformer
 from .preprocessing import indexable
 from .rbm import RBMTransformer
 
+# What `rbm` may be: one prototype for all layers, or one for each. None is the default.
+Prototypes: TypeAlias = RBMTransformer | Sequence[RBMTransformer | None] | None
 
-def layer_prototypes(rbm, n_layers):
+
+def layer_prototypes(rbm: Any, n_layers: int) -> list[RBMTransformer]:
     """One validated prototype per layer.
 
     Parameters
@@ -53,13 +59,21 @@ def layer_prototypes(rbm, n_layers):
     return prototypes
 
 
-def first_visible(rbm):
+def first_visible(rbm: Prototypes) -> str | Units:
     """The `visible` of the first prototype in an estimator's `rbm`."""
     prototypes = rbm if isinstance(rbm, list | tuple) else [rbm]
     return getattr(next(iter(prototypes), None), "visible", "auto")
 
 
-def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
+def train_stack(
+    estimator: Any,
+    rows: Array,
+    weight: Array,
+    sizes: list[int],
+    prototypes: list[RBMTransformer],
+    rng: Any,
+    task: Task,
+) -> None:
     """Pretrain `estimator.dbn_` on rows in the range of `estimator.visible_`.
 
     It goes on from `estimator._stack`, the state of `pretrain`. After an interruption
@@ -68,16 +82,16 @@ def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
     """
     stack = getattr(estimator, "init", estimator)
     rows = estimator._place.rows(rows)
-    options = [
-        {"hidden": get_units(p.hidden), **p.training_options()} for p in prototypes
-    ]
     try:
         pretrain(
             rows,
             sizes,
             rng=rng,
             visible=estimator.visible_,
-            layer_options=options,
+            layer_options=[
+                {"hidden": get_units(p.hidden), **p.training_options()}
+                for p in prototypes
+            ],
             sample_weight=converted_beside(weight, rows),
             memory_budget=getattr(stack, "memory_budget", None),
             task=task,
@@ -90,13 +104,13 @@ def train_stack(estimator, rows, weight, sizes, prototypes, rng, task):
         estimator._stack = estimator._place.back(estimator._stack)
 
 
-def stack_progress(stack):
+def stack_progress(stack: dict[str, Any]) -> dict[str, Any]:
     """The state of `pretrain` as plain data, from which it goes on."""
-    params = [rbm.params.flat for rbm in stack.get("rbms", [])]
-    return converted({"params": params, "layer": stack.get("layer", {})}, to_host)
+    params = [to_host(rbm.params.flat) for rbm in stack.get("rbms", [])]
+    return {"params": params, "layer": converted(stack.get("layer", {}), to_host)}
 
 
-def check_adoptable(transformer):
+def check_adoptable(transformer: Any) -> "DBNTransformer":
     """Return a fitted DBNTransformer itself.
 
     Raises
@@ -112,7 +126,7 @@ def check_adoptable(transformer):
     return transformer
 
 
-def adopt_stack(estimator, transformer, rows):
+def adopt_stack(estimator: Any, transformer: "DBNTransformer", rows: Array) -> Array:
     """Give an estimator the stack and preprocessing of a fitted DBNTransformer.
 
     Returns the rows in the range of its visible units.
@@ -138,10 +152,9 @@ def adopt_stack(estimator, transformer, rows):
         )
     estimator.dbn_ = converted_beside(transformer.dbn_, rows)
     estimator.visible_ = transformer.visible_
-    for name in ("mean_", "scale_"):
-        value = getattr(transformer, name)
-        value = value if value is None else asarray_like(value, rows)
-        setattr(estimator, name, value)
+    estimator.mean_, estimator.scale_ = converted(
+        (transformer.mean_, transformer.scale_), lambda v: asarray_like(v, rows)
+    )
     return estimator._encode(estimator.visible_.inside(rows))
 
 
@@ -219,7 +232,8 @@ class DBNTransformer(DensityTransformer):
     (1797, 32)
     """
 
-    _parameter_constraints: dict = {
+    _rng: Any
+    _parameter_constraints: dict[str, Any] = {
         "hidden_layer_sizes": ["array-like", Integral],
         "rbm": [RBMTransformer, list, tuple, None],
         "memory_budget": [Interval(Integral, 0, None, closed="left"), None],
@@ -228,14 +242,14 @@ class DBNTransformer(DensityTransformer):
 
     def __init__(
         self,
-        hidden_layer_sizes=(256,),
+        hidden_layer_sizes: int | Sequence[int] = (256,),
         *,
-        rbm=None,
-        memory_budget=None,
-        device=None,
-        random_state=None,
-        verbose=0,
-    ):
+        rbm: Prototypes = None,
+        memory_budget: int | None = None,
+        device: str | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.rbm = rbm
         self.memory_budget = memory_budget
@@ -243,9 +257,8 @@ class DBNTransformer(DensityTransformer):
         self.random_state = random_state
         self.verbose = verbose
 
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    @fit_context
+    def fit(self, X: Array, y: Array = None, sample_weight: Array = None) -> Self:
         """Train the stack on the rows of X.
 
         Parameters
@@ -271,33 +284,34 @@ class DBNTransformer(DensityTransformer):
         draft._seed = int(draft._rng.spawn(1)[0].integers(2**31))
         draft.history_, draft._stack = [], {}
         self._become(draft)
-        given, made_of = (X, y, sample_weight), (rows, weight)
         try:
-            with fit_task(self, len(sizes), *given, made_of=made_of) as task:
+            with fit_task(
+                self, len(sizes), X, y, sample_weight, made_of=(rows, weight)
+            ) as task:
                 self._resume(task)
                 train_stack(self, rows, weight, sizes, prototypes, self._rng, task)
         finally:
             self._forget("_rng", "_stack")
         return self
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "dbn_")
 
     _KEPT = DensityTransformer._KEPT | {"_seed": "seed"}
 
-    def _progress(self):
+    def _progress(self) -> dict[str, Any]:
         return super()._progress() | {"stack": stack_progress(self._stack)}
 
-    def _set_progress(self, kept):
-        super()._set_progress(kept, _stack=kept["stack"])
+    def _attributes_of(self, kept: dict[str, Any]) -> dict[str, Any]:
+        return super()._attributes_of(kept) | {"_stack": kept["stack"]}
 
     @property
-    def n_iter_(self):
+    def n_iter_(self) -> list[int]:
         """Epochs that were run, for each layer."""
         layers = [entry["layer"] for entry in self.history_]
         return [layers.count(i) for i in range(len(self.dbn_.rbms))]
 
-    def transform(self, X):
+    def transform(self, X: Array) -> Array:
         """Mean activities of the top hidden units.
 
         Parameters
@@ -311,7 +325,7 @@ class DBNTransformer(DensityTransformer):
         rows = self._rows(X, "transform")
         return self._place.apply(DBN.transform, self.dbn_, rows)
 
-    def score_samples(self, X, *, n_draws=256):
+    def score_samples(self, X: Array, *, n_draws: int = 256) -> Array:
         """Lower bound on the log-likelihood of each row, in nats.
 
         The Monte-Carlo variational bound of `dbn.DBN.log_p_bound`, with the same noise
@@ -339,11 +353,12 @@ class DBNTransformer(DensityTransformer):
         RuntimeWarning
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
-        rows = self.visible_.inside(self._rows(X, "score_samples"))
+        rows = self._rows(X, "score_samples")
+        rows = self.visible_.inside(rows)
         top = self._place.there(self.dbn_).rbms[-1]
         log_z = self._log_z(top, top.b)
 
-        def bounds(dbn, rows):
+        def bounds(dbn: DBN, rows: Array) -> Array:
             W, found = dbn.rbms[0].W, []
             for i in range(rows.shape[0]):
                 v = dense(rows[i : i + 1, ...])[0, ...]
@@ -351,10 +366,9 @@ class DBNTransformer(DensityTransformer):
                 found.append(dbn.log_p_bound(v, rng, n_draws))
             return asarray_like(found, rows)
 
-        log_p = self._place.apply(bounds, self.dbn_, rows) - log_z
-        return self._density(log_p)
+        return self._density(self._place.apply(bounds, self.dbn_, rows) - log_z)
 
-    def inverse_transform(self, H):
+    def inverse_transform(self, H: Array) -> Array:
         """Mean-field pass down from top hidden activities: a reconstruction.
 
         Parameters
@@ -366,10 +380,17 @@ class DBNTransformer(DensityTransformer):
         ndarray of shape (n_samples, n_features)
             In the units of X.
         """
-        H = self._hidden_rows(H)
+        check_is_fitted(self)
+        H = self._hidden_rows(H, self._n_features_out)
         return self._decode(self._place.apply(DBN.inverse_transform, self.dbn_, H))
 
-    def sample(self, n_samples=1, *, steps=1000, random_state=None):
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        steps: int = 1000,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> Array:
         """Draw rows from the model: Gibbs sampling in the top machine, then down.
 
         Parameters
@@ -392,9 +413,9 @@ class DBNTransformer(DensityTransformer):
         v_top = TemperedPath(top).sample_base(n_samples, rng)
         return self._decode(self._place.back(dbn.sample(v_top, rng, steps)))
 
-    def _first_visible(self):
+    def _first_visible(self) -> str | Units:
         return first_visible(self.rbm)
 
     @property
-    def _n_features_out(self):
-        return self.dbn_.rbms[-1].n_hidden
+    def _n_features_out(self) -> int:
+        return int(self.dbn_.rbms[-1].n_hidden)

@@ -1,14 +1,15 @@
 """What the transformers are for once they are fitted: features and densities."""
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted
 
 from ..backend.device import namespace, to_host, without_gradient
-from ..boltzmann import ais, exact_log_z, reverse_ais
+from ..backend.types import Array
+from ..boltzmann import RBM, ais, exact_log_z, reverse_ais
 from ..boltzmann.enumeration import is_enumerable
 from .base import DBNEstimator
 
@@ -18,7 +19,11 @@ class DensityTransformer(
 ):
     """Base of the transformers, which are density models of X as well."""
 
-    def score(self, X, y=None):
+    log_z_: float
+    _seed: int
+    score_samples: Callable[..., Array]
+
+    def score(self, X: Array, y: Array = None) -> float:
         """Mean log-likelihood of the rows, in nats: see `score_samples`.
 
         Parameters
@@ -32,37 +37,35 @@ class DensityTransformer(
         """
         return float(np.mean(to_host(self.score_samples(X))))
 
-    def _density(self, log_p):
+    def _density(self, log_p: Array) -> Array:
         """Log density of X as given, from that of the rows as the units see them."""
         if self.mean_ is None:
             return log_p
         xp = namespace(self.scale_)
         return log_p - xp.sum(xp.log(self.scale_))
 
-    def _log_z(self, rbm, base_bias):
+    def _log_z(self, rbm: RBM, base_bias: Array) -> float:
         """Log partition function of the machine, kept until training goes on."""
         n_epochs = len(self.history_)
-        if getattr(self, "_log_z_epochs", n_epochs) != n_epochs:
-            self._forget("log_z_")
-        if not hasattr(self, "log_z_"):
+        known = hasattr(self, "log_z_")
+        if not known or getattr(self, "_log_z_epochs", n_epochs) != n_epochs:
             self.log_z_ = estimate_log_z(rbm, base_bias, self._seed)
             self._log_z_epochs = n_epochs
         return self.log_z_
 
-    def _hidden_rows(self, H):
+    def _hidden_rows(self, H: Array, n_hidden: int) -> Array:
         """Validate the input of inverse_transform."""
-        check_is_fitted(self)
         H = check_array(without_gradient(H), dtype=self._accepted(H)["dtype"])
         self._check_library(H, "inverse_transform")
-        if H.shape[1] != self._n_features_out:
+        if H.shape[1] != n_hidden:
             raise ValueError(
-                f"H has {H.shape[1]} columns; there are {self._n_features_out} (top) "
+                f"H has {H.shape[1]} columns; there are {n_hidden} (top) "
                 "hidden units. Pass what transform returns."
             )
         return H
 
 
-def estimate_log_z(rbm, base_bias, seed):
+def estimate_log_z(rbm: RBM, base_bias: Array, seed: int) -> float:
     """Log partition function: exact where cheap, else the larger of two estimates.
 
     Parameters

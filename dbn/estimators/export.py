@@ -1,6 +1,7 @@
 """Out to scikit-learn and PyTorch, and in from scikit-learn."""
 
 import copy
+from typing import Any
 
 import numpy as np
 from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
@@ -8,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..backend.array import sigmoid
 from ..backend.device import to_host
+from ..backend.types import Array
 from ..boltzmann import Gaussian
 from ..feedforward import (
     ELU,
@@ -46,7 +48,7 @@ _IN_TORCH = {
 }
 
 
-def to_sklearn(model):
+def to_sklearn(model: Any) -> Any:
     """A fitted scikit-learn MLP that predicts what the model predicts.
 
     Standardisation of X and y and batch normalization are folded into its weights, so
@@ -97,19 +99,20 @@ def to_sklearn(model):
             f"{', '.join(_IN_SKLEARN.values())}. Train the model with one of these, or "
             "use to_torch."
         )
-    sizes = tuple(W.shape[1] for W in coefs[:-1])
-    shared = {"activation": _IN_SKLEARN[type(activation)]}
+    shared = {
+        "hidden_layer_sizes": tuple(W.shape[1] for W in coefs[:-1]),
+        "activation": _IN_SKLEARN[type(activation)],
+    }
     if isinstance(model, DBNClassifier):
-        multilabel = model._loss == "binary_cross_entropy"
         classes = to_host(model.classes_)
-        y = _stand_in_labels(classes, multilabel)
-        mlp, options = MLPClassifier(sizes, **shared), {"classes": classes}
-        if len(classes) == 2 and not multilabel:
+        y = _stand_in_labels(classes, model._multilabel)
+        mlp, options = MLPClassifier(**shared), {"classes": classes}
+        if len(classes) == 2 and not model._multilabel:
             coefs[-1] = coefs[-1][:, 1:] - coefs[-1][:, :1]
             intercepts[-1] = intercepts[-1][1:] - intercepts[-1][:1]
     else:
         y = _stand_in_values(len(model.y_mean_))
-        mlp, options = MLPRegressor(hidden_layer_sizes=sizes, **shared), {}
+        mlp, options = MLPRegressor(**shared), {}
     # A step on rows of zeros makes all that a fitted MLP has, whatever the version; the
     # seed is for weights that are thrown away.
     rows = np.zeros((len(y), model.n_features_in_), dtype=coefs[0].dtype)
@@ -123,7 +126,7 @@ def to_sklearn(model):
     return _with_names(mlp, model)
 
 
-def from_sklearn(estimator):
+def from_sklearn(estimator: Any) -> Any:
     """An estimator of this package that starts from a fitted one of scikit-learn.
 
     It is fitted and gives the same features or predictions, up to rounding. It has
@@ -166,20 +169,18 @@ def from_sklearn(estimator):
     >>> rbm.set_params(max_iter=5).fit(X).n_iter_  # goes on
     5
     """
-    if isinstance(estimator, BernoulliRBM):
-        check_is_fitted(estimator)
-        return _with_names(_from_rbm(estimator), estimator)
-    if isinstance(estimator, MLPClassifier | MLPRegressor):
-        check_is_fitted(estimator)
-        return _with_names(_from_mlp(estimator), estimator)
-    raise TypeError(
-        f"from_sklearn takes BernoulliRBM, MLPClassifier and MLPRegressor; got "
-        f"{type(estimator).__name__}. Pass the fitted estimator itself (of a pipeline "
-        "its step, of a search its best_estimator_)."
-    )
+    if not isinstance(estimator, BernoulliRBM | MLPClassifier | MLPRegressor):
+        raise TypeError(
+            f"from_sklearn takes BernoulliRBM, MLPClassifier and MLPRegressor; got "
+            f"{type(estimator).__name__}. Pass the fitted estimator itself (of a "
+            "pipeline its step, of a search its best_estimator_)."
+        )
+    check_is_fitted(estimator)
+    make = _from_rbm if isinstance(estimator, BernoulliRBM) else _from_mlp
+    return _with_names(make(estimator), estimator)
 
 
-def to_torch(model):
+def to_torch(model: Any) -> Any:
     """A `torch.nn.Sequential` with the model's outputs: logits, or values.
 
     Standardisation of X and y and batch normalization are folded into its weights, so
@@ -251,7 +252,7 @@ def to_torch(model):
     return torch.nn.Sequential(*layers[:-1])
 
 
-def _weights(model, function):
+def _weights(model: Any, function: str) -> tuple[list[Array], list[Array]]:
     """Weights and biases, a list of each, for X and y as given."""
     if not isinstance(model, DBNClassifier | DBNRegressor):
         raise TypeError(
@@ -261,33 +262,30 @@ def _weights(model, function):
         )
     check_is_fitted(model)
     # Copies, also where nothing was to be folded.
-    coefs, intercepts = model.coefs_, model.intercepts_
-    return [
-        [np.array(to_host(part)) for part in parts] for parts in (coefs, intercepts)
-    ]
+    layers = [(np.array(to_host(W)), np.array(to_host(c))) for W, c in model._folded()]
+    return [W for W, _ in layers], [c for _, c in layers]
 
 
-def _stand_in_labels(classes, multilabel):
+def _stand_in_labels(classes: Array, multilabel: bool) -> Array:
     """The fewest labels that show all the classes."""
     return np.repeat([[0], [1]], len(classes), axis=1) if multilabel else classes
 
 
-def _stand_in_values(n_outputs):
+def _stand_in_values(n_outputs: int) -> Array:
     """Targets that standardisation leaves as they are: mean 0, scale taken as 1."""
     return np.zeros(2 if n_outputs == 1 else (2, n_outputs))
 
 
-def _with_names(copied, original):
+def _with_names(copied: Any, original: Any) -> Any:
     """Give it the names of the features, where there are any."""
     if hasattr(original, "feature_names_in_"):
         copied.feature_names_in_ = original.feature_names_in_.copy()
     return copied
 
 
-def _from_rbm(theirs):
-    n_components = len(theirs.components_)
+def _from_rbm(theirs: Any) -> RBMTransformer:
     ours = RBMTransformer(
-        n_components,
+        len(theirs.components_),
         visible="bernoulli",
         warm_start=True,
         random_state=copy.deepcopy(theirs.random_state),
@@ -306,8 +304,8 @@ def _from_rbm(theirs):
     return ours
 
 
-def _from_mlp(theirs):
-    classifies = isinstance(theirs, MLPClassifier)
+def _from_mlp(theirs: Any) -> Any:
+    classifies = hasattr(theirs, "classes_")
     if theirs.out_activation_ not in ("softmax", "logistic", "identity"):
         raise ValueError(
             f"The MLP has the output {theirs.out_activation_!r} (loss={theirs.loss!r});"

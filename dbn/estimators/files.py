@@ -1,11 +1,14 @@
 """Model files: a fitted estimator, or the bare mathematics, without pickle."""
 
+from os import PathLike
+from typing import Any
+
 from sklearn.utils.validation import check_is_fitted
 
 from ..storage.archive import read_archive, refusals, write_archive
 from ..storage.packing import ModelFileError
 from .base import DBNEstimator
-from .building import build, require
+from .building import Builder, require
 from .records import MODELS, describe
 
 # The version grows when an older dbn could not read what is written; older versions
@@ -13,7 +16,7 @@ from .records import MODELS, describe
 _KIND, _VERSION = "dbn model", 1
 
 
-def save_model(model, path):
+def save_model(model: Any, path: str | PathLike[str]) -> None:
     """Save a fitted estimator, or a `DBN`, `RBM` or `Network`, in one file.
 
     The file holds numbers and names, no code and no pickle: `load_model` is safe for
@@ -66,7 +69,7 @@ Network
     write_archive(path, describe(model), kind=_KIND, version=_VERSION)
 
 
-def load_model(path):
+def load_model(path: str | PathLike[str]) -> Any:
     """Load what `save_model` has saved.
 
     Parameters
@@ -101,6 +104,6 @@ def load_model(path):
     """
     content = read_archive(path, kind=_KIND, version=_VERSION)
     with refusals(path):
-        model = build(content)
+        model = Builder().build(content)
         require(type(model) in MODELS.values(), f"it holds a {type(model).__name__}")
     return model

@@ -1,16 +1,20 @@
 """Rows that a net is not trained on, and what is measured on them."""
 
 import math
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
 from ..backend.array import take_rows, with_dtype
 from ..backend.device import converted_beside, to_host
-from .targets import refuse_missing, with_labels
+from ..backend.types import Array
+from .targets import Job, refuse_missing, with_labels
 
 
-def check_watched(estimator, X_val, y_val, dtype):
+def check_watched(
+    estimator: Any, X_val: Array, y_val: Array, dtype: Any
+) -> tuple[Array, Array, None] | None:
     """Rows, targets and weights (none) that the user wants watched, or None.
 
     Raises
@@ -24,8 +28,13 @@ def check_watched(estimator, X_val, y_val, dtype):
         return None
     X_val, y_val, _ = with_labels(estimator, X_val, y_val)
     refuse_missing(y_val, "y_val")
-    options = {"multi_output": True, "y_numeric": estimator._numeric_targets}
-    rows, y_val = estimator._checked(X_val, to_host(y_val), reset=False, **options)
+    rows, y_val = estimator._checked(
+        X_val,
+        to_host(y_val),
+        reset=False,
+        multi_output=True,
+        y_numeric=estimator._numeric_targets,
+    )
     rows = with_dtype(estimator._encode(rows), dtype)
     targets = estimator._encode_targets(y_val, dtype, "y_val")
     _check_scorable(estimator, targets)
@@ -38,12 +47,14 @@ class Watched:
     Rows are sent to where the net is trained once, targets are compared on the host.
     """
 
-    def __init__(self, estimator, rows, targets, weight):
+    def __init__(
+        self, estimator: Any, rows: Array, targets: Array, weight: Array
+    ) -> None:
         self.estimator, self.on_host = estimator, (targets, weight)
         self.rows = estimator._place.rows(rows)
         self.beside = converted_beside((targets, weight), self.rows)
 
-    def __call__(self):
+    def __call__(self) -> dict[str, float]:
         net = self.estimator.network_
         z = net.forward(self.rows)
         loss = float(net.loss.value(z, *self.beside))
@@ -51,26 +62,26 @@ class Watched:
         if math.isfinite(loss):
             targets, weight = self.on_host
             predicted = to_host(net.loss.predict(z))
-            score = float(self.estimator._score(targets, predicted, weight))
+            score = self.estimator._score(targets, predicted, weight)
         return {"validation_loss": loss, "validation_score": score}
 
 
-def hold_out(estimator, job, rng):
+def hold_out(estimator: Any, job: Job, rng: Any) -> tuple[Array, Array, Array]:
     """Take rows, targets and weights to watch out of the labelled rows of a job."""
     train, watched = _split(estimator, job, rng)
     rows, targets, weight = job.labelled_rows()
     job.keep(train)
-    weight = None if weight is None else weight[watched]
-    return take_rows(rows, watched), targets[watched], weight
+    watched_weight = None if weight is None else weight[watched]
+    return take_rows(rows, watched), targets[watched], watched_weight
 
 
-def check_holdable(estimator, job):
+def check_holdable(estimator: Any, job: Job) -> None:
     """Raise a ValueError if there are too few labelled rows to hold some out."""
     _, watched = _split(estimator, job, np.random.default_rng(0))
     _check_scorable(estimator, job.targets[watched])
 
 
-def _split(estimator, job, rng):
+def _split(estimator: Any, job: Job, rng: Any) -> tuple[Array, Array]:
     """Indices of the labelled rows to train on, and of those to watch.
 
     Classes are in both as they are in all; where there are too few rows for that, the
@@ -89,8 +100,10 @@ def _split(estimator, job, rng):
             f"early_stopping cannot hold out validation_fraction={fraction} of "
             f"{n_rows} labelled rows (n_samples={n_rows}). {_REMEDY}"
         )
-    options = {"test_size": fraction, "stratify": strata, "random_state": seed}
-    return train_test_split(np.arange(n_rows), **options)
+    train, watched = train_test_split(
+        np.arange(n_rows), test_size=fraction, stratify=strata, random_state=seed
+    )
+    return train, watched
 
 
 _REMEDY = (
@@ -98,7 +111,7 @@ _REMEDY = (
 )
 
 
-def _with_every_class(strata, n_watched, rng):
+def _with_every_class(strata: Array, n_watched: int, rng: Any) -> tuple[Array, Array]:
     """The split where one row of each class, whichever, must stay to train on."""
     order = rng.permutation(len(strata))
     first = order[np.unique(strata[order], return_index=True)[1]]
@@ -111,7 +124,7 @@ def _with_every_class(strata, n_watched, rng):
     return np.setdiff1d(np.arange(len(strata)), free), np.sort(free)
 
 
-def _check_scorable(estimator, targets):
+def _check_scorable(estimator: Any, targets: Array) -> None:
     if estimator._numeric_targets and len(targets) < 2:
         raise ValueError(
             "R^2 needs at least 2 validation rows; there is 1. Raise "

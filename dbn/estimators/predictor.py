@@ -1,119 +1,91 @@
-"""What classifier and regressor share: a net, started by `init`, then fine-tuned."""
+"""How classifier and regressor are fitted: a start by `init`, then fine-tuning."""
 
 import copy
 import sys
+from collections.abc import Callable
 from functools import partial
+from typing import Any, Self
 
 import numpy as np
-from sklearn.frozen import FrozenEstimator
 
 from ..backend.array import with_dtype
 from ..backend.device import converted_beside, numpy_dtype
 from ..backend.random import make_rng
-from ..feedforward import Initializer, Network
-from ..feedforward.initializers import INITIALIZERS
+from ..backend.types import Array
 from ..training import finetune
 from ..training.callbacks import agree, fit_task
 from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.optimizers import get_optimizer
-from ..training.pretraining import STRUCTURES
 from ..training.task import Task
-from ._sklearn import StrOptions
-from .base import DBNEstimator
-from .constraints import NET
+from ._sklearn import fit_context
 from .dbn import (
-    DBNTransformer,
     adopt_stack,
     stack_progress,
     train_stack,
 )
 from .held_out import Watched, check_holdable, check_watched, hold_out
+from .net import NetEstimator
 from .preprocessing import indexable
-from .rbm import RBMTransformer
 from .start import (
-    DEFAULT_SIZES,
     buffers,
     check_same_net,
     first_weights,
     resolve_init,
     set_buffers,
     sizes_to_go_on,
-    visible_of,
 )
-from .targets import check_supervised
+from .targets import Job, check_supervised
 
-# Parameters that `Network` has as well, and `finetune`.
-_OF_NETWORK = ("activation", "dropout", "batch_norm")
+# Parameters that `finetune` has as well.
 _OF_FINETUNE = (
     *("optimizer", "weight_decay", "max_norm", "learning_rate_multipliers"),
     *("head_epochs", "batch_size", "on_divergence", "tol"),
 )
 
 
-class DBNPredictor(DBNEstimator):
+class DBNPredictor(NetEstimator):
     """Base of `DBNClassifier` and `DBNRegressor`."""
 
-    _parameter_constraints: dict = {
-        **NET,
-        "init": [StrOptions({*STRUCTURES, *INITIALIZERS}), Initializer]
-        + [DBNTransformer, FrozenEstimator, list, tuple],
-        "rbm": [RBMTransformer, list, tuple, None],
-    }
+    _numeric_targets: bool
+    _state: dict[str, Any]
+    _rng: Any
+    _streams: list[Any]
+    # What a subclass has for its kind of targets.
+    _fit_targets: Callable[[Job, Array], None]
+    _encode_targets: Callable[..., Array]
+    _score: Callable[[Array, Array, Array], float]
+    _kept: list[Array] | None = None  # buffers of an interrupted fit
 
-    def __init__(
+    @fit_context
+    def fit(
         self,
-        hidden_layer_sizes=DEFAULT_SIZES,
+        X: Array,
+        y: Array,
+        sample_weight: Array = None,
         *,
-        init="dbn",
-        rbm=None,
-        activation="logistic",
-        dropout=0.0,
-        batch_norm=False,
-        optimizer="adam",
-        weight_decay=0.0,
-        max_norm=None,
-        learning_rate_multipliers=None,
-        head_epochs=0,
-        batch_size=100,
-        max_iter=100,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        on_divergence="raise",
-        unlabeled=None,
-        warm_start=False,
-        device=None,
-        random_state=None,
-        verbose=0,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.init = init
-        self.rbm = rbm
-        self.activation = activation
-        self.dropout = dropout
-        self.batch_norm = batch_norm
-        self.optimizer = optimizer
-        self.weight_decay = weight_decay
-        self.max_norm = max_norm
-        self.learning_rate_multipliers = learning_rate_multipliers
-        self.head_epochs = head_epochs
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.on_divergence = on_divergence
-        self.unlabeled = unlabeled
-        self.warm_start = warm_start
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
+        X_val: Array = None,
+        y_val: Array = None,
+    ) -> Self:
+        """Initialize the net and fine-tune it.
 
-    _kept = None  # buffers of an interrupted fit
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            A sparse matrix stays sparse.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets. Of a classifier class labels, numbers or strings; or a 0/1 column
+            for each of several labels that a row may have.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in pretraining and fine-tuning; rows of weight zero are
+            left out.
+        X_val, y_val : array-like, default=None
+            Rows that are not trained on: `history_` gets their loss and score (accuracy
+            or R^2) after every epoch, and `early_stopping` watches them.
 
-    def _fit(self, X, y, sample_weight, X_val, y_val):
+        Returns
+        -------
+        self : object
+        """
         X = indexable(X)
         going_on = self.warm_start and hasattr(self, "network_")
         draft, job = self._prepared(X, y, sample_weight, going_on)
@@ -125,10 +97,11 @@ class DBNPredictor(DBNEstimator):
         labelled = job.labelled_of(self, X, y, sample_weight)
         self._become(draft)
         n_subtasks, before = (1 if job.prototypes is None else 2), self.n_iter_
-        given = X, y, sample_weight
         made_of = (*job.made_of(self, going_on), validation)
         try:
-            with fit_task(self, n_subtasks, *given, made_of=made_of) as task:
+            with fit_task(
+                self, n_subtasks, X, y, sample_weight, made_of=made_of
+            ) as task:
                 self._resume(task)
                 if validation is None and self.early_stopping:
                     validation = hold_out(self, job, copy.deepcopy(self._streams[2]))
@@ -143,13 +116,15 @@ class DBNPredictor(DBNEstimator):
             self._forget("_stack", "_kept")
         return self
 
-    def _epochs_left(self, before):
+    def _epochs_left(self, before: int) -> int:
         """Epochs that an interrupted fit, if this goes on from one, did not do."""
         waited = self._state.get("best", {"waited": 0})["waited"]
         over = self.early_stopping and waited >= self.n_iter_no_change
         return 0 if over else max(self.max_iter - (self.n_iter_ - before), 0)
 
-    def _partial_fit(self, X, y, sample_weight, classes=None):
+    def _partial_fit(
+        self, X: Array, y: Array, sample_weight: Array, classes: Array = None
+    ) -> Self:
         given, going_on = (indexable(X), y, sample_weight), hasattr(self, "network_")
         draft, job = self._prepared(*given, going_on, classes, chunk=True)
         agree(draft, *job.made_of(draft, going_on))
@@ -162,13 +137,22 @@ class DBNPredictor(DBNEstimator):
             self._forget("_stack", "_kept")
         return self
 
-    def _prepared(self, X, y, sample_weight, going_on, classes=None, chunk=False):
+    def _prepared(
+        self,
+        X: Array,
+        y: Array,
+        sample_weight: Array,
+        going_on: bool,
+        classes: Array = None,
+        chunk: bool = False,
+    ) -> tuple[Self, Job]:
         """A draft with classes, preprocessing and sizes, chosen or kept; and the job.
 
         Nothing is trained yet, and this estimator is as it was.
         """
-        optimizer = get_optimizer(self.optimizer)  # fails now, not after pretraining
-        check_deterministic(optimizer, np.any(self.dropout), self.batch_norm)
+        check_deterministic(  # fails now, not after pretraining
+            get_optimizer(self.optimizer), bool(np.any(self.dropout)), self.batch_norm
+        )
         draft = self._draft(going_on)
         job = check_supervised(draft, X, y, sample_weight, not going_on)
         if not going_on:
@@ -180,8 +164,8 @@ class DBNPredictor(DBNEstimator):
             draft._check_classes(*(("classes", classes) if chunk else ("y", job.known)))
             sizes = sizes_to_go_on(draft.network_, self.init, self.hidden_layer_sizes)
             check_same_net(draft.network_, draft._network(sizes, dtype))
-            rows = with_dtype(draft._encode(job.rows), dtype)
-            job.rows = draft.visible_.inside(rows)
+            job.rows = with_dtype(draft._encode(job.rows), dtype)
+            job.rows = draft.visible_.inside(job.rows)
             draft._state.pop("best", None)  # of the rows held out before
             machines = draft.dbn_.rbms if hasattr(draft, "dbn_") else []
             draft._stack = {"rbms": machines, "layer": {"epoch": sys.maxsize}}
@@ -195,94 +179,93 @@ class DBNPredictor(DBNEstimator):
         # Streams of their own: every `init` meets the same shuffles.
         draft._rng, *draft._streams = make_rng(self.random_state).spawn(4)
         draft.history_, draft._state, draft._stack = [], {"epoch": 0}, {}
-        rates = self.learning_rate_multipliers, self.head_epochs
-        rate_multipliers(draft._network(job.layer_sizes, dtype), *rates)  # or fails now
+        network = draft._network(job.layer_sizes, dtype)  # what is wrong fails now
+        rate_multipliers(network, self.learning_rate_multipliers, self.head_epochs)
         return draft, job
 
-    def _first_visible(self):
-        return visible_of(self.init, self.rbm)
+    def _check_classes(self, name: str, classes: Array) -> None:
+        """Raise a ValueError if these are not the classes that training began with."""
 
-    def _network(self, sizes, dtype):
-        options = {name: getattr(self, name) for name in _OF_NETWORK}
-        return Network(sizes, loss=self._loss, dtype=dtype, **options)
+    def _weigh_classes(self, job: Job) -> None:
+        """Multiply weights of rows by those of their classes, if there are any."""
 
-    def _initialize(self, job, task):
+    def _strata(self, targets: Array) -> Array:
+        """What rows held out are to have in the proportion of all rows, or None."""
+        return None
+
+    def _initialize(self, job: Job, task: Task) -> None:
         """Make the net and fill it as `init` says, after pretraining where it does."""
         starting_rng, rng, _ = self._streams
         if job.prototypes is not None:
-            if getattr(self.init, "random_state", None) is not None:
-                rng = make_rng(self.init.random_state)
-            data = job.rows, job.weight, job.sizes, job.prototypes
+            if (seed := getattr(self.init, "random_state", None)) is not None:
+                rng = make_rng(seed)
             with task.subtask("pretrain", len(job.sizes)) as pretraining:
-                train_stack(self, *data, rng, pretraining)
+                train_stack(
+                    self,
+                    job.rows,
+                    job.weight,
+                    job.sizes,
+                    job.prototypes,
+                    rng,
+                    pretraining,
+                )
         rows = self._place.rows(job.rows)
         network = self._network(job.layer_sizes, numpy_dtype(rows))
         network, weight = converted_beside((network, job.weight), rows)
         if self._kept is None:
-            dbn = getattr(self, "dbn_", None)
-            first_weights(self.init, dbn, network, rows, weight, starting_rng)
+            first_weights(
+                self.init,
+                getattr(self, "dbn_", None),
+                network,
+                rows,
+                weight,
+                starting_rng,
+            )
         else:  # of an interrupted fit
             set_buffers(network, self._kept)
         self.network_ = self._place.back(network)  # not before it is whole
 
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "network_")
+    _KEPT = NetEstimator._KEPT | {"_state": "state", "_streams": "streams"}
 
-    _KEPT = DBNEstimator._KEPT | {"_state": "state", "_streams": "streams"}
-
-    def _progress(self):
+    def _progress(self) -> dict[str, Any]:
         finetuning = any(e["phase"] == "finetune" for e in self.history_[-1:])
-        network = buffers(self.network_) if finetuning else None
-        stack = stack_progress(self._stack)
-        return super()._progress() | {"stack": stack, "network": network}
+        return super()._progress() | {
+            "stack": stack_progress(self._stack),
+            "network": buffers(self.network_) if finetuning else None,
+        }
 
-    def _set_progress(self, kept):
-        # A warm start has its stack.
-        own = {"_stack": kept["stack"] | self._stack, "_kept": kept["network"]}
+    def _attributes_of(self, kept: dict[str, Any]) -> dict[str, Any]:
+        own = super()._attributes_of(kept) | {"_kept": kept["network"]}
+        own["_stack"] = kept["stack"] | self._stack  # a warm start has its stack
         if hasattr(self, "network_") and kept["network"] is not None:
             own["network_"] = copy.deepcopy(self.network_)
             set_buffers(own["network_"], kept["network"])
-        super()._set_progress(kept, **own)
+        return own
 
-    def _finetune(self, job, max_iter, task, validation):
+    def _finetune(
+        self,
+        job: Job,
+        max_iter: int,
+        task: Task | None,
+        validation: tuple[Array, Array, Array] | None,
+    ) -> None:
         rows, *others = job.labelled_rows()
         rows = self._place.rows(rows)
         targets, weight = converted_beside(others, rows)
         watched = None if validation is None else Watched(self, *validation)
-        options = {name: getattr(self, name) for name in _OF_FINETUNE}
-        options |= {"rng": self._rng, "history": self.history_, "task": task}
-        options |= {"max_iter": max_iter, "sample_weight": weight, "validate": watched}
-        if watched is not None and self.early_stopping:
-            options["patience"] = self.n_iter_no_change
+        stopping = watched is not None and self.early_stopping
         with self._place.holding(self, rows, "network_", "_state"):
-            finetune(self.network_, rows, targets, state=self._state, **options)
-
-    def _outputs(self, X, method):
-        """Output `z` of the net for rows of a method."""
-        rows = self._rows(X, method)
-        return self._place.apply(Network.forward, self.network_, rows)
-
-    @property
-    def loss_curve_(self):
-        """Mean training loss of each fine-tuning epoch."""
-        return [e["loss"] for e in self.history_ if e["phase"] == "finetune"]
-
-    @property
-    def n_iter_(self):
-        """Fine-tuning epochs that were run."""
-        return len(self.loss_curve_)
-
-    def _folded(self):
-        """The (W, c) of each dense layer, for X as the user has it."""
-        first, *rest = self.network_.folded()
-        return [self._fold(*first), *rest]
-
-    @property
-    def coefs_(self):
-        """Weights of each layer, (n_in, n_out), for X and y as given."""
-        return [W for W, _ in self._folded()]
-
-    @property
-    def intercepts_(self):
-        """Biases of each layer, (n_out,), for X and y as given."""
-        return [c for _, c in self._folded()]
+            finetune(
+                self.network_,
+                rows,
+                targets,
+                rng=self._rng,
+                sample_weight=weight,
+                max_iter=max_iter,
+                validate=watched,
+                patience=self.n_iter_no_change if stopping else None,
+                task=task,
+                history=self.history_,
+                state=self._state,
+                **{name: getattr(self, name) for name in _OF_FINETUNE},
+            )

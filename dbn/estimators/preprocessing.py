@@ -2,17 +2,21 @@
 
 import math
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.preprocessing import StandardScaler
 
-from ..backend.array import count_not_finite, extent, namespace
-from ..backend.device import asarray_like, numpy_dtype, to_host
+from ..backend.array import count_not_finite, extent
+from ..backend.device import asarray_like, namespace, numpy_dtype, to_host
 from ..backend.rows import row_slices
+from ..backend.types import Array
+from ..boltzmann import Units
 
 
-def indexable(X):
+def indexable(X: Array) -> Array:
     """Rows as the user has them; what has no index as CSR or NumPy's.
 
     Examples
@@ -23,12 +27,11 @@ def indexable(X):
     """
     if issparse(X) and X.format in ("coo", "bsr", "dia"):
         return X.tocsr()
-    return (
-        X if hasattr(X, "__getitem__") or not hasattr(X, "__array__") else np.asarray(X)
-    )
+    has_no_index = hasattr(X, "__array__") and not hasattr(X, "__getitem__")
+    return np.asarray(X) if has_no_index else X
 
 
-def of_moderate_size(weight):
+def of_moderate_size(weight: Array) -> Array:
     """Weights whose sum is finite, also in single precision; only ratios count.
 
     Very large or small ones are divided by a power of two, which rounds nothing.
@@ -43,7 +46,7 @@ def of_moderate_size(weight):
     return weight if abs(exponent) < 64 else np.ldexp(weight, -exponent)
 
 
-def standardisation(X, weight, name):
+def standardisation(X: Array, weight: Array, name: str) -> tuple[Array, Array]:
     """Mean and scale of each column, as arrays like X.
 
     Raises
@@ -59,10 +62,11 @@ def standardisation(X, weight, name):
     """
     scaler = StandardScaler()
     for part in row_slices(X, entries=2**18):
-        its_weight = None if weight is None else weight[part]
         # It divides 0 by 0, which other libraries over NumPy warn about.
         with np.errstate(invalid="ignore", over="ignore"):
-            scaler.partial_fit(X[part, ...], sample_weight=its_weight)
+            scaler.partial_fit(
+                X[part, ...], None, None if weight is None else weight[part]
+            )
     mean, scale = (asarray_like(v, X) for v in (scaler.mean_, scaler.scale_))
     n_bad = count_not_finite(mean + scale)
     if not n_bad and to_host(scaler.var_).all():
@@ -81,7 +85,7 @@ def standardisation(X, weight, name):
     return mean, scale
 
 
-def check_finite(X):
+def check_finite(X: Array) -> None:
     """Raise a ValueError that counts what is not finite.
 
     Examples
@@ -94,15 +98,15 @@ def check_finite(X):
     if math.isfinite(float(xp.sum(values))) or not (n_bad := count_not_finite(values)):
         return
     n_nan = int(xp.count_nonzero(xp.isnan(values)))
-    found = {"NaN": n_nan, "infinity": n_bad - n_nan}
-    found = " and ".join(f"{what} ({n} values)" for what, n in found.items() if n)
+    counts = {"NaN": n_nan, "infinity": n_bad - n_nan}
+    found = " and ".join(f"{what} ({n} values)" for what, n in counts.items() if n)
     raise ValueError(
         f"Input X contains {found}. Fill them before (sklearn.impute.SimpleImputer or "
         "KNNImputer, in a pipeline, for example) or leave those rows out."
     )
 
 
-def check_size(X, units):
+def check_size(X: Array, units: Units) -> None:
     """Raise a ValueError if squares of X, in units without an upper end, overflow.
 
     Examples
@@ -122,7 +126,7 @@ def check_size(X, units):
         )
 
 
-def warn_of_kind(X, ends):
+def warn_of_kind(X: Array, ends: tuple[float, float]) -> None:
     """Warn of numbers that standardised Gaussian units hardly suit.
 
     Warns
@@ -136,7 +140,6 @@ def warn_of_kind(X, ends):
     >>> import numpy as np
     >>> warn_of_kind(np.array([[0.5, -3.0]]), (-3.0, 0.5))
     """
-    known = "; or say visible='gaussian', if that is meant"
     low, high = ends
     if low == 0.0 and high < 2**53 and _all(X, lambda xp, part: part == xp.round(part)):
         advice = (
@@ -158,16 +161,18 @@ def warn_of_kind(X, ends):
             "other numbers they are standardised for Gaussian units. Scale all columns "
             "to [0, 1] (MinMaxScaler) for Bernoulli units"
         )
-    warnings.warn(advice + known + ".", stacklevel=5)
+    warnings.warn(
+        f"{advice}; or say visible='gaussian', if that is meant.", stacklevel=5
+    )
 
 
-def _all(X, holds):
+def _all(X: Array, holds: Callable[[Any, Array], Array]) -> bool:
     """Whether ``holds(xp, part)`` is true everywhere."""
     xp = namespace(X[:1, ...])
     return all(bool(xp.all(holds(xp, X[part, ...]))) for part in row_slices(X))
 
 
-def _count_binary(X):
+def _count_binary(X: Array) -> int:
     """Number of columns that hold 0 and 1, both of them, and nothing else."""
     xp, first = namespace(X[:1, ...]), X[:1, ...]
     if not xp.any((first == 0.0) | (first == 1.0)):
@@ -179,14 +184,12 @@ def _count_binary(X):
         binary = binary & to_host(xp.all(zero | one, axis=0))
         if not binary.any():
             return 0
-        zeros, ones = (
-            zeros | to_host(xp.any(zero, axis=0)),
-            ones | to_host(xp.any(one, axis=0)),
-        )
+        zeros = zeros | to_host(xp.any(zero, axis=0))
+        ones = ones | to_host(xp.any(one, axis=0))
     return int(np.count_nonzero(binary & zeros & ones))
 
 
-def refuse_sparse(X):
+def refuse_sparse(X: Array) -> None:
     """Raise a ValueError if X is sparse, which standardisation would make dense.
 
     Examples

@@ -1,26 +1,30 @@
 """One restricted Boltzmann machine as a scikit-learn transformer."""
 
 import copy
+from collections.abc import Callable
 from functools import partial
+from typing import Any, Self
 
 import numpy as np
-from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
-from ..backend.array import map_batches, mean_weights, namespace, with_dtype
+from ..backend.array import map_batches, mean_weights, with_dtype
 from ..backend.device import (
     asarray_like,
     converted_beside,
+    namespace,
     numpy_dtype,
     to_host,
 )
 from ..backend.random import make_rng, stream_on
-from ..boltzmann import RBM, get_sampler, get_units
+from ..backend.types import Array
+from ..boltzmann import RBM, Sampler, Units, get_sampler, get_units
 from ..boltzmann.tempering import TemperedPath
-from ..training import train_rbm
+from ..training import Optimizer, Sparsity, train_rbm
 from ..training.callbacks import agree, fit_task
 from ..training.contrastive import descending, get_sparsity
 from ..training.optimizers import get_optimizer
+from ..training.task import Task
 from ._sklearn import fit_context
 from .constraints import MACHINE
 from .density import DensityTransformer
@@ -43,11 +47,11 @@ class RBMTransformer(DensityTransformer):
     ----------
     n_components : int, default=256
         Number of hidden units.
-    visible : {"auto", "bernoulli", "gaussian", "relu"} or Units, default="auto"
-        Units of the data, among them `Softmax`. "auto" takes Bernoulli when all of X
-        lies in [0, 1], and Gaussian otherwise. For Gaussian units X is standardised
-        inside.
-    hidden : {"bernoulli", "gaussian", "relu"} or Units, default="bernoulli"
+    visible : {"auto", "bernoulli", "gaussian", "relu", "spin"} or Units, default="auto"
+        Units of the data, among them `Softmax`, and `Mixed` for columns of several
+        kinds. "auto" takes Bernoulli when all of X lies in [0, 1], and Gaussian
+        otherwise. The columns of Gaussian units are standardised inside.
+    hidden : {"bernoulli", "gaussian", "relu", "spin"} or Units, default="bernoulli"
         Type of the hidden units.
     sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler, default="cd"
         Negative phase: contrastive divergence with one step, or persistent chains
@@ -101,7 +105,8 @@ class RBMTransformer(DensityTransformer):
     visible_ : Units
         The visible units that were used.
     mean_, scale_ : ndarray of shape (n_features,) or None
-        Standardisation of X; None for Bernoulli units.
+        Standardisation of the columns of Gaussian units, 0 and 1 for others; None
+        where there are no Gaussian units.
     log_z_ : float
         Log partition function in nats, from the first call of `score_samples`.
     history_ : list of dict
@@ -137,28 +142,31 @@ class RBMTransformer(DensityTransformer):
     (1797, 64)
     """
 
-    _parameter_constraints: dict = MACHINE
+    rbm_: RBM
+    _rng: Any
+    _state: dict[str, Any]
+    _parameter_constraints: dict[str, Any] = MACHINE
 
     def __init__(
         self,
-        n_components=256,
+        n_components: int = 256,
         *,
-        visible="auto",
-        hidden="bernoulli",
-        sampler="cd",
-        optimizer=None,
-        centering=False,
-        weight_decay=2e-4,
-        l1=0.0,
-        sparsity=None,
-        batch_size=100,
-        max_iter=10,
-        on_divergence="raise",
-        warm_start=False,
-        device=None,
-        random_state=None,
-        verbose=0,
-    ):
+        visible: str | Units = "auto",
+        hidden: str | Units = "bernoulli",
+        sampler: str | Sampler = "cd",
+        optimizer: str | Optimizer | None = None,
+        centering: bool = False,
+        weight_decay: float = 2e-4,
+        l1: float = 0.0,
+        sparsity: float | Sparsity | None = None,
+        batch_size: int = 100,
+        max_iter: int = 10,
+        on_divergence: str = "raise",
+        warm_start: bool = False,
+        device: str | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.visible = visible
         self.hidden = hidden
@@ -176,7 +184,7 @@ class RBMTransformer(DensityTransformer):
         self.random_state = random_state
         self.verbose = verbose
 
-    def training_options(self):
+    def training_options(self) -> dict[str, Any]:
         """Keyword arguments for `dbn.training.train_rbm`.
 
         Examples
@@ -187,7 +195,7 @@ class RBMTransformer(DensityTransformer):
         """
         return {name: getattr(self, name) for name in _OF_TRAINING}
 
-    def validate(self):
+    def validate(self) -> None:
         """Raise a ValueError if a parameter, or one of a part, is not accepted.
 
         Examples
@@ -198,15 +206,14 @@ class RBMTransformer(DensityTransformer):
         self._validate_params()
         self._validate_parts()
 
-    def _validate_parts(self):
+    def _validate_parts(self) -> None:
         get_sampler(self.sampler)
         if self.optimizer is not None:
             descending(get_optimizer(self.optimizer))
         get_sparsity(self.sparsity)
 
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    @fit_context
+    def fit(self, X: Array, y: Array = None, sample_weight: Array = None) -> Self:
         """Train the machine on the rows of X.
 
         Parameters
@@ -225,17 +232,18 @@ class RBMTransformer(DensityTransformer):
         """
         X = indexable(X)
         rows, weight = self._begin(X, sample_weight, self.warm_start)
-        before = self.n_iter_
+        before, made_of = self.n_iter_, (rows, weight, self.rbm_)
         given = (X, y, sample_weight, partial(self._snapshot, "rbm_"))
-        made_of = (rows, weight, self.rbm_)
         with fit_task(self, self.max_iter, *given, made_of=made_of) as task:
             self._resume(task)
             done = self.n_iter_ - before  # of this fit, before it was interrupted
             self._train(rows, weight, max(self.max_iter - done, 0), task)
         return self
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    @fit_context
+    def partial_fit(
+        self, X: Array, y: Array = None, sample_weight: Array = None
+    ) -> Self:
         """Train on the rows of X for one epoch, from where training stands.
 
         The first call, unless `fit` came before, starts the machine and takes the
@@ -272,7 +280,9 @@ class RBMTransformer(DensityTransformer):
         self._train(rows, weight, 1, None)
         return self
 
-    def _begin(self, X, sample_weight, go_on):
+    def _begin(
+        self, X: Array, sample_weight: Array, go_on: bool
+    ) -> tuple[Array, Array]:
         """Validate the rows of a fit; make the machine, or a copy to go on with."""
         self._validate_parts()  # scikit-learn has seen to the parameters
         go_on = go_on and self.__sklearn_is_fitted__()
@@ -287,7 +297,7 @@ class RBMTransformer(DensityTransformer):
         self._become(draft)
         return rows, weight
 
-    def _start(self, rows, weight):
+    def _start(self, rows: Array, weight: Array) -> tuple[Array, Array]:
         """Make the machine and all that its training begins with."""
         rows = self._fit_visible(rows, weight, self.visible)
         rbm = self._new_machine(rows.shape[1], numpy_dtype(rows))
@@ -301,38 +311,37 @@ class RBMTransformer(DensityTransformer):
         self._base_bias = self.visible_.input_for_mean(mean, self.rbm_.p_visible)
         return rows, weight
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         # The weights are those of `RBM.initialize` when the first epoch begins.
         return "epoch" in getattr(self, "_state", {})
 
     _KEPT = DensityTransformer._KEPT | {"_state": "state", "_seed": "seed"}
 
-    def _progress(self):
+    def _progress(self) -> dict[str, Any]:
         return super()._progress() | {"params": to_host(self.rbm_.params.flat)}
 
-    def _set_progress(self, kept):
+    def _attributes_of(self, kept: dict[str, Any]) -> dict[str, Any]:
         rbm = copy.deepcopy(self.rbm_)
         rbm.params.fill(kept["params"])
-        super()._set_progress(kept, rbm_=rbm)
+        return super()._attributes_of(kept) | {"rbm_": rbm}
 
     @property
-    def _machines(self):
+    def _machines(self) -> list[RBM]:
         return [self.rbm_]
 
-    def _first_visible(self):
+    def _first_visible(self) -> str | Units:
         return self.visible
 
-    def _new_machine(self, n_features, dtype):
-        hidden = get_units(self.hidden)
+    def _new_machine(self, n_features: int, dtype: Any) -> RBM:
         return RBM(
             n_features,
             self.n_components,
             visible=self.visible_,
-            hidden=hidden,
+            hidden=get_units(self.hidden),
             dtype=dtype,
         )
 
-    def _check_unchanged(self):
+    def _check_unchanged(self) -> None:
         """Raise a ValueError if parameters ask for another machine than the fitted."""
         asked = self._new_machine(self.n_features_in_, numpy_dtype(self.rbm_.W))
         auto = isinstance(self.visible, str) and self.visible == "auto"
@@ -344,8 +353,9 @@ class RBMTransformer(DensityTransformer):
                 f"{self.hidden!r}. Set these back, or call fit with warm_start=False."
             )
 
-    def _train(self, rows, weight, max_iter, task):
-        options = self.training_options() | {"max_iter": max_iter}
+    def _train(
+        self, rows: Array, weight: Array, max_iter: int, task: Task | None
+    ) -> None:
         rows = self._place.rows(rows)
         with self._place.holding(self, rows, "rbm_", "_state"):
             train_rbm(
@@ -356,15 +366,15 @@ class RBMTransformer(DensityTransformer):
                 task=task,
                 history=self.history_,
                 state=self._state,
-                **options,
+                **dict(self.training_options(), max_iter=max_iter),
             )
 
     @property
-    def n_iter_(self):
+    def n_iter_(self) -> int:
         """Epochs that were run."""
         return len(self.history_)
 
-    def transform(self, X):
+    def transform(self, X: Array) -> Array:
         """Mean activities of the hidden units.
 
         Parameters
@@ -376,9 +386,9 @@ class RBMTransformer(DensityTransformer):
         ndarray of shape (n_samples, n_components)
         """
         rows = self._rows(X, "transform")
-        return self._place.apply(_mean_hidden, self.rbm_, rows)
+        return self._place.apply(_batched(RBM.mean_hidden), self.rbm_, rows)
 
-    def score_samples(self, X):
+    def score_samples(self, X: Array) -> Array:
         """Log-likelihood of each row, in nats.
 
         Minus free energy minus log Z, which is exact for machines of up to 2^16 states
@@ -407,12 +417,13 @@ class RBMTransformer(DensityTransformer):
         RuntimeWarning
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
-        rows = self.visible_.inside(self._rows(X, "score_samples"))
+        rows = self._rows(X, "score_samples")
+        rows = self.visible_.inside(rows)
         log_z = self._log_z(self._place.there(self.rbm_), self._base_bias)
-        log_p = -self._place.apply(_free_energy, self.rbm_, rows) - log_z
-        return self._density(log_p)
+        energy = self._place.apply(_batched(RBM.free_energy), self.rbm_, rows)
+        return self._density(-energy - log_z)
 
-    def inverse_transform(self, H):
+    def inverse_transform(self, H: Array) -> Array:
         """Mean of the visible units given hidden activities: a reconstruction.
 
         Parameters
@@ -424,10 +435,19 @@ class RBMTransformer(DensityTransformer):
         ndarray of shape (n_samples, n_features)
             In the units of X.
         """
-        H = self._hidden_rows(H)
-        return self._decode(self._place.apply(_mean_visible, self.rbm_, H))
+        check_is_fitted(self)
+        H = self._hidden_rows(H, self._n_features_out)
+        V = self._place.apply(_batched(RBM.mean_visible), self.rbm_, H)
+        return self._decode(V)
 
-    def sample(self, n_samples=1, *, steps=1000, given=None, random_state=None):
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        steps: int = 1000,
+        given: Array = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> Array:
         """Draw rows from the model by Gibbs sampling.
 
         Parameters
@@ -475,33 +495,26 @@ class RBMTransformer(DensityTransformer):
         return self._decode(self._place.back(rbm.gibbs(v, rng, steps, clamped)))
 
     @property
-    def components_(self):
+    def components_(self) -> Array:
         """Weights of shape (n_components, n_features) for X as given."""
         return self._fold(self.rbm_.W, self.rbm_.c)[0].T
 
     @property
-    def intercept_hidden_(self):
+    def intercept_hidden_(self) -> Array:
         """Hidden biases of shape (n_components,) for X as given."""
         return self._fold(self.rbm_.W, self.rbm_.c)[1]
 
     @property
-    def intercept_visible_(self):
+    def intercept_visible_(self) -> Array:
         """Visible biases of shape (n_features,), in the units of X."""
         b = self.rbm_.b
         return b if self.mean_ is None else self.mean_ + self.scale_ * b
 
     @property
-    def _n_features_out(self):
-        return self.rbm_.n_hidden
+    def _n_features_out(self) -> int:
+        return int(self.rbm_.n_hidden)
 
 
-def _mean_hidden(rbm, rows):
-    return map_batches(rbm.mean_hidden, rows)
-
-
-def _mean_visible(rbm, rows):
-    return map_batches(rbm.mean_visible, rows)
-
-
-def _free_energy(rbm, rows):
-    return map_batches(rbm.free_energy, rows)
+def _batched(method: Callable[..., Array]) -> Callable[[RBM, Array], Array]:
+    """A method of machines that takes the rows batch by batch."""
+    return lambda rbm, rows: map_batches(partial(method, rbm), rows)

@@ -8,6 +8,8 @@ with a name from the tables below. A class is looked up in them and nowhere else
 """
 
 import inspect
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -26,14 +28,12 @@ from .rbm import RBMTransformer
 from .regressor import DBNRegressor
 
 
-def _parts(room):
+def _parts(room: ModuleType) -> dict[str, type[Part]]:
     """The public exchangeable parts of a room, as name: class."""
-    parts = {}
-    for name in room.__all__:
-        cls = getattr(room, name)
-        if inspect.isclass(cls) and issubclass(cls, Part):
-            parts[f"{room.__name__.rpartition('.')[2]}.{name}"] = cls
-    return parts
+    prefix = room.__name__.rpartition(".")[2]
+    exported = {f"{prefix}.{name}": getattr(room, name) for name in room.__all__}
+    classes = {name: cls for name, cls in exported.items() if inspect.isclass(cls)}
+    return {name: cls for name, cls in classes.items() if issubclass(cls, Part)}
 
 
 MODELS = {
@@ -64,7 +64,7 @@ _NOT_SAVED = {"_skl_callbacks", "_metadata_request"}
 _FORGOTTEN = {"chains", "optimizer", "made_by", "best"}
 
 
-def describe(value):
+def describe(value: Any) -> Any:
     """`value` as plain data."""
     kind = type(value)
     if kind in _NAMES:
@@ -86,7 +86,7 @@ def describe(value):
     return to_host(value)
 
 
-def _pieces(model):
+def _pieces(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Constructor arguments and state of an object."""
     if isinstance(model, RBM):
         return model.architecture, {"params": model.params.flat}
@@ -99,9 +99,8 @@ def _pieces(model):
                 f"The net has {n_layers} layers; a model file may hold {MAX_LAYERS}."
                 " Keep it with pickle."
             )
-        buffers = {"params": model.params, "statistics": model.statistics}
-        state = {name: buffer.flat for name, buffer in buffers.items()}
-        return model.architecture, state
+        buffers = {"params": model.params.flat, "statistics": model.statistics.flat}
+        return model.architecture, buffers
     params = model.get_params(deep=False)
     if not isinstance(model, DBNEstimator):
         return params, {}

@@ -1,15 +1,17 @@
 """A regressor: a net with squared error that may start from a deep belief network."""
 
+from typing import Any, Self
+
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.callback import with_callbacks
 from sklearn.metrics import r2_score
 
 from ..backend.device import asarray_like, to_host
+from ..backend.types import Array
 from ._sklearn import fit_context
 from .predictor import DBNPredictor
 from .preprocessing import standardisation
-from .targets import with_labels
+from .targets import Job, with_labels
 
 
 class DBNRegressor(RegressorMixin, DBNPredictor):
@@ -141,35 +143,14 @@ default="adam"
     True
     """
 
+    y_mean_: Array
+    y_scale_: Array
+    _one_output: bool
     _numeric_targets = True
     _loss = "squared_error"
 
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
-        """Initialize the net and fine-tune it.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            A sparse matrix stays sparse.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Target values.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in pretraining and fine-tuning; rows of weight zero are
-            left out.
-        X_val, y_val : array-like, default=None
-            Rows that are not trained on: `history_` gets their loss and R^2 after every
-            epoch, and `early_stopping` watches them.
-
-        Returns
-        -------
-        self : object
-        """
-        return self._fit(X, y, sample_weight, X_val, y_val)
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None):
+    @fit_context
+    def partial_fit(self, X: Array, y: Array, sample_weight: Array = None) -> Self:
         """Fine-tune on the rows for one epoch, from where training stands.
 
         The first call, unless `fit` came before, does all that `init` says on its rows:
@@ -188,16 +169,15 @@ default="adam"
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def _fit_targets(self, job, classes):
+    def _fit_targets(self, job: Job, classes: Array) -> None:
         self._one_output = job.y.ndim == 1
         values = np.asarray(job.y, dtype=np.float64).reshape(len(job.y), -1)
-        mean, scale = standardisation(values, job.label_weight, "y")
-        self.y_mean_, self.y_scale_ = (asarray_like(v, job.rows) for v in (mean, scale))
+        self.y_mean_, self.y_scale_ = (
+            asarray_like(v, job.rows)
+            for v in standardisation(values, job.label_weight, "y")
+        )
 
-    def _check_classes(self, name, classes):
-        pass
-
-    def _encode_targets(self, y, dtype, name="y"):
+    def _encode_targets(self, y: Array, dtype: Any, name: str = "y") -> Array:
         values = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         mean, scale = to_host(self.y_mean_), to_host(self.y_scale_)
         if values.shape[1] != len(mean):
@@ -207,16 +187,10 @@ default="adam"
             )
         return ((values - mean) / scale).astype(dtype)
 
-    def _weigh_classes(self, job):
-        pass
+    def _score(self, targets: Array, predicted: Array, weight: Array) -> float:
+        return float(r2_score(targets, predicted, sample_weight=weight))
 
-    def _strata(self, targets):
-        return None
-
-    def _score(self, targets, predicted, weight):
-        return r2_score(targets, predicted, sample_weight=weight)
-
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Array, y: Array, sample_weight: Array = None) -> float:
         """Coefficient of determination R^2 on the labelled rows.
 
         Parameters
@@ -229,9 +203,9 @@ default="adam"
         -------
         float
         """
-        return super().score(*with_labels(self, X, y, sample_weight))
+        return float(super().score(*with_labels(self, X, y, sample_weight)))
 
-    def predict(self, X):
+    def predict(self, X: Array) -> Array:
         """Predicted targets, in the units of y.
 
         Parameters
@@ -246,11 +220,11 @@ default="adam"
         values = self.network_.loss.predict(z) * self.y_scale_ + self.y_mean_
         return values[:, 0] if self._one_output else values
 
-    def _folded(self):
+    def _folded(self) -> list[tuple[Array, Array]]:
         *rest, (W, c) = super()._folded()
         return [*rest, (W * self.y_scale_, c * self.y_scale_ + self.y_mean_)]
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.single_output = True
         tags.target_tags.multi_output = True

@@ -1,39 +1,52 @@
 """Where a net begins: the layers that `init` asks for, and their first weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from ..backend.array import take_rows
 from ..backend.device import to_host
-from ..boltzmann import Units, get_units
-from ..feedforward import Given, get_activation, get_initializer
+from ..backend.types import Array
+from ..boltzmann import DBN, Units, get_units
+from ..feedforward import Given, Initializer, Network, get_activation, get_initializer
 from ..training import Pretrained
 from ..training.pretraining import STRUCTURES, check_startable, matching_units
-from .base import check_layer_sizes
-from .dbn import DBNTransformer, check_adoptable, first_visible, layer_prototypes
+from .constraints import check_layer_sizes
+from .dbn import (
+    DBNTransformer,
+    Prototypes,
+    check_adoptable,
+    first_visible,
+    layer_prototypes,
+)
 from .rbm import RBMTransformer
 
 DEFAULT_SIZES = (256,)
+# What `init` may be; of a sequence each entry is a pair (W, c).
+Init: TypeAlias = str | Initializer | Sequence[Any] | DBNTransformer | FrozenEstimator
 
 
 @dataclass(frozen=True)
 class Plan:
     """What `init` and the parameters beside it ask for."""
 
-    sizes: list  # of the hidden layers
+    sizes: list[int]  # of the hidden layers
     visible: str | Units = "auto"  # what X is, where no stack is brought
-    prototypes: list | None = None  # of the machines to pretrain, if there are such
+    prototypes: list[RBMTransformer] | None = (
+        None  # of the machines to pretrain, if there are such
+    )
     stack: DBNTransformer | None = None  # fitted before, whose weights are copied
 
 
-def brings_stack(init):
+def brings_stack(init: Init) -> bool:
     """Whether `init` is a DBN with layers of its own, fitted or not."""
     return isinstance(init, DBNTransformer | FrozenEstimator)
 
 
-def resolve_init(estimator):
+def resolve_init(estimator: Any) -> Plan:
     """Resolve `init`, `hidden_layer_sizes`, `rbm` and `activation` into a `Plan`.
 
     Raises
@@ -68,13 +81,14 @@ def resolve_init(estimator):
     return Plan(asked, visible, prototypes)
 
 
-def pretrains(init):
+def pretrains(init: Init) -> bool:
     """Whether `init` asks for a DBN that is pretrained in the fit."""
-    named = isinstance(init, str) and init in STRUCTURES
-    return named or isinstance(init, DBNTransformer)
+    return isinstance(init, DBNTransformer) or (
+        isinstance(init, str) and init in STRUCTURES
+    )
 
 
-def _check_sizes(asked, sizes):
+def _check_sizes(asked: list[int], sizes: list[int]) -> None:
     if asked not in (sizes, list(DEFAULT_SIZES)):
         raise ValueError(
             f"hidden_layer_sizes is {asked}, but the DBN in init has {sizes}. "
@@ -82,23 +96,25 @@ def _check_sizes(asked, sizes):
         )
 
 
-def visible_of(init, rbm):
+def visible_of(init: Init, rbm: Prototypes) -> str | Units:
     """What an estimator with these parameters says of the units of X."""
     if isinstance(init, FrozenEstimator):
         return getattr(init.estimator, "visible_", "auto")
     return first_visible(init.rbm if isinstance(init, DBNTransformer) else rbm)
 
 
-def sizes_to_go_on(network, init, hidden_layer_sizes):
+def sizes_to_go_on(
+    network: Network, init: Init, hidden_layer_sizes: int | Sequence[int]
+) -> list[int]:
     """Sizes of the layers that parameters ask for, to go on from a net."""
-    layers = network.architecture["layer_sizes"]
+    layers: list[int] = network.architecture["layer_sizes"]
     asked = check_layer_sizes(hidden_layer_sizes)
     if brings_stack(init) and asked == list(DEFAULT_SIZES):
         return layers
     return [layers[0], *asked, layers[-1]]
 
 
-def check_same_net(network, asked):
+def check_same_net(network: Network, asked: Network) -> None:
     """Raise a ValueError if parameters ask for another net than there is."""
     if asked.architecture != network.architecture:
         raise ValueError(
@@ -108,18 +124,20 @@ def check_same_net(network, asked):
         )
 
 
-def buffers(network):
+def buffers(network: Network) -> list[Array]:
     """The numbers of a net, for a file."""
     return [to_host(network.params.flat), to_host(network.statistics.flat)]
 
 
-def set_buffers(network, kept):
+def set_buffers(network: Network, kept: list[Array]) -> None:
     """Fill a net with what `buffers` gave."""
     for buffer, values in zip((network.params, network.statistics), kept, strict=True):
         buffer.fill(values)
 
 
-def first_weights(init, dbn, network, rows, weight, rng):
+def first_weights(
+    init: Init, dbn: DBN | None, network: Network, rows: Array, weight: Array, rng: Any
+) -> None:
     """Fill a new network as `init` says.
 
     Parameters
@@ -141,7 +159,7 @@ def first_weights(init, dbn, network, rows, weight, rng):
         network.calibrate(rows, weight)
 
 
-def _repeated(rows, weight):
+def _repeated(rows: Array, weight: Array) -> Array:
     """Rows as often as their weights say, up to 1000 of them in all.
 
     Initializers that look at data know of no weights: they see what a row of weight 2

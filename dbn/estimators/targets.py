@@ -1,9 +1,9 @@
 """What y may be: labels and their weights, rows without."""
 
-import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
@@ -12,6 +12,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from ..backend.array import dense, take_rows
 from ..backend.device import numpy_dtype, to_host
 from ..backend.rows import LazyRows
+from ..backend.types import Array
 from ._sklearn import check_y, is_pandas_na, is_scalar_nan, num_samples, safe_indexing
 from .preprocessing import indexable, of_moderate_size
 
@@ -20,24 +21,26 @@ from .preprocessing import indexable, of_moderate_size
 class Job:
     """One call of fit or partial_fit."""
 
-    rows: object  # all, as the visible units see them
-    weight: object  # of all rows, or None where they count alike
-    y: np.ndarray  # of the labelled rows, as given
-    labelled: np.ndarray  # their indices
-    label_weight: object  # of the labelled rows, class weights included, or None
-    known: np.ndarray  # y also of labelled rows of weight zero: their classes count
-    given: np.ndarray | None  # labelled rows in what the user gave; None for all
-    targets: np.ndarray | None = None  # of the labelled rows, as the loss sees them
-    sizes: list | None = None
-    prototypes: list | None = None  # of the machines to pretrain, or None
+    rows: Array  # all, as the visible units see them
+    weight: Array  # of all rows, or None where they count alike
+    y: Array  # of the labelled rows, as given
+    labelled: Array  # their indices
+    label_weight: Array  # of the labelled rows, class weights included, or None
+    known: Array  # y also of labelled rows of weight zero: their classes count
+    given: Array  # labelled rows in what the user gave; None for all
+    targets: Array = None  # of the labelled rows, as the loss sees them
+    sizes: list[int] = field(default_factory=list)  # of the hidden layers
+    prototypes: list[Any] | None = None  # of the machines to pretrain, or None
 
-    def keep(self, index):
+    def keep(self, index: Array) -> None:
         """Fine-tune on these of the labelled rows only."""
         self.targets, self.labelled = self.targets[index], self.labelled[index]
         if self.label_weight is not None:
             self.label_weight = self.label_weight[index]
 
-    def labelled_of(self, estimator, X, y, sample_weight):
+    def labelled_of(
+        self, estimator: Any, X: Array, y: Array, sample_weight: Array
+    ) -> tuple[Array, Array, Array]:
         """Rows, targets and weights as the user gave them, of the labelled rows.
 
         All, which copies nothing, where the estimator has no callbacks to look at them.
@@ -48,25 +51,27 @@ class Job:
         return rows_at(X, self.given), self.known, rows_at(sample_weight, self.given)
 
     @property
-    def layer_sizes(self):
+    def layer_sizes(self) -> list[int]:
         """Numbers of inputs, units of each layer and outputs of the net."""
         return [self.rows.shape[1], *self.sizes, self.targets.shape[1]]
 
-    def made_of(self, estimator, going_on):
+    def made_of(self, estimator: Any, going_on: bool) -> tuple[Any, ...]:
         """All that training depends on, but for parameters and validation rows."""
-        network = estimator.network_ if going_on else None
-        classes = to_host(getattr(estimator, "classes_", None))
-        weights = (self.weight, self.label_weight)
-        return self.rows, self.labelled, self.targets, classes, *weights, network
+        return (
+            *(self.rows, self.labelled, self.targets),
+            to_host(getattr(estimator, "classes_", None)),
+            *(self.weight, self.label_weight),
+            estimator.network_ if going_on else None,
+        )
 
-    def labelled_rows(self):
+    def labelled_rows(self) -> tuple[Array, Array, Array]:
         """Rows, targets and weights to fine-tune on."""
         everything = len(self.labelled) == self.rows.shape[0]
         rows = self.rows if everything else take_rows(self.rows, self.labelled)
         return rows, self.targets, self.label_weight
 
 
-def labelled_part(y, value):
+def labelled_part(y: Array, value: Any) -> tuple[Array, Array]:
     """Indices of the rows of y that are not marked with `value`, and their targets.
 
     Of several targets in a row all must be marked.
@@ -91,7 +96,7 @@ def labelled_part(y, value):
     return labelled, np.asarray(y.tolist()) if y.dtype == object else y
 
 
-def _refuse_other_type(y, value):
+def _refuse_other_type(y: Array, value: Any) -> None:
     """Raise a ValueError where y holds the mark as text and it is a number, or so."""
     texts, marked_by_text = y.dtype.kind in "US", isinstance(value, str)
     if texts == marked_by_text or y.dtype == object or _is_missing(value):
@@ -105,7 +110,7 @@ def _refuse_other_type(y, value):
         )
 
 
-def _marked(y, value):
+def _marked(y: Array, value: Any) -> Array:
     """Where y is a value; where the value is missing (NaN, pandas.NA), where y is."""
     missing = _is_missing(value)
     if y.dtype != object:
@@ -114,11 +119,11 @@ def _marked(y, value):
     return np.asarray(marks, dtype=bool).reshape(y.shape)
 
 
-def _is_missing(value):
+def _is_missing(value: Any) -> bool:
     return value is None or is_scalar_nan(value) or is_pandas_na(value)
 
 
-def refuse_missing(y, name="y"):
+def refuse_missing(y: Array, name: str = "y") -> None:
     """Raise a ValueError if y holds None, NaN or pandas.NA.
 
     Examples
@@ -139,7 +144,9 @@ def refuse_missing(y, name="y"):
         )
 
 
-def with_labels(estimator, X, y, sample_weight=None):
+def with_labels(
+    estimator: Any, X: Array, y: Array, sample_weight: Array = None
+) -> tuple[Array, Array, Array]:
     """Only the labelled rows of what a user gives."""
     if estimator.unlabeled is None:
         return X, y, sample_weight
@@ -149,7 +156,7 @@ def with_labels(estimator, X, y, sample_weight=None):
     return rows_at(X, labelled), y, rows_at(sample_weight, labelled)
 
 
-def rows_at(X, index):
+def rows_at(X: Array, index: Array) -> Array:
     """Some rows of what a user gives, in the user's own container; None stays None."""
     if X is None or isinstance(X, Real):  # one weight for all
         return X
@@ -158,7 +165,7 @@ def rows_at(X, index):
     return safe_indexing(indexable(X), index)
 
 
-def _warn_of_encoded(y, mark):
+def _warn_of_encoded(y: Array, mark: Any) -> None:
     """Warn where y, without a mark, is what an encoder of labels makes of one."""
     if _is_missing(mark) or y.ndim > 1 or y.dtype.kind not in "iuf":
         return
@@ -173,7 +180,9 @@ def _warn_of_encoded(y, mark):
         )
 
 
-def check_supervised(estimator, X, y, sample_weight, reset):
+def check_supervised(
+    estimator: Any, X: Array, y: Array, sample_weight: Array, reset: bool
+) -> Job:
     """Validate rows and targets, and find the labelled rows: a `Job`.
 
     Raises
@@ -181,11 +190,13 @@ def check_supervised(estimator, X, y, sample_weight, reset):
     ValueError
         If X, y or the weights are not accepted, or no row has a label.
     """
+    labelled: Array
     options = {"multi_output": True, "y_numeric": estimator._numeric_targets}
     if estimator.unlabeled is None or y is None:
         refuse_missing(y)
-        checked = estimator._check_rows(X, sample_weight, y, reset=reset, **options)
-        rows, known, weight, used = checked
+        rows, known, weight, used = estimator._check_rows(
+            X, sample_weight, y, reset=reset, **options
+        )
         given, labelled = None, np.arange(rows.shape[0])
     else:
         rows, _, weight, used = estimator._check_rows(X, sample_weight, reset=reset)
@@ -210,7 +221,7 @@ def check_supervised(estimator, X, y, sample_weight, reset):
     return Job(rows, weight, y, labelled, label_weight, known, given)
 
 
-def encode_classes(y, classes, name):
+def encode_classes(y: Array, classes: Array, name: str) -> Array:
     """One-hot rows for class labels.
 
     Raises
@@ -229,7 +240,7 @@ def encode_classes(y, classes, name):
     return np.eye(len(classes))[np.searchsorted(classes, y)]
 
 
-def encode_labels(y, n_labels, name):
+def encode_labels(y: Array, n_labels: int, name: str) -> Array:
     """Rows with a 0 or 1 for each of several labels.
 
     Raises
@@ -252,7 +263,9 @@ def encode_labels(y, n_labels, name):
     return y
 
 
-def weigh_classes(job, class_weight, classes, multilabel):
+def weigh_classes(
+    job: Job, class_weight: dict[Any, Any] | str, classes: Array, multilabel: bool
+) -> None:
     """Multiply the weights of labelled rows by those of their classes.
 
     Rows of a class of weight zero are left out.
@@ -265,7 +278,7 @@ def weigh_classes(job, class_weight, classes, multilabel):
     own = None if job.label_weight is None else job.label_weight.astype(np.float64)
     if isinstance(class_weight, str):
         columns = dense(job.y).T if multilabel else [job.y]
-        weight = math.prod(_balanced(np.asarray(column), own) for column in columns)
+        weight = np.prod([_balanced(np.asarray(c), own) for c in columns], axis=0)
     elif multilabel:
         raise ValueError(
             "class_weight as a dict needs one class per row, and y has a column for "
@@ -286,8 +299,9 @@ def weigh_classes(job, class_weight, classes, multilabel):
         job.keep(np.flatnonzero(weight))
 
 
-def _balanced(y, weight):
+def _balanced(y: Array, weight: Array) -> Array:
     """Weights of rows with which all classes in y count alike; `weight` they have."""
     classes, codes = np.unique(y, return_inverse=True)
-    options = {"classes": classes, "y": y, "sample_weight": weight}
-    return compute_class_weight("balanced", **options)[codes]
+    return compute_class_weight("balanced", classes=classes, y=y, sample_weight=weight)[
+        codes
+    ]

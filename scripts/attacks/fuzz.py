@@ -8,17 +8,15 @@ it: model files, checkpoints (by going on from them), the data files of `load_da
 and the JSON of a comparison. It is refused with a ValueError (a ModelFileError for our
 own formats), or it loads; in 20 seconds, and in memory bounded by 20 MB and ten times
 the file or three times the result (data files: by what their readers grant). Memory is
-that of Python and NumPy, which is told apart from what earlier cases have left; C
-libraries' own is not seen. Anything else is an escape: it is reported at once, and
-the exit status is 1. A case is repeated by its number and the seed.
+that of Python and NumPy, from where loading begins; C libraries' own is not seen.
+Anything else is an escape: it is reported at once, and the exit status is 1. A case is
+repeated by its number and the seed.
 
 With --coverage-guided, atheris (pip install atheris) makes the choices, and prefers
 those that reach new code of this package.
 """
 
-import argparse
 import importlib
-import json
 import pkgutil
 import random
 import signal
@@ -26,15 +24,18 @@ import sys
 import tempfile
 import time
 import traceback
-import tracemalloc
 from collections import Counter
 from inspect import isfunction
 from pathlib import Path
 
 from hostile import FORMATS
+from hostile.common import pick
 
 import dbn
 from dbn.evaluation import provenance
+
+sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
+from data_options import parse, path, write_json
 
 SECONDS_PER_CASE = 20  # of the processor: other processes may have it meanwhile
 
@@ -44,34 +45,32 @@ class Hang(BaseException):
 
 
 def one_case(formats, folder, integer):
-    """Format, kind of damage and outcome of a case."""
-    format = formats[integer(0, len(formats) - 1)]
-    kinds = list(format.allowed)
-    kind = kinds[integer(0, len(kinds) - 1)]
+    """Format, kind of damage and outcome of a case; the trace of what escaped."""
+    format = pick(integer, formats)
+    kind = pick(integer, [*format.allowed])
     place = folder / format.name.replace(" ", "-")
     place.mkdir(exist_ok=True)
+    trace = None
     signal.setitimer(signal.ITIMER_PROF, SECONDS_PER_CASE)
     try:
         found = format.check(kind, place, integer)
     except (Exception, Hang):
-        return format.name, kind.__name__, f"ESCAPED\n{traceback.format_exc()}"
+        found, trace = "ESCAPED", traceback.format_exc()
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-    return format.name, kind.__name__, found
+    return (format.name, kind.__name__, found), trace
 
 
 def fuzz(formats, cases, seed, folder):
-    """Counts of (format, kind of damage, outcome), and the traces of what escaped."""
-    counts, escapes = Counter(), []
+    """How often each (format, kind of damage, outcome) was seen."""
+    counts = Counter()
     for case in cases:
-        rng = random.Random(f"{seed} {case}")
-        format, kind, found = one_case(formats, folder, rng.randint)
-        if found.startswith("ESCAPED"):
-            escapes.append(f"case {case}, {format}, {kind}: {found}")
-            print(escapes[-1], file=sys.stderr, flush=True)  # a run takes an hour
-            found = "ESCAPED"
-        counts[format, kind, found] += 1
-    return counts, escapes
+        integer = random.Random(f"{seed} {case}").randint
+        found, trace = one_case(formats, folder, integer)
+        counts[found] += 1
+        if trace:  # at once: a run takes an hour
+            print(f"case {case}, {found}\n{trace}", file=sys.stderr, flush=True)
+    return counts
 
 
 def fuzz_guided(formats, n_cases, seed, folder):
@@ -87,69 +86,62 @@ def fuzz_guided(formats, n_cases, seed, folder):
 
     def run(data):
         choices = atheris.FuzzedDataProvider(data)
-        *case, found = one_case(formats, folder, choices.ConsumeIntInRange)
-        if found.startswith("ESCAPED"):
-            raise AssertionError(f"{case}: {found}")
+        found, trace = one_case(formats, folder, choices.ConsumeIntInRange)
+        if trace:
+            raise AssertionError(f"{found}\n{trace}")
 
     options = [f"-runs={n_cases}", f"-seed={seed}", "-max_len=256", "-len_control=0"]
     atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={folder}/"], run)
     atheris.Fuzz()
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("--cases", type=int, default=30_000)
-    add("--seed", type=int, default=0)
-    add("--case", type=int, help="run only the case of this number")
-    names = [format.name for format in FORMATS]
-    add("--formats", nargs="+", default=names, choices=names, metavar="NAME")
-    add("--coverage-guided", action="store_true")
-    add("--output", type=Path, help="where to write a JSON record")
-    args = parser.parse_args()
-    args.formats = [format for format in FORMATS if format.name in args.formats]
-    if args.coverage_guided and args.output:
-        parser.error("atheris ends the process: no record is written")
-    return args
+NAMES = [format.name for format in FORMATS]
+OPTIONS = {
+    "--cases": {"type": int, "default": 30_000},
+    "--seed": {"type": int, "default": 0},
+    "--case": {"type": int, "help": "run only the case of this number"},
+    "--formats": {"nargs": "+", "default": NAMES, "choices": NAMES, "metavar": "NAME"},
+    "--coverage-guided": {"action": "store_true"},
+    "--output": {"type": path, "help": "where to write a JSON record"},
+}
+
+
+def hang(*_):
+    raise Hang
 
 
 def main():
-    args = parse_args()
+    args = parse(__doc__, OPTIONS)
+    if args.coverage_guided and args.output:
+        sys.exit("fuzz: atheris ends the process: no record is written")
+    formats = [format for format in FORMATS if format.name in args.formats]
     start = time.perf_counter()
-    tracemalloc.start()
-
-    def hang(*_):
-        raise Hang
-
     signal.signal(signal.SIGPROF, hang)
+    cases = range(args.cases) if args.case is None else [args.case]
     with tempfile.TemporaryDirectory() as folder:
         if args.coverage_guided:
-            fuzz_guided(args.formats, args.cases, args.seed, Path(folder))
-        cases = range(args.cases) if args.case is None else [args.case]
-        counts, escapes = fuzz(args.formats, cases, args.seed, Path(folder))
+            fuzz_guided(formats, args.cases, args.seed, Path(folder))
+        counts = fuzz(formats, cases, args.seed, Path(folder))
     seconds = time.perf_counter() - start
+    tree, totals, n_escapes = {}, Counter(), 0
     for (name, kind, found), n in sorted(counts.items()):
         print(f"{name:<22} {kind:<20} {found:<8} {n}")
-    print(f"{len(cases)} cases in {seconds:.0f} s, {len(escapes)} escapes")
+        tree.setdefault(name, {})[f"{kind}: {found}"] = n
+        totals[name] += n
+        n_escapes += n * (found == "ESCAPED")
+    print(f"{len(cases)} cases in {seconds:.0f} s, {n_escapes} escapes")
     if args.output:
-        tree, totals = {}, Counter()
-        for (name, kind, found), n in counts.items():
-            tree.setdefault(name, {})[f"{kind}: {found}"] = n
-            totals[name] += n
         record = {
             "settings": provenance(),
             "seed": args.seed,
-            "cases": sum(totals.values()),
+            "cases": len(cases),
             "cases_per_format": totals,
             "counts": tree,
-            "escapes": len(escapes),
+            "escapes": n_escapes,
             "seconds": round(seconds, 1),
         }
-        text = json.dumps(record, indent=1, sort_keys=True) + "\n"
-        args.output.write_text(text)
-    return 1 if escapes else 0
+        write_json(args.output, record)
+    return n_escapes > 0
 
 
 if __name__ == "__main__":

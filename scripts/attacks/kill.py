@@ -8,23 +8,23 @@ With --study it is a comparison of initializers that is killed, at random moment
 it is done; its results, but for seconds, must be those of one that was never stopped.
 """
 
-import argparse
 import json
-import os
-import signal
 import subprocess
 import sys
 import tempfile
 import time
+from argparse import SUPPRESS
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from dbn import DBNClassifier, DBNTransformer, RBMTransformer
 from dbn.boltzmann import FPCD, PCD
-from dbn.evaluation import Comparison, compare_initializers, provenance
+from dbn.evaluation import Comparison, compare_initializers, load_dataset, provenance
 from dbn.training import Adam, Checkpoint
+
+sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
+from data_options import parse, path, write_json
 
 MACHINE = RBMTransformer(batch_size=20, max_iter=5)
 JOBS = {
@@ -49,9 +49,8 @@ JOBS = {
         random_state=0,
     ),
 }
-
-
 STUDY = "study of 84 cells"
+FOUND = "found.npy"  # what a worker has trained
 
 
 def parameters(model):
@@ -65,20 +64,20 @@ def parameters(model):
 
 
 def train(name, folder=None):
+    """What is trained, with its state in a folder."""
+    data = load_dataset("digits")
     if name == STUDY:
-        return study(folder)
-    X, y = load_digits(return_X_y=True)
+        return study(data, folder)
     model = JOBS[name]
     if folder is not None:
         model.set_callbacks(Checkpoint(folder / "state", resume=True))
-    return parameters(model.fit(X / 16, y))
+    return parameters(model.fit(data.X, data.y))
 
 
-def study(folder=None):
+def study(data, folder):
     """Errors, curves and costs of a comparison, as an array of one text."""
-    X, y = load_digits(return_X_y=True)
     result = compare_initializers(
-        *(X / 16, y),
+        *(data.X, data.y),
         hidden_layer_sizes=[(32, 16)],
         label_budgets=[100],
         n_seeds=3,
@@ -97,43 +96,48 @@ def study(folder=None):
 
 
 def killed_run(name, rng, longest):
-    """Numbers of kills and of damaged files, and what was trained in the end."""
+    """A run for the record, and what was trained in the end."""
     n_kills = 0
     with tempfile.TemporaryDirectory() as folder:
-        done = Path(folder) / "done.npy"
         command = [sys.executable, __file__, "--worker", name, folder]
         while True:
-            process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-            deadline = time.monotonic() + rng.uniform(0.0, longest)
-            while process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.002)
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
+            try:
+                done = subprocess.run(
+                    command,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    timeout=rng.uniform(0.0, longest),
+                )
+            except subprocess.TimeoutExpired:  # it was killed
                 n_kills += 1
                 longest *= 1.1  # so that a busy machine comes to an end, too
-            _, errors = process.communicate()
-            if process.returncode == 0:
-                return n_kills, errors.count("is passed over"), np.load(done)
-            if process.returncode != -signal.SIGKILL:
-                raise RuntimeError(f"{name}: {errors}")
+                continue
+            if done.returncode:
+                raise RuntimeError(f"{name}: {done.stderr}")
+            n_damaged = done.stderr.count("is passed over")
+            run = {"job": name, "kills": n_kills, "damaged": n_damaged}
+            return run, np.load(Path(folder) / FOUND)
+
+
+OPTIONS = {
+    "--runs": {"type": int, "default": 50},
+    "--longest": {
+        "type": float,
+        "default": 4.0,
+        "help": "seconds before a kill, at most",
+    },
+    "--study": {"action": "store_true", "help": "kill a comparison of initializers"},
+    "--seed": {"type": int, "default": 0},
+    "--output": {"type": path, "help": "JSON record to write"},
+    "--worker": {"nargs": 2, "help": SUPPRESS},
+}
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    add = parser.add_argument
-    add("--runs", type=int, default=50)
-    add("--longest", type=float, default=4.0, help="seconds before a kill, at most")
-    add("--study", action="store_true", help="kill a comparison of initializers")
-    add("--seed", type=int, default=0)
-    add("--output", type=Path, help="JSON record to write")
-    add("--worker", nargs=2, help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    args = parse(__doc__, OPTIONS)
     if args.worker:
         name, folder = args.worker
-        np.save(Path(folder) / "done.tmp.npy", train(name, Path(folder)))
-        os.replace(Path(folder) / "done.tmp.npy", Path(folder) / "done.npy")
+        np.save(Path(folder) / FOUND, train(name, Path(folder)))
         return
     rng, start = np.random.default_rng(args.seed), time.perf_counter()
     names = [STUDY] if args.study else list(JOBS)
@@ -141,10 +145,9 @@ def main():
     runs = []
     for i in range(args.runs):
         name = names[i % len(names)]
-        n_kills, n_damaged, found = killed_run(name, rng, args.longest)
-        same = bool(np.array_equal(found, whole[name]))
-        runs.append({"job": name, "kills": n_kills, "damaged": n_damaged, "same": same})
-        print(f"run {i}, {name}: {n_kills} kills, same result: {same}", flush=True)
+        run, found = killed_run(name, rng, args.longest)
+        runs.append(run | {"same": bool(np.array_equal(found, whole[name]))})
+        print(f"run {i}: {runs[-1]}", flush=True)
     summary = {
         "runs": len(runs),
         "kills": sum(run["kills"] for run in runs),
@@ -154,8 +157,8 @@ def main():
     }
     print(summary)
     if args.output:
-        record = {"seed": args.seed, **summary, "each": runs, **provenance()}
-        args.output.write_text(json.dumps(record, indent=1) + "\n")
+        record = {"seed": args.seed, **summary, "each": runs}
+        write_json(args.output, record | provenance())
     sys.exit(summary["different"] > 0)
 
 

@@ -11,8 +11,6 @@
 Every record names its settings and grows with each run that is finished.
 """
 
-import argparse
-import json
 import resource
 import sys
 import time
@@ -39,7 +37,7 @@ from dbn.evaluation import load_dataset, provenance
 from dbn.training import SGD, Adam, Schedule
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import path
+from data_options import parse, path, run, write_json
 
 
 def falling(start, epochs, hold):
@@ -72,8 +70,8 @@ def bars(args, seed):
             max_iter=epochs,
             random_state=seed,
         )
-        seconds = timed(model.fit, X)
-        yield name, {"log_likelihood": model.score(patterns), "seconds": seconds}
+        seconds = {"seconds": timed(model.fit, X)}
+        yield name, seconds | {"log_likelihood": model.score(patterns)}
 
 
 def mnist(args, seed):
@@ -104,9 +102,9 @@ def mnist(args, seed):
         noise, start = make_rng(seed), time.perf_counter()
         for _ in range(epochs):
             model.partial_fit(binarized(grey, noise))
-        seconds = time.perf_counter() - start
+        found = {"seconds": round(time.perf_counter() - start)}
         bias = model.visible_.input_for_mean(grey.mean(axis=0))
-        found = {"seconds": round(seconds)}
+        energy = float(np.mean(model.rbm_.free_energy(rows), dtype=float))
         for side, estimate in (("ais", ais), ("reverse", reverse_ais)):
             log_z = estimate(
                 model.rbm_,
@@ -115,11 +113,12 @@ def mnist(args, seed):
                 base_bias=bias,
                 random_state=seed,
             )
-            energy = float(np.mean(model.rbm_.free_energy(rows), dtype=float))
-            found[f"log_likelihood_{side}"] = -energy - log_z.log_z
-            found[f"log_z_{side}"] = log_z.log_z
-            found[f"standard_error_{side}"] = log_z.standard_error
-            found[f"ess_{side}"] = log_z.ess
+            found |= {
+                f"log_likelihood_{side}": -energy - log_z.log_z,
+                f"log_z_{side}": log_z.log_z,
+                f"standard_error_{side}": log_z.standard_error,
+                f"ess_{side}": log_z.ess,
+            }
         yield name, found
 
 
@@ -171,16 +170,12 @@ def sparse(args, seed):
         50, sampler="pcd", optimizer=falling(0.05, 20, hold=0.5), max_iter=20,
         random_state=seed,
     )  # fmt: skip
-    seconds = timed(model.fit, train)
-    yield (
-        "20newsgroups",
-        {"log_likelihood": model.score(test), "seconds": seconds},
-    )
+    seconds = {"seconds": timed(model.fit, train)}
+    yield "20newsgroups", seconds | {"log_likelihood": model.score(test)}
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     shape = (200_000, 10_000)
-    rng = np.random.default_rng(0)
     X = scipy.sparse.random_array(
-        shape, density=0.002, dtype=np.float32, format="csr", rng=rng
+        shape, density=0.002, dtype=np.float32, format="csr", rng=0
     )
     X.data[:] = 1.0
     seconds = timed(RBMTransformer(64, max_iter=1, random_state=seed).fit, X)
@@ -246,45 +241,48 @@ EXPERIMENTS = {
 }
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("experiment", choices=EXPERIMENTS)
-    add("--data-home", help="folder with the data sets; default: DBN_DATA")
-    add("--seeds", type=int, nargs="+", default=[0])
-    add("--threads", type=int, default=2, help="BLAS threads (default: 2)")
-    add("--updates", type=int, default=50_000, help="of bars (default: 50,000)")
-    add("--epochs", type=int, default=30, help="of mnist, proteins (default: 30)")
-    add("--batch-size", type=int, default=100, help="of mnist (default: 100)")
-    add("--learning-rate", type=float, default=0.05, help="of mnist (default: 0.05)")
-    add("--hold", type=float, default=0.2, help="share of epochs before it falls")
-    add("--chains", type=int, default=100, help="of mnist (default: 100)")
-    add("--late-k", type=int, default=1, help="k in the last fifth of mnist")
-    add("--betas", type=int, default=10_000, help="of mnist's AIS (default: 10,000)")
-    add("--validate", action="store_true", help="mnist: train on 50,000, score 10,000")
-    add("--output", type=path, help="JSON record to write")
-    return parser.parse_args()
+OPTIONS = {
+    "experiment": {"choices": EXPERIMENTS},
+    "--data-home": {"help": "folder with the data sets; default: DBN_DATA"},
+    "--seeds": {"type": int, "nargs": "+", "default": [0]},
+    "--threads": {"type": int, "default": 2, "help": "BLAS threads"},
+    "--updates": {"type": int, "default": 50_000, "help": "of bars"},
+    "--epochs": {"type": int, "default": 30, "help": "of mnist, proteins"},
+    "--batch-size": {"type": int, "default": 100, "help": "of mnist"},
+    "--learning-rate": {
+        "type": float,
+        "default": 0.05,
+        "help": "of mnist (default: 0.05)",
+    },
+    "--hold": {
+        "type": float,
+        "default": 0.2,
+        "help": "share of epochs before it falls",
+    },
+    "--chains": {"type": int, "default": 100, "help": "of mnist"},
+    "--late-k": {"type": int, "default": 1, "help": "k in the last fifth of mnist"},
+    "--betas": {"type": int, "default": 10_000, "help": "of mnist's AIS"},
+    "--validate": {
+        "action": "store_true",
+        "help": "mnist: train on 50,000, score 10,000",
+    },
+    "--output": {"type": path, "help": "JSON record to write"},
+}
 
 
 def main():
-    args = parse_args()
+    args = parse(__doc__, OPTIONS)
     experiment, options = EXPERIMENTS[args.experiment]
     settings = {name: getattr(args, name) for name in ["seeds", "threads", *options]}
     record = {"experiment": args.experiment, "settings": settings, "runs": []}
     with threadpool_limits(args.threads):
         for seed in args.seeds:
-            try:
-                for name, found in experiment(args, seed):
-                    print(f"seed {seed}, {name}: {found}", flush=True)
-                    record["runs"].append({"name": name, "seed": seed, **found})
-                    if args.output:
-                        text = json.dumps(record | provenance(), indent=1)
-                        args.output.write_text(text + "\n")
-            except (OSError, ValueError) as error:
-                sys.exit(f"density: {error}")
+            for name, found in experiment(args, seed):
+                print(f"seed {seed}, {name}: {found}", flush=True)
+                record["runs"].append({"name": name, "seed": seed, **found})
+                if args.output:
+                    write_json(args.output, record | provenance())
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

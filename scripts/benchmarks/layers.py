@@ -6,8 +6,6 @@ feedforward neural networks": tanh nets from their "standard" and from their nor
 and 7 from `layer_statistics` and prints what they give as numbers beside the paper's.
 """
 
-import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -25,7 +23,15 @@ from dbn.evaluation.plots.display import require_matplotlib
 from dbn.training import SGD
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import add_data_options, load, path, require_classes
+from data_options import (
+    DATA_OPTIONS,
+    load,
+    parse,
+    path,
+    require_classes,
+    run,
+    write_json,
+)
 
 NETS = {
     "tanh, standard": ("tanh", "standard"),
@@ -51,14 +57,14 @@ def follow(name, args, data):
     if data.X_test is None:
         X, y, held_out = X[300:], y[300:], (X, y)
     X, y, held_out = X[: args.rows], y[: args.rows], [a[:300] for a in held_out]
-    n_layers = args.depth + 1
     net = DBNClassifier(
         (args.width,) * args.depth,
         init=init,
         activation=activation,
         optimizer=SGD(args.learning_rate, momentum=0.0),
         batch_size=10,
-        learning_rate_multipliers=[0] * n_layers,  # the first pass moves nothing
+        # The first pass moves nothing.
+        learning_rate_multipliers=[0] * (args.depth + 1),
         random_state=args.seed,
     )
     net.partial_fit(X[:1000], y[:1000], classes=np.unique(y))
@@ -111,28 +117,28 @@ def draw(found, folder):
         plt.close(display.figure_)
 
 
+OPTIONS = (
+    DATA_OPTIONS
+    | {"--dataset": DATA_OPTIONS["--dataset"] | {"default": "mnist"}}
+    | {
+        "--depth": {"type": int, "default": 5, "help": "hidden layers"},
+        "--width": {"type": int, "default": 1000},
+        "--rows": {"type": int, "default": 10_000, "help": "training rows"},
+        "--epochs": {"type": int, "default": 5},
+        "--learning-rate": {"type": float, "default": 0.01},
+        "--seed": {"type": int, "default": 0},
+        "--threads": {"type": int, "default": 1, "help": "BLAS threads"},
+        "--output": {"type": path, "default": Path("layers"), "help": "folder"},
+    }
+)
+
+
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    add = parser.add_argument
-    add_data_options(add, "mnist")
-    add("--depth", type=int, default=5, help="hidden layers")
-    add("--width", type=int, default=1000)
-    add("--rows", type=int, default=10_000, help="training rows")
-    add("--epochs", type=int, default=5)
-    add("--learning-rate", type=float, default=0.01)
-    add("--seed", type=int, default=0)
-    add("--threads", type=int, default=1, help="BLAS threads")
-    add("--output", type=path, default=Path("layers"), help="folder")
-    args = parser.parse_args()
+    args = parse(__doc__, OPTIONS)
     start = time.perf_counter()
-    try:
-        data = load(args)
-        require_classes(data)
-        require_matplotlib()
-    except (ImportError, OSError, ValueError) as error:
-        sys.exit(f"layers: {error}")
+    data = load(args)
+    require_classes(data)
+    require_matplotlib()
     print(data.summary(), flush=True)
     args.output.mkdir(parents=True, exist_ok=True)
     with threadpool_limits(args.threads):
@@ -156,8 +162,8 @@ def main():
         "seconds": round(time.perf_counter() - start),
         **origin,
     }
-    (args.output / "layers.json").write_text(json.dumps(record, indent=1) + "\n")
+    write_json(args.output / "layers.json", record)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

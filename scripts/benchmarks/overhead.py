@@ -5,8 +5,8 @@ has a neighbour without, under the same load, and the overhead is the median of 
 ratios of such pairs, less one. The file is written and synced within the epoch.
 """
 
-import argparse
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,60 +20,55 @@ from dbn import RBMTransformer
 from dbn.evaluation import load_dataset, provenance
 from dbn.training import Checkpoint
 
+sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
+from data_options import parse, path
 
-class Clock:
-    """Callback that notes when each epoch has ended, after the checkpoint's hook."""
+ENDS = []
 
-    def __init__(self):
-        self.ends = []
 
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
+class TimedCheckpoint(Checkpoint):
+    """It notes when each epoch has ended, its file included."""
 
     def on_fit_task_end(self, estimator, context):
+        super().on_fit_task_end(estimator, context)
         if context.task_name == "epoch":
-            self.ends.append(time.perf_counter())
+            ENDS.append(time.perf_counter())
 
 
 def measure(X, args):
     """Seconds of pairs of epochs, without a checkpoint and with one; size of a file."""
-    clock = Clock()
     rbm = RBMTransformer(
         args.hidden, batch_size=100, max_iter=2 * args.pairs + 2, random_state=0
     )
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        rbm.set_callbacks(Checkpoint(folder, every_n_epochs=2), clock).fit(X)
+        rbm.set_callbacks(TimedCheckpoint(folder, every_n_epochs=2)).fit(X)
         (size, *_) = (path.stat().st_size for path in Path(folder).glob("*.ckpt"))
-    seconds = np.diff(clock.ends)[1:]  # the first pair is warming up
+    seconds = np.diff(ENDS)[1:]  # the first pair is warming up
     return seconds.reshape(-1, 2).tolist(), size
 
 
+OPTIONS = {
+    "--data-home": {
+        "help": "folder with MNIST as IDX files; otherwise DBN_DATA, or else"
+    },
+    "--rows": {
+        "type": int,
+        "default": 60000,
+        "help": "that many; random ones without MNIST",
+    },
+    "--hidden": {"type": int, "default": 500},
+    "--pairs": {"type": int, "default": 10, "help": "pairs of epochs"},
+    "--threads": {"type": int, "default": 2, "help": "BLAS threads"},
+    "--folder": {"help": "on the disk to write to; default: the temporary folder"},
+    "--output": {
+        "type": path,
+        "help": "write the record to this JSON file, and add it to history/ beside it",
+    },
+}
+
+
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    add = parser.add_argument
-    add(
-        "--data-home",
-        help="folder with MNIST as IDX files; otherwise DBN_DATA, or else",
-    )
-    add("--rows", type=int, default=60000, help="that many; random ones without MNIST")
-    add("--hidden", type=int, default=500)
-    add("--pairs", type=int, default=10, help="pairs of epochs")
-    add("--threads", type=int, default=2, help="BLAS threads")
-    add("--folder", help="on the disk to write to; default: the temporary folder")
-    add(
-        "--output",
-        type=Path,
-        help="write the record to this JSON file, and add it to history/ beside it",
-    )
-    args = parser.parse_args()
+    args = parse(__doc__, OPTIONS)
     home = args.data_home or os.environ.get("DBN_DATA")
     if home:
         X = load_dataset("mnist", data_home=home).X[: args.rows]

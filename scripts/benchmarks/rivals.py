@@ -1,15 +1,35 @@
 """What `speed.py` times our training against, as a user would write or call it.
 
-Every function takes rows and returns a callable without arguments that does the work.
-PyTorch and learnergy are looked for when their functions are called.
+Every function takes rows and returns a callable without arguments that does the work,
+or None where the library that it needs is not installed.
 """
 
+import importlib.util
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 from sklearn.neural_network import BernoulliRBM, MLPClassifier
 
 SIZES = (784, 500, 500, 2000, 10)
+
+
+def needs(*libraries):
+    """A contender of other libraries: None without them."""
+
+    there = all(map(importlib.util.find_spec, libraries))
+    return lambda make: make if there else (lambda *args, **options: None)
+
+
+def _products(X, batch_size, epochs, of_batch):
+    """The work of all updates, which a function does for a batch."""
+
+    def fit():
+        for _ in range(epochs):
+            for start in range(0, len(X) - batch_size + 1, batch_size):
+                of_batch(X[start : start + batch_size])
+
+    return fit
 
 
 def rbm_products(X, n_hidden, batch_size, epochs):
@@ -20,16 +40,14 @@ def rbm_products(X, n_hidden, batch_size, epochs):
     h = library.empty((batch_size, n_hidden), **options)
     v = library.empty((batch_size, X.shape[1]), **options)
 
-    def epoch():
-        for start in range(0, len(X) - batch_size + 1, batch_size):
-            rows = X[start : start + batch_size]
-            library.matmul(rows, W, out=h)
-            library.matmul(h, W.T, out=v)
-            library.matmul(v, W, out=h)
-            library.matmul(rows.T, h, out=gradient)
-            library.matmul(v.T, h, out=gradient)
+    def update(rows):
+        library.matmul(rows, W, out=h)
+        library.matmul(h, W.T, out=v)
+        library.matmul(v, W, out=h)
+        library.matmul(rows.T, h, out=gradient)
+        library.matmul(v.T, h, out=gradient)
 
-    return lambda: [epoch() for _ in range(epochs)]
+    return _products(X, batch_size, epochs, update)
 
 
 def _library(X):
@@ -44,33 +62,31 @@ def _library(X):
 def net_products(X, batch_size, epochs, sizes=SIZES):
     """The products of forward pass, weight gradients and back-propagation."""
     library, options = _library(X)
-    shapes = list(pairwise(sizes))
-    weights = [library.full(shape, 0.01, **options) for shape in shapes]
+    weights = [library.full(shape, 0.01, **options) for shape in pairwise(sizes)]
     gradients = [library.empty_like(W) for W in weights]
     outputs = [library.empty((batch_size, n), **options) for n in sizes]
 
-    def epoch():
-        for start in range(0, len(X) - batch_size + 1, batch_size):
-            outputs[0] = X[start : start + batch_size]
-            for W, x, y in zip(weights, outputs, outputs[1:], strict=False):
-                library.matmul(x, W, out=y)
-            for i in reversed(range(len(weights))):
-                library.matmul(outputs[i].T, outputs[i + 1], out=gradients[i])
-                if i > 0:
-                    library.matmul(outputs[i + 1], weights[i].T, out=outputs[i])
+    def update(rows):
+        outputs[0] = rows
+        for W, x, y in zip(weights, outputs, outputs[1:], strict=False):
+            library.matmul(x, W, out=y)
+        for i in reversed(range(len(weights))):
+            library.matmul(outputs[i].T, outputs[i + 1], out=gradients[i])
+            if i > 0:
+                library.matmul(outputs[i + 1], weights[i].T, out=outputs[i])
 
-    return lambda: [epoch() for _ in range(epochs)]
+    return _products(X, batch_size, epochs, update)
 
 
 def sklearn_rbm(X, n_hidden, batch_size, epochs):
     """scikit-learn's `BernoulliRBM`, which always uses persistent chains."""
-    model = BernoulliRBM(n_hidden, batch_size=batch_size, n_iter=epochs, random_state=0)
-    return lambda: model.fit(X)
+    options = {"batch_size": batch_size, "n_iter": epochs, "random_state": 0}
+    return partial(BernoulliRBM(n_hidden, **options).fit, X)
 
 
 def sklearn_mlp(X, y, batch_size, epochs, solver, sizes=SIZES):
     """scikit-learn's `MLPClassifier` with the same steps and no early stop."""
-    model = MLPClassifier(
+    peer = MLPClassifier(
         sizes[1:-1],
         batch_size=batch_size,
         max_iter=epochs,
@@ -82,9 +98,10 @@ def sklearn_mlp(X, y, batch_size, epochs, solver, sizes=SIZES):
         n_iter_no_change=epochs,
         random_state=0,
     )
-    return lambda: model.fit(X, y)
+    return partial(peer.fit, X, y)
 
 
+@needs("torch")
 def torch_rbm(X, n_hidden, batch_size, epochs, persistent):
     """CD-1 or PCD-1 with momentum and weight decay, by hand."""
     import torch
@@ -98,9 +115,8 @@ def torch_rbm(X, n_hidden, batch_size, epochs, persistent):
     def fit():
         chain = rows[:batch_size]
         for _ in range(epochs):
-            order = torch.randperm(len(rows))
-            for start in range(0, len(rows), batch_size):
-                v = rows[order[start : start + batch_size]]
+            for batch in torch.randperm(len(rows)).split(batch_size):
+                v = rows[batch]
                 h = torch.addmm(c, v, W).sigmoid_()
                 h_chain = torch.addmm(c, chain, W).sigmoid_() if persistent else h
                 v_neg = torch.addmm(b, torch.bernoulli(h_chain), W.t()).sigmoid_()
@@ -121,6 +137,7 @@ def torch_rbm(X, n_hidden, batch_size, epochs, persistent):
     return fit
 
 
+@needs("torch")
 def torch_mlp(X, y, batch_size, epochs, solver, sizes=SIZES):
     """The same net with `torch.nn` and the optimizers of `torch.optim`."""
     import torch
@@ -137,9 +154,7 @@ def torch_mlp(X, y, batch_size, epochs, solver, sizes=SIZES):
 
     def fit():
         for _ in range(epochs):
-            order = torch.randperm(len(rows))
-            for start in range(0, len(rows), batch_size):
-                batch = order[start : start + batch_size]
+            for batch in torch.randperm(len(rows)).split(batch_size):
                 loss = torch.nn.functional.cross_entropy(
                     net(rows[batch]), labels[batch]
                 )
@@ -150,6 +165,7 @@ def torch_mlp(X, y, batch_size, epochs, solver, sizes=SIZES):
     return fit
 
 
+@needs("torch")
 def torch_forward(X, sizes, last):
     """Rows through a net of logistic layers; `last` is applied to its output."""
     import torch
@@ -167,6 +183,7 @@ def torch_forward(X, sizes, last):
     return forward
 
 
+@needs("torch", "learnergy")
 def learnergy_rbm(X, n_hidden, batch_size, epochs):
     """learnergy's `RBM` with one Gibbs step."""
     import torch

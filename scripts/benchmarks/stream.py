@@ -6,8 +6,7 @@ to a file). Then the same machine trains on rows in memory, for the speed. The t
 fit counts all: validation, the mean of the rows, and the epoch. Linux only.
 """
 
-import argparse
-import json
+import re
 import shutil
 import sys
 import tempfile
@@ -21,6 +20,9 @@ from threadpoolctl import threadpool_limits
 from dbn import RBMTransformer, ScaledRows
 from dbn.backend.random import make_rng
 from dbn.evaluation import provenance
+
+sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
+from data_options import parse, path, run, write_json
 
 N_PIXELS, CHUNK = 784, 10_000
 
@@ -54,9 +56,8 @@ def write(path, n_rows, seed):
 
 def anonymous_bytes():
     """RssAnon of this process."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (line,) = (line for line in lines if line.startswith("RssAnon"))
-    return 1024 * int(line.split()[1])
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(re.search(r"RssAnon:\s+(\d+) kB", status)[1])
 
 
 class Peak:
@@ -86,12 +87,11 @@ def fit(args, rows):
     start = time.perf_counter()
     model.fit(rows)
     seconds = time.perf_counter() - start
-    error = model.history_[-1]["reconstruction_error"]
     return {
         "rows": len(rows),
         "seconds": round(seconds, 1),
         "rows_per_second": round(len(rows) / seconds),
-        "reconstruction_error": error,
+        "reconstruction_error": model.history_[-1]["reconstruction_error"],
     }
 
 
@@ -103,41 +103,42 @@ def measure(args, folder):
     found = {"write_seconds": round(time.perf_counter() - start, 1)}
     with Peak() as peak:
         found["file"] = fit(args, ScaledRows(X, divide_by=255))
-    found["peak_anonymous_mb"] = round(peak.bytes / 1e6)
-    found["anonymous_before_mb"] = round(peak.before / 1e6)
-    found["file_mb"] = round(X.nbytes / 1e6)
+    found |= {
+        "peak_anonymous_mb": round(peak.bytes / 1e6),
+        "anonymous_before_mb": round(peak.before / 1e6),
+        "file_mb": round(X.nbytes / 1e6),
+    }
     found["memory"] = fit(args, X[: args.memory_rows] / np.float32(255))
-    ratio = found["file"]["rows_per_second"] / found["memory"]["rows_per_second"]
-    return found | {"speed_over_memory": round(ratio, 3)}
+    speed, in_memory = (found[k]["rows_per_second"] for k in ("file", "memory"))
+    return found | {"speed_over_memory": round(speed / in_memory, 3)}
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("--gigabytes", type=float, default=12.0, help="size of the file (default: 12)")
-    add("--folder", help="where it is written, and removed (default: that of tempfile)")
-    add("--hidden", type=int, default=500, help="hidden units (default: 500)")
-    add("--batch-size", type=int, default=100, help="rows per update (default: 100)")
-    add("--memory-rows", type=int, default=60_000, help="for the speed in memory")
-    add("--threads", type=int, default=2, help="BLAS threads (default: 2)")
-    add("--seed", type=int, default=0)
-    add("--output", type=Path, help="JSON record to write")
-    return parser.parse_args()
+OPTIONS = {
+    "--gigabytes": {"type": float, "default": 12.0, "help": "size of the file"},
+    "--folder": {
+        "help": "where it is written, and removed (default: that of tempfile)"
+    },
+    "--hidden": {"type": int, "default": 500, "help": "hidden units"},
+    "--batch-size": {"type": int, "default": 100, "help": "rows per update"},
+    "--memory-rows": {
+        "type": int,
+        "default": 60_000,
+        "help": "for the speed in memory",
+    },
+    "--threads": {"type": int, "default": 2, "help": "BLAS threads"},
+    "--seed": {"type": int, "default": 0},
+    "--output": {"type": path, "help": "JSON record to write"},
+}
 
 
 def main():
-    args = parse_args()
-    try:
-        with (
-            threadpool_limits(args.threads),
-            tempfile.TemporaryDirectory(prefix="dbn-", dir=args.folder) as folder,
-        ):
-            found = measure(args, folder)
-            record = found | provenance()
-    except OSError as error:
-        sys.exit(f"stream: {error}")
+    args = parse(__doc__, OPTIONS)
+    with (
+        threadpool_limits(args.threads),
+        tempfile.TemporaryDirectory(prefix="dbn-", dir=args.folder) as folder,
+    ):
+        found = measure(args, folder)
+        record = found | provenance()
     for name in ("file", "memory"):
         print(f"{name}: {found[name]}")
     print(
@@ -146,8 +147,8 @@ def main():
         f"before); {found['speed_over_memory']:.2f} of the speed in memory"
     )
     if args.output:
-        args.output.write_text(json.dumps(record, indent=1) + "\n")
+        write_json(args.output, record)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

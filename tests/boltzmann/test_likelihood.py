@@ -18,13 +18,14 @@ from dbn.boltzmann import (
     Gaussian,
     ReLU,
     Softmax,
+    Spin,
     ais,
     exact_log_z,
     pseudo_log_likelihood,
     reverse_ais,
 )
 from dbn.boltzmann.enumeration import sample_exact
-from tests.boltzmann.types import DISCRETE, LAWFUL, LEARNED, Spin
+from tests.boltzmann.types import DISCRETE, LEARNED, UNIFORM
 from tests.helpers import (
     Enumerated,
     binary_states,
@@ -34,7 +35,7 @@ from tests.helpers import (
     read_only,
 )
 
-VISIBLE = [unit for unit in LAWFUL if unit != Softmax(2)]
+VISIBLE = [unit for unit in UNIFORM if unit != Softmax(2)]
 HIDDEN = [unit for unit in VISIBLE if unit != LEARNED]
 SIZES = {Bernoulli: 3, Gaussian: 2, ReLU: 2, Softmax: 6, Spin: 3}
 

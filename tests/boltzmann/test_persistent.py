@@ -28,6 +28,7 @@ from dbn.boltzmann import (
 )
 from dbn.boltzmann.tempering import TemperedPath
 from dbn.training import SGD, train_rbm
+from tests.boltzmann.types import RAGGED, TABLE
 from tests.helpers import Enumerated, binary_states, randomize, read_only
 
 N = 40_000  # chains
@@ -424,6 +425,7 @@ def test_k_follows_its_schedule(kind):
         (Gaussian(), ReLU(), (3, 2)),
         (Softmax(3), Bernoulli(), (6, 2)),
         (Bernoulli(), Softmax(2), (3, 4)),
+        (TABLE, RAGGED, (6, 6)),
     ],
     ids=repr,
 )

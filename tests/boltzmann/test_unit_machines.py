@@ -6,9 +6,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from dbn import RBM
 from dbn.backend.random import make_rng
-from dbn.boltzmann import Bernoulli, Gaussian, ReLU, Softmax
+from dbn.boltzmann import Bernoulli, Gaussian, ReLU, Softmax, Spin
 from dbn.boltzmann.likelihood import sample_exact
-from tests.boltzmann.types import LEARNED, Spin
+from tests.boltzmann.types import LEARNED, RAGGED, SEVERAL, TABLE
 from tests.helpers import message_of, randomize
 
 
@@ -89,6 +89,12 @@ DRIFT = [
     (Spin(), Bernoulli()),
     (Gaussian(), Spin()),
     (Gaussian(), Gaussian()),
+    (RAGGED, Bernoulli()),
+    (Bernoulli(), RAGGED),
+    (TABLE, Bernoulli()),
+    (TABLE, SEVERAL[2]),
+    (SEVERAL[2], ReLU()),
+    (SEVERAL[3], Spin()),
 ]
 N_CHAINS = 40_000
 

@@ -12,7 +12,16 @@ from scipy.stats import truncnorm
 from dbn import RBM
 from dbn.backend.random import make_rng
 from dbn.boltzmann import Bernoulli, Gaussian, ReLU, Softmax, get_units
-from tests.boltzmann.types import DISCRETE, LAWFUL, LEARNED, NOISY, TYPES
+from tests.boltzmann.types import (
+    DISCRETE,
+    LAWFUL,
+    LEARNED,
+    NOISY,
+    RAGGED,
+    SEVERAL,
+    TABLE,
+    TYPES,
+)
 from tests.helpers import (
     largest_mean_z,
     message_of,
@@ -34,8 +43,8 @@ INPUTS = st.integers(1, 4).flatmap(
 
 def extra(unit, dtype=np.float64):
     """Parameters of the units: variances from 0.3 to 2.7."""
-    log_variance = np.linspace(-1.2, 1.0, N_UNITS, dtype=dtype)
-    return {"log_variance": log_variance} if unit.init(N_UNITS) else {}
+    shapes = unit.init(N_UNITS)
+    return {name: np.linspace(-1.2, 1.0, *n, dtype=dtype) for name, n in shapes.items()}
 
 
 def row(values):
@@ -147,14 +156,15 @@ def test_samples_have_the_mean_and_variance(unit, dtype):
 
 @each_unit
 def test_samples_are_states_in_the_range(unit):
-    x = np.tile(np.linspace(-3.0, 3.0, N_UNITS), (50, 1))
+    x = np.tile(np.linspace(-1.5, 1.5, N_UNITS), (500, 1))
     draws = unit.sample(x, make_rng(0), extra(unit))
     assert draws.min() >= unit.low and draws.max() <= unit.high
     assert unit.check(draws) is None
     assert unit.inside(draws) is draws
-    if unit.states is not None:
-        found = {tuple(unit) for unit in draws.reshape(-1, unit.group_size)}
-        assert found == {tuple(state) for state in unit.states}
+    for columns, units, _ in unit.groups(N_UNITS):
+        if units.states is not None:
+            found = {tuple(values) for values in draws[:, columns]}
+            assert found == {tuple(state) for state in units.states}
 
 
 @each_unit
@@ -203,7 +213,10 @@ def test_units_that_are_always_off_start_at_a_finite_input(unit):
     assert np.isfinite(unit.input_for_mean(mean, extra(unit))).all()
 
 
-@pytest.mark.parametrize("unit", [u for u in TYPES if u is not LEARNED], ids=repr)
+FIXED = [unit for unit in TYPES if "True" not in repr(unit) or unit is NOISY]
+
+
+@pytest.mark.parametrize("unit", FIXED, ids=repr)
 def test_units_have_no_parameters_of_their_own(unit):
     assert unit.init(6) == {}
     assert unit.base_energy_grad(np.zeros((1, 6))) == {}
@@ -231,13 +244,23 @@ def test_what_units_answer():
         "Softmax(n_states=2)": (True, True, 2, False, False),
         "Softmax(n_states=3)": (True, True, 3, False, False),
         "Spin()": (True, True, 1, False, False),
+        "Softmax(n_states=(2, 4))": (True, True, 6, False, False),
+        repr(TABLE): (True, False, 6, False, True),
+        repr(SEVERAL[2]): (True, True, 6, False, False),
+        repr(SEVERAL[3]): (True, False, 6, False, True),
     }
-    assert [repr(u) for u in TYPES if u.states is None] == [
-        "Gaussian()",
-        "Gaussian(learn_variance=True)",
-        "ReLU()",
-        "ReLU(noisy=True)",
-    ]
+    assert {repr(u): u.count_states(6) for u in LAWFUL if u.count_states(6) < 1e9} == {
+        "Bernoulli()": 64,
+        "Softmax(n_states=2)": 8,
+        "Softmax(n_states=3)": 9,
+        "Spin()": 64,
+        "Softmax(n_states=(2, 4))": 8,
+        repr(SEVERAL[2]): 16,
+    }
+    masks = {repr(u): u.per_column("standardised", 6).tolist() for u in TYPES}
+    assert masks["Gaussian()"] == [True] * 6 and masks["Spin()"] == [False] * 6
+    assert masks[repr(TABLE)] == [True, True, False, False, False, False]
+    assert masks[repr(SEVERAL[3])] == [False, False, True, True, True, False]
 
 
 def test_a_law_of_its_own_inherits_nothing_that_holds_for_another():
@@ -536,10 +559,11 @@ def test_softmax_check_accepts_one_hot_rows_and_probabilities():
 def test_softmax_check_counts_the_wrong_groups(wrong):
     X = np.array([[1.0, 0.0, 0.0, *wrong], [0.0, 1.0, 0.0, 0.0, 1.0, 0.0]])
     assert message_of(Softmax(3).check, X) == (
-        "Softmax(n_states=3) visible units need groups of 3 columns that are one-hot, "
-        "or probabilities; 1 of 4 groups in X do not add up to 1. Encode categories "
-        "with OneHotEncoder, all with the same number of states."
-    ).replace("Softmax(n_states=3)", "Softmax(3)")
+        "Softmax(3) visible units need groups of 3 columns that are one-hot, or "
+        "probabilities; 1 of 4 groups in X do not add up to 1. Encode categories with "
+        "OneHotEncoder; where their numbers of states differ, give all of them, as in "
+        "Softmax((3, 5, 2))."
+    )
 
 
 def test_softmax_needs_a_multiple_of_its_columns():
@@ -550,16 +574,39 @@ def test_softmax_needs_a_multiple_of_its_columns():
     assert message_of(RBM, 2, 7, hidden=Softmax(3)) == expected
 
 
-@pytest.mark.parametrize("n_states", [1, 0, -3, 2.0, "3", None])
+@pytest.mark.parametrize("n_states", [1, 0, -3, 2.0, "3", None, (), (2, 1), ("a",)])
 def test_softmax_needs_at_least_two_states(n_states):
     assert message_of(get_units, Softmax(n_states)) == (
-        f"Softmax needs an integer n_states of at least 2; it is {n_states!r}."
+        "Softmax needs an integer n_states of at least 2, or one for each group, as in "
+        f"(3, 5, 2); it is {n_states!r}."
     )
+
+
+def test_groups_of_different_sizes_need_their_columns():
+    expected = "Softmax((2, 4)) needs 6 columns; there are 12."
+    assert message_of(RAGGED.init, 12) == expected
+    assert message_of(RAGGED.check, np.zeros((1, 12))) == expected
+    wrong = np.array([[1.0, 0.0, 0.0, 1.0, 0.0, 1.0], [0.5, 0.5, 0.0, 0.0, 0.0, 1.0]])
+    assert "1 of 4 groups in X do not add up to 1" in message_of(RAGGED.check, wrong)
+
+
+@given(x=arrays(np.float64, (3, 12), elements=st.floats(-15.0, 15.0)))
+def test_groups_of_different_sizes_are_those_of_one_size(x):
+    both, equal, sizes = Softmax((2, 4, 2, 4)), Softmax((3, 3, 3, 3)), (2, 4, 2, 4)
+    groups = np.split(x, np.cumsum(sizes)[:-1], axis=1)
+    means = [Softmax(g.shape[1]).mean(g) for g in groups]
+    assert_allclose(both.mean(x), np.hstack(means), rtol=1e-13)
+    cgfs = [Softmax(g.shape[1]).cgf(g) for g in groups]
+    assert_allclose(both.cgf(x), np.sum(cgfs, axis=0), rtol=1e-13, atol=1e-13)
+    assert_array_equal(equal.mean(x), Softmax(3).mean(x))
+    drawn = equal.sample(x, make_rng(0)), Softmax(3).sample(x, make_rng(0))
+    assert_array_equal(*drawn)
 
 
 def test_names_of_units():
     assert repr(get_units("relu")) == "ReLU()"
+    assert repr(get_units("spin")) == "Spin()"
     assert message_of(get_units, "softmax") == (
-        "units='softmax' is not known. Use one of ['bernoulli', 'gaussian', 'relu'] or "
-        "an object of a class derived from Units."
+        "units='softmax' is not known. Use one of ['bernoulli', 'gaussian', 'relu', "
+        "'spin'] or an object of a class derived from Units."
     )

@@ -104,6 +104,17 @@ def test_use_before_fit(cls):
     assert f"This {cls.__name__} instance is not fitted yet" in text
 
 
+@every_estimator
+def test_every_method_needs_a_fit(cls):
+    rows = ("transform", "inverse_transform", "score_samples", "predict")
+    rows += ("predict_proba", "predict_log_proba", "decision_function")
+    arguments = dict.fromkeys(rows, (X,)) | {"score": (X, Y), "sample": ()}
+    model = small(cls)
+    for name in arguments.keys() & {*dir(model)}:
+        with pytest.raises(NotFittedError):
+            getattr(model, name)(*arguments[name])
+
+
 @pytest.mark.parametrize("cls", [*TRANSFORMERS, DBNRegressor])
 @pytest.mark.parametrize("data", [X[:1], REAL[:1]])
 def test_one_row_is_enough_without_classes(cls, data):

@@ -387,6 +387,15 @@ def test_attributes_that_do_not_fit_the_machine_are_refused(tmp_path):
 
     assert "Softmax needs an integer" in forged("DBNClassifier", path, states)
 
+    def blocks(content):
+        params = {"blocks": [(3, 5)]}
+        content["state"]["visible_"] = {
+            "__class__": "boltzmann.Mixed",
+            "params": params,
+        }
+
+    assert "Mixed needs blocks" in forged("DBNClassifier", path, blocks)
+
     def freeze(content):
         content["params"]["init"]["params"]["estimator"] = {"a": 1}
 

@@ -14,14 +14,24 @@ to information retrieval".
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
-from ...backend.array import clipped, extent, namespace
-from ...backend.device import asarray_like
+import numpy as np
+
+from ...backend.array import clipped, extent
+from ...backend.device import asarray_like, namespace
 from ...backend.parts import Part
+from ...backend.types import Array
 
 # A few times the precision of float32, in which data may have been scaled; of the
 # largest value, since data in small units are no data in [0, 1] that were rounded.
 ROUNDING = 1e-6
+
+# Extra parameters by name, where a type has any.
+Extra: TypeAlias = dict[str, Array] | None
+# Columns, their type of units, and its extra parameters for them.
+Block: TypeAlias = tuple[slice, "Units", Extra]
 
 
 class Units(Part):
@@ -31,75 +41,122 @@ class Units(Part):
     types have none. `base_energy` and `cgf` sum over the units: shape (n_rows,).
     """
 
-    # Whether mean and sample belong to a law with a normaliser, which likelihoods need.
-    normalised = True
+    # What a type answers, as an attribute or as a property: whether mean and sample
+    # belong to a law with a normaliser, which likelihoods need.
+    normalised: Any = True
     # Between which values the states lie.
-    low, high = -math.inf, math.inf
-    # Columns of one unit: several where a unit is a group, as of `Softmax`.
-    group_size = 1
+    low: Any = -math.inf
+    high: Any = math.inf
+    # Columns of one unit: several where a unit is a group, as of `Softmax`. All columns
+    # where they are of several kinds, which `groups` tells apart.
+    group_size: Any = 1
     # All states of one unit as rows of an array of shape (n_states, group_size), single
     # columns in ascending order; None where they cannot be listed.
-    states = None
+    states: Any = None
     # Whether the variance does not depend on the total input. Then the law is normal,
     # and that of two such layers has a closed form.
-    linear = False
-    # Whether estimators standardise the data of such visible units.
-    standardised = False
+    linear: Any = False
+    # Whether estimators standardise the data of such visible units, or of some of them:
+    # see `per_column`.
+    standardised: Any = False
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # With a law of its own a class does not inherit what holds for another law;
         # with a sampler of its own, not the shortcut of another.
-        beside = {"states": "cgf", "linear": "cgf", "sample_at_mean": "sample"}
+        beside = {"states": "cgf", "split": "cgf", "linear": "cgf"}
+        beside["sample_at_mean"] = "sample"
         for name, own in beside.items():
             if own in vars(cls) and name not in vars(cls):
                 setattr(cls, name, vars(Units)[name])
 
     @property
-    def bounded(self):
+    def bounded(self) -> bool:
         """Whether the states lie in a finite range."""
-        return self.high - self.low < math.inf
+        return bool(self.high - self.low < math.inf)
 
-    def init(self, n):
+    def init(self, n: int) -> dict[str, tuple[int, ...]]:
         """Shapes of the extra parameters of `n` columns, by name; all start at zero.
 
-        Each has one entry per column along its first axis.
+        Each has one entry per column of its block (see `split`) along its first axis.
         """
         return {}
 
+    def split(self, n: int, p: Extra = None) -> list[Block]:
+        """Blocks of one type each, of which `n` columns are made.
+
+        Returns
+        -------
+        list of (slice, Units, dict or None)
+            Columns, type and extra parameters: of most types all columns, and itself.
+        """
+        return [(slice(0, n), self, p)]
+
+    def groups(self, n: int, p: Extra = None) -> Iterator[Block]:
+        """Columns, type and extra parameters of each single unit of `n` columns."""
+        for columns, units, own in self.split(n, p):
+            for start in range(columns.start, columns.stop, units.group_size):
+                unit = slice(
+                    start - columns.start, start - columns.start + units.group_size
+                )
+                its = {name: values[unit] for name, values in (own or {}).items()}
+                yield slice(start, start + units.group_size), units, its
+
+    def count_states(self, n: int) -> float:
+        """Number of states of `n` columns; infinite where they cannot be listed."""
+        count = 1
+        for columns, units, _ in self.split(n):
+            if units.states is None:
+                return math.inf
+            n_units = (columns.stop - columns.start) // units.group_size
+            count *= len(units.states) ** n_units
+        return count
+
+    def per_column(self, question: str, n: int) -> Array:
+        """What the units of each of `n` columns answer, as an array of NumPy.
+
+        Parameters
+        ----------
+        question : {"low", "high", "normalised", "linear", "standardised"}
+        n : int
+        """
+        blocks = self.split(n)
+        answers = [getattr(units, question) for _, units, _ in blocks]
+        return np.repeat(answers, [c.stop - c.start for c, _, _ in blocks])
+
     @abstractmethod
-    def mean(self, x, p=None):
+    def mean(self, x: Array, p: Extra = None) -> Array:
         """Mean of the units at total input `x`."""
 
     @abstractmethod
-    def variance(self, x, p=None):
+    def variance(self, x: Array, p: Extra = None) -> Array:
         """Variance of the units at total input `x`."""
 
     @abstractmethod
-    def sample(self, x, rng, p=None):
+    def sample(self, x: Array, rng: Any, p: Extra = None) -> Array:
         """Draw the units at total input `x`."""
 
-    def sample_at_mean(self, mean, x, rng, p=None):
+    def sample_at_mean(self, mean: Array, x: Array, rng: Any, p: Extra = None) -> Array:
         """`sample`, where the `mean` at total input `x` is known and saves work."""
         return self.sample(x, rng, p)
 
     @abstractmethod
-    def cgf(self, x, p=None):
+    def cgf(self, x: Array, p: Extra = None) -> Array:
         """Cumulant generating function, in nats, summed over the units."""
 
-    @abstractmethod
-    def base_energy(self, u, p=None):
+    def base_energy(self, u: Array, p: Extra = None) -> Array:
         """Energy of the states `u` at total input zero, in nats, summed over units."""
+        return 0.0 * namespace(u).sum(u, axis=1)
 
-    def base_energy_grad(self, u, p=None):
+    def base_energy_grad(self, u: Array, p: Extra = None) -> dict[str, Array]:
         """Derivatives of each unit's base energy by its extra parameters, by name."""
         return {}
 
     @abstractmethod
-    def input_for_mean(self, mean, p=None):
+    def input_for_mean(self, mean: Array, p: Extra = None) -> Array:
         """Total input at which the units have this `mean`, or are close to it."""
 
-    def state_weights(self, u):
+    def state_weights(self, u: Array) -> Array:
         """How much of each of the `states` there is in columns `u` of one unit.
 
         A value between two states counts as both, so that it is their mean.
@@ -115,11 +172,11 @@ class Units(Part):
         ends = xp.concat([0.0 * u + 1.0, passed, 0.0 * u], axis=1)
         return ends[:, :-1] - ends[:, 1:]
 
-    def check(self, X):
+    def check(self, X: Array) -> None:
         """Raise a ValueError if `X` holds values that these units cannot take."""
         self.inside(X)
 
-    def inside(self, X):
+    def inside(self, X: Array) -> Array:
         """`X`, with what rounding has put outside moved to the ends.
 
         A scaler to [0, 1] gives 1.0000000000000002 now and then.
@@ -135,12 +192,12 @@ class Units(Part):
             raise ValueError(self.complaint(X, low, high))
         return clipped(X, self.low, self.high, (low, high))
 
-    def holds(self, low, high):
+    def holds(self, low: float, high: float) -> bool:
         """Whether values from `low` to `high` are inside, but for rounding."""
         margin = ROUNDING * max(abs(low), abs(high))
-        return low >= self.low - margin and high <= self.high + margin
+        return bool(low >= self.low - margin and high <= self.high + margin)
 
-    def complaint(self, X, low, high):
+    def complaint(self, X: Array, low: float, high: float) -> str:
         """What is wrong with a minimum and a maximum, and what to do, in words."""
         return (
             f"{type(self).__name__} visible units need values in [{self.low:g}, "
@@ -148,6 +205,6 @@ class Units(Part):
             f"{self.advice(X)}"
         )
 
-    def advice(self, X):
+    def advice(self, X: Array) -> str:
         """What to do about values outside the range."""
         return "Scale X (MinMaxScaler) or use visible='gaussian'."

@@ -1,11 +1,15 @@
 """Binary units."""
 
+from typing import Any
+
 import numpy as np
 from scipy.sparse import issparse
 
-from ...backend.array import namespace, sigmoid, softplus
+from ...backend.array import sigmoid, softplus
+from ...backend.device import namespace
 from ...backend.random import bernoulli
-from .base import Units
+from ...backend.types import Array
+from .base import Extra, Units
 
 
 class Bernoulli(Units):
@@ -25,33 +29,30 @@ class Bernoulli(Units):
     low, high = 0.0, 1.0
     states = np.array([[0.0], [1.0]])
 
-    def mean(self, x, p=None):
+    def mean(self, x: Array, p: Extra = None) -> Array:
         return sigmoid(x)
 
-    def variance(self, x, p=None):
+    def variance(self, x: Array, p: Extra = None) -> Array:
         mean = sigmoid(x)
         return mean * (1.0 - mean)
 
-    def sample(self, x, rng, p=None):
+    def sample(self, x: Array, rng: Any, p: Extra = None) -> Array:
         return bernoulli(rng, sigmoid(x))
 
-    def sample_at_mean(self, mean, x, rng, p=None):
+    def sample_at_mean(self, mean: Array, x: Array, rng: Any, p: Extra = None) -> Array:
         return bernoulli(rng, mean)
 
-    def cgf(self, x, p=None):
+    def cgf(self, x: Array, p: Extra = None) -> Array:
         return namespace(x).sum(softplus(x), axis=1)
 
-    def base_energy(self, u, p=None):
-        return 0.0 * namespace(u).sum(u, axis=1)
-
-    def input_for_mean(self, mean, p=None):
+    def input_for_mean(self, mean: Array, p: Extra = None) -> Array:
         # log(p / (1 - p)), Hinton (2010) section 8.1; a pixel that is always off would
         # start at minus infinity.
         xp = namespace(mean)
         mean = xp.clip(mean, 0.001, 0.999)
         return xp.log(mean) - xp.log1p(-mean)
 
-    def advice(self, X):
+    def advice(self, X: Array) -> str:
         if issparse(X):
             return (
                 "Scale X (MaxAbsScaler), or, where only zero or not matters, as of "

@@ -1,10 +1,12 @@
 """Real-valued units."""
 
 import math
+from typing import Any
 
-from ...backend.array import namespace
+from ...backend.device import namespace
 from ...backend.random import normal
-from .base import Units
+from ...backend.types import Array
+from .base import Extra, Units
 
 
 class Gaussian(Units):
@@ -31,47 +33,43 @@ class Gaussian(Units):
 
     linear = standardised = True
 
-    def __init__(self, learn_variance=False):
+    def __init__(self, learn_variance: bool = False) -> None:
         self.learn_variance = learn_variance
 
-    def init(self, n):
+    def init(self, n: int) -> dict[str, tuple[int, ...]]:
         return {"log_variance": (n,)} if self.learn_variance else {}
 
-    def _variance(self, x, p):
+    def _variance(self, x: Array, p: Extra) -> Array:
         xp = namespace(x)
-        return (
-            xp.exp(p["log_variance"]) if self.learn_variance else xp.ones_like(x[:1, :])
-        )
+        return xp.exp(p["log_variance"]) if p else xp.ones_like(x[:1, :])
 
-    def mean(self, x, p=None):
-        return self._variance(x, p) * x if self.learn_variance else x
+    def mean(self, x: Array, p: Extra = None) -> Array:
+        return self._variance(x, p) * x if p else x
 
-    def variance(self, x, p=None):
+    def variance(self, x: Array, p: Extra = None) -> Array:
         return self._variance(x, p) * namespace(x).ones_like(x)
 
-    def sample(self, x, rng, p=None):
+    def sample(self, x: Array, rng: Any, p: Extra = None) -> Array:
         noise = normal(rng, x.shape, x)
-        if self.learn_variance:
+        if p:
             noise *= namespace(x).exp(0.5 * p["log_variance"])
         return self.mean(x, p) + noise
 
-    def cgf(self, x, p=None):
+    def cgf(self, x: Array, p: Extra = None) -> Array:
         xp = namespace(x)
         s2 = self._variance(x, p)
         terms = 0.5 * s2 * x**2 + 0.5 * xp.log(s2) + 0.5 * math.log(2.0 * math.pi)
         return xp.sum(terms, axis=1)
 
-    def base_energy(self, u, p=None):
+    def base_energy(self, u: Array, p: Extra = None) -> Array:
         return namespace(u).sum(0.5 * u**2 / self._variance(u, p), axis=1)
 
-    def base_energy_grad(self, u, p=None):
-        if not self.learn_variance:
-            return {}
-        return {"log_variance": -0.5 * u**2 / self._variance(u, p)}
+    def base_energy_grad(self, u: Array, p: Extra = None) -> dict[str, Array]:
+        return {"log_variance": -0.5 * u**2 / self._variance(u, p)} if p else {}
 
-    def input_for_mean(self, mean, p=None):
+    def input_for_mean(self, mean: Array, p: Extra = None) -> Array:
         return mean / namespace(mean).exp(p["log_variance"]) if p else mean
 
-    def inside(self, X):
+    def inside(self, X: Array) -> Array:
         """`X`: every finite value is a possible state."""
         return X

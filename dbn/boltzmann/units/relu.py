@@ -1,17 +1,13 @@
 """Rectified units."""
 
 import math
+from typing import Any
 
-from ...backend.array import (
-    log_ndtr,
-    namespace,
-    ndtr_slope,
-    ndtri_exp,
-    sigmoid,
-    softplus,
-)
+from ...backend.array import log_ndtr, ndtr_slope, ndtri_exp, sigmoid, softplus
+from ...backend.device import namespace
 from ...backend.random import normal, uniform
-from .base import Units
+from ...backend.types import Array
+from .base import Extra, Units
 
 
 class ReLU(Units):
@@ -38,26 +34,26 @@ class ReLU(Units):
 
     low = 0.0
 
-    def __init__(self, noisy=False):
+    def __init__(self, noisy: bool = False) -> None:
         self.noisy = noisy
 
     @property
-    def normalised(self):
+    def normalised(self) -> bool:
         return not self.noisy
 
-    def mean(self, x, p=None):
+    def mean(self, x: Array, p: Extra = None) -> Array:
         if self.noisy:
             return softplus(x)
         return namespace(x).clip(x + ndtr_slope(x), 0.0, None)
 
-    def variance(self, x, p=None):
+    def variance(self, x: Array, p: Extra = None) -> Array:
         if self.noisy:
             return sigmoid(x)
         ratio = ndtr_slope(x)
         # Far below zero the difference is lost to rounding; the limit is 1 / x^2.
         return namespace(x).clip(1.0 - ratio * (x + ratio), 0.0, 1.0)
 
-    def sample(self, x, rng, p=None):
+    def sample(self, x: Array, rng: Any, p: Extra = None) -> Array:
         xp = namespace(x)
         if self.noisy:
             noise = xp.sqrt(sigmoid(x)) * normal(rng, x.shape, x)
@@ -66,29 +62,29 @@ class ReLU(Units):
         log_tail = xp.log1p(-uniform(rng, x.shape, x)) + log_ndtr(x)
         return xp.clip(x - ndtri_exp(log_tail), 0.0, None)
 
-    def cgf(self, x, p=None):
+    def cgf(self, x: Array, p: Extra = None) -> Array:
         self._refuse_noisy()
         terms = 0.5 * x**2 + log_ndtr(x) + 0.5 * math.log(2.0 * math.pi)
         return namespace(x).sum(terms, axis=1)
 
-    def base_energy(self, u, p=None):
+    def base_energy(self, u: Array, p: Extra = None) -> Array:
         self._refuse_noisy()
         return namespace(u).sum(0.5 * u**2, axis=1)
 
-    def _refuse_noisy(self):
+    def _refuse_noisy(self) -> None:
         if self.noisy:
             raise ValueError(
                 "ReLU(noisy=True) has no normalised law, so energies and likelihoods "
                 "do not exist. Use ReLU()."
             )
 
-    def input_for_mean(self, mean, p=None):
+    def input_for_mean(self, mean: Array, p: Extra = None) -> Array:
         # The inverse of softplus, within 0.35 of the exact mean everywhere.
         xp = namespace(mean)
         mean = xp.clip(mean, 0.001, None)
         return mean + xp.log(-xp.expm1(-mean))
 
-    def complaint(self, X, low, high):
+    def complaint(self, X: Array, low: float, high: float) -> str:
         return (
             "ReLU visible units need values of at least 0; X has minimum "
             f"{low:.7g}. Shift X, or use visible='gaussian'."

@@ -1,16 +1,32 @@
 """Categorical units."""
 
-from numbers import Integral
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
 
-from ...backend.array import clipped, dense, log_softmax, map_batches, namespace
+from ...backend.array import clipped, dense, log_softmax, map_batches
+from ...backend.device import beside, namespace
 from ...backend.random import uniform
-from .base import ROUNDING, Units
+from ...backend.types import Array
+from .base import ROUNDING, Block, Extra, Units
+
+
+@cache
+def _places(sizes: tuple[int, ...]) -> tuple[Array, Array]:
+    """Columns of groups that are filled up to one size, and which of them are real.
+
+    What fills up is the column after the last.
+    """
+    real = np.arange(max(sizes)) < np.array(sizes)[:, None]
+    columns = np.cumsum(real).reshape(real.shape) - 1
+    return np.where(real, columns, sum(sizes)).ravel(), np.flatnonzero(real)
 
 
 class Softmax(Units):
-    """Categorical units: groups of `n_states` columns, of which one is 1.
+    """Categorical units: groups of columns, of which one is 1.
 
     Rows of probabilities count as such. Mean softmax(x) in each group, cgf(x) = sum of
     logsumexp over the groups, base energy 0; only differences within a group are
@@ -18,8 +34,8 @@ class Softmax(Units):
 
     Parameters
     ----------
-    n_states : int
-        Columns of each group; the number of columns is a multiple of it.
+    n_states : int or sequence of int
+        Columns of all groups, or of each group.
 
     Examples
     --------
@@ -27,84 +43,117 @@ class Softmax(Units):
     >>> from dbn.boltzmann import Softmax
     >>> Softmax(2).mean(np.zeros((1, 4)))
     array([[0.5, 0.5, 0.5, 0.5]])
+    >>> Softmax((2, 4)).mean(np.zeros((1, 6)))
+    array([[0.5 , 0.5 , 0.25, 0.25, 0.25, 0.25]])
     """
 
     low, high = 0.0, 1.0
 
-    def __init__(self, n_states):
-        self.n_states = n_states
+    def __init__(self, n_states: int | Sequence[int]) -> None:
+        self.n_states: Any = n_states
 
     @property
-    def group_size(self):
-        return self.n_states
+    def _sizes(self) -> tuple[int, ...] | None:
+        """Columns of each group, where they differ."""
+        n = self.n_states
+        return tuple(n) if isinstance(n, tuple | list) else None
 
     @property
-    def states(self):
-        return np.eye(self.n_states)
+    def group_size(self) -> int:
+        return sum(self._sizes or (self.n_states,))
 
-    def validate(self):
-        if not isinstance(self.n_states, Integral) or self.n_states < 2:
+    @property
+    def states(self) -> Array | None:
+        return None if self._sizes else np.eye(self.n_states)
+
+    def validate(self) -> None:
+        sizes = self._sizes or (self.n_states,)
+        if not all(isinstance(size, int | np.integer) and size >= 2 for size in sizes):
             raise ValueError(
-                f"Softmax needs an integer n_states of at least 2; it is "
-                f"{self.n_states!r}."
+                "Softmax needs an integer n_states of at least 2, or one for each "
+                f"group, as in (3, 5, 2); it is {self.n_states!r}."
             )
 
-    def init(self, n):
-        if n % self.n_states:
+    def init(self, n: int) -> dict[str, tuple[int, ...]]:
+        if n % self.group_size or (self._sizes and n != self.group_size):
+            needed = "" if self._sizes else "a multiple of "
             raise ValueError(
-                f"Softmax({self.n_states}) needs a multiple of {self.n_states} "
-                f"columns; there are {n}."
+                f"Softmax({self.n_states}) needs {needed}{self.group_size} columns; "
+                f"there are {n}."
             )
         return {}
 
-    def _groups(self, x):
-        """The same numbers as rows of one group each."""
-        return namespace(x).reshape(x, (-1, self.n_states))
+    def split(self, n: int, p: Extra = None) -> list[Block]:
+        if not self._sizes:
+            return super().split(n, p)
+        ends = np.cumsum(self._sizes).tolist()
+        return [
+            (slice(end - size, end), Softmax(size), p)
+            for end, size in zip(ends, self._sizes, strict=True)
+        ]
 
-    def mean(self, x, p=None):
+    def _groups(self, x: Array, fill: float = -math.inf) -> Array:
+        """The same numbers as rows of one group each; short ones filled up."""
         xp = namespace(x)
-        return xp.reshape(xp.exp(log_softmax(self._groups(x))), x.shape)
+        if not self._sizes:
+            return xp.reshape(x, (-1, self.n_states))
+        x = xp.concat([x, xp.full_like(x[:, :1], fill)], axis=1)
+        x = xp.take(x, beside(_places(self._sizes)[0], x), axis=1)
+        return xp.reshape(x, (-1, max(self._sizes)))
 
-    def variance(self, x, p=None):
+    def _columns(self, groups: Array, x: Array) -> Array:
+        """What was made of the groups of `x`, without what filled them up."""
+        xp = namespace(x)
+        if self._sizes:
+            every, own = _places(self._sizes)
+            groups = xp.reshape(groups, (x.shape[0], len(every)))
+            groups = xp.take(groups, beside(own, x), axis=1)
+        return xp.reshape(groups, x.shape)
+
+    def mean(self, x: Array, p: Extra = None) -> Array:
+        groups = log_softmax(self._groups(x))
+        return self._columns(namespace(x).exp(groups), x)
+
+    def variance(self, x: Array, p: Extra = None) -> Array:
         mean = self.mean(x)
         return mean * (1.0 - mean)
 
-    def sample(self, x, rng, p=None):
+    def sample(self, x: Array, rng: Any, p: Extra = None) -> Array:
         # The state at which the cumulative probability passes a uniform draw.
         xp = namespace(x)
         groups = self._groups(x)
         below = xp.cumulative_sum(xp.exp(log_softmax(groups)), axis=1)[:, :-1]
         draw = uniform(rng, (groups.shape[0], 1), x)
-        state = xp.count_nonzero(below <= draw, axis=1)
-        states = xp.arange(self.n_states, dtype=state.dtype, device=x.device)
+        passed = below <= draw
+        if self._sizes:  # no further than to the last state of its own
+            passed &= groups[:, 1:] > -math.inf
+        state = xp.count_nonzero(passed, axis=1)
+        states = xp.arange(groups.shape[1], dtype=state.dtype, device=x.device)
         chosen = states[None, :] == state[:, None]
-        return xp.reshape(xp.asarray(chosen, dtype=x.dtype), x.shape)
+        return self._columns(xp.asarray(chosen, dtype=x.dtype), x)
 
-    def cgf(self, x, p=None):
+    def cgf(self, x: Array, p: Extra = None) -> Array:
         xp = namespace(x)
         groups = self._groups(x)
         # logsumexp(x) = x_1 - log_softmax(x)_1
         lse = groups[:, 0] - log_softmax(groups)[:, 0]
         return xp.sum(xp.reshape(lse, (x.shape[0], -1)), axis=1)
 
-    def base_energy(self, u, p=None):
-        return 0.0 * namespace(u).sum(u, axis=1)
-
-    def input_for_mean(self, mean, p=None):
+    def input_for_mean(self, mean: Array, p: Extra = None) -> Array:
         xp = namespace(mean)
         return xp.log(xp.clip(mean, 0.001, 0.999))
 
-    def state_weights(self, u):
+    def state_weights(self, u: Array) -> Array:
         return u
 
-    def _bad_groups(self, rows):
+    def _bad_groups(self, rows: Array) -> Array:
         """Which groups are no probabilities; NaN included."""
-        groups = self._groups(dense(rows))
+        groups = self._groups(dense(rows), fill=0.0)
         xp = namespace(groups)
         sums, low = xp.sum(groups, axis=1), xp.min(groups, axis=1)
         return ~((xp.abs(sums - 1.0) <= 1e-3) & (low >= -ROUNDING))
 
-    def inside(self, X):
+    def inside(self, X: Array) -> Array:
         self.init(X.shape[1])
         bad = map_batches(self._bad_groups, X)
         n_bad = int(namespace(bad).count_nonzero(bad))
@@ -113,6 +162,7 @@ class Softmax(Units):
                 f"Softmax({self.n_states}) visible units need groups of "
                 f"{self.n_states} columns that are one-hot, or probabilities; "
                 f"{n_bad} of {bad.shape[0]} groups in X do not add up to 1. Encode "
-                "categories with OneHotEncoder, all with the same number of states."
+                "categories with OneHotEncoder; where their numbers of states differ, "
+                "give all of them, as in Softmax((3, 5, 2))."
             )
         return clipped(X, self.low, self.high)

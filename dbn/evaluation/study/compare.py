@@ -11,7 +11,7 @@ import numpy as np
 
 from ...backend.identity import identity
 from ...estimators import RBMTransformer
-from ...estimators.base import check_layer_sizes
+from ...estimators.constraints import check_layer_sizes
 from ...training.callbacks import progress_bar
 from ..provenance import provenance
 from .check_input import (

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 
 from ...backend.array import log_softmax
-from ...backend.device import asarray_like, beside, namespace
+from ...backend.device import asarray_like, beside, namespace, to_host
 from ...backend.types import Array
-from ...boltzmann import Units
 
 
 class RBMMonitor:
@@ -92,11 +91,13 @@ class _Run:
         # rows, then the watched rows with one unit in each of its states.
         rows = [] if X_val is None else [estimator._monitored_rows(X_val)]
         self.n_validation = rows[0].shape[0] if rows else 0
-        self.discrete = rbm.visible.states is not None
+        self.groups = list(rbm.visible.groups(rbm.n_visible))
+        self.discrete = all(units.states is not None for _, units, _ in self.groups)
         if self.discrete:
             # Of units with many states fewer rows, which then cost the same.
-            step = max(1, len(rbm.visible.states) // 2)
-            states, self.weights = _one_unit_varied(rbm.visible, self.rows[::step, ...])
+            most = max(len(units.states) for _, units, _ in self.groups)
+            watched = self.rows[:: max(1, most // 2), ...]
+            states, self.weights, self.absent = _one_unit_varied(self.groups, watched)
             rows += states
         self.varied = namespace(self.rows).concat(rows) if rows else None
 
@@ -107,17 +108,19 @@ class _Run:
         rbm, xp = self.rbm, namespace(self.rows)
         x = rbm.hidden_input(self.rows)
         h = rbm.hidden.mean(x)
-        bounded = rbm.hidden.bounded
-        low, high = (rbm.hidden.low, rbm.hidden.high) if bounded else (0.0, 1.0)
-        margin, peaks = 0.01 * (high - low), xp.max(h, axis=0)
+        low = rbm.hidden.per_column("low", rbm.n_hidden)
+        high = rbm.hidden.per_column("high", rbm.n_hidden)
+        bounded = np.isfinite(high - low)
+        low, high = np.where(bounded, (low, high), [[0.0], [1.0]])
+        margin, peaks = 0.01 * (high - low), to_host(xp.max(h, axis=0))
         found: dict[str, float] = {
-            "dead_units": int(xp.count_nonzero(peaks < low + margin)),
-            "weight_norm": float(xp.linalg.vector_norm(rbm.W)),
-            "update_norm": float(xp.linalg.vector_norm(rbm.W - self.before)),
+            "dead_units": int(np.count_nonzero(peaks < low + margin))
         }
-        if bounded:
-            always_on = xp.min(h, axis=0) > high - margin
-            found["always_on_units"] = int(xp.count_nonzero(always_on))
+        if bounded.any():
+            always_on = bounded & (to_host(xp.min(h, axis=0)) > high - margin)
+            found["always_on_units"] = int(np.count_nonzero(always_on))
+        found["weight_norm"] = float(xp.linalg.vector_norm(rbm.W))
+        found["update_norm"] = float(xp.linalg.vector_norm(rbm.W - self.before))
         if not self.lawful or self.varied is None:
             return found
         energies = rbm.free_energy(self.varied)
@@ -126,31 +129,39 @@ class _Run:
             gap = gap - xp.mean(rbm.free_energy(self.rows, x))
             found["free_energy_gap"] = float(gap)
         if self.discrete:
-            log_p = xp.reshape(-energies[self.n_validation :], self.weights.T.shape)
-            terms = xp.sum(self.weights * log_softmax(log_p.T), axis=1)
-            n_units = rbm.n_visible // rbm.visible.group_size
-            found["pseudo_log_likelihood"] = n_units * float(xp.mean(terms))
+            log_p = xp.reshape(-energies[self.n_validation :], self.weights.T.shape).T
+            terms = xp.sum(self.weights * log_softmax(log_p - self.absent), axis=1)
+            mean = float(xp.mean(terms))
+            found["pseudo_log_likelihood"] = len(self.groups) * mean
         return found
 
 
-def _one_unit_varied(units: Units, v: Array) -> tuple[list[Array], Array]:
+def _one_unit_varied(groups: list[Any], v: Array) -> tuple[list[Array], Array, Array]:
     """Rows `v` with one unit set to each of its states, and the states' weights.
 
     Returns
     -------
     list of array of shape (n_rows, n_visible)
-        One array per state.
+        One array per state, up to the largest number of states of a unit.
     array of shape (n_rows, n_states)
         How much of each state there is in the unit: grey values and probabilities
         weigh both, or all.
+    array of shape (n_rows, n_states)
+        0, or a large energy where the unit has no such state.
     """
-    xp, size = namespace(v), units.group_size
-    n_rows, n_units = v.shape[0], v.shape[1] // size
+    xp, host = namespace(v), to_host(v)
+    n_rows, n_states = v.shape[0], max(len(units.states) for _, units, _ in groups)
+    states, owner = np.zeros((n_states, v.shape[1])), np.zeros(v.shape[1])
+    for i, (columns, units, _) in enumerate(groups):
+        owner[columns] = i
+        states[: len(units.states), columns] = units.states
     # The same units in every fit, so that the values compare.
-    chosen = np.random.default_rng(0).integers(n_units, size=n_rows)
-    chosen = np.repeat(chosen[:, None] == np.arange(n_units), size, axis=1)
-    chosen = beside(chosen, v)
-    states = asarray_like(np.tile(units.states, n_units), v)
-    rows = [xp.where(chosen, states[k, :], v) for k in range(states.shape[0])]
-    unit = xp.reshape(xp.where(chosen, v, 0.0), (n_rows, n_units, size))
-    return rows, units.state_weights(xp.sum(unit, axis=1))
+    chosen = np.random.default_rng(0).integers(len(groups), size=n_rows)
+    weights, absent = np.zeros((n_rows, n_states)), np.full((n_rows, n_states), 1e9)
+    for i, (columns, units, _) in enumerate(groups[unit] for unit in chosen):
+        own = slice(len(units.states))
+        weights[i, own] = units.state_weights(host[i : i + 1, columns])[0]
+        absent[i, own] = 0.0
+    changed, states = beside(chosen[:, None] == owner, v), asarray_like(states, v)
+    rows = [xp.where(changed, states[k, :], v) for k in range(n_states)]
+    return rows, asarray_like(weights, v), asarray_like(absent, v)

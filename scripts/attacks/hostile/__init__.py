@@ -6,10 +6,9 @@ format, attacks that must be refused, and files that grow in one dimension alone
 """
 
 from .archives import ARCHIVES
-from .common import ANY
-from .growth import GROWTH
-from .tables import TABLES
+from .arrays import IDX, IDX_GZ, NPZ, NPZ_CSR
+from .comparisons import RESULTS
+from .matlab import MAT
+from .texts import CSV, CSV_GZ, FASTA
 
-FORMATS = [*ARCHIVES, *TABLES]
-for _format in FORMATS:
-    _format.allowed |= dict.fromkeys(GROWTH.get(_format.name, ()), ANY)
+FORMATS = [*ARCHIVES, IDX, IDX_GZ, NPZ, NPZ_CSR, CSV, CSV_GZ, MAT, FASTA, RESULTS]

@@ -1,8 +1,5 @@
 """Model files and checkpoints: zip files of JSON and arrays, with checksums."""
 
-import hashlib
-import io
-import json
 import pickle
 import tempfile
 import warnings
@@ -22,43 +19,22 @@ from dbn import (
 from dbn.estimators.records import describe
 from dbn.training import Checkpoint
 
-from .common import SEEN, Bomb, Format, allowed
+from .common import SEEN, Bomb, Format, allowed, nodes, pick, rewrite
+from .containers import (
+    inside,
+    members,
+    npy,
+    npy_header,
+    opened,
+    sealed,
+    shortest,
+    with_array,
+    with_header,
+    zipped,
+)
+from .growth import ANYWHERE, WHOLE
 
 FIXTURES = sorted((Path(__file__).parents[3] / "tests" / "data").glob("model-v*.dbn"))
-
-
-def members(data):
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return {info.filename: archive.read(info) for info in archive.infolist()}
-
-
-def zipped(files, compression=zipfile.ZIP_STORED, comment=None):
-    """A zip file of (name, bytes) pairs, with the right checksum of the header."""
-    files = list(files.items()) if isinstance(files, dict) else files
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as archive:
-        for name, data in files:
-            archive.NameToInfo.pop(name, None)  # no warning about a name used twice
-            archive.writestr(zipfile.ZipInfo(name), data, compression)
-        text = dict(files).get("model.json", b"")
-        archive.comment = (comment or hashlib.sha256(text).hexdigest()).encode()
-    return buffer.getvalue()
-
-
-def npy(array):
-    buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, array, allow_pickle=True)
-    return buffer.getvalue()
-
-
-def with_header(data, change):
-    """The file with its JSON header changed in place by a function."""
-    files = members(data)
-    header = json.loads(files["model.json"])
-    change(header)
-    files["model.json"] = json.dumps(header).encode()
-    return zipped(files)
-
 
 # Forgeries: the checksums match.
 
@@ -73,52 +49,19 @@ _VALUES = [
 ]
 
 
-def nodes(tree):
-    """All (container, key) pairs of a JSON tree."""
-    keys = tree if isinstance(tree, dict) else range(len(tree))
-    found = [(tree, key) for key in keys]
-    for key in keys:
-        if isinstance(tree[key], dict | list):
-            found += nodes(tree[key])
-    return found
-
-
-def rewritten(data, integer):
+@inside
+def rewritten(header, files, integer):
     """Values of the header replaced, removed, renamed or exchanged."""
-
-    def change(header):
-        for _ in range(integer(1, 2)):
-            found = nodes(header)
-            tree, key = found[integer(0, len(found) - 1)]
-            action = integer(0, 3)
-            if action == 0:
-                tree[key] = _VALUES[integer(0, len(_VALUES) - 1)]
-            elif action == 1:
-                del tree[key]
-            elif action == 2 and isinstance(tree, dict):
-                name = ["transform", "__class__", "$array", "a"][integer(0, 3)]
-                tree[name] = tree[key]
-            else:
-                other, name = found[integer(0, len(found) - 1)]
-                tree[key] = json.loads(json.dumps(other[name]))
-
-    return with_header(data, change)
+    rewrite(header, integer, _VALUES, ["transform", "__class__", "$array", "a"])
 
 
-def retyped(data, integer):
+@inside
+def retyped(header, files, integer):
     """An array of another dtype or shape, with its entry and checksum to match."""
-    files = members(data)
-    header = json.loads(files["model.json"])
-    names = list(header["arrays"])
-    name = names[integer(0, len(names) - 1)]
-    dtype = ["<f8", "<f4", "<i8", "|b1", "<U3", "|u1"][integer(0, 5)]
+    name = pick(integer, [*header["arrays"]])
+    dtype = pick(integer, ["<f8", "<f4", "<i8", "|b1", "<U3", "|u1"])
     shape = [integer(0, 4) for _ in range(integer(0, 3))]
-    array = np.zeros(shape, dtype=dtype)
-    digest = hashlib.sha256(array.tobytes()).hexdigest()
-    header["arrays"][name] = {"dtype": dtype, "shape": shape, "sha256": digest}
-    files[f"{name}.npy"] = npy(array)
-    files["model.json"] = json.dumps(header).encode()
-    return zipped(files)
+    with_array(header, files, name, np.zeros(shape, dtype=dtype))
 
 
 # Attacks: files that must be refused.
@@ -128,34 +71,23 @@ def an_array(header):
     return next(iter(header["arrays"]))
 
 
-def absurd_shape(data, integer):
+@inside
+def absurd_shape(header, files, integer):
     """Header, entry and npy agree on an array far larger than the file."""
     shapes = [(10**6, 10**6), (2**62,), (2**32, 2**32), (2**31,), (3, 2**40, 0, 2**40)]
-    shape = shapes[integer(0, len(shapes) - 1)]
-    files = members(data)
-    header = json.loads(files["model.json"])
-    name = an_array(header)
+    shape, name = pick(integer, shapes), an_array(header)
     header["arrays"][name] |= {"shape": list(shape), "dtype": "<f8"}
-    buffer = io.BytesIO()
-    about = {"descr": "<f8", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(buffer, about)
-    files[f"{name}.npy"] = buffer.getvalue() + bytes(integer(0, 200))
-    files["model.json"] = json.dumps(header).encode()
-    return zipped(files)
+    files[f"{name}.npy"] = npy_header(shape, "<f8") + bytes(integer(0, 200))
 
 
-def absurd_layers(data, integer):
+@inside
+def absurd_layers(header, files, integer):
     """A net or machine whose constructor would set aside far more than the file has."""
     n = 10 ** integer(4, 30)
-
-    def change(header):
-        for tree, key in nodes(header["content"]):
-            if key in ("n_visible", "n_hidden"):
-                tree[key] = n
-            elif key == "layer_sizes":
-                tree[key] = [n, n]
-
-    return with_header(data, change)
+    sizes = {"n_visible": n, "n_hidden": n, "layer_sizes": [n, n]}
+    for tree, key in nodes(header["content"]):
+        if key in sizes:
+            tree[key] = sizes[key]
 
 
 def absurd_member_size(data, integer):
@@ -169,89 +101,73 @@ def absurd_member_size(data, integer):
 
 def absurd_directory(data, integer):
     """A directory of thousands of members."""
-    extra = [(f"{i}.npy", b"") for i in range(integer(1001, 1100))]
-    return zipped([*members(data).items(), *extra])
+    extra = {f"{i}.npy": b"" for i in range(integer(1001, 1100))}
+    return zipped(members(data) | extra)
 
 
 def compressed(data, integer):
     """Megabytes of zeros in a kilobyte or two."""
-    files = members(data)
-    name = f"{an_array(json.loads(files['model.json']))}.npy"
-    files[name] = npy(np.zeros(2**16 * integer(1, 4)))
+    header, files = opened(data)
+    files[f"{an_array(header)}.npy"] = npy(np.zeros(2**16 * integer(1, 4)))
     return zipped(files, zipfile.ZIP_DEFLATED)
 
 
 def deep(data, integer):
     """JSON nested far deeper than Python's stack."""
-    opening = [b"[", b'{"a":', b'{"$tuple":['][integer(0, 2)]
+    opening = pick(integer, [b"[", b'{"a":', b'{"$tuple":['])
     return zipped({"model.json": opening * integer(200, 100_000)})
 
 
-def deep_and_closed(data, integer):
-    n = integer(150, 900)
-
-    def change(header):
-        inner = []
-        for _ in range(n):
-            inner = [inner]
-        header["content"]["params"] = inner
-
-    return with_header(data, change)
+@inside
+def deep_and_closed(header, files, integer):
+    inner = []
+    for _ in range(integer(150, 900)):
+        inner = [inner]
+    header["content"]["params"] = inner
 
 
 def many_values(data, integer):
-    text = b"[" + b"[]," * (10**6 + integer(0, 10)) + b"[]]"
-    return zipped({"model.json": text})
+    return zipped({"model.json": b"[" + b"[]," * (10**6 + integer(0, 10)) + b"[]]"})
 
 
 def bad_name(data, integer):
     """One more member, or one renamed, with a path for a name."""
     names = ["../../evil.npy", "/etc/evil.npy", "C:\\evil.npy", "a/../b.npy", "", "."]
-    name = names[integer(0, len(names) - 1)]
-    files = members(data)
+    name = pick(integer, names)
+    header, files = opened(data)
     if integer(0, 1):
         return zipped([*files.items(), (name, npy(np.zeros(2)))])
-    header = json.loads(files["model.json"])
-    array = an_array(header)
-    files[name] = files.pop(f"{array}.npy")
-    stem = name.removesuffix(".npy")
+    array, stem = an_array(header), name.removesuffix(".npy")
     header["arrays"][stem] = header["arrays"].pop(array)
-    files[f"{stem}.npy"] = files.pop(name)
-    text = json.dumps(header)
-    text = text.replace(json.dumps({"$array": array}), json.dumps({"$array": stem}))
-    return zipped(files | {"model.json": text.encode()})
+    files[f"{stem}.npy"] = files.pop(f"{array}.npy")
+    mentions = [shortest({"$array": name}) for name in (array, stem)]
+    return sealed(shortest(header).replace(*mentions), files)
 
 
 def twice(data, integer):
     """A name twice in one JSON object."""
-    files = members(data)
-    text = files["model.json"]
-    files["model.json"] = b'{"version": 1, ' + text.removeprefix(b"{")
-    return zipped(files)
+    _, files = opened(data)
+    return sealed(b'{"version": 1, ' + files["model.json"].removeprefix(b"{"), files)
 
 
 def duplicate(data, integer):
-    files = list(members(data).items())
-    return zipped([*files, files[integer(0, len(files) - 1)]])
+    files = [*members(data).items()]
+    return zipped([*files, pick(integer, files)])
 
 
 def pickled(data, integer):
     """A pickle where an array, the header or the whole file should be."""
-    bomb = Bomb()
-    files = members(data)
-    header = json.loads(files["model.json"])
-    name = an_array(header)
+    header, files = opened(data)
     where = integer(0, 3)
     if where == 0:
-        return pickle.dumps(bomb)
+        return pickle.dumps(Bomb())
     if where == 1:
-        return zipped(files | {"model.json": pickle.dumps(bomb)})
-    if where == 2:
-        return zipped(files | {f"{name}.npy": npy(np.array([bomb], dtype=object))})
-    header["arrays"][name]["dtype"] = "|O"
-    array = np.array([bomb], dtype=object)
-    changed = {"model.json": json.dumps(header).encode(), f"{name}.npy": npy(array)}
-    return zipped(files | changed)
+        return sealed(pickle.dumps(Bomb()), files)
+    name = an_array(header)
+    files[f"{name}.npy"] = npy(np.array([Bomb()], dtype=object))
+    if where == 3:
+        header["arrays"][name]["dtype"] = "|O"
+    return sealed(header, files)
 
 
 def from_the_future(data, integer):
@@ -260,8 +176,8 @@ def from_the_future(data, integer):
 
 FORGERIES = [rewritten, retyped]
 ATTACKS = [
-    *(absurd_shape, absurd_layers, absurd_member_size, absurd_directory, compressed),
-    *(deep, deep_and_closed, many_values, twice, bad_name, duplicate, pickled),
+    *(absurd_shape, absurd_member_size, absurd_directory, compressed, deep),
+    *(deep_and_closed, many_values, twice, bad_name, duplicate, pickled),
     from_the_future,
 ]
 MODELS = Format(
@@ -269,7 +185,7 @@ MODELS = Format(
     "case.dbn",
     [path.read_bytes() for path in FIXTURES],
     lambda path: describe(load_model(path)),
-    allowed(SEEN, FORGERIES, ATTACKS),
+    allowed(SEEN, FORGERIES, [*ATTACKS, absurd_layers], [*WHOLE, *ANYWHERE]),
     refusal=ModelFileError,
 )
 
@@ -281,39 +197,25 @@ _LABELS = np.arange(12) % 2
 _MACHINE = RBMTransformer(
     2, sampler="pcd", centering=True, batch_size=6, max_iter=3, random_state=0
 )
-_JOBS = {
-    "machine": (_MACHINE, 2),
-    "stack": (DBNTransformer((2, 2), rbm=_MACHINE, random_state=0), 5),
-    "net": (
-        DBNClassifier(
-            (2,),
-            rbm=_MACHINE,
-            batch_size=6,
-            max_iter=3,
-            early_stopping=True,
-            n_iter_no_change=9,
-            validation_fraction=0.5,
-            random_state=0,
-        ),
-        5,
-    ),
-}
+_STACK = DBNTransformer((2, 2), rbm=_MACHINE, random_state=0)
+_NET = DBNClassifier(
+    (2,),
+    rbm=_MACHINE,
+    batch_size=6,
+    max_iter=3,
+    early_stopping=True,
+    n_iter_no_change=9,
+    validation_fraction=0.5,
+    random_state=0,
+)
 
 
-def _trained(job, folder, **options):
-    model = clone(_JOBS[job][0]).set_callbacks(Checkpoint(folder, **options))
+def _trained(model, folder, **options):
+    model = clone(model).set_callbacks(Checkpoint(folder, **options))
     return model.fit(_ROWS, _LABELS)
 
 
-def _checkpoint(job):
-    """The name and the content of a file from the middle of a fit."""
-    with tempfile.TemporaryDirectory() as folder:
-        _trained(job, folder, keep=99)
-        path = sorted(Path(folder).glob("*.ckpt"))[_JOBS[job][1] - 1]
-        return path.name, path.read_bytes()
-
-
-def _resumed(job):
+def _resumed(model):
     """A function that goes on from the checkpoint in a path."""
 
     def load(path):
@@ -323,32 +225,40 @@ def _resumed(job):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                model = _trained(job, path.parent, resume=True)
-            except FloatingPointError as error:  # its numbers diverge, which fit says
-                raise ModelFileError(str(error)) from error
-            except ValueError as error:  # it claims more epochs, which fit says
-                if not str(error).startswith("max_iter is "):
+                fitted = _trained(model, path.parent, resume=True)
+            except (FloatingPointError, ValueError) as error:
+                # What fit says of numbers that diverge, and of more epochs than asked.
+                diverged = isinstance(error, FloatingPointError)
+                if not diverged and not str(error).startswith("max_iter is "):
                     raise
                 raise ModelFileError(str(error)) from error
         if any("is passed over" in str(warning.message) for warning in caught):
             raise ModelFileError("It was passed over.")
-        return {k: v for k, v in vars(model).items() if k != "_skl_callbacks"}
+        return {k: v for k, v in vars(fitted).items() if k != "_skl_callbacks"}
 
     return load
 
 
-def _checkpoints(job):
-    name, data = _checkpoint(job)
-    attacks = [kind for kind in ATTACKS if kind is not absurd_layers]
+def _checkpoints(name, model, n_epochs):
+    """Of a model whose training was stopped after so many epochs."""
+    with tempfile.TemporaryDirectory() as folder:
+        _trained(model, folder, keep=99)
+        sample = sorted(Path(folder).glob("*.ckpt"))[n_epochs - 1]
+        data = sample.read_bytes()
     return Format(
-        f"checkpoint of a {job}",
-        name,
+        f"checkpoint of a {name}",
+        sample.name,
         [data],
-        _resumed(job),
-        allowed(SEEN, FORGERIES, attacks),
+        _resumed(model),
+        allowed(SEEN, FORGERIES, ATTACKS, ANYWHERE),
         refusal=ModelFileError,
         memory=lambda n: 2**26 + 10 * n,  # with the fit
     )
 
 
-ARCHIVES = [MODELS, *map(_checkpoints, _JOBS)]
+ARCHIVES = [
+    MODELS,
+    _checkpoints("machine", _MACHINE, 2),
+    _checkpoints("stack", _STACK, 5),
+    _checkpoints("net", _NET, 5),
+]

@@ -4,13 +4,13 @@ Every choice comes from `integer(low, high)`, both included: a seeded generator 
 in the long run, Hypothesis in the tests, and atheris from bytes that reach new code.
 """
 
+import copy
 import gzip
 import sys
 import tracemalloc
 import warnings
 import zlib
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -23,6 +23,16 @@ class Bomb:
 
     def __reduce__(self):
         return sys.exit, ("a pickle was run",)
+
+
+def pick(integer, options):
+    """One of several."""
+    return options[integer(0, len(options) - 1)]
+
+
+def size_up_to(most, integer):
+    """One of several sizes: each is about a third of the next."""
+    return max(1, int(most / 3 ** (5 - integer(0, 5))))
 
 
 # Accidents.
@@ -41,9 +51,9 @@ def flipped(data, integer):
 
 def overwritten(data, integer):
     start = integer(0, len(data) - 1)
-    stop = start + integer(1, 64)
-    filler = [b"\0", b"\xff", b"PK\1\2", b"\x80", b"[", b"9"][integer(0, 5)]
-    return data[:start] + (filler * 64)[: stop - start] + data[stop:]
+    n = integer(1, 64)
+    filler = pick(integer, [b"\0", b"\xff", b"PK\1\2", b"\x80", b"[", b"9"])
+    return data[:start] + (filler * n)[:n] + data[start + n :]
 
 
 def shifted(data, integer):
@@ -51,16 +61,49 @@ def shifted(data, integer):
     a, b, c = sorted(integer(0, len(data)) for _ in range(3))
     pieces = [data[:a], data[a:b], data[b:c], data[c:]]
     orders = [(0, 2, 3), (0, 1, 1, 2, 3), (0, 2, 1, 3), (0, 1, 2, 3, 2)]
-    return b"".join(pieces[i] for i in orders[integer(0, 3)])
+    return b"".join(pieces[i] for i in pick(integer, orders))
 
 
 def foreign(data, integer):
     """Something else altogether."""
-    others = [b"", b"text\n", b"\x80\x04.", b"\x1f\x8b\x08\0", b"PK\5\6" + bytes(18)]
-    return others[integer(0, len(others) - 1)]
+    return pick(
+        integer,
+        [b"", b"text\n", b"\x80\x04.", b"\x1f\x8b\x08\0", b"PK\5\6" + bytes(18)],
+    )
 
 
 ACCIDENTS = [truncated, flipped, overwritten, shifted, foreign]
+
+
+# Trees of JSON.
+
+
+def nodes(tree):
+    """All (container, key) pairs of a JSON tree."""
+    keys = tree if isinstance(tree, dict) else range(len(tree))
+    found = [(tree, key) for key in keys]
+    for key in keys:
+        if isinstance(tree[key], dict | list):
+            found += nodes(tree[key])
+    return found
+
+
+def rewrite(tree, integer, values, names):
+    """Replace, remove, rename or exchange some values, in place."""
+    for _ in range(integer(1, 3)):
+        if not (found := nodes(tree)):
+            break
+        place, key = pick(integer, found)
+        action = integer(0, 3)
+        if action == 0:
+            place[key] = pick(integer, values)
+        elif action == 1:
+            del place[key]
+        elif action == 2 and isinstance(place, dict):
+            place[pick(integer, names)] = place[key]
+        else:
+            other, name = pick(integer, found)
+            place[key] = copy.deepcopy(other[name])
 
 
 # Bombs: a kilobyte for every million zeros.
@@ -73,10 +116,15 @@ def _gzipped_million():
     return gzip.compress(bytes(MILLION), mtime=0)
 
 
+def _deflated(data):
+    """Blocks of deflate, to which others may be joined."""
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)
+
+
 @cache
 def _deflated_million():
-    packer = zlib.compressobj(wbits=-15)
-    return packer.compress(bytes(MILLION)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return _deflated(bytes(MILLION))
 
 
 def gzip_bomb(n_millions, start=b""):
@@ -86,57 +134,35 @@ def gzip_bomb(n_millions, start=b""):
 
 def deflate_bomb(n_millions, start=b""):
     """The same as a stream of deflate, without a header."""
-    packer = zlib.compressobj(wbits=-15)
-    first = packer.compress(start) + packer.flush(zlib.Z_FULL_FLUSH)
-    return first + n_millions * _deflated_million() + b"\3\0"
+    return _deflated(start) + n_millions * _deflated_million() + b"\3\0"
 
 
 # Loading.
 
 
 def plain(value):
-    """A result as dicts, lists and arrays, to compare it."""
+    """A result as lists, arrays and what they hold, to compare it."""
+    if isinstance(value, dict):
+        return [*value.items()]
+    if isinstance(value, np.random.Generator):
+        return [value.bit_generator.state, value.bit_generator.seed_seq.state]
     if issparse(value):
         return [value.shape, value.data, value.indices, value.indptr]
-    if hasattr(value, "__dict__"):
-        return vars(value)
-    return value
+    return vars(value) if hasattr(value, "__dict__") else value
 
 
 def same(a, b):
     """Whether two results are equal to the bit."""
-    if isinstance(a, np.ndarray) and a.dtype != object:
-        return (
-            type(a) is type(b)
-            and (a.dtype, a.shape) == (b.dtype, b.shape)
-            and a.tobytes() == b.tobytes()
-        )
     if type(a) is not type(b):
         return False
-    if isinstance(a, dict):
-        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, np.ndarray) and a.dtype != object:
+        equal = (a.dtype, a.shape) == (b.dtype, b.shape)
+        return equal and a.tobytes() == b.tobytes()
     if isinstance(a, list | tuple | np.ndarray):
         return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, np.random.Generator):
-        a, b = (rng.bit_generator for rng in (a, b))
-        return same([a.state, a.seed_seq.state], [b.state, b.seed_seq.state])
     if plain(a) is a:
         return a == b or a != a
     return same(plain(a), plain(b))
-
-
-@contextmanager
-def _tracing():
-    """Trace the memory of Python and NumPy; that of C libraries is not seen."""
-    started = not tracemalloc.is_tracing()
-    if started:
-        tracemalloc.start()
-    tracemalloc.reset_peak()
-    try:
-        yield
-    finally:
-        if started:
-            tracemalloc.stop()
 
 
 @dataclass
@@ -159,20 +185,28 @@ class Format:
         it is within three times what the result keeps.
         """
         path.write_bytes(data)
-        with _tracing(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            before, _ = tracemalloc.get_traced_memory()
-            try:
-                result = self.load(path)
-            except self.refusal:
-                result = None
-            kept, peak = tracemalloc.get_traced_memory()
-        used = peak - before
-        room = max(self.memory(len(data)), 20 * MILLION + 3 * (kept - before))
-        assert used < room, f"{used} bytes were used, where {room} are allowed"
+        result, kept, peak = self._traced(path)
+        room = max(self.memory(len(data)), 20 * MILLION + 3 * kept)
+        assert peak < room, f"{peak} bytes were used, where {room} are allowed"
         if result is None:
             return "refused"
         return "equal" if same(result, original) else "another"
+
+    def _traced(self, path):
+        """What a file holds, or None, and memory: what is kept of it, and the peak.
+
+        It is that of Python and NumPy; that of C libraries is not seen.
+        """
+        tracemalloc.start()
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                result = self.load(path)
+        except self.refusal:
+            result = None
+        finally:
+            memory = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+        return result, *memory
 
     def check(self, kind, folder, integer):
         """Damage a sample in one way and load it; return what came of it."""
@@ -192,10 +226,11 @@ SEEN = {"refused", "equal"}
 REFUSED = {"refused"}
 
 
-def allowed(accidents, forgeries=(), attacks=()):
+def allowed(accidents, forgeries, attacks, growth=()):
     """The table of a format: outcomes of its accidents, and its own kinds of damage."""
     return {
         **dict.fromkeys(ACCIDENTS, accidents),
         **dict.fromkeys(forgeries, ANY),
         **dict.fromkeys(attacks, REFUSED),
+        **dict.fromkeys(growth, ANY),
     }

@@ -1,4 +1,4 @@
-"""A type of units that the package does not know: its laws, and everything else."""
+"""Units of -1 and 1, and types made of them: what a unit is asked, it answers."""
 
 import itertools
 
@@ -10,6 +10,7 @@ from scipy.special import logsumexp
 from dbn import RBM, DBNTransformer, RBMTransformer
 from dbn.boltzmann import (
     Bernoulli,
+    Spin,
     ais,
     exact_log_z,
     pseudo_log_likelihood,
@@ -17,7 +18,6 @@ from dbn.boltzmann import (
 )
 from dbn.training import SGD, RBMMonitor
 from dbn.training.contrastive import default_optimizer, monitored_rows
-from tests.boltzmann.types import Spin
 from tests.helpers import message_of, randomize
 
 SPINS = np.array(list(itertools.product([-1.0, 1.0], repeat=4)))
