@@ -20,8 +20,8 @@ RUNNING = {
 }
 TRAINING = {
     "weight_decay": [Interval(Real, 0, None, closed="left")],
-    "batch_size": [Interval(Integral, 1, None, closed="left")],
-    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+    "max_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "on_divergence": [StrOptions({"raise", "halve"})],
     "warm_start": ["boolean"],
     **RUNNING,

@@ -13,11 +13,13 @@ from ..backend.device import converted_beside, numpy_dtype
 from ..backend.random import make_rng
 from ..backend.types import Array
 from ..training import finetune
+from ..training.budget import of_net
 from ..training.callbacks import agree, fit_task
 from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.optimizers import get_optimizer
 from ..training.task import Task
 from ._sklearn import fit_context
+from .convergence import count_updates, warn_of_net
 from .dbn import (
     adopt_stack,
     stack_progress,
@@ -39,7 +41,7 @@ from .targets import Job, check_supervised
 # Parameters that `finetune` has as well.
 _OF_FINETUNE = (
     *("optimizer", "weight_decay", "max_norm", "learning_rate_multipliers"),
-    *("head_epochs", "batch_size", "on_divergence", "tol"),
+    *("head_epochs", "on_divergence", "tol"),
 )
 
 
@@ -114,13 +116,17 @@ class DBNPredictor(NetEstimator):
                     self._finetune(job, n_epochs, finetuning, validation)
         finally:
             self._forget("_stack", "_kept")
+        if self.n_iter_ - before == self.max_iter_:  # nothing asked to stop
+            losses = self.loss_curve_[before:]
+            constant = self.network_.loss.constant(job.targets, job.label_weight)
+            asked = len(job.labelled), self.batch_size_, self.max_iter_
+            warn_of_net(losses, constant, count_updates(*asked))
         return self
 
     def _epochs_left(self, before: int) -> int:
         """Epochs that an interrupted fit, if this goes on from one, did not do."""
-        waited = self._state.get("best", {"waited": 0})["waited"]
-        over = self.early_stopping and waited >= self.n_iter_no_change
-        return 0 if over else max(self.max_iter - (self.n_iter_ - before), 0)
+        over = self._state.get("best", {"over": False})["over"]
+        return 0 if over else max(self.max_iter_ - (self.n_iter_ - before), 0)
 
     def _partial_fit(
         self, X: Array, y: Array, sample_weight: Array, classes: Array = None
@@ -150,9 +156,8 @@ class DBNPredictor(NetEstimator):
 
         Nothing is trained yet, and this estimator is as it was.
         """
-        check_deterministic(  # fails now, not after pretraining
-            get_optimizer(self.optimizer), bool(np.any(self.dropout)), self.batch_norm
-        )
+        optimizer = get_optimizer(self.optimizer)  # fails now, not after pretraining
+        check_deterministic(optimizer, bool(np.any(self.dropout)), self.batch_norm)
         draft = self._draft(going_on)
         job = check_supervised(draft, X, y, sample_weight, not going_on)
         if not going_on:
@@ -160,6 +165,7 @@ class DBNPredictor(NetEstimator):
         dtype = numpy_dtype(draft.network_.params.flat if going_on else job.rows)
         job.targets = draft._encode_targets(job.y, dtype)
         draft._weigh_classes(job)
+        draft._settle(of_net(optimizer), len(job.labelled), chunk)
         if going_on:
             draft._check_classes(*(("classes", classes) if chunk else ("y", job.known)))
             sizes = sizes_to_go_on(draft.network_, self.init, self.hidden_layer_sizes)
@@ -253,7 +259,9 @@ class DBNPredictor(NetEstimator):
         rows = self._place.rows(rows)
         targets, weight = converted_beside(others, rows)
         watched = None if validation is None else Watched(self, *validation)
-        stopping = watched is not None and self.early_stopping
+        # A chunk, without a task, is one epoch whatever comes.
+        on_loss = task is not None and not self.early_stopping and self.tol > 0
+        stopping = on_loss or (watched is not None and self.early_stopping)
         with self._place.holding(self, rows, "network_", "_state"):
             finetune(
                 self.network_,
@@ -261,9 +269,11 @@ class DBNPredictor(NetEstimator):
                 targets,
                 rng=self._rng,
                 sample_weight=weight,
+                batch_size=self.batch_size_,
                 max_iter=max_iter,
                 validate=watched,
                 patience=self.n_iter_no_change if stopping else None,
+                watch="loss" if on_loss else "validation_loss",
                 task=task,
                 history=self.history_,
                 state=self._state,

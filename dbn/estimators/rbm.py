@@ -21,12 +21,14 @@ from ..backend.types import Array
 from ..boltzmann import RBM, Sampler, Units, get_sampler, get_units
 from ..boltzmann.tempering import TemperedPath
 from ..training import Optimizer, Sparsity, train_rbm
+from ..training.budget import MACHINE
 from ..training.callbacks import agree, fit_task
 from ..training.contrastive import descending, get_sparsity
 from ..training.optimizers import get_optimizer
 from ..training.task import Task
 from ._sklearn import fit_context
-from .constraints import MACHINE
+from .constraints import MACHINE as CONSTRAINTS
+from .convergence import count_updates, warn_of_machine
 from .density import DensityTransformer
 from .preprocessing import indexable
 
@@ -69,10 +71,11 @@ class RBMTransformer(DensityTransformer):
         biases are free.
     sparsity : float, Sparsity or None, default=None
         Mean activity that hidden units are drawn to; see `dbn.training.Sparsity`.
-    batch_size : int, default=100
-        Rows per update; the last batch of an epoch may be shorter.
-    max_iter : int, default=10
-        Number of epochs.
+    batch_size : int or "auto", default="auto"
+        Rows per update; the last batch of an epoch may be shorter. "auto" is a fiftieth
+        of the rows, but 10 to 100 of them.
+    max_iter : int or "auto", default="auto"
+        Number of epochs. "auto" is as many as make 1000 updates, but at least 10.
     on_divergence : {"raise", "halve"}, default="raise"
         What to do when training diverges: raise an error (the parameters from before
         that epoch are kept), or repeat the epoch with half the learning rate and go on
@@ -114,6 +117,9 @@ class RBMTransformer(DensityTransformer):
         unit) of every epoch.
     n_iter_ : int
         Epochs that were run, those before a warm start included.
+    batch_size_, max_iter_ : int
+        What "auto" came to, with the rows of the last fit; with `partial_fit`, with
+        those of the first chunk.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
 
@@ -145,7 +151,7 @@ class RBMTransformer(DensityTransformer):
     rbm_: RBM
     _rng: Any
     _state: dict[str, Any]
-    _parameter_constraints: dict[str, Any] = MACHINE
+    _parameter_constraints: dict[str, Any] = CONSTRAINTS
 
     def __init__(
         self,
@@ -159,8 +165,8 @@ class RBMTransformer(DensityTransformer):
         weight_decay: float = 2e-4,
         l1: float = 0.0,
         sparsity: float | Sparsity | None = None,
-        batch_size: int = 100,
-        max_iter: int = 10,
+        batch_size: int | str = "auto",
+        max_iter: int | str = "auto",
         on_divergence: str = "raise",
         warm_start: bool = False,
         device: str | None = None,
@@ -234,10 +240,13 @@ class RBMTransformer(DensityTransformer):
         rows, weight = self._begin(X, sample_weight, self.warm_start)
         before, made_of = self.n_iter_, (rows, weight, self.rbm_)
         given = (X, y, sample_weight, partial(self._snapshot, "rbm_"))
-        with fit_task(self, self.max_iter, *given, made_of=made_of) as task:
+        with fit_task(self, self.max_iter_, *given, made_of=made_of) as task:
             self._resume(task)
             done = self.n_iter_ - before  # of this fit, before it was interrupted
-            self._train(rows, weight, max(self.max_iter - done, 0), task)
+            self._train(rows, weight, max(self.max_iter_ - done, 0), task)
+        if self.n_iter_ - before == self.max_iter_:  # nobody asked to stop
+            asked = rows.shape[0], self.batch_size_, self.max_iter_
+            warn_of_machine(self.rbm_, 0, count_updates(*asked))
         return self
 
     @fit_context
@@ -275,13 +284,13 @@ class RBMTransformer(DensityTransformer):
         >>> rbm.n_iter_
         2
         """
-        rows, weight = self._begin(X, sample_weight, True)
+        rows, weight = self._begin(X, sample_weight, True, chunk=True)
         agree(self, rows, weight, self.rbm_)
         self._train(rows, weight, 1, None)
         return self
 
     def _begin(
-        self, X: Array, sample_weight: Array, go_on: bool
+        self, X: Array, sample_weight: Array, go_on: bool, chunk: bool = False
     ) -> tuple[Array, Array]:
         """Validate the rows of a fit; make the machine, or a copy to go on with."""
         self._validate_parts()  # scikit-learn has seen to the parameters
@@ -294,6 +303,7 @@ class RBMTransformer(DensityTransformer):
             rows = draft.visible_.inside(rows)
         else:
             rows, weight = draft._start(rows, weight)
+        draft._settle(MACHINE, rows.shape[0], chunk)
         self._become(draft)
         return rows, weight
 
@@ -366,7 +376,11 @@ class RBMTransformer(DensityTransformer):
                 task=task,
                 history=self.history_,
                 state=self._state,
-                **dict(self.training_options(), max_iter=max_iter),
+                **dict(
+                    self.training_options(),
+                    batch_size=self.batch_size_,
+                    max_iter=max_iter,
+                ),
             )
 
     @property

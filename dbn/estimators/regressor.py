@@ -62,20 +62,24 @@ default="adam"
         One per layer, from the data upwards, output included; 0 freezes a layer.
     head_epochs : int, default=0
         Fine-tuning epochs at the beginning in which only the output layer learns.
-    batch_size : int, default=100
-        Rows per update; the last batch of an epoch may be shorter.
-    max_iter : int, default=100
-        Number of fine-tuning epochs.
+    batch_size : int or "auto", default="auto"
+        Rows per update; the last batch of an epoch may be shorter. "auto" is a fiftieth
+        of the labelled rows, but 10 to 100 of them.
+    max_iter : int or "auto", default="auto"
+        Number of fine-tuning epochs. "auto" is as many as make 2000 updates, but at
+        least 20. (With "lbfgs" and "cg", "auto" is 1000 rows and 200 updates.)
     early_stopping : bool, default=False
-        Whether to stop when the validation score has not grown by more than `tol` for
-        `n_iter_no_change` epochs, and to return to the epoch with the best one. Rows
-        for it are `X_val` and `y_val` of `fit`, or else held out of X.
+        Whether to stop when the validation loss has not fallen for a while, see
+        `n_iter_no_change`, and to return to the epoch with the least one. Rows for it
+        are `X_val` and `y_val` of `fit`, or else held out of X.
     validation_fraction : float, default=0.1
         Share of the labelled rows that early stopping holds out.
     n_iter_no_change : int, default=10
-        Patience of early stopping, in epochs.
+        Epochs without progress, 500 updates at the least, after which training stops:
+        of the validation loss with early stopping, of the training loss without.
     tol : float, default=1e-4
-        Growth of the validation score that counts.
+        Fall of the loss that counts as progress. 0 goes on to the end of `max_iter`
+        where it would be the training loss.
     on_divergence : {"raise", "halve"}, default="raise"
         What to do when training diverges: raise an error (the parameters from before
         that epoch are kept), or repeat the epoch with half the learning rate and go on

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend.array import namespace
-from ..backend.device import to_host
+from ..backend.device import namespace, to_host
 from ..backend.rows import row_slices
 from ..backend.types import Array
 from ..boltzmann import Bernoulli, Gaussian, Mixed, Softmax, Spin, Units

@@ -3,16 +3,20 @@
 import math
 from dataclasses import dataclass
 
+from .optimizers import Optimizer
+
 
 @dataclass(frozen=True)
 class Budget:
     """What "auto" means: `updates`, but for many rows at least `epochs`.
 
-    A batch has a fiftieth of the rows, but 10 to 100 of them.
+    A batch has a fiftieth of the rows, but no less than `least` and no more than `most`
+    of them.
 
     Parameters
     ----------
     updates, epochs : int
+    least, most : int, default=10 and 100
 
     Examples
     --------
@@ -24,12 +28,14 @@ class Budget:
 
     updates: int
     epochs: int
+    least: int = 10
+    most: int = 100
 
     def resolved(
         self, n_rows: int, batch_size: int | str, max_iter: int | str
     ) -> tuple[int, int]:
         """Rows per update and number of epochs, for `n_rows` rows to train on."""
-        size = min(max(n_rows // 50, 10), 100)
+        size = min(max(n_rows // 50, self.least), self.most)
         size = size if isinstance(batch_size, str) else batch_size
         per_epoch = math.ceil(n_rows / size)
         n_epochs = max(math.ceil(self.updates / per_epoch), self.epochs)
@@ -39,3 +45,11 @@ class Budget:
 # Of a machine and of a net: see docs/design.md for the tables that decided.
 MACHINE = Budget(updates=1000, epochs=10)
 NET = Budget(updates=2000, epochs=20)
+# Of a net whose optimizer searches along lines, which wants large batches and few
+# (Hinton and Salakhutdinov 2006: 1000 rows and three searches for each).
+SEARCHED_NET = Budget(updates=200, epochs=20, least=1000, most=1000)
+
+
+def of_net(optimizer: Optimizer) -> Budget:
+    """The budget of a net with this optimizer."""
+    return SEARCHED_NET if optimizer.searches else NET

@@ -6,7 +6,7 @@ from ..backend.device import namespace
 from ..boltzmann import RBM
 from .loop import LEFT_PLATEAU
 
-# What a loss may still fall in the last tenth of the epochs, of a constant prediction's.
+# Of the loss of a constant prediction: what may still be lost in the last epochs.
 _STILL_FALLS = 0.01
 # `RBM.initialize` draws weights with this standard deviation, and a machine that has
 # learned something has larger ones.
@@ -29,6 +29,8 @@ def of_net(losses: list[float], constant: float) -> str | None:
     >>> of_net([1.1, 1.09], constant=1.1)
     'the training loss is 1.09, hardly below the 1.1 of a constant prediction'
     """
+    if not constant:
+        return None
     last, n_epochs = losses[-1], math.ceil(len(losses) / 10)
     if last > LEFT_PLATEAU * constant:
         return (
@@ -50,7 +52,7 @@ def of_machine(rbm: RBM) -> str | None:
     Examples
     --------
     >>> import numpy as np
-    >>> of_machine(RBM(8, 8).initialize(np.random.default_rng(0)))
+    >>> of_machine(RBM(80, 8).initialize(np.random.default_rng(0)))
     'its weights have a standard deviation of 0.01, as they had at the start'
     """
     deviation = math.sqrt(float(namespace(rbm.W).mean(rbm.W * rbm.W)))

@@ -14,7 +14,7 @@ from ..backend.parameters import Parameters
 from ..backend.random import stream_on
 from ..backend.types import Array
 from ..feedforward import Network
-from .budget import NET
+from .budget import of_net
 from .distributed import current_workers
 from .loop import Training, run_epochs
 from .optimizers import Optimizer, get_optimizer
@@ -39,6 +39,7 @@ def finetune(
     sample_weight: Array = None,
     validate: Callable[[], dict[str, Any]] | None = None,
     patience: int | None = None,
+    watch: str = "loss",
     tol: float = 1e-4,
     task: Task | None = None,
     history: list[dict[str, Any]] | None = None,
@@ -67,7 +68,8 @@ default="adam"
         Epochs at the beginning in which only the top layer learns.
     batch_size, max_iter : int or "auto", default="auto"
         Rows per update and number of epochs. "auto" is a fiftieth of the rows, but 10
-        to 100 of them, and as many epochs as make 2000 updates, but at least 20.
+        to 100 of them, and as many epochs as make 2000 updates, but at least 20; with
+        an optimizer that searches along lines 1000 rows, and 200 updates.
     on_divergence : {"raise", "halve"}, default="raise"
         What to do when numbers are not finite any more: raise an error, or repeat the
         epoch with half the learning rate (up to 30 times) and go on with that, which
@@ -78,8 +80,9 @@ default="adam"
         for the history: ``"validation_score"`` and ``"validation_loss"``.
     patience : int, optional
         Stop when the loss has not fallen by more than `tol` for so many epochs, and for
-        500 updates: that of `validate`, of which the best epoch is what remains, or
-        else that of training. Not before it is below that of a constant prediction.
+        500 updates, but not before it is below that of a constant prediction.
+    watch : {"loss", "validation_loss"}, default="loss"
+        Which loss that is. With that of `validate` the best epoch is what remains.
     tol : float, default=1e-4
     task : Task, optional
         Where progress is reported; default: nowhere.
@@ -111,12 +114,12 @@ default="adam"
     """
     optimizer, rng = get_optimizer(optimizer), stream_on(rng, network.params.flat)
     check_deterministic(optimizer, any(network.dropout), len(network.statistics.shapes))
-    length = NET.resolved(X.shape[0], batch_size, max_iter)
+    length = of_net(optimizer).resolved(X.shape[0], batch_size, max_iter)
     state = {} if state is None else state
     constant = math.inf
     if patience is not None:
         constant = network.loss.constant(y, sample_weight)
-    asked = *length, on_divergence, task, history, state, patience, tol, constant
+    asked = *length, on_divergence, task, history, state, patience, watch, tol, constant
     training = Training(rng, *asked)
     optimizer = training.lasting(optimizer)
 

@@ -49,9 +49,9 @@ class Training:
     patience : int, optional
         Stop when the loss has not fallen by more than `tol` for so many epochs, and for
         500 updates. Not before it is below that of a constant prediction: a deep net
-        may rest there for long. With ``"validation_loss"`` among the metrics it is that
-        one which counts, and the epoch with the least one is what remains; otherwise it
-        is ``"loss"``, and the last.
+        may rest there for long.
+    watch : {"loss", "validation_loss"}, default="loss"
+        Which one. With that of validation the epoch with the least one remains.
     tol : float, default=0.0
     constant : float, default=inf
         Loss of the best constant prediction.
@@ -70,6 +70,7 @@ class Training:
     history: list[dict[str, Any]] | None = None
     state: dict[str, Any] = field(default_factory=dict)
     patience: int | None = None
+    watch: str = "loss"
     tol: float = 0.0
     constant: float = math.inf
 
@@ -311,8 +312,8 @@ def _is_over(
     best = training.state.setdefault(
         "best", {"least": math.inf, "bar": math.inf, "waited": 0, "over": False}
     )
-    loss = metrics.get("validation_loss", metrics["loss"])
-    if "validation_loss" in metrics and loss < best["least"]:
+    loss = metrics[training.watch]
+    if training.watch == "validation_loss" and loss < best["least"]:
         best["least"], best["arrays"] = loss, [1.0 * a for a in arrays]
     best["waited"] += 1
     if loss < best["bar"] - training.tol:

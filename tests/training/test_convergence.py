@@ -115,6 +115,7 @@ def fitted(losses, patience=2, constant=1.0, **options):
     net, history = Network([8, 2]), []
     y = np.eye(2)[np.arange(60) % 2]
     asked = {"patience": patience, "validate": lambda: next(metrics)}
+    asked |= {"watch": "validation_loss"}
     asked |= {"batch_size": 1, "max_iter": len(losses), "history": history}
     finetune(net, X, y, rng=np.random.default_rng(0), **asked, **options)
     return [e["validation_loss"] for e in history]
@@ -144,6 +145,7 @@ def test_the_epoch_with_the_least_validation_loss_remains():
 
     y = np.eye(2)[np.arange(60) % 2]
     asked = {"patience": 5, "validate": validate, "max_iter": 4}
+    asked |= {"watch": "validation_loss"}
     finetune(net, X, y, rng=np.random.default_rng(0), **asked)
     np.testing.assert_array_equal(net.params.flat, seen[1])
 
