@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Iterable
 from numbers import Integral
 from typing import NamedTuple
 
@@ -128,6 +129,120 @@ def _warn_of_marks(classes):
             "without a label, leave these rows out.",
             stacklevel=4,
         )
+
+
+def read_splits(splits, data, n_seeds):
+    """The user's own splits, as a pair of arrays for each seed; or None.
+
+    Parameters
+    ----------
+    splits
+        As in `compare_initializers`.
+    data : Data
+    n_seeds : int
+
+    Raises
+    ------
+    ValueError
+        If there are too few, or one of them has not two parts of the rows.
+
+    Examples
+    --------
+    >>> data = read_data([[0], [1], [2], [3]], [0, 1, 0, 1], None, None, "digits")
+    >>> read_splits([([0, 1], [2, 3])], data, 1)
+    ((array([0, 1]), array([2, 3])),)
+    """
+    if splits is None:
+        return None
+    if data.X_test is not None:
+        raise ValueError(
+            "There are both splits and X_test, and splits takes test rows from X. Give "
+            "one of the two."
+        )
+    made = []
+    for seed, pair in enumerate(_entries(splits, "splits", n_seeds)):
+        if len(pair) != 2:
+            raise ValueError(
+                f"splits has {pair!r:.80} for seed {seed}; give a pair of arrays: "
+                "numbers of the training rows, and of the test rows."
+            )
+        whose = f"rows of seed {seed} in splits"
+        train = _row_numbers(pair[0], f"training {whose}", data)
+        test = _row_numbers(pair[1], f"test {whose}", data)
+        if n_both := len(np.intersect1d(train, test)):
+            raise ValueError(
+                f"The test {whose} hold {n_both} of its training rows. Leave them out "
+                "of one of the two."
+            )
+        made.append((train, test))
+    return tuple(made)
+
+
+def read_labelled_rows(label_budgets, data, n_seeds):
+    """The user's own labelled rows, for each budget and seed; or None.
+
+    Parameters
+    ----------
+    label_budgets
+        As in `compare_initializers`.
+    data : Data
+    n_seeds : int
+
+    Raises
+    ------
+    ValueError
+        If there are too few, or not as many as the budget says.
+
+    Examples
+    --------
+    >>> data = read_data([[0], [1], [2], [3]], [0, 1, 0, 1], None, None, "digits")
+    >>> read_labelled_rows({2: [[3, 0]]}, data, 1)
+    {2: (array([3, 0]),)}
+    """
+    if not isinstance(label_budgets, dict):
+        return None
+    made = {}
+    for budget, draws in label_budgets.items():
+        name = f"label_budgets[{budget}]"
+        made[budget] = tuple(
+            _row_numbers(rows, f"rows of seed {seed} in {name}", data)
+            for seed, rows in enumerate(_entries(draws, name, n_seeds))
+        )
+        sizes = {*map(len, made[budget])}
+        if sizes != {budget}:
+            raise ValueError(
+                f"{name} has {sorted(sizes)} rows for each seed. Give {budget}."
+            )
+    return made
+
+
+def _entries(values, name, n_seeds):
+    """What is given for each seed, and perhaps for more of them."""
+    if not isinstance(values, Iterable):
+        raise ValueError(f"{name} is {values!r}; give a list with an entry a seed.")
+    values = list(values)
+    if len(values) < n_seeds:
+        raise ValueError(
+            f"{name} has {len(values)} entries for {n_seeds} seeds. Give one for each, "
+            f"or n_seeds={len(values)}."
+        )
+    return values
+
+
+def _row_numbers(rows, what, data):
+    numbers = np.asarray(rows)
+    n_rows = len(data.y)
+    if not (
+        numbers.ndim == 1
+        and numbers.dtype.kind in "iu"
+        and 0 < len(np.unique(numbers)) == len(numbers)
+        and 0 <= numbers.min() <= numbers.max() < n_rows
+    ):
+        raise ValueError(
+            f"The {what} are {rows!r:.80}; give numbers of rows of X, from 0 to "
+            f"{n_rows - 1}, each of them once."
+        )
+    return numbers.astype(np.int64)
 
 
 def count(value, name):
@@ -267,7 +382,14 @@ def check_labels(study, y):
                 f"most {study.n_train - study.n_classes}."
             )
         for seed in study.seeds:
-            labelled = study.labelled(study.split(y, seed)[0], y, budget, seed)
+            train, _ = study.split(y, seed)
+            labelled = study.labelled(train, y, budget, seed)
+            n_outside = len(np.setdiff1d(labelled, train))
+            if n_outside:
+                raise ValueError(
+                    f"label_budgets[{budget}] has {n_outside} rows outside the "
+                    f"training rows of seed {seed}. Give your splits too, or X_test."
+                )
             fewest = np.bincount(y[labelled], minlength=study.n_classes).min()
             if fewest < 2:
                 raise ValueError(

@@ -21,9 +21,11 @@ from .check_input import (
     check_study,
     count,
     read_data,
+    read_labelled_rows,
+    read_splits,
 )
 from .comparison import Comparison
-from .contenders import as_contender, controls
+from .contenders import contenders_and_controls
 from .journal import Journal
 from .protocol import Study
 from .run_cell import run_cell
@@ -34,8 +36,6 @@ INITS = (
     ("xavier_x4_uniform", "logistic"),
     ("he_normal", "relu"),
 )
-# What most people would train today; always compared.
-MODERN = ("he_normal", "relu", "dropout")
 
 _BAR = {
     "desc": "comparison",
@@ -49,7 +49,9 @@ def compare_initializers(
     *,
     X_test=None,
     y_test=None,
+    splits=None,
     inits=INITS,
+    controls="auto",
     hidden_layer_sizes=((128, 128),),
     label_budgets=(100, 300),
     n_seeds=8,
@@ -65,6 +67,7 @@ def compare_initializers(
     test_size=0.3,
     n_jobs=None,
     folder=None,
+    dbn_folder=None,
     verbose=0,
     name="data",
 ):
@@ -76,9 +79,9 @@ def compare_initializers(
     used once, by the final net. DBNs are pretrained without labels and never on test
     rows; what that costs stands beside the errors.
 
-    Three controls are always compared: He's start with rectified units and dropout, and
-    logistic regressions on the features of the DBN and on as many principal components
-    as the net's top layer has units, with C tuned by the same protocol.
+    Three controls are compared with them: He's start with rectified units and dropout,
+    and logistic regressions on the features of the DBN and on as many principal
+    components as the net's top layer has units, with C tuned by the same protocol.
 
     Parameters
     ----------
@@ -89,15 +92,22 @@ def compare_initializers(
     X_test, y_test : array-like, optional
         Fixed test split. Default: each seed holds out `test_size` of the rows,
         stratified, and intervals are corrected for the overlap.
+    splits : sequence of (train, test), optional
+        Your own split for each seed, or for more of them: numbers of rows of X, as
+        ``list(GroupKFold(5).split(X, y, groups))`` has them. In place of `X_test`.
     inits : sequence of (init, activation), (init, activation, "dropout") or Contender
         Contenders, by the names that `DBNClassifier` knows; ``"dbn"`` once, and at
         least one start that is not made from a DBN. ``"dbn-resampled"`` and
         ``"dbn-shuffled"`` are the controls of Erhan et al. (2010). A `Contender` is any
         other classifier, with its own grid.
+    controls : {"auto", None}, default="auto"
+        None: none but those that stand in `inits`.
     hidden_layer_sizes : sequence of sequences of int
         Networks.
-    label_budgets : sequence of int
-        Numbers of labelled training rows.
+    label_budgets : sequence of int, or dict of int to sequence of array
+        Numbers of labelled training rows, drawn for each seed, stratified. A dict has
+        your own labelled rows, as numbers of rows of X: ``{100: [rows, rows, ...]}``,
+        for each seed or for more of them.
     n_seeds : int, default=8
         Seeds 0, 1, ...; at least 2.
     learning_rates : sequence of float
@@ -137,6 +147,9 @@ def compare_initializers(
     folder : path or None, default=None
         Where every finished net is kept at once. The same call with the same folder
         goes on where another one stopped, and repeats nothing; `n_seeds` may grow.
+    dbn_folder : path or None, default=None
+        Where DBNs are kept instead, for several studies of the same rows: what one has
+        pretrained the others take from there.
     verbose : int, default=0
         1 shows a tqdm bar and, after the first net, an estimate of the time.
     name : str, default="data"
@@ -169,18 +182,17 @@ def compare_initializers(
     data = read_data(X, y, X_test, y_test, name)
     rates = check_rates(learning_rates)
     rbm = check_rbm(RBMTransformer() if rbm is None else rbm)
-    contenders = [as_contender(entry, rates, rbm) for entry in inits]
-    modern = as_contender(MODERN, rates, rbm)
-    if modern.name not in [contender.name for contender in contenders]:
-        contenders.append(modern)
+    seeds = tuple(range(count(n_seeds, "n_seeds")))
+    splits = read_splits(splits, data, len(seeds))
     study = Study(
-        contenders=tuple(contenders),
-        controls=controls(contenders),
+        **contenders_and_controls(inits, controls, rates, rbm),
         hidden_layer_sizes=tuple(
             tuple(check_layer_sizes(n)) for n in hidden_layer_sizes
         ),
         label_budgets=tuple(int(n) for n in label_budgets),
-        seeds=tuple(range(count(n_seeds, "n_seeds"))),
+        splits=splits,
+        labelled_rows=read_labelled_rows(label_budgets, data, len(seeds)),
+        seeds=seeds,
         learning_rates=tuple(rates),
         tune=tune,
         equal=equal,
@@ -190,13 +202,16 @@ def compare_initializers(
         n_updates=_updates(n_updates, len(label_budgets)),
         pretrain_updates=count(pretrain_updates, "pretrain_updates"),
         batch_size=count(batch_size, "batch_size"),
-        **_sizes(data, test_size),
+        **_sizes(data, splits, test_size),
     )
     check_study(study)
     check_labels(study, data.y)
     settings = {**study.describe(), "data_sha256": identity(*data)}
-    work = _Work(study, data, Journal(folder, settings), n_jobs, verbose)
-    records = work.records()
+    journal = Journal(folder, settings)
+    dbns = journal
+    if dbn_folder is not None:
+        dbns = Journal(dbn_folder, study.about_pretraining(settings))
+    records = _Work(study, data, journal, dbns, n_jobs, verbose).records()
     settings = {"dataset": name, **settings, **provenance(), "blas_threads": 1}
     return Comparison(settings, records)
 
@@ -213,15 +228,18 @@ def _updates(n_updates, n_budgets):
     return tuple(count(n, "n_updates") for n in n_updates)
 
 
-def _sizes(data, test_size):
-    """What a study says about its data."""
+def _sizes(data, splits, test_size):
+    """What a study says about its data; of own splits those of the smallest."""
     fixed = data.X_test is not None
     if not fixed and not 0 < test_size < 1:
         raise ValueError(f"test_size must be between 0 and 1; it is {test_size!r}.")
     n_test = len(data.X_test) if fixed else math.ceil(test_size * len(data.y))
+    n_train = len(data.y) - (0 if fixed else n_test)
+    if splits is not None:
+        n_train, n_test = (min(map(len, rows)) for rows in zip(*splits, strict=True))
     arrays = [data.X, data.X_test] if fixed else [data.X]
     return {
-        "n_train": len(data.y) - (0 if fixed else n_test),
+        "n_train": n_train,
         "n_test": n_test,
         "n_features": data.X.shape[1],
         "n_classes": int(data.y.max()) + 1,
@@ -233,8 +251,8 @@ def _sizes(data, test_size):
 class _Work:
     """Runs the cells of a study that its journal does not have."""
 
-    def __init__(self, study, data, journal, n_jobs, verbose):
-        self.study, self.data, self.journal = study, data, journal
+    def __init__(self, study, data, journal, dbns, n_jobs, verbose):
+        self.study, self.data, self.journal, self.dbns = study, data, journal, dbns
         self.n_jobs, self.verbose = n_jobs, verbose
         self.n_done = 0
 
@@ -248,23 +266,24 @@ class _Work:
             progress_bar(total=total, disable=not self.verbose, **_BAR) as self.bar,
             self._told_how_to_go_on(),
         ):
-            fitted = dict(zip(dbns, self._run(dbns, dbns.get), strict=True))
+            made = self._run(dbns, dbns.get, self.dbns)
+            fitted = dict(zip(dbns, made, strict=True))
 
             def start(cell):
                 found = starts[replace(cell, stage="tune")]
                 return found and fitted[found[0]]
 
-            tuned = self._run(tuning, start)
-            tested = self._run(study.testing(tuned), start)
+            tuned = self._run(tuning, start, self.journal)
+            tested = self._run(study.testing(tuned), start, self.journal)
         self.journal.finish()
         return tuned + tested
 
-    def _run(self, cells, start):
-        """Results of cells, in their order, those of the journal included.
+    def _run(self, cells, start, journal):
+        """Results of cells, in their order, those of a journal included.
 
         `start` gives what `run_cell` needs for one beside the data.
         """
-        kept = ((cell, self.journal.load(cell)) for cell in cells)
+        kept = ((cell, journal.load(cell)) for cell in cells)
         results = {cell: result for cell, result in kept if result is not None}
         done = sum(map(self.study.work, results))
         if self.verbose:
@@ -272,7 +291,7 @@ class _Work:
         self.bar.update(done)
         missing = [cell for cell in cells if cell not in results]
         for cell, result, seconds in self._computed(missing, start):
-            self.journal.save(cell, result)
+            journal.save(cell, result)
             results[cell] = result
             self._progress(cell, seconds)
         return [results[cell] for cell in cells]

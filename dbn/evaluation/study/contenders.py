@@ -16,6 +16,8 @@ from ...training.pretraining import STRUCTURES, check_startable, matching_units
 from .records import DROPOUT, LOGISTIC, RECORD, contender_name, kind_of
 from .shared_dbn import find_dbn
 
+# What most people would train today.
+MODERN = ("he_normal", "relu", "dropout")
 # The grid of the controls without a net.
 CS = (0.01, 0.1, 1.0, 10.0, 100.0)
 
@@ -187,7 +189,45 @@ def tested_dbn(contenders):
     return next(iter(named + dbns), None)
 
 
-def controls(contenders):
+def contenders_and_controls(inits, controls, rates, rbm):
+    """What a study compares, as its settings `contenders` and `controls`.
+
+    Parameters
+    ----------
+    inits, controls
+        As in `compare_initializers`.
+    rates, rbm
+        As in `as_contender`.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not known.
+
+    Examples
+    --------
+    >>> from dbn import RBMTransformer
+    >>> inits = [("dbn", "logistic"), ("he_normal", "relu")]
+    >>> made = contenders_and_controls(inits, None, [0.01], RBMTransformer())
+    >>> [contender.name for contender in made["contenders"]]
+    ['dbn + logistic', 'he_normal + relu']
+    """
+    if controls not in ("auto", None):
+        raise ValueError(
+            f"controls is {controls!r}; it may be 'auto' or None. Those of your own "
+            "stand in inits."
+        )
+    contenders = [as_contender(entry, rates, rbm) for entry in inits]
+    if controls is None:
+        return {"contenders": tuple(contenders), "controls": ()}
+    modern = as_contender(MODERN, rates, rbm)
+    if modern.name not in [contender.name for contender in contenders]:
+        contenders.append(modern)
+    logistic = _logistic_controls(contenders)
+    return {"contenders": tuple(contenders), "controls": logistic}
+
+
+def _logistic_controls(contenders):
     """Logistic regressions on the features of the DBN and on principal components.
 
     None where no contender is a DBN.

@@ -68,7 +68,11 @@ class Study:
     Parameters
     ----------
     controls : tuple of Contender
-        Compared in every study.
+        Compared beside them.
+    splits : tuple of (train, test) or None
+        The user's own rows of each seed.
+    labelled_rows : dict of int to tuple of ndarray or None
+        The user's own labelled rows, for each label budget and seed.
     n_train, n_test, n_features, n_classes : int
         Sizes of the data and of each seed's split.
     fixed_test_split : bool
@@ -85,6 +89,8 @@ class Study:
     controls: tuple
     hidden_layer_sizes: tuple
     label_budgets: tuple
+    splits: tuple | None
+    labelled_rows: dict | None
     seeds: tuple
     learning_rates: tuple
     tune: str
@@ -113,8 +119,9 @@ class Study:
         rows = {"all": "all training rows", "labelled": "the labelled rows"}
         fields = {k: v for k, v in vars(self).items() if k != "controls"}
         contenders = fields.pop("contenders")
-        own = [c for c in contenders if not isinstance(c, Start)]
-        about = {"contenders_sha256": identity(own)} if own else {}
+        own = {name: fields.pop(name) for name in ("splits", "labelled_rows")}
+        own["contenders"] = [c for c in contenders if not isinstance(c, Start)]
+        about = {f"{k}_sha256": identity(its) for k, its in own.items() if its}
         lists = {k: [*v] for k, v in fields.items() if isinstance(v, tuple)}
         lists["hidden_layer_sizes"] = [[*sizes] for sizes in self.hidden_layer_sizes]
         names = [contender.name for contender in contenders]
@@ -127,11 +134,21 @@ class Study:
             "dropout": DROPOUT,
         }
 
+    def about_pretraining(self, settings):
+        """What of the settings, beside its cell, tells how a DBN turns out."""
+        rows = ["data_sha256", "fixed_test_split", "n_test", "splits_sha256"]
+        if self.pretraining_rows == "labelled":
+            rows.append("labelled_rows_sha256")
+        told = ["pretraining_rows", *rows]
+        return {name: settings[name] for name in told if name in settings}
+
     def split(self, y, seed):
         """Indices of the training rows and of the test rows of a seed.
 
         With a fixed split, all rows and None.
         """
+        if self.splits is not None:
+            return self.splits[seed]
         rows = np.arange(len(y))
         if self.fixed_test_split:
             return rows, None
@@ -141,6 +158,8 @@ class Study:
 
     def labelled(self, train, y, budget, seed):
         """Indices of a seed's labelled rows, drawn from its training rows."""
+        if self.labelled_rows is not None:
+            return self.labelled_rows[budget][seed]
         if budget == len(train):
             return train
         rows, _ = train_test_split(

@@ -74,7 +74,7 @@ class _Rows:
 
     def _take(self, rows):
         """Rows of X as they are; all of them, which may be many, without a copy."""
-        whole = self.all_train and len(rows) == len(self.X)
+        whole = self.all_train and rows is self.train
         return self.X if whole else self.X[rows]
 
     def _scaled(self, X):
