@@ -206,8 +206,15 @@ def _as_the_net_sees(model: _Model, X: Array, y: Array) -> tuple[Array, Array]:
     if y is None:
         return model._rows(X), None
     X, y, _ = with_labels(model, X, y)
-    options = {"multi_output": True, "y_numeric": model._numeric_targets}
-    X, y = validate_data(model, X, y, reset=False, **options, **model._accepted())
+    X, y = validate_data(
+        model,
+        X,
+        y,
+        reset=False,
+        multi_output=True,
+        y_numeric=model._numeric_targets,
+        **model._accepted(),
+    )
     rows = model._encode(X)
     return rows, model._encode_targets(y, rows.dtype)
 
@@ -242,8 +249,8 @@ def _singular_values(
         return None
     means = []
     for (W, _), h in zip(network.dense[:-1], hidden, strict=True):
-        slopes = network.activation.slope(h[:n_rows])
-        means.append(np.mean([np.linalg.svd(W * s, compute_uv=False) for s in slopes]))
+        jacobians = (W * slope for slope in network.activation.slope(h[:n_rows]))
+        means.append(np.mean([np.linalg.svd(J, compute_uv=False) for J in jacobians]))
     return np.array(means)
 
 
@@ -272,5 +279,5 @@ def _histogram(values: Array) -> tuple[np.ndarray, np.ndarray]:
     low, high = values.min(), values.max()
     # Bins of a width that floats can tell apart, also where all values are alike.
     room = max(1e-4 * max(-low, high) - (high - low), 0.0) / 2.0
-    bounds = low - room, high + room
-    return np.histogram(values, bins=_N_BINS, range=bounds, density=True)
+    ends = low - room, high + room
+    return np.histogram(values, bins=_N_BINS, range=ends, density=True)

@@ -49,7 +49,8 @@ def provenance() -> dict[str, Any]:
 def _commit() -> str | None:
     git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
     try:
-        found = subprocess.run(git, capture_output=True, text=True, check=True)
+        return subprocess.check_output(
+            git, text=True, stderr=subprocess.DEVNULL
+        ).strip()
     except (OSError, subprocess.CalledProcessError):
         return None
-    return found.stdout.strip()

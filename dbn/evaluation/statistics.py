@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -194,7 +195,8 @@ def paired_spread(a: Array, b: Array) -> PairedSpread:
     # a constant sample nothing can be said: sum and difference are the other one.
     told = (a, b, a + b, a - b)
     if len(a) > 2 and not any(_is_constant(x, a, b) for x in told):
-        p_value = float(stats.pearsonr(a + b, a - b)[1])
+        correlated: Any = stats.pearsonr(a + b, a - b)
+        p_value = float(correlated.pvalue)
     std_a, std_b = float(a.std(ddof=1)), float(b.std(ddof=1))
     return PairedSpread(std_a, std_b, p_value, "Pitman-Morgan")
 

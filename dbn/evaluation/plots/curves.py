@@ -84,8 +84,8 @@ class LabelBudgetDisplay(ResultsDisplay):
             (handles[name],) = ax.plot(budgets, mean, **style)
         _scale_budgets(ax, [row["n_labels"] for row in rows])
         self._scale_errors(ax, floor)
-        of = plain(cell_name(rows[0]).partition(",")[0])
-        self._finish(ax, f"{of}, mean and 95 % interval over seeds", handles)
+        of = cell_name(rows[0]).partition(",")[0]
+        self._finish(ax, f"{plain(of)}, mean and 95 % interval over seeds", handles)
         return ax
 
 
@@ -134,15 +134,14 @@ class LossCurvesDisplay(ResultsDisplay):
             ax.fill_between(
                 epochs, low, high, color=style["color"], alpha=0.15, linewidth=0
             )
-            every = max(len(epochs) // MAX_MARKERS, 1)
-            style |= {"markersize": 4, "markevery": every}
-            (handles[name],) = ax.plot(epochs, middle, **style)
+            style |= {"markevery": max(len(epochs) // MAX_MARKERS, 1)}
+            (handles[name],) = ax.plot(epochs, middle, markersize=4, **style)
         if all((losses > 0.0).all() for _, losses in curves[cell].values()):
             logarithmic(ax)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set(xlabel="epoch of fine-tuning", ylabel="training loss (nats)")
-        of = plain(cell)
-        self._finish(ax, f"{of}, median and middle half of the seeds", handles)
+        words = "median and middle half of the seeds"
+        self._finish(ax, f"{plain(cell)}, {words}", handles)
         return ax
 
 

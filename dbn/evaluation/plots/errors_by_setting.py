@@ -30,8 +30,9 @@ class _ColumnsDisplay(ResultsDisplay):
             offset = (i - (len(contenders) - 1) / 2) * width
             for j, its in enumerate(cells.values()):
                 if name in its:
-                    place = j + offset, self._factor * its[name], width
-                    handles[name] = self._mark(ax, *place, line_style(i))
+                    handles[name] = self._mark(
+                        ax, j + offset, self._factor * its[name], width, line_style(i)
+                    )
         ax.set_xticks(range(len(names)), names)
         ax.tick_params("x", length=0, rotation=45 if len(names) > 8 else 0)
         ax.set_xlim(-0.5, len(names) - 0.5)
@@ -82,8 +83,8 @@ class ComparisonDisplay(_ColumnsDisplay):
         points = style | {"linestyle": "none", "alpha": 0.75, "markersize": 5}
         spread = np.linspace(-0.2, 0.2, len(errors)) * width
         (handle,) = ax.plot(x + spread, errors, **points)
-        ends = [x - 0.4 * width, x + 0.4 * width]
-        ax.plot(ends, [errors.mean()] * 2, linewidth=2.5, color=style["color"])
+        ends, mean = [x - 0.4 * width, x + 0.4 * width], errors.mean()
+        ax.plot(ends, [mean, mean], linewidth=2.5, color=style["color"])
         return handle
 
 
@@ -149,8 +150,14 @@ class DepthDisplay(_ColumnsDisplay):
     def _mark(
         self, ax: Any, x: float, errors: Array, width: float, style: dict[str, Any]
     ) -> Any:
-        options = {"widths": 0.8 * width, "manage_ticks": False} | _box_style(style)
-        return ax.boxplot([errors], positions=[x], **options)["boxes"][0]
+        drawn = ax.boxplot(
+            [errors],
+            positions=[x],
+            widths=0.8 * width,
+            manage_ticks=False,
+            **_box_style(style),
+        )
+        return drawn["boxes"][0]
 
 
 def _box_style(style: dict[str, Any]) -> dict[str, Any]:

@@ -128,8 +128,7 @@ class LayerStatisticsDisplay(Display):
         ImportError
             If matplotlib is not installed.
         """
-        statistics = layer_statistics(estimator, X, y)
-        return cls(statistics, quantity=quantity).plot(ax=ax)
+        return cls(layer_statistics(estimator, X, y), quantity=quantity).plot(ax=ax)
 
     def _draw(self, ax: Any) -> Any:
         measured = self._measured()

@@ -158,13 +158,14 @@ def _setting(result: Comparison, row: dict[str, Any]) -> list[str]:
     words = [f"<p>{escape(text)}.</p>" for text in comparisons(row, factor, unit)]
     parts = [f"<h2>{escape(cell)}</h2>", _table(row, result.settings), *words]
     if cell in result.curves():
-        picture = _picture(
-            LossCurvesDisplay.from_results(result, cell=cell),
-            f"Training loss against epochs, {cell}",
-            "Lines are medians over seeds, bands the middle half of the seeds, each "
-            "net at the learning rate that was chosen for its seed.",
-        )
-        parts.append(picture)
+        parts += [
+            _picture(
+                LossCurvesDisplay.from_results(result, cell=cell),
+                f"Training loss against epochs, {cell}",
+                "Lines are medians over seeds, bands the middle half of the seeds, "
+                "each net at the learning rate that was chosen for its seed.",
+            )
+        ]
     summary = "<details><summary>Test error of every seed</summary>"
     return [*parts, summary, _seeds(result, cell), "</details>"]
 
@@ -195,8 +196,8 @@ def _table(row: dict[str, Any], settings: dict[str, Any]) -> str:
 def _seeds(result: Comparison, cell: str) -> str:
     """The test error of every contender and seed of a setting."""
     title, factor, _ = measure(result.settings)
-    its = [r for r in result.records if cell_name(r) == cell]
-    seeds = sorted({r["seed"] for r in its if r["stage"] == "test"})
+    tests = [r for r in result.records if r["stage"] == "test"]
+    seeds = sorted({r["seed"] for r in tests if cell_name(r) == cell})
     lines = [
         ("", [name, *(f"{factor * error:.2f}" for error in errors)])
         for name, errors in result.errors()[cell].items()

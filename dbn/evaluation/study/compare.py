@@ -2,19 +2,24 @@
 
 import math
 import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
 
 from ...backend.identity import identity
+from ...backend.types import Array
 from ...estimators import RBMTransformer
 from ...estimators.base import check_layer_sizes
 from ...training.callbacks import progress_bar
 from ..provenance import provenance
 from .check_input import (
+    Data,
     check_labels,
     check_rates,
     check_rbm,
@@ -25,9 +30,9 @@ from .check_input import (
     read_splits,
 )
 from .comparison import Comparison
-from .contenders import contenders_and_controls
+from .contenders import Contender, contenders_and_controls
 from .journal import Journal
-from .protocol import Study
+from .protocol import Cell, Study
 from .run_cell import run_cell
 
 INITS = (
@@ -44,33 +49,33 @@ _BAR = {
 
 
 def compare_initializers(
-    X,
-    y,
+    X: Array,
+    y: Array,
     *,
-    X_test=None,
-    y_test=None,
-    splits=None,
-    inits=INITS,
-    controls="auto",
-    hidden_layer_sizes=((128, 128),),
-    label_budgets=(100, 300),
-    n_seeds=8,
-    learning_rates=(0.003, 0.01),
-    tune="strict",
-    equal="epochs",
-    pretraining_rows="all",
-    rbm=None,
-    scoring="accuracy",
-    n_updates=500,
-    pretrain_updates=3000,
-    batch_size=20,
-    test_size=0.3,
-    n_jobs=None,
-    folder=None,
-    dbn_folder=None,
-    verbose=0,
-    name="data",
-):
+    X_test: Array = None,
+    y_test: Array = None,
+    splits: Iterable[Sequence[Array]] | None = None,
+    inits: Iterable[Sequence[str] | Contender] = INITS,
+    controls: str | None = "auto",
+    hidden_layer_sizes: Iterable[Sequence[int]] = ((128, 128),),
+    label_budgets: Sequence[int] | dict[int, Any] = (100, 300),
+    n_seeds: int = 8,
+    learning_rates: Iterable[float] = (0.003, 0.01),
+    tune: str = "strict",
+    equal: str = "epochs",
+    pretraining_rows: str = "all",
+    rbm: RBMTransformer | None = None,
+    scoring: str = "accuracy",
+    n_updates: int | Sequence[int] = 500,
+    pretrain_updates: int = 3000,
+    batch_size: int = 20,
+    test_size: float = 0.3,
+    n_jobs: int | None = None,
+    folder: str | Path | None = None,
+    dbn_folder: str | Path | None = None,
+    verbose: int = 0,
+    name: str = "data",
+) -> Comparison:
     """Compare starts of the same net by test error, over seeds and label budgets.
 
     For every seed, label budget and network, each contender starts the same net on the
@@ -182,15 +187,17 @@ def compare_initializers(
     data = read_data(X, y, X_test, y_test, name)
     rates = check_rates(learning_rates)
     rbm = check_rbm(RBMTransformer() if rbm is None else rbm)
+    contenders, own_controls = contenders_and_controls(inits, controls, rates, rbm)
     seeds = tuple(range(count(n_seeds, "n_seeds")))
-    splits = read_splits(splits, data, len(seeds))
+    own_splits = read_splits(splits, data, len(seeds))
     study = Study(
-        **contenders_and_controls(inits, controls, rates, rbm),
+        contenders=contenders,
+        controls=own_controls,
         hidden_layer_sizes=tuple(
             tuple(check_layer_sizes(n)) for n in hidden_layer_sizes
         ),
         label_budgets=tuple(int(n) for n in label_budgets),
-        splits=splits,
+        splits=own_splits,
         labelled_rows=read_labelled_rows(label_budgets, data, len(seeds)),
         seeds=seeds,
         learning_rates=tuple(rates),
@@ -202,12 +209,12 @@ def compare_initializers(
         n_updates=_updates(n_updates, len(label_budgets)),
         pretrain_updates=count(pretrain_updates, "pretrain_updates"),
         batch_size=count(batch_size, "batch_size"),
-        **_sizes(data, splits, test_size),
+        **_sizes(data, own_splits, test_size),
     )
     check_study(study)
     check_labels(study, data.y)
     settings = {**study.describe(), "data_sha256": identity(*data)}
-    journal = Journal(folder, settings)
+    journal = None if folder is None else Journal(folder, settings)
     dbns = journal
     if dbn_folder is not None:
         dbns = Journal(dbn_folder, study.about_pretraining(settings))
@@ -216,19 +223,20 @@ def compare_initializers(
     return Comparison(settings, records)
 
 
-def _updates(n_updates, n_budgets):
+def _updates(n_updates: int | Sequence[int], n_budgets: int) -> tuple[int, ...]:
     """Updates for each label budget."""
-    if not np.iterable(n_updates):
-        n_updates = [n_updates] * n_budgets
-    if len(n_updates) != n_budgets:
+    given = [*n_updates] if np.iterable(n_updates) else [n_updates] * n_budgets
+    if len(given) != n_budgets:
         raise ValueError(
-            f"n_updates is {[*n_updates]} for {n_budgets} label budgets; give one "
+            f"n_updates is {given} for {n_budgets} label budgets; give one "
             "number for all, or one for each."
         )
-    return tuple(count(n, "n_updates") for n in n_updates)
+    return tuple(count(n, "n_updates") for n in given)
 
 
-def _sizes(data, splits, test_size):
+def _sizes(
+    data: Data, splits: tuple[tuple[Array, Array], ...] | None, test_size: float
+) -> dict[str, Any]:
     """What a study says about its data; of own splits those of the smallest."""
     fixed = data.X_test is not None
     if not fixed and not 0 < test_size < 1:
@@ -251,12 +259,22 @@ def _sizes(data, splits, test_size):
 class _Work:
     """Runs the cells of a study that its journal does not have."""
 
-    def __init__(self, study, data, journal, dbns, n_jobs, verbose):
+    bar: Any
+
+    def __init__(
+        self,
+        study: Study,
+        data: Data,
+        journal: Journal | None,
+        dbns: Journal | None,
+        n_jobs: Any,
+        verbose: int,
+    ) -> None:
         self.study, self.data, self.journal, self.dbns = study, data, journal, dbns
         self.n_jobs, self.verbose = n_jobs, verbose
         self.n_done = 0
 
-    def records(self):
+    def records(self) -> list[dict[str, Any]]:
         """Pretrain, tune and test; return the records."""
         study = self.study
         starts, tuning = study.starts(), study.tuning()
@@ -266,24 +284,29 @@ class _Work:
             progress_bar(total=total, disable=not self.verbose, **_BAR) as self.bar,
             self._told_how_to_go_on(),
         ):
-            made = self._run(dbns, dbns.get, self.dbns)
-            fitted = dict(zip(dbns, made, strict=True))
+            fitted = dict(zip(dbns, self._run(dbns, dbns.get, self.dbns), strict=True))
 
-            def start(cell):
+            def start(cell: Cell) -> Any:
                 found = starts[replace(cell, stage="tune")]
                 return found and fitted[found[0]]
 
             tuned = self._run(tuning, start, self.journal)
             tested = self._run(study.testing(tuned), start, self.journal)
-        self.journal.finish()
+        if self.journal:
+            self.journal.finish()
         return tuned + tested
 
-    def _run(self, cells, start, journal):
+    def _run(
+        self,
+        cells: Iterable[Cell],
+        start: Callable[[Cell], Any],
+        journal: Journal | None,
+    ) -> list[Any]:
         """Results of cells, in their order, those of a journal included.
 
         `start` gives what `run_cell` needs for one beside the data.
         """
-        kept = ((cell, journal.load(cell)) for cell in cells)
+        kept = ((cell, journal.load(cell)) for cell in cells if journal)
         results = {cell: result for cell, result in kept if result is not None}
         done = sum(map(self.study.work, results))
         if self.verbose:
@@ -291,20 +314,23 @@ class _Work:
         self.bar.update(done)
         missing = [cell for cell in cells if cell not in results]
         for cell, result, seconds in self._computed(missing, start):
-            journal.save(cell, result)
+            if journal:
+                journal.save(cell, result)
             results[cell] = result
             self._progress(cell, seconds)
         return [results[cell] for cell in cells]
 
-    def _computed(self, cells, start):
+    def _computed(
+        self, cells: list[Cell], start: Callable[[Cell], Any]
+    ) -> Iterator[tuple[Cell, Any, float]]:
         """What `run_cell` returns for each, as soon as it is there, in any order."""
         tasks = [
             joblib.delayed(run_cell)(cell, self.study, start(cell), *self.data)
             for cell in cells
         ]
-        options = {"n_jobs": self.n_jobs, "batch_size": 1}
+        options: dict[str, Any] = {"n_jobs": self.n_jobs, "batch_size": 1}
         try:
-            parallel = joblib.Parallel(return_as="generator_unordered", **options)
+            parallel: Any = joblib.Parallel(return_as="generator_unordered", **options)
         except ValueError:  # a backend (ray, multiprocessing) that gives lists only
             parallel = joblib.Parallel(**options)
             n = 4 * joblib.effective_n_jobs(self.n_jobs)
@@ -314,7 +340,7 @@ class _Work:
             with parallel:
                 yield from parallel(tasks)
 
-    def _progress(self, cell, seconds):
+    def _progress(self, cell: Cell, seconds: float) -> None:
         work = self.study.work(cell)
         if self.n_done == 0 and self.verbose:
             n_jobs = joblib.effective_n_jobs(self.n_jobs)
@@ -329,13 +355,13 @@ class _Work:
         self.bar.update(work)
 
     @contextmanager
-    def _told_how_to_go_on(self):
+    def _told_how_to_go_on(self) -> Iterator[None]:
         """Say in every error what is kept and how to go on from it."""
         try:
             yield
         except BaseException as error:
             advice = "Pass folder=... to keep finished nets and go on from them."
-            if self.journal.folder is not None:
+            if self.journal:
                 advice = (
                     f"What was finished is in {self.journal.folder}: the same call "
                     "with the same folder goes on from it."
@@ -350,10 +376,10 @@ class _Work:
             raise
 
 
-def _duration(seconds):
+def _duration(seconds: float) -> str:
     """A time to wait, in words."""
     if seconds < 120:
         return f"{seconds:.0f} s"
-    return (
-        f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-    )
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} h"
