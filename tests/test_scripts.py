@@ -14,7 +14,7 @@ import pytest
 from hostile import FORMATS
 
 from dbn.backend.identity import identity
-from dbn.evaluation import Comparison
+from dbn.evaluation import Comparison, html_report
 from dbn.evaluation.study.shared_dbn import find_dbn
 from dbn.training import Schedule, Sparsity
 from tests.datasets.test_datasets import idx_bytes
@@ -369,6 +369,7 @@ def test_mnist_deep(tiny_mnist):
     }
     assert found.settings["hidden_layer_sizes"] == [[[4, 4]], [[4, 4, 4]]]
     assert "of the 2 settings" in done.stdout
+    assert "3 x 4, 80 labels" in html_report(found)
 
 
 def test_layers(tmp_path):
