@@ -134,6 +134,7 @@ def test_without_controls(digits):
         "dbn + logistic",
         "xavier_uniform + logistic",
     ]
+    assert "Cs" not in result.settings
     with pytest.raises(ValueError, match="controls is 'none'; it may be 'auto' or No"):
         compare_initializers(*digits, **FEW | {"controls": "none"})
 

@@ -124,6 +124,8 @@ class Study:
         own = {name: fields.pop(name) for name in ("splits", "labelled_rows")}
         own["contenders"] = [c for c in contenders if not isinstance(c, Start)]
         about = {f"{k}_sha256": identity(its) for k, its in own.items() if its}
+        if self.controls:
+            about["Cs"] = [*CS]
         lists = {k: [*v] for k, v in fields.items() if isinstance(v, tuple)}
         lists["hidden_layer_sizes"] = [[*sizes] for sizes in self.hidden_layer_sizes]
         return {"inits": [c.name for c in contenders], **fields, **lists, **about} | {
@@ -131,7 +133,6 @@ class Study:
             "rbm": " ".join(repr(self.rbm).split()),  # which may be cut
             "rbm_sha256": identity(self.rbm),
             "pretraining": f"{rows[self.pretraining_rows]}, without labels",
-            "Cs": [*CS],
             "dropout": DROPOUT,
         }
 
