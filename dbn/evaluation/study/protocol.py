@@ -123,7 +123,9 @@ class Study:
         contenders = fields.pop("contenders")
         own = {name: fields.pop(name) for name in ("splits", "labelled_rows")}
         own["contenders"] = [c for c in contenders if not isinstance(c, Start)]
-        about = {f"{k}_sha256": identity(its) for k, its in own.items() if its}
+        about: dict[str, Any] = {
+            f"{k}_sha256": identity(its) for k, its in own.items() if its
+        }
         if self.controls:
             about["Cs"] = [*CS]
         lists = {k: [*v] for k, v in fields.items() if isinstance(v, tuple)}
