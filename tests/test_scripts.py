@@ -12,11 +12,13 @@ import mnist
 import numpy as np
 import pytest
 from hostile import FORMATS
+from sklearn.frozen import FrozenEstimator
 
+from dbn import DBNClassifier, DBNTransformer, RBMTransformer
 from dbn.backend.identity import identity
-from dbn.evaluation import Comparison, html_report
+from dbn.evaluation import Comparison, html_report, load_dataset
 from dbn.evaluation.study.shared_dbn import find_dbn
-from dbn.training import Schedule, Sparsity
+from dbn.training import Adam, Schedule, Sparsity
 from tests.datasets.test_datasets import idx_bytes
 from tests.libraries import needs_torch
 from tests.training.test_distributed import torchrun
@@ -344,7 +346,7 @@ def test_mnist_needs_two_starts_and_seeds_in_order(tiny_mnist):
 
 
 def test_mnist_with_few_labels(tiny_mnist):
-    """Both protocols, with the same DBNs."""
+    """Both protocols, with the same DBNs; a final net is that which is written out."""
     record, options = tiny_mnist
     options += ["--hidden-layer-sizes", "5", "4", "--control-layer-sizes", "5"]
     options += ["--labels", "50", "--subsets", "2"]
@@ -355,6 +357,25 @@ def test_mnist_with_few_labels(tiny_mnist):
         assert contenders_of(record) == ("5-4, 50 labels", dict.fromkeys(names, 2))
         assert json.loads(record.read_text())["settings"]["tune"] == tune
         assert len([*record.parent.parent.glob("stacks/80-rows/cells/*.dbn")]) == 2
+    tests = [r for r in Comparison.from_json(record).records if r["stage"] == "test"]
+    its = next(r for r in tests if (r["contender"], r["seed"]) == ("dbn", 1))
+    data = load_dataset("mnist", data_home=record.parent.parent)
+    rows, rate = mnist.labelled_rows(data.y, 50, 1), its["value"]
+    rbm = RBMTransformer(sparsity=Sparsity(), max_iter=1)
+    dbn = DBNTransformer((5, 4), rbm=rbm, random_state=1)
+    net = DBNClassifier(
+        (5, 4),
+        init=FrozenEstimator(dbn.fit(data.X)),
+        learning_rate_multipliers=(0.03, 0.1, 1.0),
+        dropout=(0.2, 0.0, 0.5),
+        optimizer=Adam(Schedule(rate, 0.05 * rate, epochs=100)),
+        batch_size=50,
+        max_iter=100,
+        random_state=1,
+    )
+    net.fit(data.X[rows], data.y[rows])
+    assert its["error"] == pytest.approx(1 - net.score(data.X_test, data.y_test))
+    assert its["loss_curve"][-1] == [100, pytest.approx(net.loss_curve_[-1], rel=1e-3)]
 
 
 def test_mnist_deep(tiny_mnist):
