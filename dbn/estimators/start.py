@@ -136,7 +136,7 @@ def set_buffers(network: Network, kept: list[Array]) -> None:
 
 
 def first_weights(
-    init: Init, dbn: DBN | None, network: Network, rows: Array, weight: Array, rng: Any
+    init: Any, dbn: DBN | None, network: Network, rows: Array, weight: Array, rng: Any
 ) -> None:
     """Fill a new network as `init` says.
 
