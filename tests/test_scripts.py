@@ -5,13 +5,20 @@ import json
 import math
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import mnist
 import numpy as np
 import pytest
 from hostile import FORMATS
+from sklearn.frozen import FrozenEstimator
 
+from dbn import DBNClassifier, DBNTransformer, RBMTransformer
+from dbn.backend.identity import identity
+from dbn.evaluation import Comparison, html_report, load_dataset
+from dbn.evaluation.study.shared_dbn import find_dbn
+from dbn.training import Adam, Schedule, Sparsity
 from tests.datasets.test_datasets import idx_bytes
 from tests.libraries import needs_torch
 from tests.training.test_distributed import torchrun
@@ -241,13 +248,40 @@ def test_dropout_fits_the_depth():
     assert mnist.dropout_of((1024,), 0.3) == (0.2, 0.5)
 
 
-def test_the_estimate_of_deep_nets_counts_final_nets():
-    args = mnist.parse_args(["deep", "--depths", "2", "3", "--seeds", "0", "1"])
-    stacks, tuning = mnist.tasks_of(args)
-    finals = mnist.finals_of(args)
-    assert (len(stacks), len(tuning), len(finals)) == (2 * 2, 2 * 5 * 3, 2 * 5 * 2)
-    final = next(task for task in tuning if task["net"] == finals[0]["net"])
-    assert mnist.cost(finals[0], args, 100) == mnist.cost(final, args, 100) > 0
+def test_a_rate_falls_to_a_share_of_what_is_tried():
+    """The same numbers as a schedule that is written out."""
+    net = mnist.net("net", (5,), [0.1, 0.003], 0.05, 60, None, init="he_normal")
+    rate = net.candidate(0.003).optimizer.learning_rate
+    written = Schedule(0.003, 0.05 * 0.003, epochs=60)
+    assert [rate(epoch) for epoch in range(60)] == [*map(written, range(60))]
+    assert net.parameter == "learning_rate"
+
+
+def test_recipes_keep_what_they_say():
+    args = mnist.parse_args(["full"])
+    net = mnist.recipe("multipliers", args).estimator
+    assert net.learning_rate_multipliers == (0.3, 0.3, 0.3, 1.0)
+    assert net.dropout == (0.2, 0.3, 0.3, 0.5) and net.max_iter == 30
+    assert net.optimizer.decoupled_decay == 0.05 and net.batch_size == 100
+    assert net.optimizer.learning_rate.end == 0.01 * 0.006
+    assert net.rbm.max_iter == 20 and net.rbm.sparsity == Sparsity()
+    control = mnist.recipe("control", args).estimator
+    assert (control.init, control.activation, control.rbm) == (
+        "he_normal",
+        "relu",
+        None,
+    )
+    dbn, he, line = mnist.with_few_labels(100, mnist.parse_args(["labels"]))
+    assert dbn.estimator.learning_rate_multipliers == (*[0.03] * 11, 0.1, 1.0)
+    assert he.estimator.hidden_layer_sizes == (500, 500, 2000)
+    assert line.kind == "control" and he.kind == "start" and dbn.kind == "dbn"
+    assert identity(find_dbn(line.estimator)) == identity(find_dbn(dbn.estimator))
+
+
+def test_subsets_have_as_many_rows_of_each_class():
+    y = np.arange(500) % 10
+    rows = mnist.labelled_rows(y, 50, 3)
+    assert np.bincount(y[rows]).tolist() == [5] * 10 and len({*rows}) == 50
 
 
 @pytest.fixture
@@ -259,71 +293,104 @@ def tiny_mnist(tmp_path):
         (tmp_path / f"{stem}-images-idx3-ubyte").write_bytes(idx_bytes(images))
         labels = np.arange(n, dtype=np.uint8) % 10
         (tmp_path / f"{stem}-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
-    record = tmp_path / "record.json"
+    record = tmp_path / "out" / "record.json"
     return record, [
         *["--data-home", str(tmp_path), "--stacks", str(tmp_path / "stacks")],
         *["--pretrain-epochs", "1", "--output", str(record)],
     ]
 
 
+def contenders_of(record):
+    """Those of the one setting of a record, and how many seeds each has."""
+    ((cell, found),) = Comparison.from_json(record).errors().items()
+    return cell, {name: len(errors) for name, errors in found.items()}
+
+
 def test_mnist_with_all_labels_goes_on(tiny_mnist):
+    """After a kill in the midst of it, and with more seeds."""
     record, options = tiny_mnist
-    options += ["--hidden-layer-sizes", "5", "--epochs", "1"]
-    done = run("benchmarks/mnist.py", "full", *options, "--seeds", "0")
+    options += ["--hidden-layer-sizes", "5", "--epochs", "1", "--recipes"]
+    options += ["plain", "dropout", "multipliers", "control"]
+    script = str(ROOT / "scripts" / "benchmarks" / "mnist.py")
+    cells = record.with_suffix("") / "plain-dropout-multipliers-control" / "cells"
+    killed = subprocess.Popen(
+        [sys.executable, script, "full", *options], stderr=subprocess.DEVNULL
+    )
+    while len([*cells.glob("*.json")]) < 2 and killed.poll() is None:
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    kept = {path: path.read_bytes() for path in cells.glob("*.json")}
+    assert kept and not record.exists()
+    done = run("benchmarks/mnist.py", "full", *options)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("About ")
-    first = json.loads(record.read_text())
-    more = ["--recipes", "plain", "dropout", "multipliers", "control"]
-    more += ["--seeds", "0", "1"]
-    done = run("benchmarks/mnist.py", "full", *options, *more)
-    assert done.returncode == 0, done.stderr
-    second = json.loads(record.read_text())
-    assert second["runs"][: len(first["runs"])] == first["runs"]
-    nets = [(r["recipe"], r["seed"]) for r in second["runs"] if "recipe" in r]
-    assert sorted(nets) == [
-        (recipe, seed)
-        for recipe in ("control", "dropout", "multipliers", "plain")
-        for seed in (0, 1)
-    ]
-    assert second["test_error"]["plain"]["n"] == 2
-    assert {r["call"] for r in first["runs"]} == {0} and second["runs"][-1]["call"] == 1
-    assert second["calls"][0] == first["calls"][0]
-    assert second["calls"][1]["command"].endswith("--seeds 0 1")
-    assert second["calls"][1]["blas_threads"] == 1
-    other = run("benchmarks/mnist.py", "full", *options, "--rows", "50")
-    assert other.returncode == 1 and "runs with other settings" in other.stderr
+    assert "Verdict on mnist" in done.stdout
+    more = run("benchmarks/mnist.py", "full", *options, "--seeds", "0", "1", "2")
+    assert more.returncode == 0, more.stderr
+    assert all(path.read_bytes() == kept[path] for path in kept)
+    names = ("plain", "dropout", "multipliers", "control")
+    assert contenders_of(record) == ("1 x 5, 80 labels", dict.fromkeys(names, 3))
+    settings = json.loads(record.read_text())["settings"]
+    assert settings["recipes"]["plain"]["decay"] == 0.1
+    assert settings["command"].endswith("--seeds 0 1 2")
+    other = run("benchmarks/mnist.py", "full", *options, "--epochs", "2")
+    assert other.returncode == 1 and "holds another study" in other.stderr
+
+
+def test_mnist_needs_two_starts_and_seeds_in_order(tiny_mnist):
+    options = [*tiny_mnist[1], "--hidden-layer-sizes", "5"]
+    alone = run("benchmarks/mnist.py", "full", *options, "--recipes", "plain")
+    assert alone.returncode == 1 and "at least one other start" in alone.stderr
+    seeds = run("benchmarks/mnist.py", "full", *options, "--seeds", "1", "2")
+    assert seeds.returncode == 2 and "they are [1, 2]" in seeds.stderr
 
 
 def test_mnist_with_few_labels(tiny_mnist):
+    """Both protocols, with the same DBNs; a final net is that which is written out."""
     record, options = tiny_mnist
     options += ["--hidden-layer-sizes", "5", "4", "--control-layer-sizes", "5"]
-    options += ["--labels", "50", "--n-stacks", "1", "--subsets", "2"]
-    done = run("benchmarks/mnist.py", "labels", *options)
-    assert done.returncode == 0, done.stderr
-    errors = json.loads(record.read_text())["test_error"]
+    options += ["--labels", "50", "--subsets", "2"]
     names = ("dbn", "he_normal + relu + dropout", "dbn-features + logistic regression")
-    assert {name: found["n"] for name, found in errors.items()} == {
-        f"50 labels, {name}, {tune}": 2
-        for name in names
-        for tune in ("strict", "literature")
-    }
+    for tune in ("strict", "literature"):
+        done = run("benchmarks/mnist.py", "labels", *options, "--tune", tune)
+        assert done.returncode == 0, done.stderr
+        assert contenders_of(record) == ("5-4, 50 labels", dict.fromkeys(names, 2))
+        assert json.loads(record.read_text())["settings"]["tune"] == tune
+        assert len([*record.parent.parent.glob("stacks/80-rows/cells/*.dbn")]) == 2
+    tests = [r for r in Comparison.from_json(record).records if r["stage"] == "test"]
+    its = next(r for r in tests if (r["contender"], r["seed"]) == ("dbn", 1))
+    data = load_dataset("mnist", data_home=record.parent.parent)
+    rows, rate = mnist.labelled_rows(data.y, 50, 1), its["value"]
+    rbm = RBMTransformer(sparsity=Sparsity(), max_iter=1)
+    dbn = DBNTransformer((5, 4), rbm=rbm, random_state=1)
+    net = DBNClassifier(
+        (5, 4),
+        init=FrozenEstimator(dbn.fit(data.X)),
+        learning_rate_multipliers=(0.03, 0.1, 1.0),
+        dropout=(0.2, 0.0, 0.5),
+        optimizer=Adam(Schedule(rate, 0.05 * rate, epochs=100)),
+        batch_size=50,
+        max_iter=100,
+        random_state=1,
+    )
+    net.fit(data.X[rows], data.y[rows])
+    assert its["error"] == pytest.approx(1 - net.score(data.X_test, data.y_test))
+    assert its["loss_curve"][-1] == [100, pytest.approx(net.loss_curve_[-1], rel=1e-3)]
 
 
 def test_mnist_deep(tiny_mnist):
     record, options = tiny_mnist
-    options += ["--depths", "2", "--width", "4", "--epochs", "1", "--validation", "20"]
-    done = run(
-        "benchmarks/mnist.py",
-        "deep",
-        *options,
-        "--seeds",
-        "0",
-        "--learning-rates",
-        "0.01",
-    )
+    options += ["--depths", "2", "3", "--width", "4", "--epochs", "1"]
+    options += ["--seeds", "0", "1", "--learning-rates", "0.01"]
+    done = run("benchmarks/mnist.py", "deep", *options)
     assert done.returncode == 0, done.stderr
-    errors = json.loads(record.read_text())["test_error"]
-    assert len(errors) == 5 and "2 x 4, dbn" in errors
+    found = Comparison.from_json(record)
+    assert {cell: {*its} for cell, its in found.errors().items()} == {
+        f"{depth} x 4, 80 labels": {*mnist.STARTS} for depth in (2, 3)
+    }
+    assert found.settings["hidden_layer_sizes"] == [[[4, 4]], [[4, 4, 4]]]
+    assert "of the 2 settings" in done.stdout
+    assert "3 x 4, 80 labels" in html_report(found)
 
 
 def test_layers(tmp_path):

@@ -83,8 +83,16 @@ class RBM:
         shapes |= {self._extra[name]: shape for name, shape in extra.items()}
         self.params = Parameters(shapes, dtype=dtype)
 
-    n_visible = property(lambda self: int(self.params.shapes["b"][0]))
-    n_hidden = property(lambda self: int(self.params.shapes["c"][0]))
+    @property
+    def n_visible(self) -> int:
+        """Number of visible columns."""
+        return int(self.params.shapes["b"][0])
+
+    @property
+    def n_hidden(self) -> int:
+        """Number of hidden columns."""
+        return int(self.params.shapes["c"][0])
+
     W = property(lambda self: self.params["W"], doc="Weights (n_visible, n_hidden).")
     b = property(lambda self: self.params["b"], doc="Visible biases (n_visible,).")
     c = property(lambda self: self.params["c"], doc="Hidden biases (n_hidden,).")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from sklearn.base import _fit_context
+from sklearn.callback import with_callbacks
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._array_api import check_same_namespace, get_namespace
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
@@ -31,4 +32,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def fit_context(fit: F) -> F:
     """A `fit` that first checks the parameters, and takes callbacks down at its end."""
-    return cast(F, _fit_context(prefer_skip_nested_validation=True)(fit))
+    # Twice: what Ctrl-C leaves of the first taking down is the second's.
+    return cast(
+        F, with_callbacks(_fit_context(prefer_skip_nested_validation=True)(fit))
+    )

@@ -1,6 +1,7 @@
 """Out to scikit-learn and PyTorch, and in from scikit-learn."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..backend.types import Array
 from ..boltzmann import Gaussian
 from ..feedforward import (
     ELU,
+    Activation,
     Given,
     Identity,
     LeakyReLU,
@@ -35,7 +37,7 @@ _IN_SKLEARN = {
 }
 # Above this x, log(1 + exp(x)) is x in double precision; torch switches at 20.
 _SOFTPLUS_IS_LINEAR = 40.0
-_IN_TORCH = {
+_IN_TORCH: dict[type[Activation], Callable[[Any, Any], Any]] = {
     Logistic: lambda nn, activation: nn.Sigmoid(),
     Tanh: lambda nn, activation: nn.Tanh(),
     ScaledTanh: lambda nn, activation: nn.Tanh(),  # the two factors go to the weights

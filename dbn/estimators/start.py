@@ -25,8 +25,10 @@ from .dbn import (
 from .rbm import RBMTransformer
 
 DEFAULT_SIZES = (256,)
-# What `init` may be; of a sequence each entry is a pair (W, c).
-Init: TypeAlias = str | Initializer | Sequence[Any] | DBNTransformer | FrozenEstimator
+# What `init` may be; of a list each entry is a pair (W, c).
+Init: TypeAlias = (
+    str | Initializer | list[Any] | tuple[Any, ...] | DBNTransformer | FrozenEstimator
+)
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def set_buffers(network: Network, kept: list[Array]) -> None:
 
 
 def first_weights(
-    init: Init, dbn: DBN | None, network: Network, rows: Array, weight: Array, rng: Any
+    init: Any, dbn: DBN | None, network: Network, rows: Array, weight: Array, rng: Any
 ) -> None:
     """Fill a new network as `init` says.
 

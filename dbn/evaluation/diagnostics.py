@@ -1,15 +1,19 @@
 """What the layers of a net do: activations, gradients, Jacobians, updates."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..backend.types import Array
 from ..estimators import DBNClassifier, DBNRegressor
-from ..estimators.targets import encode_classes, encode_labels, with_labels
-from ..feedforward import BinaryCrossEntropy, Given, Network
+from ..estimators.targets import with_labels
+from ..feedforward import Activation, Given, Network
 
 _N_BINS = 50
+_Model: TypeAlias = DBNClassifier | DBNRegressor | Network
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +69,18 @@ class LayerStatistics:
     weight_norm: np.ndarray
     weight_gradient_norm: np.ndarray | None
     update_norm: np.ndarray | None
-    activation_histograms: list
-    gradient_histograms: list | None
+    activation_histograms: list[tuple[np.ndarray, np.ndarray]]
+    gradient_histograms: list[tuple[np.ndarray, np.ndarray]] | None
 
 
-def layer_statistics(model, X, y=None, *, previous=None, n_jacobians=5):
+def layer_statistics(
+    model: _Model,
+    X: Array,
+    y: Array = None,
+    *,
+    previous: _Model | None = None,
+    n_jacobians: int = 5,
+) -> LayerStatistics:
     """Measure every layer of a net: what Glorot and Bengio (2010) plot.
 
     Call it before and during training, on the same few hundred rows each time (the
@@ -140,32 +151,32 @@ def layer_statistics(model, X, y=None, *, previous=None, n_jacobians=5):
         raise ValueError("X has no rows to measure on. Give some.")
     outputs = network.activations(rows)
     hidden, z = outputs[2:-1:2], outputs[-1]  # dense, activation, ..., dense
-    deltas = weight_gradients = gradients = changes = None
-    if targets is not None:
-        deltas = _back_propagated(network, hidden, z, targets)
-        gradients = deltas[:-1]
-        below = zip([rows, *hidden], deltas, strict=True)
-        weight_gradients = [h.T @ delta / len(delta) for h, delta in below]
+    deltas = [] if targets is None else _back_propagated(network, hidden, z, targets)
     weights = [W for W, _ in network.dense]
+    gradients = [
+        h.T @ delta / len(delta)
+        for h, delta in zip([rows, *hidden], deltas, strict=bool(deltas))
+    ]
+    changes = []
     if previous is not None:
         changes = _changes(weights, [W for W, _ in _plain(previous).dense])
     slope, low = network.activation.slope, 0.1 * _largest_slope(network.activation)
     return LayerStatistics(
-        activation_mean=_each(hidden, np.mean),
-        activation_std=_each(hidden, np.std),
-        activation_p98=_each(hidden, lambda h: np.percentile(h, 98)),
-        saturation=_each(hidden, lambda h: np.mean(slope(h) < low)),
-        gradient_std=_each(gradients, np.std),
+        activation_mean=_each(np.mean, hidden),
+        activation_std=_each(np.std, hidden),
+        activation_p98=_each(lambda h: np.percentile(h, 98), hidden),
+        saturation=_each(lambda h: np.mean(slope(h) < low), hidden),
+        gradient_std=_each(np.std, deltas[:-1]) if deltas else None,
         singular_value=_singular_values(network, hidden, n_jacobians),
-        weight_norm=_each(weights, np.linalg.norm),
-        weight_gradient_norm=_each(weight_gradients, np.linalg.norm),
-        update_norm=_each(changes, np.linalg.norm),
+        weight_norm=_each(np.linalg.norm, weights),
+        weight_gradient_norm=_each(np.linalg.norm, gradients) if deltas else None,
+        update_norm=_each(np.linalg.norm, changes) if changes else None,
         activation_histograms=[_histogram(h) for h in hidden],
-        gradient_histograms=gradients and [_histogram(g) for g in gradients],
+        gradient_histograms=[_histogram(g) for g in deltas[:-1]] or None,
     )
 
 
-def _plain(model):
+def _plain(model: _Model) -> Network:
     """Its net without dropout, and with batch normalization in the weights."""
     if isinstance(model, DBNClassifier | DBNRegressor):
         check_is_fitted(model)
@@ -188,24 +199,29 @@ def _plain(model):
     return plain
 
 
-def _as_the_net_sees(model, X, y):
+def _as_the_net_sees(model: _Model, X: Array, y: Array) -> tuple[Array, Array]:
     """Rows and targets (or None) in the net's own terms; only labelled rows, if any."""
     if isinstance(model, Network):
         return X, y
     if y is None:
         return model._rows(X), None
     X, y, _ = with_labels(model, X, y)
-    options = {"multi_output": True, "y_numeric": model._numeric_targets}
-    X, y = validate_data(model, X, y, reset=False, **options, **model._accepted())
+    X, y = validate_data(
+        model,
+        X,
+        y,
+        reset=False,
+        multi_output=True,
+        y_numeric=model._numeric_targets,
+        **model._accepted(),
+    )
     rows = model._encode(X)
-    if isinstance(model, DBNRegressor):
-        return rows, model._encode_targets(y, rows.dtype)
-    if isinstance(model.network_.loss, BinaryCrossEntropy):
-        return rows, encode_labels(y, len(model.classes_), "y").astype(rows.dtype)
-    return rows, encode_classes(y, model.classes_, "y").astype(rows.dtype)
+    return rows, model._encode_targets(y, rows.dtype)
 
 
-def _back_propagated(network, hidden, z, y):
+def _back_propagated(
+    network: Network, hidden: Sequence[Array], z: Array, y: Array
+) -> list[Array]:
     """Gradients of each row's loss with respect to the inputs of all units, by layer.
 
     The last is with respect to `z`.
@@ -223,7 +239,9 @@ def _back_propagated(network, hidden, z, y):
     return deltas
 
 
-def _singular_values(network, hidden, n_rows):
+def _singular_values(
+    network: Network, hidden: Sequence[Array], n_rows: int
+) -> np.ndarray | None:
     """Mean singular value of each hidden layer's Jacobian, or None for no rows."""
     if n_rows < 0:
         raise ValueError(f"n_jacobians is {n_rows}; it must not be negative.")
@@ -231,13 +249,12 @@ def _singular_values(network, hidden, n_rows):
         return None
     means = []
     for (W, _), h in zip(network.dense[:-1], hidden, strict=True):
-        slopes = network.activation.slope(h[:n_rows])
-        values = [np.linalg.svd(W * s, compute_uv=False) for s in slopes]
-        means.append(np.mean(values))
+        jacobians = (W * slope for slope in network.activation.slope(h[:n_rows]))
+        means.append(np.mean([np.linalg.svd(J, compute_uv=False) for J in jacobians]))
     return np.array(means)
 
 
-def _changes(weights, previous):
+def _changes(weights: list[Array], previous: list[Array]) -> list[Array]:
     shapes = [[W.shape for W in net] for net in (weights, previous)]
     if shapes[0] != shapes[1]:
         raise ValueError(
@@ -247,21 +264,20 @@ def _changes(weights, previous):
     return [W - W_before for W, W_before in zip(weights, previous, strict=True)]
 
 
-def _largest_slope(activation):
-    x = np.linspace(-10.0, 10.0, 2001)
-    return activation.slope(activation.forward(x, {})).max()
+def _largest_slope(activation: Activation) -> float:
+    h = activation.forward(np.linspace(-10.0, 10.0, 2001), {})
+    return float(activation.slope(h).max())
 
 
-def _each(arrays, function):
-    """A number for each array; None for None."""
-    return None if arrays is None else np.array([float(function(a)) for a in arrays])
+def _each(function: Callable[..., Array], arrays: Sequence[Array]) -> np.ndarray:
+    return np.array([float(function(a)) for a in arrays])
 
 
-def _histogram(values):
+def _histogram(values: Array) -> tuple[np.ndarray, np.ndarray]:
     values = np.asarray(values, dtype=float).ravel()
     values = values[values != 0.0] if values.any() else values
     low, high = values.min(), values.max()
     # Bins of a width that floats can tell apart, also where all values are alike.
     room = max(1e-4 * max(-low, high) - (high - low), 0.0) / 2.0
-    bounds = (low - room, high + room)
-    return np.histogram(values, bins=_N_BINS, range=bounds, density=True)
+    ends = low - room, high + room
+    return np.histogram(values, bins=_N_BINS, range=ends, density=True)

@@ -4,17 +4,16 @@ import os
 import platform
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import scipy
-import sklearn
 from threadpoolctl import threadpool_info
 
 from .. import __version__
 
 
-def provenance():
+def provenance() -> dict[str, Any]:
     """What someone needs to repeat a run, as a dict for a JSON record.
 
     Returns
@@ -34,26 +33,24 @@ def provenance():
     shown = f"{script.parent.name}/{script.name}"
     if script.resolve().is_relative_to(root):
         shown = script.resolve().relative_to(root).as_posix()
-    command = ["python", shown, *sys.argv[1:]]
     return {
-        "command": " ".join(command),
+        "command": " ".join(["python", shown, *sys.argv[1:]]),
         "commit": _commit(),
         "versions": {
             "dbn": __version__,
             "python": platform.python_version(),
-            "numpy": np.__version__,
-            "scipy": scipy.__version__,
-            "scikit-learn": sklearn.__version__,
+            **{name: version(name) for name in ("numpy", "scipy", "scikit-learn")},
         },
         "cores": os.cpu_count(),
         "blas_threads": max((lib["num_threads"] for lib in blas), default=None),
     }
 
 
-def _commit():
+def _commit() -> str | None:
     git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
     try:
-        found = subprocess.run(git, capture_output=True, text=True, check=True)
+        return subprocess.check_output(
+            git, text=True, stderr=subprocess.DEVNULL
+        ).strip()
     except (OSError, subprocess.CalledProcessError):
         return None
-    return found.stdout.strip()

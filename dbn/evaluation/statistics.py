@@ -2,9 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
+
+from ..backend.types import Array
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,14 @@ class PairedDifference:
 _BOOTSTRAPPED = range(20, 1001)
 
 
-def paired_difference(a, b, *, test_train_ratio=0.0, confidence=0.95, n_test=None):
+def paired_difference(
+    a: Array,
+    b: Array,
+    *,
+    test_train_ratio: float = 0.0,
+    confidence: float = 0.95,
+    n_test: int | None = None,
+) -> PairedDifference:
     """Compare two paired samples, one pair per seed.
 
     Parameters
@@ -83,34 +93,30 @@ def paired_difference(a, b, *, test_train_ratio=0.0, confidence=0.95, n_test=Non
     d = a - b
     n, mean, variance = len(d), float(d.mean()), float(d.var(ddof=1))
     bootstrapped = n in _BOOTSTRAPPED and test_train_ratio == 0.0
-    constant = _is_constant(d, a, b)
-    mean = 0.0 if _is_constant(np.append(d, 0.0), a, b) else mean
-    if constant and n_test is None:
+    constant, least = _is_constant(d, a, b), 0.0
+    if _is_constant(np.append(d, 0.0), a, b):
+        mean = 0.0
+    if n_test is not None:  # of means over rows, each of which is -1, 0 or 1
+        least = max(abs(mean) * (1.0 - abs(mean)), 1.0 / n_test) / n_test
+    elif constant:
         return PairedDifference(mean, -math.inf, math.inf, 1.0, "constant")
-    least = 0.0 if n_test is None else _variance_over_rows(mean, n_test)
     if constant or variance < 0.001 * least:
         variance, bootstrapped = least, False
     error = math.sqrt(variance * (1.0 / n + test_train_ratio))
     t = stats.t(df=n - 1)
     p_value = float(2.0 * t.sf(abs(mean) / error))
-    half = float(t.ppf(0.5 + confidence / 2.0)) * error
     if bootstrapped:
-        options = {"confidence_level": confidence, "method": "BCa", "rng": 0}
         # In parts of 256 resamples, for the sake of memory.
-        result = stats.bootstrap((d,), np.mean, batch=256, **options)
-        interval = result.confidence_interval
-        low, high = float(interval.low), float(interval.high)
+        options = {"confidence_level": confidence, "batch": 256, "rng": 0}
+        ends = stats.bootstrap((d,), np.mean, **options).confidence_interval
+        low, high = float(ends.low), float(ends.high)
         return PairedDifference(mean, low, high, p_value, "BCa bootstrap")
+    half = float(t.ppf(0.5 + confidence / 2.0)) * error
     method = "corrected t (Nadeau-Bengio)" if test_train_ratio else "paired t"
     return PairedDifference(mean, mean - half, mean + half, p_value, method)
 
 
-def _variance_over_rows(mean, n_test):
-    """The least of a mean over test rows, each of which is -1, 0 or 1."""
-    return max(abs(mean) * (1.0 - abs(mean)), 1.0 / n_test) / n_test
-
-
-def _paired(a, b):
+def _paired(a: Array, b: Array) -> tuple[np.ndarray, np.ndarray]:
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if a.shape != b.shape or a.ndim != 1 or len(a) < 2:
         raise ValueError(
@@ -120,7 +126,7 @@ def _paired(a, b):
     return a, b
 
 
-def _is_constant(values, a, b):
+def _is_constant(values: np.ndarray, a: np.ndarray, b: np.ndarray) -> bool:
     """Whether values that were made from a and b differ by no more than rounding."""
     largest = max(np.abs(a).max(), np.abs(b).max())
     return bool(np.ptp(values) <= 8.0 * np.finfo(float).eps * largest)
@@ -152,7 +158,7 @@ class PairedSpread:
     method: str
 
 
-def paired_spread(a, b):
+def paired_spread(a: Array, b: Array) -> PairedSpread:
     """Compare the variances of two paired samples: the test of Pitman and Morgan.
 
     Erhan et al. (2010), section 6, find that pretrained nets vary less from seed to
@@ -189,12 +195,13 @@ def paired_spread(a, b):
     # a constant sample nothing can be said: sum and difference are the other one.
     told = (a, b, a + b, a - b)
     if len(a) > 2 and not any(_is_constant(x, a, b) for x in told):
-        p_value = float(stats.pearsonr(a + b, a - b).pvalue)
-    stds = (float(x.std(ddof=1)) for x in (a, b))
-    return PairedSpread(*stds, p_value, "Pitman-Morgan")
+        correlated: Any = stats.pearsonr(a + b, a - b)
+        p_value = float(correlated.pvalue)
+    std_a, std_b = float(a.std(ddof=1)), float(b.std(ddof=1))
+    return PairedSpread(std_a, std_b, p_value, "Pitman-Morgan")
 
 
-def holm(p_values):
+def holm(p_values: Array) -> np.ndarray:
     """Adjust p-values for a family of tests: Holm (1979).
 
     Parameters

@@ -231,7 +231,7 @@ INITIALIZERS |= {
 
 
 def get_initializer(
-    init: str | Initializer | Sequence[Any],
+    init: str | Initializer | list[Any] | tuple[Any, ...],
 ) -> Initializer:
     """Return `init` itself, or the initializer that the string or list stands for.
 

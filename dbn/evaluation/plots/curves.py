@@ -1,5 +1,9 @@
 """Curves of a comparison of initializers: over label budgets, over epochs (`plots`)."""
 
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
 import numpy as np
 
 from ..study.records import cell_name
@@ -7,6 +11,7 @@ from .display import MAX_MARKERS, line_style, logarithmic, new_axes, plain
 from .results_display import ResultsDisplay, choose, lowest, names_of
 
 
+@dataclass(eq=False, repr=False)
 class LabelBudgetDisplay(ResultsDisplay):
     """Mean test error against the number of labels, a line per contender, with bands.
 
@@ -40,15 +45,14 @@ class LabelBudgetDisplay(ResultsDisplay):
     >>> plt.close()
     """
 
-    def __init__(self, result, *, hidden_layer_sizes=None):
-        super().__init__(result)
-        self.hidden_layer_sizes = hidden_layer_sizes
+    _: KW_ONLY
+    hidden_layer_sizes: Sequence[int] | None = None
 
-    def _draw(self, ax):
+    def _draw(self, ax: Any) -> Any:
         rows, sizes = self.result.summary(), self.hidden_layer_sizes
-        nets = {tuple(row["hidden_layer_sizes"]): None for row in rows}
+        nets = (tuple(row["hidden_layer_sizes"]) for row in rows)
         asked = None if sizes is None else tuple(sizes)
-        net = choose([*nets], asked, "hidden_layer_sizes")
+        net = choose(nets, asked, "hidden_layer_sizes")
         rows = [row for row in rows if tuple(row["hidden_layer_sizes"]) == net]
         rows.sort(key=lambda row: row["n_labels"])
         if len(rows) < 2:
@@ -59,8 +63,7 @@ class LabelBudgetDisplay(ResultsDisplay):
         ax = ax or new_axes(7.6, 4.4)
         contenders = [row["contenders"] for row in rows]
         handles, factor = {}, self._factor
-        means = [c["mean"] for its in contenders for c in its.values()]
-        floor = factor * lowest(means)
+        floor = factor * lowest([c["mean"] for its in contenders for c in its.values()])
         for i, name in enumerate(names_of(contenders)):
             found = [row for row in rows if name in row["contenders"]]
             budgets = [row["n_labels"] for row in found]
@@ -69,19 +72,24 @@ class LabelBudgetDisplay(ResultsDisplay):
                 for key in ("mean", "low", "high")
             )
             style, first = line_style(i), found[0]["dbn"] == name
-            band = {"facecolor": (style["color"], 0.2 if first else 0.06)}
-            band |= {"edgecolor": (style["color"], 0.5), "linewidth": 0.8}
-            ax.fill_between(budgets, np.maximum(low, floor), high, **band)
+            ax.fill_between(
+                budgets,
+                np.maximum(low, floor),
+                high,
+                facecolor=(style["color"], 0.2 if first else 0.06),
+                edgecolor=(style["color"], 0.5),
+                linewidth=0.8,
+            )
             style |= {"linewidth": 2.5 if first else 1.5, "markersize": 5}
             (handles[name],) = ax.plot(budgets, mean, **style)
         _scale_budgets(ax, [row["n_labels"] for row in rows])
         self._scale_errors(ax, floor)
         of = cell_name(rows[0]).partition(",")[0]
-        words = f"{plain(of)}, mean and 95 % interval over seeds"
-        self._finish(ax, words, handles)
+        self._finish(ax, f"{plain(of)}, mean and 95 % interval over seeds", handles)
         return ax
 
 
+@dataclass(eq=False, repr=False)
 class LossCurvesDisplay(ResultsDisplay):
     """Training loss against epochs, a line per net, with bands over seeds.
 
@@ -112,33 +120,32 @@ class LossCurvesDisplay(ResultsDisplay):
     >>> plt.close()
     """
 
-    def __init__(self, result, *, cell=None):
-        super().__init__(result)
-        self.cell = cell
+    _: KW_ONLY
+    cell: str | None = None
 
-    def _draw(self, ax):
+    def _draw(self, ax: Any) -> Any:
         curves = self.result.curves()
-        cell = choose([*curves], self.cell, "cell")
+        cell = choose(curves, self.cell, "cell")
         ax = ax or new_axes(7.6, 4.0)
         names, handles = names_of(self.result.errors().values()), {}
         for name, (epochs, losses) in curves[cell].items():
             style = line_style(names.index(name))  # as in the other pictures
             low, middle, high = np.quantile(losses, [0.25, 0.5, 0.75], axis=0)
-            band = {"color": style["color"], "alpha": 0.15, "linewidth": 0}
-            ax.fill_between(epochs, low, high, **band)
-            every = max(len(epochs) // MAX_MARKERS, 1)
-            options = {"markersize": 4, "markevery": every}
-            (handles[name],) = ax.plot(epochs, middle, **options, **style)
+            ax.fill_between(
+                epochs, low, high, color=style["color"], alpha=0.15, linewidth=0
+            )
+            style |= {"markevery": max(len(epochs) // MAX_MARKERS, 1)}
+            (handles[name],) = ax.plot(epochs, middle, markersize=4, **style)
         if all((losses > 0.0).all() for _, losses in curves[cell].values()):
             logarithmic(ax)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set(xlabel="epoch of fine-tuning", ylabel="training loss (nats)")
-        words = f"{plain(cell)}, median and middle half of the seeds"
-        self._finish(ax, words, handles)
+        words = "median and middle half of the seeds"
+        self._finish(ax, f"{plain(cell)}, {words}", handles)
         return ax
 
 
-def _scale_budgets(ax, budgets):
+def _scale_budgets(ax: Any, budgets: list[int]) -> None:
     """A logarithmic axis with a tick at each, aslant where they are close."""
     gaps = np.diff(np.log(budgets))
     names = [f"{n // 1000}k" if n % 1000 == 0 else str(n) for n in budgets]

@@ -1,6 +1,13 @@
 """What all Displays share, and their look (extra `plots`)."""
 
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Self
+
 from ...storage.packing import printable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's palette: told apart with any colour vision.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
@@ -10,15 +17,16 @@ MAX_MARKERS = 12
 _MAX_NAME = 60
 
 
-class Display:
+class Display(ABC):
     """A picture that is drawn into given Axes or a new figure.
 
-    Each kind has what is to be shown as parameters and a method ``_draw(ax)``, which
-    draws into `ax`, or for None into a figure of a size of its own, and returns the
-    Axes.
+    Each kind has what is to be shown as parameters and a method `_draw`.
     """
 
-    def plot(self, ax=None):
+    ax_: "Axes"
+    figure_: "Figure"
+
+    def plot(self, ax: Any = None) -> Self:
         """Draw into `ax`, or a new figure; return self.
 
         Parameters
@@ -33,12 +41,19 @@ class Display:
         ImportError
             If matplotlib is not installed.
         """
-        self.ax_ = self._draw(ax)
-        self.figure_ = self.ax_.figure
+        ax = self._draw(ax)
+        self.ax_, self.figure_ = ax, ax.figure
         return self
 
+    @abstractmethod
+    def _draw(self, ax: Any) -> Any:
+        """Draw into `ax`, or for None into a figure of a size of its own.
 
-def require_matplotlib():
+        Returns the Axes.
+        """
+
+
+def require_matplotlib() -> Any:
     """Return `matplotlib.pyplot`, or say how to get it.
 
     Raises
@@ -55,13 +70,12 @@ def require_matplotlib():
     return plt
 
 
-def new_axes(width, height):
+def new_axes(width: float, height: float, layout: str = "constrained") -> Any:
     """The Axes of a new figure, of a size in inches."""
-    _, ax = require_matplotlib().subplots(figsize=(width, height), layout="constrained")
-    return ax
+    return require_matplotlib().subplots(figsize=(width, height), layout=layout)[1]
 
 
-def line_style(i):
+def line_style(i: int) -> dict[str, Any]:
     """Colour, marker and line of the i-th of several things: no two of 14 are alike.
 
     Examples
@@ -79,7 +93,7 @@ def line_style(i):
     }
 
 
-def plain(text):
+def plain(text: str) -> str:
     """A name from anywhere as a text for matplotlib: short, and no formula.
 
     Examples
@@ -90,14 +104,14 @@ def plain(text):
     return printable(text, _MAX_NAME).replace("$", r"\$")
 
 
-def tidy(ax, *, axis="both"):
+def tidy(ax: Any, *, axis: str = "both") -> None:
     """Lines of a grid below everything, and no frame where there is no axis."""
     ax.grid(axis=axis, color="0.9")
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def logarithmic(ax):
+def logarithmic(ax: Any) -> None:
     """A logarithmic y axis with plain numbers, some to a decade where it is short."""
     ax.set_yscale("log")
     low, high = ax.get_ylim()
@@ -109,7 +123,13 @@ def logarithmic(ax):
     ax.yaxis.set_major_formatter("{x:g}")
 
 
-def legend_beside(ax, **options):
+def legend_beside(ax: Any, **options: Any) -> None:
     """A legend at the right of the Axes, where it hides nothing."""
-    place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
-    return ax.legend(**place, frameon=False, fontsize="small", **options)
+    ax.legend(
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        borderaxespad=0.0,
+        frameon=False,
+        fontsize="small",
+        **options,
+    )

@@ -1,12 +1,49 @@
 """Test errors of the settings of a comparison: points, boxes (extra `plots`)."""
 
+from abc import abstractmethod
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
 import numpy as np
 
+from ...backend.types import Array
 from .display import line_style, new_axes, plain
 from .results_display import ResultsDisplay, choose, lowest, names_of
 
 
-class ComparisonDisplay(ResultsDisplay):
+class _ColumnsDisplay(ResultsDisplay):
+    """Every setting is a column, in which each contender has a place."""
+
+    @abstractmethod
+    def _mark(
+        self, ax: Any, x: float, errors: Array, width: float, style: dict[str, Any]
+    ) -> Any:
+        """Draw the errors of a contender in its place; return what its legend shows."""
+
+    def _draw_columns(
+        self, ax: Any, cells: dict[str, Any], names: list[str], words: str
+    ) -> None:
+        """Draw all errors, above the names of their settings."""
+        contenders, handles = names_of(cells.values()), {}
+        width = 0.8 / len(contenders)
+        for i, name in enumerate(contenders):
+            offset = (i - (len(contenders) - 1) / 2) * width
+            for j, its in enumerate(cells.values()):
+                if name in its:
+                    handles[name] = self._mark(
+                        ax, j + offset, self._factor * its[name], width, line_style(i)
+                    )
+        ax.set_xticks(range(len(names)), names)
+        ax.tick_params("x", length=0, rotation=45 if len(names) > 8 else 0)
+        ax.set_xlim(-0.5, len(names) - 0.5)
+        for j in range(1, len(names)):
+            ax.axvline(j - 0.5, color="0.85", linewidth=1, zorder=0)
+        arrays = [errors for its in cells.values() for errors in its.values()]
+        self._scale_errors(ax, self._factor * lowest(np.concatenate(arrays)))
+        self._finish(ax, words, handles, grid="y")
+
+
+class ComparisonDisplay(_ColumnsDisplay):
     """Test errors of a comparison: every seed a point, every mean a line.
 
     Parameters
@@ -31,27 +68,28 @@ class ComparisonDisplay(ResultsDisplay):
     >>> plt.close()
     """
 
-    def _draw(self, ax):
+    def _draw(self, ax: Any) -> Any:
         cells = self.result.errors()
         ax = ax or new_axes(4.2 + min(1.8 * len(cells), 14.0), 4.8)
-        factor, handles = self._factor, {}
-        for name, style, width, places in _columns(cells):
-            for x, errors in places:
-                points = style | {"linestyle": "none", "alpha": 0.75, "markersize": 5}
-                spread = np.linspace(-0.2, 0.2, len(errors)) * width
-                (handles[name],) = ax.plot(x + spread, factor * errors, **points)
-                ends = [x - 0.4 * width, x + 0.4 * width]
-                mean = [factor * errors.mean()] * 2
-                ax.plot(ends, mean, linewidth=2.5, color=style["color"])
-        _name_columns(ax, [plain(cell).replace(", ", "\n") for cell in cells])
-        ax.set_xlabel("hidden layers, labelled training rows")
-        self._scale_errors(ax, factor * _lowest_of(cells))
+        names = [plain(cell).replace(", ", "\n") for cell in cells]
         words = "every seed (points) and the mean (lines)"
-        self._finish(ax, words, handles, grid="y")
+        self._draw_columns(ax, cells, names, words)
+        ax.set_xlabel("hidden layers, labelled training rows")
         return ax
 
+    def _mark(
+        self, ax: Any, x: float, errors: Array, width: float, style: dict[str, Any]
+    ) -> Any:
+        points = style | {"linestyle": "none", "alpha": 0.75, "markersize": 5}
+        spread = np.linspace(-0.2, 0.2, len(errors)) * width
+        (handle,) = ax.plot(x + spread, errors, **points)
+        ends, mean = [x - 0.4 * width, x + 0.4 * width], errors.mean()
+        ax.plot(ends, [mean, mean], linewidth=2.5, color=style["color"])
+        return handle
 
-class DepthDisplay(ResultsDisplay):
+
+@dataclass(eq=False, repr=False)
+class DepthDisplay(_ColumnsDisplay):
     """Test error against the number of hidden layers, as box plots over seeds.
 
     Figure 1 of Erhan et al. (2010), "Why does unsupervised pre-training help deep
@@ -84,14 +122,13 @@ class DepthDisplay(ResultsDisplay):
     >>> plt.close()
     """
 
-    def __init__(self, result, *, n_labels=None):
-        super().__init__(result)
-        self.n_labels = n_labels
+    _: KW_ONLY
+    n_labels: int | None = None
 
-    def _draw(self, ax):
+    def _draw(self, ax: Any) -> Any:
         rows, errors = self.result.summary(), self.result.errors()
-        found = dict.fromkeys(row["n_labels"] for row in rows)
-        n_labels = choose([*found], self.n_labels, "n_labels")
+        budgets = (row["n_labels"] for row in rows)
+        n_labels = choose(budgets, self.n_labels, "n_labels")
         rows = [row for row in rows if row["n_labels"] == n_labels]
         rows.sort(key=lambda row: len(row["hidden_layer_sizes"]))
         depths = [len(row["hidden_layer_sizes"]) for row in rows]
@@ -103,57 +140,27 @@ class DepthDisplay(ResultsDisplay):
         cells = {row["cell"]: errors[row["cell"]] for row in rows}
         n_boxes = sum(map(len, cells.values()))
         ax = ax or new_axes(3.6 + min(max(3.0, 0.22 * n_boxes), 14.0), 4.4)
-        factor, handles = self._factor, {}
-        for name, style, width, places in _columns(cells):
-            boxes = ax.boxplot(
-                [factor * errors for _, errors in places],
-                positions=[x for x, _ in places],
-                widths=0.8 * width,
-                manage_ticks=False,
-                **_box_style(style),
-            )
-            handles[name] = boxes["boxes"][0]
-        _name_columns(ax, [plain(cell).partition(",")[0] for cell in cells])
-        ax.set_xlabel("hidden layers")
-        self._scale_errors(ax, factor * _lowest_of(cells))
+        names = [plain(cell).partition(",")[0] for cell in cells]
         n_seeds = len(next(iter(cells[rows[0]["cell"]].values())))
         words = f"{n_labels:,} labels, {n_seeds} seeds"
-        self._finish(ax, words, handles, grid="y")
+        self._draw_columns(ax, cells, names, words)
+        ax.set_xlabel("hidden layers")
         return ax
 
-
-def _lowest_of(cells):
-    """The same for the errors of all seeds."""
-    arrays = [errors for its in cells.values() for errors in its.values()]
-    return lowest(np.concatenate(arrays))
-
-
-def _columns(cells):
-    """Where everything stands when each setting is a column of contenders.
-
-    For each contender its name, style, width, and the middles and errors of its places.
-    """
-    names = names_of(cells.values())
-    width = 0.8 / len(names)
-    for i, name in enumerate(names):
-        offset = (i - (len(names) - 1) / 2) * width
-        places = [
-            (j + offset, contenders[name])
-            for j, contenders in enumerate(cells.values())
-            if name in contenders
-        ]
-        yield name, line_style(i), width, places
+    def _mark(
+        self, ax: Any, x: float, errors: Array, width: float, style: dict[str, Any]
+    ) -> Any:
+        drawn = ax.boxplot(
+            [errors],
+            positions=[x],
+            widths=0.8 * width,
+            manage_ticks=False,
+            **_box_style(style),
+        )
+        return drawn["boxes"][0]
 
 
-def _name_columns(ax, names):
-    ax.set_xticks(range(len(names)), names)
-    ax.tick_params("x", length=0, rotation=45 if len(names) > 8 else 0)
-    ax.set_xlim(-0.5, len(names) - 0.5)
-    for j in range(1, len(names)):
-        ax.axvline(j - 0.5, color="0.85", linewidth=1, zorder=0)
-
-
-def _box_style(style):
+def _box_style(style: dict[str, Any]) -> dict[str, Any]:
     """How the boxes of a contender look, as options of `boxplot`."""
     color, line = style["color"], {"color": style["color"], "linewidth": 1.2}
     filled = style["linestyle"] == "-"

@@ -1,7 +1,9 @@
 """Curves of training (extra `plots`)."""
 
+from dataclasses import KW_ONLY, dataclass
 from math import ceil
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -20,6 +22,7 @@ _AXIS_LABELS = {
 }
 
 
+@dataclass(eq=False, repr=False)
 class HistoryDisplay(Display):
     """Metrics of training against epochs: a panel per metric, a line per layer.
 
@@ -51,12 +54,18 @@ class HistoryDisplay(Display):
     >>> plt.close()
     """
 
-    def __init__(self, history, *, metrics=None):
-        self.history = history
-        self.metrics = metrics
+    history: list[dict[str, Any]]
+    _: KW_ONLY
+    metrics: str | list[str] | None = None
 
     @classmethod
-    def from_estimator(cls, estimator, *, metrics=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        metrics: str | list[str] | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Draw the `history_` of a fitted estimator; return the display.
 
         Parameters
@@ -75,7 +84,7 @@ class HistoryDisplay(Display):
         check_is_fitted(estimator, "history_")
         return cls(estimator.history_, metrics=metrics).plot(ax=ax)
 
-    def _draw(self, ax):
+    def _draw(self, ax: Any) -> Any:
         metrics = self._metrics()
         axes = self._new_axes(len(metrics)) if ax is None else list(np.ravel(ax))
         if len(axes) != len(metrics):
@@ -83,23 +92,31 @@ class HistoryDisplay(Display):
                 f"ax holds {len(axes)} Axes for {len(metrics)} metrics {metrics}. Pass "
                 "one for each, or choose among the metrics."
             )
-        layers, lines = self._layers(), {}
+        layers: dict[str, list[dict[str, Any]]] = {}
+        for entry in self.history:
+            name = f"layer {entry['layer']}" if "layer" in entry else "fine-tuning"
+            layers.setdefault(name, []).append(entry)
+        lines: dict[str, Any] = {}
         for panel, metric in zip(axes, metrics, strict=True):
             lines |= _draw_metric(panel, metric, layers)
         if len(lines) > 1:
             handles = list(lines.values())
             if ax is None:
-                place = {"loc": "outside upper center", "ncols": min(len(lines), 5)}
-                axes[0].figure.legend(handles=handles, frameon=False, **place)
+                axes[0].figure.legend(
+                    handles=handles,
+                    frameon=False,
+                    loc="outside upper center",
+                    ncols=min(len(lines), 5),
+                )
             else:
                 axes[0].legend(handles=handles, fontsize="small")
         self.axes_ = axes
         return axes[0]
 
-    def _metrics(self):
+    def _metrics(self) -> list[str]:
         """Names of the metrics to show, all of them in the history."""
-        keys = [key for entry in self.history for key in entry]
-        found = [k for k in dict.fromkeys(keys) if k not in ("phase", "layer", "epoch")]
+        keys = dict.fromkeys(key for entry in self.history for key in entry)
+        found = [key for key in keys if key not in ("phase", "layer", "epoch")]
         asked = found if self.metrics is None else self.metrics
         asked = [asked] if isinstance(asked, str) else list(asked)
         if not asked or not {*asked} <= {*found}:
@@ -109,7 +126,7 @@ class HistoryDisplay(Display):
             )
         return asked
 
-    def _new_axes(self, n):
+    def _new_axes(self, n: int) -> list[Any]:
         columns = min(n, 3)
         lines = ceil(n / columns)
         figure = require_matplotlib().figure(
@@ -117,16 +134,10 @@ class HistoryDisplay(Display):
         )
         return [figure.add_subplot(lines, columns, i + 1) for i in range(n)]
 
-    def _layers(self):
-        """Entries of each layer, and of fine-tuning, by the name in the legend."""
-        layers = {}
-        for entry in self.history:
-            name = f"layer {entry['layer']}" if "layer" in entry else "fine-tuning"
-            layers.setdefault(name, []).append(entry)
-        return layers
 
-
-def _draw_metric(ax, metric, layers):
+def _draw_metric(
+    ax: Any, metric: str, layers: dict[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
     """One panel, with a line for each layer that has the metric; return the lines."""
     lines, values = {}, []
     for i, (name, entries) in enumerate(layers.items()):

@@ -1,15 +1,19 @@
 """Weights, samples and reconstructions as images (extra `plots`)."""
 
+from dataclasses import KW_ONLY, dataclass
 from math import ceil, isqrt, sqrt
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ...backend.array import dense
+from ...backend.types import Array
 from ...estimators._sklearn import safe_indexing
-from .display import Display, require_matplotlib
+from .display import Display, new_axes
 
 
+@dataclass(eq=False, repr=False)
 class FiltersDisplay(Display):
     """Incoming weights of hidden units of the first layer, each an image.
 
@@ -46,13 +50,20 @@ class FiltersDisplay(Display):
     >>> plt.close()
     """
 
-    def __init__(self, weights, *, image_shape=None, n=64):
-        self.weights = weights
-        self.image_shape = image_shape
-        self.n = n
+    weights: Array
+    _: KW_ONLY
+    image_shape: tuple[int, int] | None = None
+    n: int = 64
 
     @classmethod
-    def from_estimator(cls, estimator, *, image_shape=None, n=64, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        image_shape: tuple[int, int] | None = None,
+        n: int = 64,
+        ax: Any = None,
+    ) -> Self:
         """Draw the weights of a fitted estimator; return the display.
 
         Parameters
@@ -91,7 +102,7 @@ class FiltersDisplay(Display):
             )
         return cls(weights, image_shape=image_shape, n=n).plot(ax=ax)
 
-    def _draw(self, ax):
+    def _draw(self, ax: Any) -> Any:
         weights = np.asarray(self.weights)
         shape = _check_images(self.image_shape, weights.shape[1], self.n)
         order = np.argsort(-np.linalg.norm(weights, axis=1), kind="stable")
@@ -108,6 +119,7 @@ class FiltersDisplay(Display):
         )
 
 
+@dataclass(eq=False, repr=False)
 class SamplesDisplay(Display):
     """Rows drawn from a density model, each an image.
 
@@ -136,22 +148,22 @@ class SamplesDisplay(Display):
     >>> plt.close()
     """
 
-    def __init__(self, rows, *, steps, image_shape=None):
-        self.rows = rows
-        self.steps = steps
-        self.image_shape = image_shape
+    rows: Array
+    _: KW_ONLY
+    steps: int
+    image_shape: tuple[int, int] | None = None
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
+        estimator: Any,
         *,
-        n=64,
-        steps=1000,
-        random_state=None,
-        image_shape=None,
-        ax=None,
-    ):
+        n: int = 64,
+        steps: int = 1000,
+        random_state: Any = None,
+        image_shape: tuple[int, int] | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Draw rows from a fitted transformer and show them; return the display.
 
         Parameters
@@ -182,13 +194,14 @@ class SamplesDisplay(Display):
         rows = estimator.sample(n, steps=steps, random_state=random_state)
         return cls(rows, steps=steps, image_shape=shape).plot(ax=ax)
 
-    def _draw(self, ax):
+    def _draw(self, ax: Any) -> Any:
         rows = np.asarray(self.rows)
         shape = _check_images(self.image_shape, rows.shape[1], len(rows))
         title = f"samples after {self.steps} Gibbs steps"
         return _draw_images(ax, rows, shape, scale=_grey(rows), title=title)
 
 
+@dataclass(eq=False, repr=False)
 class ReconstructionsDisplay(Display):
     """Rows of data as images, and below each its reconstruction.
 
@@ -215,13 +228,21 @@ class ReconstructionsDisplay(Display):
     >>> plt.close()
     """
 
-    def __init__(self, rows, reconstructions, *, image_shape=None):
-        self.rows = rows
-        self.reconstructions = reconstructions
-        self.image_shape = image_shape
+    rows: Array
+    reconstructions: Array
+    _: KW_ONLY
+    image_shape: tuple[int, int] | None = None
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, n=10, image_shape=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Array,
+        *,
+        n: int = 10,
+        image_shape: tuple[int, int] | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Show ``inverse_transform(transform(X))`` of n rows; return the display.
 
         Parameters
@@ -249,16 +270,18 @@ class ReconstructionsDisplay(Display):
         reconstructions = estimator.inverse_transform(estimator.transform(X))
         return cls(dense(X), reconstructions, image_shape=image_shape).plot(ax=ax)
 
-    def _draw(self, ax):
+    def _draw(self, ax: Any) -> Any:
         rows, reconstructions = np.asarray(self.rows), np.asarray(self.reconstructions)
         shape = _check_images(self.image_shape, rows.shape[1], len(rows))
-        both = np.concatenate([rows, reconstructions])
-        names = ("data", "reconstruction")
+        both, names = (
+            np.concatenate([rows, reconstructions]),
+            ("data", "reconstruction"),
+        )
         # Both on the scale of the data: what is off it looks off.
         return _draw_images(ax, both, shape, scale=_grey(rows), lines=names)
 
 
-def _check_methods(estimator, *methods):
+def _check_methods(estimator: Any, *methods: str) -> None:
     """Raise a TypeError if a method is missing, and an error if there was no fit."""
     missing = [name for name in methods if not hasattr(estimator, name)]
     if missing:
@@ -269,7 +292,9 @@ def _check_methods(estimator, *methods):
     check_is_fitted(estimator)
 
 
-def _check_images(image_shape, n_features, n):
+def _check_images(
+    image_shape: tuple[int, int] | None, n_features: int, n: int
+) -> tuple[int, int]:
     """Return (height, width) of n images; None is a square."""
     if n < 1:
         raise ValueError(f"n is {n}; it must be at least 1.")
@@ -281,22 +306,31 @@ def _check_images(image_shape, n_features, n):
                 f"image_shape=(height, width) with height * width = {n_features}."
             )
         return side, side
-    shape = tuple(np.ravel(image_shape))
-    if len(shape) != 2 or min(shape) < 1 or shape[0] * shape[1] != n_features:
+    sides = np.ravel(image_shape).tolist()
+    if len(sides) != 2 or min(sides) < 1 or sides[0] * sides[1] != n_features:
         raise ValueError(
             f"image_shape is {image_shape}, but a row has {n_features} features; "
             f"it must be (height, width) with height * width = {n_features}."
         )
-    return shape
+    return sides[0], sides[1]
 
 
-def _grey(rows):
+def _grey(rows: Array) -> tuple[str, float, float]:
     """Grey scale from 0 to 1, or between the extremes of rows that leave [0, 1]."""
     low, high = float(rows.min()), float(rows.max())
     return ("gray", 0.0, 1.0) if low >= 0.0 and high <= 1.0 else ("gray", low, high)
 
 
-def _draw_images(ax, rows, shape, *, scale, lines=(), label="value", title=""):
+def _draw_images(
+    ax: Any,
+    rows: Array,
+    shape: tuple[int, int],
+    *,
+    scale: tuple[str, float, float],
+    lines: tuple[str, ...] = (),
+    label: str = "value",
+    title: str = "",
+) -> Any:
     """Draw rows as images in a grid, with a colour bar.
 
     `scale` is the colour map and its two ends. `lines` names the lines of the grid,
@@ -312,12 +346,12 @@ def _draw_images(ax, rows, shape, *, scale, lines=(), label="value", title=""):
     if ax is None:
         inches = min(1.2 / max(high, wide), 10.0 / right, 5.0 / bottom)
         margin = 2.3 if lines else 1.3  # names, colour bar
-        size = (max(3.6, margin + inches * right), 0.5 + inches * bottom)
-        _, ax = require_matplotlib().subplots(figsize=size, layout="compressed")
+        size = max(3.6, margin + inches * right), 0.5 + inches * bottom
+        ax = new_axes(*size, layout="compressed")
     cmap, low, top = scale
     for i, row in enumerate(rows):
         y, x = i // columns * high + gap / 2, i % columns * wide + gap / 2
-        image = ax.imshow(
+        ax.imshow(
             row.reshape(shape),
             cmap=cmap,
             vmin=low,
@@ -328,5 +362,5 @@ def _draw_images(ax, rows, shape, *, scale, lines=(), label="value", title=""):
     ax.set_yticks([(i + 0.5) * high for i in range(len(lines))], lines)
     ax.set_title(title, fontsize="medium")
     extend = "both" if rows.min() < low or rows.max() > top else "neither"
-    ax.figure.colorbar(image, ax=ax, label=label, extend=extend)
+    ax.figure.colorbar(ax.images[-1], ax=ax, label=label, extend=extend)
     return ax

@@ -1,9 +1,12 @@
 """Curves and histograms of what the layers of a net do (extra `plots`)."""
 
+from dataclasses import KW_ONLY, dataclass
 from math import ceil
+from typing import Any, Self
 
 import numpy as np
 
+from ...backend.types import Array
 from ..diagnostics import LayerStatistics, layer_statistics
 from .display import (
     MAX_MARKERS,
@@ -30,6 +33,7 @@ _LABELS = {
 _LOGARITHMIC = ("gradient_std", "weight_norm", "weight_gradient_norm", "update_norm")
 
 
+@dataclass(eq=False, repr=False)
 class LayerStatisticsDisplay(Display):
     """A quantity of every layer: against epochs, or its histogram.
 
@@ -67,12 +71,18 @@ class LayerStatisticsDisplay(Display):
     >>> plt.close()
     """
 
-    def __init__(self, statistics, *, quantity="activation_histograms"):
-        self.statistics = statistics
-        self.quantity = quantity
+    statistics: LayerStatistics | list[LayerStatistics]
+    _: KW_ONLY
+    quantity: str = "activation_histograms"
 
     @classmethod
-    def from_statistics(cls, statistics, *, quantity="activation_histograms", ax=None):
+    def from_statistics(
+        cls,
+        statistics: LayerStatistics | list[LayerStatistics],
+        *,
+        quantity: str = "activation_histograms",
+        ax: Any = None,
+    ) -> Self:
         """Draw a quantity of every layer; return the display.
 
         Parameters
@@ -92,8 +102,14 @@ class LayerStatisticsDisplay(Display):
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y=None, *, quantity="activation_histograms", ax=None
-    ):
+        cls,
+        estimator: Any,
+        X: Array,
+        y: Array = None,
+        *,
+        quantity: str = "activation_histograms",
+        ax: Any = None,
+    ) -> Self:
         """Measure a fitted net now and draw a quantity of its layers.
 
         Parameters
@@ -112,13 +128,11 @@ class LayerStatisticsDisplay(Display):
         ImportError
             If matplotlib is not installed.
         """
-        statistics = layer_statistics(estimator, X, y)
-        return cls(statistics, quantity=quantity).plot(ax=ax)
+        return cls(layer_statistics(estimator, X, y), quantity=quantity).plot(ax=ax)
 
-    def _draw(self, ax):
+    def _draw(self, ax: Any) -> Any:
         measured = self._measured()
-        if ax is None:
-            ax = new_axes(6.4, 4.0)
+        ax = ax or new_axes(6.4, 4.0)
         if self.quantity.endswith("histograms"):
             _draw_histograms(ax, getattr(measured[max(measured)], self.quantity))
             ax.set(xlabel=_LABELS[self.quantity], ylabel="density")
@@ -129,14 +143,14 @@ class LayerStatisticsDisplay(Display):
         legend_beside(ax)
         return ax
 
-    def _measured(self):
+    def _measured(self) -> dict[int, LayerStatistics]:
         """The statistics that have the quantity, by epoch."""
         if self.quantity not in _LABELS:
             raise ValueError(
                 f"quantity is {self.quantity!r}; it must be one of {[*_LABELS]}."
             )
-        alone = isinstance(self.statistics, LayerStatistics)
-        entries = enumerate([self.statistics] if alone else self.statistics)
+        given = self.statistics
+        entries = enumerate([given] if isinstance(given, LayerStatistics) else given)
         found = {i: s for i, s in entries if getattr(s, self.quantity) is not None}
         if not found:
             raise ValueError(
@@ -147,12 +161,12 @@ class LayerStatisticsDisplay(Display):
         return found
 
 
-def _style(layer, n_hidden):
+def _style(layer: int, n_hidden: int) -> dict[str, Any]:
     name = f"layer {layer}" if layer < n_hidden else "output"
     return line_style(layer) | {"label": name}
 
 
-def _draw_histograms(ax, histograms):
+def _draw_histograms(ax: Any, histograms: list[tuple[Array, Array]]) -> None:
     """A line through the middles of the bins for each layer."""
     for layer, (density, edges) in enumerate(histograms):
         style = _style(layer, len(histograms)) | {"marker": None}
@@ -160,30 +174,35 @@ def _draw_histograms(ax, histograms):
     ax.set_ylim(bottom=0.0)
 
 
-def _draw_curves(ax, measured, quantity):
+def _draw_curves(ax: Any, measured: dict[int, LayerStatistics], quantity: str) -> None:
     """A line over the epochs for each layer, with what belongs to it."""
 
-    def of(name):
+    def of(name: str) -> Array:
         return np.array([getattr(s, name) for s in measured.values()])
 
     epochs, values = [*measured], of(quantity)
     bars, ends = of("activation_std"), of("activation_p98")
     every = ceil(len(epochs) / MAX_MARKERS)
     for i, curve in enumerate(values.T):
+        first = i * every // values.shape[1]
         style = _style(i, bars.shape[1])
-        marker = {"markersize": 4}
-        marker["markevery"] = slice(i * every // values.shape[1], None, every)
+        style |= {"markersize": 4, "markevery": slice(first, None, every)}
         if quantity == "activation_mean":
-            bar = {"yerr": bars[:, i], "elinewidth": 0.8, "capsize": 2}
-            bar["errorevery"] = (marker["markevery"].start, every)
             aside = (i - (values.shape[1] - 1) / 2.0) * 0.6 * every / values.shape[1]
-            x = np.array(epochs) + aside  # bars side by side
-            ax.errorbar(x, curve, **bar, **marker, **style)
-            continue
-        ax.plot(epochs, curve, **marker, **style)
+            ax.errorbar(
+                np.array(epochs) + aside,  # bars side by side
+                curve,
+                yerr=bars[:, i],
+                errorevery=(first, every),
+                elinewidth=0.8,
+                capsize=2,
+                **style,
+            )
+        else:
+            ax.plot(epochs, curve, **style)
         if quantity == "activation_std":
             style |= {"linestyle": "none", "label": None}
-            ax.plot(epochs, ends[:, i], **marker, **style)
+            ax.plot(epochs, ends[:, i], **style)
     if quantity in _LOGARITHMIC:
         logarithmic(ax)
     ax.xaxis.get_major_locator().set_params(integer=True)

@@ -1,14 +1,18 @@
 """A comparison as one page: verdict, pictures, tables, protocol (extra `plots`)."""
 
 from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from html import escape
 from io import BytesIO
+from typing import Any
 
 from ...storage.packing import printable
+from ..study.comparison import Comparison
 from ..study.records import cell_name, measure
 from ..study.table_and_verdict import comparisons, figures, legend, verdict
 from .curves import LabelBudgetDisplay, LossCurvesDisplay
-from .display import require_matplotlib
+from .display import Display, require_matplotlib
 from .errors_by_setting import ComparisonDisplay, DepthDisplay
 
 _DPI = 110
@@ -61,7 +65,7 @@ _NAMES = {
 }
 
 
-def html_report(result):
+def html_report(result: Comparison) -> str:
     """A comparison as one page of HTML that needs nothing else.
 
     It holds the verdict, pictures, all figures of the table, the test error of every
@@ -121,27 +125,24 @@ def html_report(result):
     return page.encode("utf-8", "replace").decode()  # half characters of a file
 
 
-def _overview(result, summary):
+def _overview(result: Comparison, summary: list[dict[str, Any]]) -> Iterator[str]:
     """Pictures of all settings, and those of budgets and of depth that can be made."""
     yield _picture(
         ComparisonDisplay.from_results(result),
         "Test errors of all settings",
         "Every point is a seed, every line the mean of a contender.",
     )
-    budgets, nets = {}, {}
-    for row in summary:
-        sizes = tuple(row["hidden_layer_sizes"])
-        budgets.setdefault(sizes, []).append(row["n_labels"])
-        nets.setdefault(row["n_labels"], []).append(len(sizes))
-    for sizes, its in budgets.items():
-        if len(its) > 1:
+    rows = [(tuple(row["hidden_layer_sizes"]), row["n_labels"]) for row in summary]
+    for sizes, n_budgets in Counter(sizes for sizes, _ in rows).items():
+        if n_budgets > 1:
             yield _picture(
                 LabelBudgetDisplay.from_results(result, hidden_layer_sizes=sizes),
                 "Test error against the number of labels",
                 "Bands are 95 % intervals of each mean by itself. Seeds are paired: "
                 "differences are decided by their own intervals in the tables.",
             )
-    for n_labels, depths in nets.items():
+    for n_labels in dict.fromkeys(budget for _, budget in rows):
+        depths = [len(sizes) for sizes, budget in rows if budget == n_labels]
         if len({*depths}) == len(depths) > 1:
             yield _picture(
                 DepthDisplay.from_results(result, n_labels=n_labels),
@@ -151,26 +152,25 @@ def _overview(result, summary):
             )
 
 
-def _setting(result, row):
+def _setting(result: Comparison, row: dict[str, Any]) -> list[str]:
     """Heading, table, sentences, curves and seeds of a setting."""
-    cell = row["cell"]
-    _, factor, unit = measure(result.settings)
-    yield f"<h2>{escape(cell)}</h2>"
-    yield _table(row, result.settings)
-    yield from (f"<p>{escape(words)}.</p>" for words in comparisons(row, factor, unit))
+    cell, (_, factor, unit) = row["cell"], measure(result.settings)
+    words = [f"<p>{escape(text)}.</p>" for text in comparisons(row, factor, unit)]
+    parts = [f"<h2>{escape(cell)}</h2>", _table(row, result.settings), *words]
     if cell in result.curves():
-        yield _picture(
-            LossCurvesDisplay.from_results(result, cell=cell),
-            f"Training loss against epochs, {cell}",
-            "Lines are medians over seeds, bands the middle half of the seeds, each "
-            "net at the learning rate that was chosen for its seed.",
-        )
-    yield "<details><summary>Test error of every seed</summary>"
-    yield _seeds(result, cell)
-    yield "</details>"
+        parts += [
+            _picture(
+                LossCurvesDisplay.from_results(result, cell=cell),
+                f"Training loss against epochs, {cell}",
+                "Lines are medians over seeds, bands the middle half of the seeds, "
+                "each net at the learning rate that was chosen for its seed.",
+            )
+        ]
+    summary = "<details><summary>Test error of every seed</summary>"
+    return [*parts, summary, _seeds(result, cell), "</details>"]
 
 
-def _table(row, settings):
+def _table(row: dict[str, Any], settings: dict[str, Any]) -> str:
     """The figures of all contenders of a setting."""
     title, factor, unit = measure(settings)
     head = [
@@ -185,22 +185,15 @@ def _table(row, settings):
         "seconds",
         "multiply-adds (10^9)",
     ]
-    order = ("error", "interval", "median", "validation", "value", "difference")
     lines = []
     for name, contender in row["contenders"].items():
         texts = figures(contender, factor)
         texts["error"] = texts["error"].replace("+-", "\u00b1")
-        cells = [texts[key] for key in (*order, "p_holm", "seconds")]
-        lines.append((contender["kind"], [name, *cells, _multiply_adds(contender)]))
+        lines.append((contender["kind"], [name, *texts.values()]))
     return _grid(head, lines)
 
 
-def _multiply_adds(contender):
-    costs = (contender[f"{phase}_multiply_adds"] for phase in ("pretrain", "finetune"))
-    return " + ".join("?" if n is None else f"{n / 1e9:.3g}" for n in costs)
-
-
-def _seeds(result, cell):
+def _seeds(result: Comparison, cell: str) -> str:
     """The test error of every contender and seed of a setting."""
     title, factor, _ = measure(result.settings)
     tests = [r for r in result.records if r["stage"] == "test"]
@@ -212,14 +205,14 @@ def _seeds(result, cell):
     return _grid([f"test {title}", *(f"seed {seed}" for seed in seeds)], lines)
 
 
-def _grid(head, lines):
+def _grid(head: list[str], lines: Iterable[tuple[str, list[str]]]) -> str:
     """A table of texts; lines are a class and their texts, the first one a name."""
     names = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
     rows = []
     for kind, (name, *texts) in lines:
         cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
-        first = f'<th scope="row">{escape(name)}</th>'
-        rows.append(f'<tr class="{escape(kind)}">{first}{cells}</tr>')
+        cells = f'<th scope="row">{escape(name)}</th>{cells}'
+        rows.append(f'<tr class="{escape(kind)}">{cells}</tr>')
     body = "\n".join(rows)
     return (
         f'<div class="wide"><table><thead><tr>{names}</tr></thead>\n'
@@ -227,18 +220,18 @@ def _grid(head, lines):
     )
 
 
-def _settings(settings):
+def _settings(settings: dict[str, Any]) -> str:
     """Settings with their names in words."""
     rows = "\n".join(
         f'<tr><th scope="row">'
-        f"{escape(_NAMES.get(key, printable(key).replace('_', ' ')))}"
+        f"{escape(_NAMES.get(key) or printable(key).replace('_', ' '))}"
         f"</th><td>{escape(printable(_words(value), _MAX_TEXT))}</td></tr>"
         for key, value in settings.items()
     )
     return f'<table class="settings"><tbody>\n{rows}\n</tbody></table>'
 
 
-def _words(value, depth=0):
+def _words(value: Any, depth: int = 0) -> str:
     """Plain data in words: lists of lists are nets, more than that is not shown."""
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -251,7 +244,7 @@ def _words(value, depth=0):
     return "not known" if value is None else str(value)
 
 
-def _picture(display, title, caption):
+def _picture(display: Display, title: str, caption: str) -> str:
     """A figure in the page; the display's own is closed."""
     buffer = BytesIO()
     display.figure_.savefig(buffer, format="png", dpi=_DPI)

@@ -1,5 +1,11 @@
 """What the Displays of a comparison share (extra `plots`)."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+from ...backend.types import Array
+from ..study.comparison import Comparison
 from ..study.records import measure
 from .display import Display, legend_beside, logarithmic, plain, tidy
 
@@ -7,6 +13,7 @@ from .display import Display, legend_beside, logarithmic, plain, tidy
 _WIDE = 10.0
 
 
+@dataclass(eq=False, repr=False)
 class ResultsDisplay(Display):
     """A picture of a comparison.
 
@@ -15,11 +22,10 @@ class ResultsDisplay(Display):
     result : Comparison
     """
 
-    def __init__(self, result):
-        self.result = result
+    result: Comparison
 
     @classmethod
-    def from_results(cls, result, *, ax=None, **choice):
+    def from_results(cls, result: Comparison, *, ax: Any = None, **choice: Any) -> Self:
         """Draw a comparison, or a part of it; return the display.
 
         Parameters
@@ -40,34 +46,36 @@ class ResultsDisplay(Display):
         return cls(result, **choice).plot(ax=ax)
 
     @property
-    def _factor(self):
+    def _factor(self) -> float:
         """By which errors are multiplied to be shown."""
         return measure(self.result.settings)[1]
 
-    def _scale_errors(self, ax, low):
+    def _scale_errors(self, ax: Any, low: float) -> None:
         """The axis of test errors, from what `lowest` says; logarithmic if above 0."""
         ax.set_ylabel(plain(f"test {measure(self.result.settings)[0]}"))
         if low > 0.0:
             logarithmic(ax)
         ax.set_ylim(bottom=low)
 
-    def _finish(self, ax, words, handles, *, grid="both"):
+    def _finish(
+        self, ax: Any, words: str, handles: dict[str, Any], *, grid: str = "both"
+    ) -> None:
         """Title, grid and legend."""
         name = plain(self.result.settings["dataset"])
         ax.set_title(f"{name}: {words}", fontsize="medium", loc="left")
         tidy(ax, axis=grid)
-        labels = [plain(name) for name in handles]
-        legend_beside(ax, handles=[*handles.values()], labels=labels)
+        legend_beside(ax, handles=[*handles.values()], labels=[*map(plain, handles)])
 
 
-def choose(found, asked, what):
-    """The one that is asked for, or for None the only one there is.
+def choose(names: Iterable[Any], asked: Any, what: str) -> Any:
+    """The one of some names that is asked for, or for None the only one there is.
 
     Raises
     ------
     ValueError
         If there is none. `what` is the name of the parameter.
     """
+    found = [*dict.fromkeys(names)]
     if asked is None and len(found) == 1:
         return found[0]
     if asked not in found:
@@ -77,13 +85,13 @@ def choose(found, asked, what):
     return asked
 
 
-def names_of(cells):
+def names_of(cells: Iterable[Iterable[str]]) -> list[str]:
     """Names of the contenders of all settings, in the order of the first."""
     return [*dict.fromkeys(name for contenders in cells for name in contenders)]
 
 
-def lowest(errors):
+def lowest(errors: Array) -> float:
     """Lower end of an axis for errors: 0, or above it if that is to be logarithmic."""
     if min(errors) <= 0.0 or max(errors) < _WIDE * min(errors):
         return 0.0
-    return 0.8 * min(errors)
+    return float(0.8 * min(errors))

@@ -2,8 +2,9 @@
 
 import math
 import warnings
+from collections.abc import Iterable
 from numbers import Integral
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.metrics import get_scorer
@@ -11,8 +12,10 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from ...backend.array import dense
+from ...backend.types import Array
 from ...boltzmann import CD, get_sampler
 from ...estimators import RBMTransformer
+from .protocol import Study
 
 _CHOICES = {
     "tune": ("strict", "literature"),
@@ -24,13 +27,13 @@ _CHOICES = {
 class Data(NamedTuple):
     """Rows and their labels as integers from 0; test rows, or None."""
 
-    X: np.ndarray
-    y: np.ndarray
-    X_test: np.ndarray | None
-    y_test: np.ndarray | None
+    X: Array
+    y: Array
+    X_test: Array
+    y_test: Array
 
 
-def read_data(X, y, X_test, y_test, name):
+def read_data(X: Array, y: Array, X_test: Array, y_test: Array, name: str) -> Data:
     """Check rows and labels; return them as `Data`, in single precision.
 
     Parameters
@@ -56,8 +59,7 @@ def read_data(X, y, X_test, y_test, name):
             f"Data set {name!r} has no labels; the comparison needs y. To compare "
             "density models without labels, use RBMTransformer.score."
         )
-    X, y = _rows(X, "X", name), _labels(y, "y", name)
-    check_consistent_length(X, y)
+    X, y = _rows_and_labels(X, y, "", name)
     check_classification_targets(y)
     if (X_test is None) != (y_test is None):
         raise ValueError("X_test and y_test go together; one of them is None.")
@@ -71,13 +73,12 @@ def read_data(X, y, X_test, y_test, name):
     _warn_of_marks(classes)
     if X_test is None:
         return Data(X, codes, None, None)
-    X_test, y_test = _rows(X_test, "X_test", name), _labels(y_test, "y_test", name)
-    check_consistent_length(X_test, y_test)
+    X_test, y_test = _rows_and_labels(X_test, y_test, "_test", name)
     if X_test.shape[1] != X.shape[1]:
         raise ValueError(
             f"X_test has {X_test.shape[1]} features, X has {X.shape[1]}. Use the same."
         )
-    unknown = [*set(y_test.tolist()).difference(classes.tolist())]
+    unknown = [*{*y_test.tolist()}.difference(classes.tolist())]
     if unknown:
         raise ValueError(
             f"y_test holds labels that y does not, {unknown[:3]!r:.80}. Leave these "
@@ -86,35 +87,33 @@ def read_data(X, y, X_test, y_test, name):
     return Data(X, codes, X_test, np.searchsorted(classes, y_test))
 
 
-def _rows(X, what, name):
-    X = check_array(dense(X), dtype=np.float32, ensure_all_finite=False, order="C")
+def _rows_and_labels(X: Array, y: Array, which: str, name: str) -> tuple[Array, Array]:
+    """Rows in single precision and their labels; `which` ends the names of both."""
+    X = check_array(dense(X), dtype="float32", ensure_all_finite=False, order="C")
     bad = ~np.isfinite(X)
     if bad.any():
         raise ValueError(
-            f"{what} of data set {name!r} has {int(bad.sum())} values that are missing "
-            f"or infinite, in {int(bad.any(axis=1).sum())} rows. Fill them "
+            f"X{which} of data set {name!r} has {int(bad.sum())} values that are "
+            f"missing or infinite, in {int(bad.any(axis=1).sum())} rows. Fill them "
             "(sklearn.impute.SimpleImputer) or leave those rows out."
         )
-    return X
-
-
-def _labels(y, what, name):
     y = column_or_1d(y)
     missing = sum(map(_is_missing, y.tolist()))
     if missing:
         raise ValueError(
-            f"{what} of data set {name!r} has {missing} missing labels. Leave those "
+            f"y{which} of data set {name!r} has {missing} missing labels. Leave those "
             "rows out: the comparison draws its own labelled rows."
         )
-    return y
+    check_consistent_length(X, y)
+    return X, y
 
 
-def _is_missing(label):
+def _is_missing(label: Any) -> bool:
     missing = label is None or type(label).__name__ == "NAType" or label != label
     return missing or (isinstance(label, str) and not label.strip())
 
 
-def _warn_of_marks(classes):
+def _warn_of_marks(classes: Array) -> None:
     """Warn of -1 beside 0, 1, 2, ..., as scikit-learn marks rows without a label.
 
     Not of {-1, 1}, which is an ordinary pair of classes.
@@ -130,7 +129,124 @@ def _warn_of_marks(classes):
         )
 
 
-def count(value, name):
+def read_splits(
+    splits: Any, data: Data, n_seeds: int
+) -> tuple[tuple[Array, Array], ...] | None:
+    """The user's own splits, as a pair of arrays for each seed; or None.
+
+    Parameters
+    ----------
+    splits
+        As in `compare_initializers`.
+    data : Data
+    n_seeds : int
+
+    Raises
+    ------
+    ValueError
+        If there are too few, or one of them has not two parts of the rows.
+
+    Examples
+    --------
+    >>> data = read_data([[0], [1], [2], [3]], [0, 1, 0, 1], None, None, "digits")
+    >>> read_splits([([0, 1], [2, 3])], data, 1)
+    ((array([0, 1]), array([2, 3])),)
+    """
+    if splits is None:
+        return None
+    if data.X_test is not None:
+        raise ValueError(
+            "There are both splits and X_test, and splits takes test rows from X. Give "
+            "one of the two."
+        )
+    made = []
+    for seed, pair in enumerate(_entries(splits, "splits", n_seeds)):
+        if len(pair) != 2:
+            raise ValueError(
+                f"splits has {pair!r:.80} for seed {seed}; give a pair of arrays: "
+                "numbers of the training rows, and of the test rows."
+            )
+        whose = f"rows of seed {seed} in splits"
+        train = _row_numbers(pair[0], f"training {whose}", data)
+        test = _row_numbers(pair[1], f"test {whose}", data)
+        if n_both := len(np.intersect1d(train, test)):
+            raise ValueError(
+                f"The test {whose} hold {n_both} of its training rows. Leave them out "
+                "of one of the two."
+            )
+        made.append((train, test))
+    return tuple(made)
+
+
+def read_labelled_rows(
+    label_budgets: Any, data: Data, n_seeds: int
+) -> dict[int, tuple[Array, ...]] | None:
+    """The user's own labelled rows, for each budget and seed; or None.
+
+    Parameters
+    ----------
+    label_budgets
+        As in `compare_initializers`.
+    data : Data
+    n_seeds : int
+
+    Raises
+    ------
+    ValueError
+        If there are too few, or not as many as the budget says.
+
+    Examples
+    --------
+    >>> data = read_data([[0], [1], [2], [3]], [0, 1, 0, 1], None, None, "digits")
+    >>> read_labelled_rows({2: [[3, 0]]}, data, 1)
+    {2: (array([3, 0]),)}
+    """
+    if not isinstance(label_budgets, dict):
+        return None
+    made = {}
+    for budget, draws in label_budgets.items():
+        name = f"label_budgets[{budget}]"
+        made[budget] = tuple(
+            _row_numbers(rows, f"rows of seed {seed} in {name}", data)
+            for seed, rows in enumerate(_entries(draws, name, n_seeds))
+        )
+        sizes = {*map(len, made[budget])}
+        if sizes != {budget}:
+            raise ValueError(
+                f"{name} has {sorted(sizes)} rows for each seed. Give {budget}."
+            )
+    return made
+
+
+def _entries(values: Any, name: str, n_seeds: int) -> list[Any]:
+    """What is given for each seed, and perhaps for more of them."""
+    if not isinstance(values, Iterable):
+        raise ValueError(f"{name} is {values!r}; give a list with an entry a seed.")
+    entries = list(values)
+    if len(entries) < n_seeds:
+        raise ValueError(
+            f"{name} has {len(entries)} entries for {n_seeds} seeds. Give one for "
+            f"each, or n_seeds={len(entries)}."
+        )
+    return entries
+
+
+def _row_numbers(rows: Any, what: str, data: Data) -> Array:
+    numbers, n_rows = np.asarray(rows), len(data.y)
+    if not (
+        numbers.ndim == 1
+        and numbers.dtype.kind in "iu"
+        and 0 < len(np.unique(numbers)) == len(numbers)
+        and 0 <= numbers.min() <= numbers.max() < n_rows
+    ):
+        raise ValueError(
+            f"The {what} are {rows!r:.80}; give numbers of rows of X, from 0 to "
+            f"{n_rows - 1}, each of them once."
+        )
+    return numbers.astype(np.int64)
+
+
+def count(value: Any, name: str) -> int:
     """A positive integer as int.
 
     Raises
@@ -148,12 +264,12 @@ def count(value, name):
     return int(value)
 
 
-def _check_once(name, values):
+def _check_once(name: str, values: list[Any]) -> None:
     if not values or len({*values}) < len(values):
         raise ValueError(f"{name} is {values}; give one or more, each of them once.")
 
 
-def check_rates(learning_rates):
+def check_rates(learning_rates: Iterable[float]) -> list[float]:
     """The grid of all nets, as floats.
 
     Raises
@@ -174,7 +290,7 @@ def check_rates(learning_rates):
     return rates
 
 
-def check_study(study):
+def check_study(study: Study) -> None:
     """Raise a ValueError unless these settings make a comparison.
 
     Parameters
@@ -208,7 +324,7 @@ def check_study(study):
     get_scorer(study.scoring)
 
 
-def check_rbm(rbm):
+def check_rbm(rbm: Any) -> RBMTransformer:
     """Return the machine that DBNs are made of.
 
     Raises
@@ -235,7 +351,7 @@ def check_rbm(rbm):
     return rbm
 
 
-def check_labels(study, y):
+def check_labels(study: Study, y: Array) -> None:
     """Raise a ValueError unless every seed's labelled rows can be drawn and used.
 
     Parameters
@@ -267,7 +383,13 @@ def check_labels(study, y):
                 f"most {study.n_train - study.n_classes}."
             )
         for seed in study.seeds:
-            labelled = study.labelled(study.split(y, seed)[0], y, budget, seed)
+            train, _ = study.split(y, seed)
+            labelled = study.labelled(train, y, budget, seed)
+            if n_outside := len(np.setdiff1d(labelled, train)):
+                raise ValueError(
+                    f"label_budgets[{budget}] has {n_outside} rows outside the "
+                    f"training rows of seed {seed}. Give your splits too, or X_test."
+                )
             fewest = np.bincount(y[labelled], minlength=study.n_classes).min()
             if fewest < 2:
                 raise ValueError(

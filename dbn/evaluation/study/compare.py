@@ -2,30 +2,37 @@
 
 import math
 import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
 
 from ...backend.identity import identity
+from ...backend.types import Array
 from ...estimators import RBMTransformer
 from ...estimators.constraints import check_layer_sizes
 from ...training.callbacks import progress_bar
 from ..provenance import provenance
 from .check_input import (
+    Data,
     check_labels,
     check_rates,
     check_rbm,
     check_study,
     count,
     read_data,
+    read_labelled_rows,
+    read_splits,
 )
 from .comparison import Comparison
-from .contenders import as_contender, controls
+from .contenders import Contender, contenders_and_controls
 from .journal import Journal
-from .protocol import Study
+from .protocol import Cell, Study
 from .run_cell import run_cell
 
 INITS = (
@@ -34,8 +41,6 @@ INITS = (
     ("xavier_x4_uniform", "logistic"),
     ("he_normal", "relu"),
 )
-# What most people would train today; always compared.
-MODERN = ("he_normal", "relu", "dropout")
 
 _BAR = {
     "desc": "comparison",
@@ -44,30 +49,33 @@ _BAR = {
 
 
 def compare_initializers(
-    X,
-    y,
+    X: Array,
+    y: Array,
     *,
-    X_test=None,
-    y_test=None,
-    inits=INITS,
-    hidden_layer_sizes=((128, 128),),
-    label_budgets=(100, 300),
-    n_seeds=8,
-    learning_rates=(0.003, 0.01),
-    tune="strict",
-    equal="epochs",
-    pretraining_rows="all",
-    rbm=None,
-    scoring="accuracy",
-    n_updates=500,
-    pretrain_updates=3000,
-    batch_size=20,
-    test_size=0.3,
-    n_jobs=None,
-    folder=None,
-    verbose=0,
-    name="data",
-):
+    X_test: Array = None,
+    y_test: Array = None,
+    splits: Iterable[Sequence[Array]] | None = None,
+    inits: Iterable[Sequence[str] | Contender] = INITS,
+    controls: str | None = "auto",
+    hidden_layer_sizes: Iterable[Sequence[int]] = ((128, 128),),
+    label_budgets: Sequence[int] | dict[int, Any] = (100, 300),
+    n_seeds: int = 8,
+    learning_rates: Iterable[float] = (0.003, 0.01),
+    tune: str = "strict",
+    equal: str = "epochs",
+    pretraining_rows: str = "all",
+    rbm: RBMTransformer | None = None,
+    scoring: str = "accuracy",
+    n_updates: int | Sequence[int] = 500,
+    pretrain_updates: int = 3000,
+    batch_size: int = 20,
+    test_size: float = 0.3,
+    n_jobs: int | None = None,
+    folder: str | Path | None = None,
+    dbn_folder: str | Path | None = None,
+    verbose: int = 0,
+    name: str = "data",
+) -> Comparison:
     """Compare starts of the same net by test error, over seeds and label budgets.
 
     For every seed, label budget and network, each contender starts the same net on the
@@ -76,9 +84,9 @@ def compare_initializers(
     used once, by the final net. DBNs are pretrained without labels and never on test
     rows; what that costs stands beside the errors.
 
-    Three controls are always compared: He's start with rectified units and dropout, and
-    logistic regressions on the features of the DBN and on as many principal components
-    as the net's top layer has units, with C tuned by the same protocol.
+    Three controls are compared with them: He's start with rectified units and dropout,
+    and logistic regressions on the features of the DBN and on as many principal
+    components as the net's top layer has units, with C tuned by the same protocol.
 
     Parameters
     ----------
@@ -89,15 +97,22 @@ def compare_initializers(
     X_test, y_test : array-like, optional
         Fixed test split. Default: each seed holds out `test_size` of the rows,
         stratified, and intervals are corrected for the overlap.
+    splits : sequence of (train, test), optional
+        Your own split for each seed, or for more of them: numbers of rows of X, as
+        ``list(GroupKFold(5).split(X, y, groups))`` has them. In place of `X_test`.
     inits : sequence of (init, activation), (init, activation, "dropout") or Contender
         Contenders, by the names that `DBNClassifier` knows; ``"dbn"`` once, and at
         least one start that is not made from a DBN. ``"dbn-resampled"`` and
         ``"dbn-shuffled"`` are the controls of Erhan et al. (2010). A `Contender` is any
         other classifier, with its own grid.
+    controls : {"auto", None}, default="auto"
+        None: none but those that stand in `inits`.
     hidden_layer_sizes : sequence of sequences of int
         Networks.
-    label_budgets : sequence of int
-        Numbers of labelled training rows.
+    label_budgets : sequence of int, or dict of int to sequence of array
+        Numbers of labelled training rows, drawn for each seed, stratified. A dict has
+        your own labelled rows, as numbers of rows of X: ``{100: [rows, rows, ...]}``,
+        for each seed or for more of them.
     n_seeds : int, default=8
         Seeds 0, 1, ...; at least 2.
     learning_rates : sequence of float
@@ -137,6 +152,9 @@ def compare_initializers(
     folder : path or None, default=None
         Where every finished net is kept at once. The same call with the same folder
         goes on where another one stopped, and repeats nothing; `n_seeds` may grow.
+    dbn_folder : path or None, default=None
+        Where DBNs are kept instead, for several studies of the same rows: what one has
+        pretrained the others take from there.
     verbose : int, default=0
         1 shows a tqdm bar and, after the first net, an estimate of the time.
     name : str, default="data"
@@ -169,18 +187,19 @@ def compare_initializers(
     data = read_data(X, y, X_test, y_test, name)
     rates = check_rates(learning_rates)
     rbm = check_rbm(RBMTransformer() if rbm is None else rbm)
-    contenders = [as_contender(entry, rates, rbm) for entry in inits]
-    modern = as_contender(MODERN, rates, rbm)
-    if modern.name not in [contender.name for contender in contenders]:
-        contenders.append(modern)
+    contenders, own_controls = contenders_and_controls(inits, controls, rates, rbm)
+    seeds = tuple(range(count(n_seeds, "n_seeds")))
+    own_splits = read_splits(splits, data, len(seeds))
     study = Study(
-        contenders=tuple(contenders),
-        controls=controls(contenders),
+        contenders=contenders,
+        controls=own_controls,
         hidden_layer_sizes=tuple(
             tuple(check_layer_sizes(n)) for n in hidden_layer_sizes
         ),
         label_budgets=tuple(int(n) for n in label_budgets),
-        seeds=tuple(range(count(n_seeds, "n_seeds"))),
+        splits=own_splits,
+        labelled_rows=read_labelled_rows(label_budgets, data, len(seeds)),
+        seeds=seeds,
         learning_rates=tuple(rates),
         tune=tune,
         equal=equal,
@@ -190,38 +209,45 @@ def compare_initializers(
         n_updates=_updates(n_updates, len(label_budgets)),
         pretrain_updates=count(pretrain_updates, "pretrain_updates"),
         batch_size=count(batch_size, "batch_size"),
-        **_sizes(data, test_size),
+        **_sizes(data, own_splits, test_size),
     )
     check_study(study)
     check_labels(study, data.y)
     settings = {**study.describe(), "data_sha256": identity(*data)}
-    work = _Work(study, data, Journal(folder, settings), n_jobs, verbose)
-    records = work.records()
+    journal = None if folder is None else Journal(folder, settings)
+    dbns = journal
+    if dbn_folder is not None:
+        dbns = Journal(dbn_folder, study.about_pretraining(settings))
+    records = _Work(study, data, journal, dbns, n_jobs, verbose).records()
     settings = {"dataset": name, **settings, **provenance(), "blas_threads": 1}
     return Comparison(settings, records)
 
 
-def _updates(n_updates, n_budgets):
+def _updates(n_updates: int | Sequence[int], n_budgets: int) -> tuple[int, ...]:
     """Updates for each label budget."""
-    if not np.iterable(n_updates):
-        n_updates = [n_updates] * n_budgets
-    if len(n_updates) != n_budgets:
+    given = [*n_updates] if np.iterable(n_updates) else [n_updates] * n_budgets
+    if len(given) != n_budgets:
         raise ValueError(
-            f"n_updates is {[*n_updates]} for {n_budgets} label budgets; give one "
+            f"n_updates is {given} for {n_budgets} label budgets; give one "
             "number for all, or one for each."
         )
-    return tuple(count(n, "n_updates") for n in n_updates)
+    return tuple(count(n, "n_updates") for n in given)
 
 
-def _sizes(data, test_size):
-    """What a study says about its data."""
+def _sizes(
+    data: Data, splits: tuple[tuple[Array, Array], ...] | None, test_size: float
+) -> dict[str, Any]:
+    """What a study says about its data; of own splits those of the smallest."""
     fixed = data.X_test is not None
     if not fixed and not 0 < test_size < 1:
         raise ValueError(f"test_size must be between 0 and 1; it is {test_size!r}.")
     n_test = len(data.X_test) if fixed else math.ceil(test_size * len(data.y))
+    n_train = len(data.y) - (0 if fixed else n_test)
+    if splits is not None:
+        n_train, n_test = (min(map(len, rows)) for rows in zip(*splits, strict=True))
     arrays = [data.X, data.X_test] if fixed else [data.X]
     return {
-        "n_train": len(data.y) - (0 if fixed else n_test),
+        "n_train": n_train,
         "n_test": n_test,
         "n_features": data.X.shape[1],
         "n_classes": int(data.y.max()) + 1,
@@ -233,12 +259,22 @@ def _sizes(data, test_size):
 class _Work:
     """Runs the cells of a study that its journal does not have."""
 
-    def __init__(self, study, data, journal, n_jobs, verbose):
-        self.study, self.data, self.journal = study, data, journal
+    bar: Any
+
+    def __init__(
+        self,
+        study: Study,
+        data: Data,
+        journal: Journal | None,
+        dbns: Journal | None,
+        n_jobs: Any,
+        verbose: int,
+    ) -> None:
+        self.study, self.data, self.journal, self.dbns = study, data, journal, dbns
         self.n_jobs, self.verbose = n_jobs, verbose
         self.n_done = 0
 
-    def records(self):
+    def records(self) -> list[dict[str, Any]]:
         """Pretrain, tune and test; return the records."""
         study = self.study
         starts, tuning = study.starts(), study.tuning()
@@ -248,23 +284,29 @@ class _Work:
             progress_bar(total=total, disable=not self.verbose, **_BAR) as self.bar,
             self._told_how_to_go_on(),
         ):
-            fitted = dict(zip(dbns, self._run(dbns, dbns.get), strict=True))
+            fitted = dict(zip(dbns, self._run(dbns, dbns.get, self.dbns), strict=True))
 
-            def start(cell):
+            def start(cell: Cell) -> Any:
                 found = starts[replace(cell, stage="tune")]
                 return found and fitted[found[0]]
 
-            tuned = self._run(tuning, start)
-            tested = self._run(study.testing(tuned), start)
-        self.journal.finish()
+            tuned = self._run(tuning, start, self.journal)
+            tested = self._run(study.testing(tuned), start, self.journal)
+        if self.journal:
+            self.journal.finish()
         return tuned + tested
 
-    def _run(self, cells, start):
-        """Results of cells, in their order, those of the journal included.
+    def _run(
+        self,
+        cells: Iterable[Cell],
+        start: Callable[[Cell], Any],
+        journal: Journal | None,
+    ) -> list[Any]:
+        """Results of cells, in their order, those of a journal included.
 
         `start` gives what `run_cell` needs for one beside the data.
         """
-        kept = ((cell, self.journal.load(cell)) for cell in cells)
+        kept = ((cell, journal.load(cell)) for cell in cells if journal)
         results = {cell: result for cell, result in kept if result is not None}
         done = sum(map(self.study.work, results))
         if self.verbose:
@@ -272,20 +314,23 @@ class _Work:
         self.bar.update(done)
         missing = [cell for cell in cells if cell not in results]
         for cell, result, seconds in self._computed(missing, start):
-            self.journal.save(cell, result)
+            if journal:
+                journal.save(cell, result)
             results[cell] = result
             self._progress(cell, seconds)
         return [results[cell] for cell in cells]
 
-    def _computed(self, cells, start):
+    def _computed(
+        self, cells: list[Cell], start: Callable[[Cell], Any]
+    ) -> Iterator[tuple[Cell, Any, float]]:
         """What `run_cell` returns for each, as soon as it is there, in any order."""
         tasks = [
             joblib.delayed(run_cell)(cell, self.study, start(cell), *self.data)
             for cell in cells
         ]
-        options = {"n_jobs": self.n_jobs, "batch_size": 1}
+        options: dict[str, Any] = {"n_jobs": self.n_jobs, "batch_size": 1}
         try:
-            parallel = joblib.Parallel(return_as="generator_unordered", **options)
+            parallel: Any = joblib.Parallel(return_as="generator_unordered", **options)
         except ValueError:  # a backend (ray, multiprocessing) that gives lists only
             parallel = joblib.Parallel(**options)
             n = 4 * joblib.effective_n_jobs(self.n_jobs)
@@ -295,7 +340,7 @@ class _Work:
             with parallel:
                 yield from parallel(tasks)
 
-    def _progress(self, cell, seconds):
+    def _progress(self, cell: Cell, seconds: float) -> None:
         work = self.study.work(cell)
         if self.n_done == 0 and self.verbose:
             n_jobs = joblib.effective_n_jobs(self.n_jobs)
@@ -310,13 +355,13 @@ class _Work:
         self.bar.update(work)
 
     @contextmanager
-    def _told_how_to_go_on(self):
+    def _told_how_to_go_on(self) -> Iterator[None]:
         """Say in every error what is kept and how to go on from it."""
         try:
             yield
         except BaseException as error:
             advice = "Pass folder=... to keep finished nets and go on from them."
-            if self.journal.folder is not None:
+            if self.journal:
                 advice = (
                     f"What was finished is in {self.journal.folder}: the same call "
                     "with the same folder goes on from it."
@@ -331,10 +376,10 @@ class _Work:
             raise
 
 
-def _duration(seconds):
+def _duration(seconds: float) -> str:
     """A time to wait, in words."""
     if seconds < 120:
         return f"{seconds:.0f} s"
-    return (
-        f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-    )
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} h"

@@ -1,10 +1,14 @@
 """The result of a comparison of initializers: records, table, verdict, file."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
+from ...backend.types import Array
 from ...storage.archive import replacing
 from ...storage.packing import parse_json, printable
 from ...storage.regular_file import open_file
@@ -63,10 +67,10 @@ class Comparison:
     [50]
     """
 
-    settings: dict
-    records: list = field(default_factory=list)
+    settings: dict[str, Any]
+    records: list[dict[str, Any]] = field(default_factory=list)
 
-    def errors(self):
+    def errors(self) -> dict[str, dict[str, np.ndarray]]:
         """Test errors by setting and contender.
 
         Returns
@@ -82,7 +86,7 @@ class Comparison:
             for cell, contenders in self._tests().items()
         }
 
-    def curves(self):
+    def curves(self) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
         """Training losses by setting and net.
 
         Returns
@@ -91,7 +95,7 @@ class Comparison:
             The epochs, counted from 1, (n_points,), and the losses there in nats,
             (n_seeds, n_points), to the last epoch that all seeds reached.
         """
-        cells = {}
+        cells: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
         for cell, contenders in self._tests().items():
             for name, records in contenders.items():
                 curves = [record.get("loss_curve") or [] for record in records]
@@ -99,7 +103,7 @@ class Comparison:
                     cells.setdefault(cell, {})[name] = _on_the_same_epochs(curves)
         return cells
 
-    def to_frame(self):
+    def to_frame(self) -> Any:
         """The records as a tidy table, with names of setting and contender.
 
         Returns
@@ -128,7 +132,7 @@ class Comparison:
             for record in self.records
         )
 
-    def summary(self):
+    def summary(self) -> list[dict[str, Any]]:
         """One dict per setting: every contender's figures and the paired comparisons.
 
         The DBN is compared with the best other start (`best_other`), which is chosen by
@@ -138,26 +142,25 @@ class Comparison:
         95 % interval of its mean, made with the same method. `spread` compares the
         standard deviation of the DBN over seeds with that of the best other start.
         """
-        tests, tuned = self._tests(), chosen(self._stage("tune"))
-        rows = [self._row(cell, tests[cell], tuned) for cell in tests]
-        families = [
+        tuned = chosen(self._stage("tune"))
+        rows = [self._row(cell, its, tuned) for cell, its in self._tests().items()]
+        contenders = [its for row in rows for its in row["contenders"].values()]
+        for family in (
             rows,
             [row["spread"] for row in rows],
-            [c["difference"] for row in rows for c in row["contenders"].values()],
-        ]
-        for family in families:
-            tests = [test for test in family if test is not None]
-            adjusted = holm([test["p_value"] for test in tests])
-            for test, p in zip(tests, adjusted, strict=True):
+            [its["difference"] for its in contenders if its["difference"]],
+        ):
+            adjusted = holm([test["p_value"] for test in family])
+            for test, p in zip(family, adjusted, strict=True):
                 test["p_holm"] = float(p)
         return rows
 
-    def _stage(self, stage):
+    def _stage(self, stage: str) -> list[dict[str, Any]]:
         return [record for record in self.records if record["stage"] == stage]
 
-    def _tests(self):
+    def _tests(self) -> dict[str, dict[str, list[dict[str, Any]]]]:
         """Test records by setting and contender, ordered by seed."""
-        cells = {}
+        cells: dict[str, dict[str, list[dict[str, Any]]]] = {}
         for record in self._stage("test"):
             contenders = cells.setdefault(cell_name(record), {})
             contenders.setdefault(contender_name(record), []).append(record)
@@ -166,20 +169,26 @@ class Comparison:
                 records.sort(key=lambda record: record["seed"])
         return cells
 
-    def _row(self, cell, tests, tuned):
+    def _row(
+        self,
+        cell: str,
+        tests: dict[str, list[dict[str, Any]]],
+        tuned: dict[tuple[str, str, int], dict[str, Any]],
+    ) -> dict[str, Any]:
         errors = {n: np.array([r["error"] for r in rs]) for n, rs in tests.items()}
         kinds = {name: kind_of(records[0]) for name, records in tests.items()}
         dbn = next(name for name in kinds if kinds[name] == "dbn")
-        contenders = {}
+        contenders: dict[str, dict[str, Any]] = {}
         for name, records in tests.items():
             values = errors[name]
-            held = [tuned[key_of(r)]["error"] for r in records]
             alone = self._difference(values, np.zeros(len(values)))
             contenders[name] = {
                 "kind": kinds[name],
                 "parameter": records[0]["parameter"],
                 "values": [r["value"] for r in records],
-                "validation_error": float(np.mean(held)),
+                "validation_error": float(
+                    np.mean([tuned[key_of(r)]["error"] for r in records])
+                ),
                 "mean": float(values.mean()),
                 **{end: alone[end] for end in ("low", "high")},
                 "std": float(values.std(ddof=1)),
@@ -189,13 +198,11 @@ class Comparison:
                 if name != dbn
                 else None,
             }
-        starts = [name for name in kinds if kinds[name] == "start"]
+        starts = (name for name in kinds if kinds[name] == "start")
         best = min(starts, key=lambda name: contenders[name]["validation_error"])
-        first = tests[dbn][0]
         return {
             "cell": cell,
-            "hidden_layer_sizes": first["hidden_layer_sizes"],
-            "n_labels": first["n_labels"],
+            **{key: tests[dbn][0][key] for key in ("hidden_layer_sizes", "n_labels")},
             "contenders": contenders,
             "dbn": dbn,
             "best_other": best,
@@ -203,25 +210,25 @@ class Comparison:
             "spread": asdict(paired_spread(errors[dbn], errors[best])),
         }
 
-    def _difference(self, dbn, other):
-        ratio = 0.0
-        if not self.settings["fixed_test_split"]:
-            ratio = self.settings["n_test"] / self.settings["n_train"]
-        options = {"test_train_ratio": ratio, "n_test": self.settings["n_test"]}
-        return asdict(paired_difference(dbn, other, **options))
+    def _difference(self, dbn: Array, other: Array) -> dict[str, Any]:
+        n_test = self.settings["n_test"]
+        fixed = self.settings["fixed_test_split"]
+        ratio = 0.0 if fixed else n_test / self.settings["n_train"]
+        found = paired_difference(dbn, other, test_train_ratio=ratio, n_test=n_test)
+        return asdict(found)
 
-    def table(self):
+    def table(self) -> str:
         """The summary as text: a table of errors and differences for each setting."""
         return table(self.summary(), self.settings)
 
-    def verdict(self):
+    def verdict(self) -> str:
         """One sentence: where pretraining helped, hurt, or made no difference.
 
         It also names controls that beat the DBN.
         """
         return verdict(self.summary(), self.settings)
 
-    def to_json(self, path):
+    def to_json(self, path: str | Path) -> None:
         """Write settings, summary and records to a JSON file, a record per line.
 
         Records are lists there, and `fields` names their entries; what a record has not
@@ -245,7 +252,7 @@ class Comparison:
             file.write(("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
     @classmethod
-    def from_json(cls, path):
+    def from_json(cls, path: str | Path) -> Self:
         """Read a file that `to_json` wrote, also one of format 2.
 
         Parameters
@@ -260,10 +267,10 @@ class Comparison:
         try:
             with open_file(path) as file:
                 text = file.read()
-            content = parse_json(text.decode("utf-8"), len(text))
+            content: Any = parse_json(text.decode("utf-8"), len(text))
         except ValueError as error:
             raise ValueError(f"{path} is not a JSON file ({error}).") from error
-        found = content.get("format") if isinstance(content, dict) else None
+        found = _format_of(content)
         if found not in (2, FORMAT):
             of = f" but of format {found!r:.20}" if type(found) is int else ""
             raise ValueError(
@@ -281,7 +288,7 @@ class Comparison:
             )
         return result
 
-    def _problem(self):
+    def _problem(self) -> str | None:
         """Why these settings and records have no summary, in words; None if they do."""
         try:
             check_fields(self.settings, SETTINGS)
@@ -316,12 +323,14 @@ class Comparison:
         return None if cells else "it has no tests"
 
 
-def _mean(records, key):
-    values = [record.get(key) for record in records]
+def _mean(records: list[dict[str, Any]], key: str) -> float | None:
+    values: list[Any] = [record.get(key) for record in records]
     return None if None in values else float(np.mean(values))
 
 
-def _on_the_same_epochs(curves):
+def _on_the_same_epochs(
+    curves: list[list[list[float]]],
+) -> tuple[np.ndarray, np.ndarray]:
     """Epochs of the shortest curve, and all losses there.
 
     Curves of other epochs (of a net that diverged, or from another version) are
@@ -329,31 +338,38 @@ def _on_the_same_epochs(curves):
     """
     shortest = min(curves, key=lambda curve: (curve[-1][0], len(curve)))
     epochs = np.array([epoch for epoch, _ in shortest])
-    losses = [np.interp(epochs, *zip(*curve, strict=True)) for curve in curves]
+    losses = [
+        np.interp(epochs, [epoch for epoch, _ in curve], [loss for _, loss in curve])
+        for curve in curves
+    ]
     return epochs, np.array(losses)
 
 
-def _block(opening, lines, closing):
+def _block(opening: str, lines: Iterable[str], closing: str) -> str:
     return opening + "\n" + ",\n".join(f"  {line}" for line in lines) + f"\n {closing}"
 
 
-def _entry(item):
+def _entry(item: tuple[str, Any]) -> str:
     return ": ".join(map(json.dumps, item))
 
 
-def _line(record, fields):
+def _line(record: dict[str, Any], fields: list[str]) -> str:
     """A record as the text of a list."""
     n = 1 + max(fields.index(key) for key in record)
     values = [record.get(key) for key in fields[:n]]
     return json.dumps(values, separators=(",", ":"))
 
 
-def _as_dicts(fields, rows):
-    """Records of a file of format 3; what they are not is left as it is."""
-    if not isinstance(fields, list) or not all(isinstance(f, str) for f in fields):
-        return None
-    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
-        return None
+def _format_of(content: Any) -> Any:
+    """The format that a file says it has, or None."""
+    return content.get("format") if isinstance(content, dict) else None
+
+
+def _as_dicts(fields: Any, rows: Any) -> Any:
+    """Records of a file of format 3, or None; what is no record is left as it is."""
+    for values, kind in ((fields, str), (rows, list)):
+        if not isinstance(values, list) or not all(isinstance(v, kind) for v in values):
+            return None
     if any(len(row) > len(fields) for row in rows):  # of what would the rest be?
         return None
     for i, row in enumerate(rows):  # in place: never twice in memory

@@ -1,21 +1,25 @@
 """What a comparison compares: each a name, an unfitted estimator and its grid."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from ...estimators import DBNClassifier, DBNTransformer
+from ...estimators import DBNClassifier, DBNTransformer, RBMTransformer
 from ...feedforward import get_activation, get_initializer
 from ...training import Adam, Pretrained
 from ...training.pretraining import STRUCTURES, check_startable, matching_units
 from .records import DROPOUT, LOGISTIC, RECORD, contender_name, kind_of
-from .shared_dbn import find_dbn
+from .shared_dbn import copy_with, find_dbn
 
+# What most people would train today.
+MODERN = ("he_normal", "relu", "dropout")
 # The grid of the controls without a net.
 CS = (0.01, 0.1, 1.0, 10.0, 100.0)
 
@@ -63,9 +67,9 @@ class Contender:
 
     name: str
     estimator: BaseEstimator
-    grid: dict
+    grid: dict[str, Any]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not RECORD["parameter"](self.name) or not self.name:
             raise ValueError(
                 f"name is {self.name!r:.200}; give a contender a printable one of at "
@@ -77,7 +81,7 @@ class Contender:
                 "classifier, not yet fitted."
             )
         one = isinstance(self.grid, dict) and len(self.grid) == 1
-        values = self.values if one else ()
+        values: Any = self.values if one else ()
         numbers = isinstance(values, list | tuple) and all(map(RECORD["value"], values))
         if not (numbers and 0 < len({*values}) == len(values)):
             raise ValueError(
@@ -88,18 +92,18 @@ class Contender:
         self.candidate(values[0])  # an error says which parameters there are
 
     @property
-    def values(self):
+    def values(self) -> Any:
         """What is tried."""
         values = next(iter(self.grid.values()))
         return values.tolist() if isinstance(values, np.ndarray) else values
 
     @property
-    def parameter(self):
+    def parameter(self) -> str:
         """What is tuned, without where it stands in the estimator."""
         return next(iter(self.grid)).rpartition("__")[2]
 
     @property
-    def kind(self):
+    def kind(self) -> str:
         """'dbn', 'start' or 'control', see `kind_of`."""
         init = getattr(self.estimator, "init", None)
         if not isinstance(self.estimator, DBNClassifier):
@@ -109,10 +113,10 @@ class Contender:
         other = isinstance(init, FrozenEstimator | Pretrained) or init in STRUCTURES
         return "control" if other else "start"
 
-    def candidate(self, value):
+    def candidate(self, value: float | None) -> Any:
         """The estimator with one of the values; None is none of them."""
         chosen = {} if value is None else {next(iter(self.grid)): value}
-        return clone(self.estimator).set_params(**chosen)
+        return copy_with(self.estimator, **chosen)
 
 
 @dataclass(frozen=True)
@@ -127,11 +131,11 @@ class Start(Contender):
     dropout: float = 0.0
 
     @property
-    def kind(self):
+    def kind(self) -> str:
         return kind_of(vars(self))
 
 
-def as_contender(entry, rates, rbm):
+def as_contender(entry: Any, rates: Sequence[float], rbm: RBMTransformer) -> Contender:
     """The contender that an entry of `inits` names, or is.
 
     Parameters
@@ -172,22 +176,66 @@ def as_contender(entry, rates, rbm):
         check_startable(units, function)
     else:
         get_initializer(init)
-    names = {"init": init, "activation": activation}
-    names["dropout"] = DROPOUT if more else 0.0
-    rbm = clone(rbm).set_params(hidden=units)
+    names: dict[str, Any] = {
+        "init": init,
+        "activation": activation,
+        "dropout": DROPOUT if more else 0.0,
+    }
+    rbm = copy_with(rbm, hidden=units)
     net = DBNClassifier(rbm=rbm, optimizer=Adam(), **names)
     grid = {"optimizer__learning_rate": rates}
     return Start(contender_name(names), net, grid, **names)
 
 
-def tested_dbn(contenders):
+def tested_dbn(contenders: Iterable[Contender]) -> Contender | None:
     """The DBN that is compared with the others: one by name, or the first; or None."""
-    dbns = [contender for contender in contenders if contender.kind == "dbn"]
-    named = [contender for contender in dbns if isinstance(contender, Start)]
-    return next(iter(named + dbns), None)
+    dbns = (contender for contender in contenders if contender.kind == "dbn")
+    return min(dbns, key=lambda dbn: not isinstance(dbn, Start), default=None)
 
 
-def controls(contenders):
+def contenders_and_controls(
+    inits: Iterable[Any],
+    controls: str | None,
+    rates: Sequence[float],
+    rbm: RBMTransformer,
+) -> tuple[tuple[Contender, ...], tuple[Contender, ...]]:
+    """What a study compares: its contenders, and its controls beside them.
+
+    Parameters
+    ----------
+    inits, controls
+        As in `compare_initializers`.
+    rates, rbm
+        As in `as_contender`.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not known.
+
+    Examples
+    --------
+    >>> from dbn import RBMTransformer
+    >>> inits = [("dbn", "logistic"), ("he_normal", "relu")]
+    >>> made, _ = contenders_and_controls(inits, None, [0.01], RBMTransformer())
+    >>> [contender.name for contender in made]
+    ['dbn + logistic', 'he_normal + relu']
+    """
+    if controls not in ("auto", None):
+        raise ValueError(
+            f"controls is {controls!r}; it may be 'auto' or None. Those of your own "
+            "stand in inits."
+        )
+    contenders = [as_contender(entry, rates, rbm) for entry in inits]
+    if controls is None:
+        return tuple(contenders), ()
+    modern = as_contender(MODERN, rates, rbm)
+    if modern.name not in [contender.name for contender in contenders]:
+        contenders.append(modern)
+    return tuple(contenders), _logistic_controls(contenders)
+
+
+def _logistic_controls(contenders: list[Contender]) -> tuple[Contender, ...]:
     """Logistic regressions on the features of the DBN and on principal components.
 
     None where no contender is a DBN.
@@ -195,9 +243,9 @@ def controls(contenders):
     dbn = tested_dbn(contenders)
     if dbn is None:
         return ()
-    made = []
+    made: list[Contender] = []
     for init, features in (("dbn-features", find_dbn(dbn.estimator)), ("pca", PCA())):
-        names = {"init": init, "activation": LOGISTIC, "dropout": 0.0}
+        names: dict[str, Any] = {"init": init, "activation": LOGISTIC, "dropout": 0.0}
         line = make_pipeline(features, LogisticRegression(max_iter=1000))
         about = contender_name(names), line, {"logisticregression__C": CS}
         # A DBN of the user's keeps its layers.

@@ -4,11 +4,13 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from ...estimators import load_model, save_model
 from ...storage.archive import replacing
 from ...storage.packing import parse_json
 from ...storage.regular_file import open_file
+from .protocol import Cell
 from .records import RECORD, check_fields, check_record
 
 _FORMAT, _VERSION = "dbn study", 3
@@ -23,8 +25,8 @@ class Journal:
 
     Parameters
     ----------
-    folder : path or None
-        Made if it does not exist. None keeps nothing.
+    folder : path
+        Made if it does not exist.
     settings : dict
         Of the study, plain data. What a folder holds is used only for equal settings;
         numbers of seeds may differ.
@@ -47,21 +49,23 @@ class Journal:
     True
     """
 
-    def __init__(self, folder, settings):
-        self.folder = None if folder is None else Path(folder)
-        if self.folder is None:
-            return
+    def __init__(self, folder: str | Path, settings: dict[str, Any]) -> None:
         from ... import __version__
 
+        self.folder = Path(folder)
         own = json.loads(json.dumps(settings))
-        own = {k: v for k, v in own.items() if k != "seeds"}
-        self._header = {"format": _FORMAT, "version": _VERSION, "dbn": __version__}
-        self._header |= {"settings": own, "finished": False}
+        own.pop("seeds", None)
+        self._header: dict[str, Any] = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "dbn": __version__,
+            "settings": own,
+            "finished": False,
+        }
         about = self.folder / "study.json"
         try:
             (self.folder / "cells").mkdir(parents=True, exist_ok=True)
-            found = _read(about)
-            self._refuse_another(found)
+            self._refuse_another(_read(about))
             self._write(about, self._header)
         except OSError as error:
             raise type(error)(
@@ -70,9 +74,8 @@ class Journal:
                 f"({error.strerror}). Give one that can be written",
             ) from error
 
-    def _refuse_another(self, found):
-        kept = [*(self.folder / "cells").glob("*.json")]
-        if found is None and not kept:
+    def _refuse_another(self, found: dict[str, Any] | None) -> None:
+        if found is None and not any((self.folder / "cells").glob("*.json")):
             return
         found = found or {}
         theirs = {k: found.get(k) for k in ("format", "version", "dbn")}
@@ -87,10 +90,8 @@ class Journal:
                     "Give another folder, or the settings and data of that study."
                 )
 
-    def load(self, cell):
+    def load(self, cell: Cell) -> Any:
         """What `run_cell` returned for a cell, or None if it is not there."""
-        if self.folder is None:
-            return None
         path = self._path(cell)
         content = _read(path)
         try:
@@ -105,31 +106,28 @@ class Journal:
         except (ValueError, KeyError, OSError):
             return None
 
-    def save(self, cell, result):
+    def save(self, cell: Cell, result: Any) -> None:
         """Keep what `run_cell` returned for a cell."""
-        if self.folder is None:
-            return
         path, record = self._path(cell), result
         if cell.stage == "pretrain":
             record, dbn = result
             save_model(dbn, path.with_suffix(".dbn"))
         self._write(path, {"cell": cell.describe(), "record": record})
 
-    def finish(self):
+    def finish(self) -> None:
         """Note that the study is complete."""
-        if self.folder is not None:
-            self._write(self.folder / "study.json", self._header | {"finished": True})
+        self._write(self.folder / "study.json", self._header | {"finished": True})
 
-    def _path(self, cell):
+    def _path(self, cell: Cell) -> Path:
         digest = hashlib.sha256(json.dumps(cell.describe()).encode()).hexdigest()
         return self.folder / "cells" / f"{cell.stage}-{cell.seed}-{digest[:16]}.json"
 
-    def _write(self, path, content):
+    def _write(self, path: Path, content: dict[str, Any]) -> None:
         with replacing(path) as file:
             file.write(json.dumps(content).encode("ascii"))
 
 
-def _read(path):
+def _read(path: Path) -> dict[str, Any] | None:
     """The dict in a JSON file; None if there is none, or it is damaged."""
     try:
         with open_file(path) as file:
@@ -139,7 +137,7 @@ def _read(path):
     return content if isinstance(content, dict) else None
 
 
-def is_finished(folder):
+def is_finished(folder: str | Path) -> bool | None:
     """Whether a folder holds a study that is complete; None if it holds no study.
 
     Parameters

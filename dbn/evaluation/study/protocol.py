@@ -3,15 +3,17 @@
 import math
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
 from ...backend.identity import identity
+from ...backend.types import Array
 from ...estimators import DBNClassifier, DBNTransformer, RBMTransformer
-from .contenders import CS, Start, tested_dbn
+from .contenders import CS, Contender, Start, tested_dbn
 from .records import DROPOUT, chosen, key_of
-from .shared_dbn import find_dbn, pretraining_cost, set_everywhere
+from .shared_dbn import copy_with, find_dbn, pretraining_cost, set_everywhere
 
 N_FOLDS = 5
 # Above this many labels one fold holds enough validation rows.
@@ -47,13 +49,13 @@ class Cell:
     """
 
     stage: str
-    hidden_layer_sizes: tuple
+    hidden_layer_sizes: tuple[int, ...]
     seed: int
     n_labels: int | None
     name: str
     value: float | None = None
 
-    def describe(self):
+    def describe(self) -> dict[str, Any]:
         """The cell as plain data."""
         return asdict(self) | {"hidden_layer_sizes": list(self.hidden_layer_sizes)}
 
@@ -68,7 +70,11 @@ class Study:
     Parameters
     ----------
     controls : tuple of Contender
-        Compared in every study.
+        Compared beside them.
+    splits : tuple of (train, test) or None
+        The user's own rows of each seed.
+    labelled_rows : dict of int to tuple of ndarray or None
+        The user's own labelled rows, for each label budget and seed.
     n_train, n_test, n_features, n_classes : int
         Sizes of the data and of each seed's split.
     fixed_test_split : bool
@@ -81,18 +87,20 @@ class Study:
     True
     """
 
-    contenders: tuple
-    controls: tuple
-    hidden_layer_sizes: tuple
-    label_budgets: tuple
-    seeds: tuple
-    learning_rates: tuple
+    contenders: tuple[Contender, ...]
+    controls: tuple[Contender, ...]
+    hidden_layer_sizes: tuple[tuple[int, ...], ...]
+    label_budgets: tuple[int, ...]
+    splits: tuple[tuple[Array, Array], ...] | None
+    labelled_rows: dict[int, tuple[Array, ...]] | None
+    seeds: tuple[int, ...]
+    learning_rates: tuple[float, ...]
     tune: str
     equal: str
     pretraining_rows: str
     rbm: RBMTransformer
     scoring: str
-    n_updates: tuple
+    n_updates: tuple[int, ...]
     pretrain_updates: int
     batch_size: int
     n_train: int
@@ -102,7 +110,7 @@ class Study:
     fixed_test_split: bool
     scaled: bool
 
-    def describe(self):
+    def describe(self) -> dict[str, Any]:
         """The settings as plain data, in words where the names do not tell."""
         tuning = {
             "strict": f"for each seed, {N_FOLDS}-fold inside the label budget; above "
@@ -113,60 +121,80 @@ class Study:
         rows = {"all": "all training rows", "labelled": "the labelled rows"}
         fields = {k: v for k, v in vars(self).items() if k != "controls"}
         contenders = fields.pop("contenders")
-        own = [c for c in contenders if not isinstance(c, Start)]
-        about = {"contenders_sha256": identity(own)} if own else {}
+        own = {name: fields.pop(name) for name in ("splits", "labelled_rows")}
+        own["contenders"] = [c for c in contenders if not isinstance(c, Start)]
+        about: dict[str, Any] = {
+            f"{k}_sha256": identity(its) for k, its in own.items() if its
+        }
+        if self.controls:
+            about["Cs"] = [*CS]
         lists = {k: [*v] for k, v in fields.items() if isinstance(v, tuple)}
         lists["hidden_layer_sizes"] = [[*sizes] for sizes in self.hidden_layer_sizes]
-        names = [contender.name for contender in contenders]
-        return {"inits": names, **fields, **lists, **about} | {
+        return {"inits": [c.name for c in contenders], **fields, **lists, **about} | {
             "tuning": tuning[self.tune],
             "rbm": " ".join(repr(self.rbm).split()),  # which may be cut
             "rbm_sha256": identity(self.rbm),
             "pretraining": f"{rows[self.pretraining_rows]}, without labels",
-            "Cs": [*CS],
             "dropout": DROPOUT,
         }
 
-    def split(self, y, seed):
+    def about_pretraining(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """What of the settings, beside its cell, tells how a DBN turns out."""
+        told = [
+            "pretraining_rows",
+            "data_sha256",
+            "fixed_test_split",
+            "n_test",
+            "splits_sha256",
+        ]
+        if self.pretraining_rows == "labelled":
+            told.append("labelled_rows_sha256")
+        return {name: settings[name] for name in told if name in settings}
+
+    def split(self, y: Array, seed: int) -> tuple[Array, Array]:
         """Indices of the training rows and of the test rows of a seed.
 
         With a fixed split, all rows and None.
         """
+        if self.splits is not None:
+            return self.splits[seed]
         rows = np.arange(len(y))
         if self.fixed_test_split:
             return rows, None
-        return train_test_split(
+        train, test = train_test_split(
             rows, test_size=self.n_test, stratify=y, random_state=seed
         )
+        return train, test
 
-    def labelled(self, train, y, budget, seed):
+    def labelled(self, train: Array, y: Array, budget: int, seed: int) -> Array:
         """Indices of a seed's labelled rows, drawn from its training rows."""
+        if self.labelled_rows is not None:
+            return self.labelled_rows[budget][seed]
         if budget == len(train):
             return train
-        rows, _ = train_test_split(
+        return train_test_split(
             train, train_size=budget, stratify=y[train], random_state=seed
-        )
-        return rows
+        )[0]
 
-    def contender(self, cell):
+    def contender(self, cell: Cell) -> Contender:
         """The contender of a cell."""
-        its = (c for c in (*self.contenders, *self.controls) if c.name == cell.name)
-        return next(its)
+        its = (*self.contenders, *self.controls)
+        return next(contender for contender in its if contender.name == cell.name)
 
-    def kind(self, contender):
+    def kind(self, contender: Contender) -> str:
         """'dbn', 'start' or 'control': the user's DBN beside the tested one is that."""
         own = contender.kind == "dbn" and not isinstance(contender, Start)
         beside = own and contender is not tested_dbn(self.contenders)
         return "control" if beside else contender.kind
 
-    def who(self, cell):
+    def who(self, cell: Cell) -> dict[str, Any]:
         """What a record says about the contender of a cell."""
         contender = self.contender(cell)
         if isinstance(contender, Start):
             return {k: getattr(contender, k) for k in ("init", "activation", "dropout")}
         return {"contender": contender.name, "kind": self.kind(contender)}
 
-    def candidate(self, cell):
+    def candidate(self, cell: Cell) -> Any:
         """The estimator of a cell, with its value; layers and batches are the study's.
 
         A contender of the user's keeps its own.
@@ -174,21 +202,21 @@ class Study:
         contender = self.contender(cell)
         estimator = contender.candidate(cell.value)
         if isinstance(contender, Start):
-            n_rows = self._n_pretraining(cell)
             set_everywhere(
                 estimator,
                 hidden_layer_sizes=cell.hidden_layer_sizes,
                 batch_size=self.batch_size,
-                rbm__max_iter=self.pretraining_epochs(n_rows),
+                rbm__max_iter=self._pretraining_epochs(cell),
             )
         return estimator
 
-    def starts(self):
+    def starts(self) -> dict[Cell, tuple[Cell, DBNTransformer] | None]:
         """For each cell of the tuning, the DBN that it starts from, or None.
 
         A DBN is a cell and a `DBNTransformer`, unfitted.
         """
-        found, first = {}, self.seeds[0]
+        found: dict[Cell, tuple[Cell, DBNTransformer] | None] = {}
+        first = self.seeds[0]
         for cell in sorted(self.tuning(), key=lambda cell: cell.seed != first):
             if cell.seed == first:
                 start = self._start(cell)
@@ -197,7 +225,7 @@ class Study:
             found[cell] = start
         return found
 
-    def _start(self, cell):
+    def _start(self, cell: Cell) -> tuple[Cell, DBNTransformer] | None:
         dbn = find_dbn(self.candidate(cell))
         if dbn is None:
             return None
@@ -205,11 +233,13 @@ class Study:
         n_labels = cell.n_labels if self.pretraining_rows == "labelled" else None
         return Cell("pretrain", sizes, cell.seed, n_labels, identity(dbn)), dbn
 
-    def _n_pretraining(self, cell):
+    def _n_pretraining(self, cell: Cell) -> int:
         """Number of rows that a cell's DBN is pretrained on."""
-        return self.n_train if self.pretraining_rows == "all" else cell.n_labels
+        if self.pretraining_rows == "all" or cell.n_labels is None:
+            return self.n_train
+        return cell.n_labels
 
-    def tuning(self):
+    def tuning(self) -> list[Cell]:
         """Cells of the tuning: every contender with every value, for every seed."""
         return [
             Cell("tune", sizes, seed, budget, contender.name, value)
@@ -220,13 +250,12 @@ class Study:
             for value in contender.values
         ]
 
-    def finals(self):
+    def finals(self) -> list[Cell]:
         """Cells of the final nets, their values not yet chosen."""
-        tuning = self.tuning()
-        cells = (replace(cell, stage="test", value=None) for cell in tuning)
+        cells = (replace(cell, stage="test", value=None) for cell in self.tuning())
         return list(dict.fromkeys(cells))
 
-    def testing(self, tuned):
+    def testing(self, tuned: list[dict[str, Any]]) -> list[Cell]:
         """Cells of the final nets, given the records of the tuning."""
         best = chosen(tuned)
         return [
@@ -234,11 +263,11 @@ class Study:
             for cell in self.finals()
         ]
 
-    def pretraining_epochs(self, n_rows):
-        """Epochs of each machine."""
-        return self._epochs(self.pretrain_updates, n_rows)
+    def _pretraining_epochs(self, cell: Cell) -> int:
+        """Epochs of each machine of a cell's DBN."""
+        return self._epochs(self.pretrain_updates, self._n_pretraining(cell))
 
-    def epochs(self, cell, n_rows):
+    def epochs(self, cell: Cell, n_rows: int) -> int:
         """Epochs of fine-tuning a net on so many rows.
 
         With equal multiply-adds, a net that needs no pretraining gets its cost in more
@@ -247,38 +276,38 @@ class Study:
         n_updates = self.n_updates[self.label_budgets.index(cell.n_labels)]
         n_epochs = self._epochs(n_updates, n_rows)
         if self.equal == "multiply_adds" and find_dbn(self.candidate(cell)) is None:
-            cost = self.pretraining_cost(cell, self._n_pretraining(cell))
+            cost = self._pretraining_cost(cell)
             n_epochs += math.ceil(cost / self.finetuning_cost(cell, n_rows))
         return n_epochs
 
-    def _epochs(self, n_updates, n_rows):
+    def _epochs(self, n_updates: int, n_rows: int) -> int:
         """Whole epochs that make at least `n_updates` updates."""
         return math.ceil(n_updates / math.ceil(n_rows / self.batch_size))
 
-    def _weights(self, cell):
+    def _weights(self, cell: Cell) -> list[int]:
         """Numbers of weights of a net's layers, the one to the classes last."""
         sizes = [self.n_features, *cell.hidden_layer_sizes, self.n_classes]
         return [a * b for a, b in pairwise(sizes)]
 
-    def pretraining_cost(self, cell, n_rows):
+    def _pretraining_cost(self, cell: Cell) -> int:
         """Multiply-adds of pretraining a DBN of the study with a cell's layers."""
-        n_epochs = self.pretraining_epochs(n_rows)
-        rbm = RBMTransformer(sampler=self.rbm.sampler, max_iter=n_epochs)
+        rbm = copy_with(self.rbm, max_iter=self._pretraining_epochs(cell))
         dbn = DBNTransformer(cell.hidden_layer_sizes, rbm=rbm)
-        return pretraining_cost(dbn, self.n_features, n_rows)
+        n_rows = self._n_pretraining(cell)
+        return pretraining_cost(dbn, self.n_features, n_rows) or 0
 
-    def finetuning_cost(self, cell, n_rows):
+    def finetuning_cost(self, cell: Cell, n_rows: int) -> int:
         """Multiply-adds of an epoch: 3 products per row and layer, 2 in the first."""
         weights = self._weights(cell)
         return n_rows * (3 * sum(weights) - weights[0])
 
-    def work(self, cell):
+    def work(self, cell: Cell) -> int:
         """How long a cell takes, in multiply-adds, roughly."""
         n_rows = cell.n_labels or self.n_train
         passes = [_PER_LAYER + _PER_WEIGHT * n for n in self._weights(cell)]
         if cell.stage == "pretrain":
-            cost = self.pretraining_cost(cell, n_rows)
-            return cost + self.pretrain_updates * sum(passes[:-1])
+            updates = self.pretrain_updates * sum(passes[:-1])
+            return self._pretraining_cost(cell) + updates
         folded = n_rows <= FULL_CROSS_VALIDATION and self.tune == "strict"
         n_fits = N_FOLDS if cell.stage == "tune" and folded else 1
         if not isinstance(self.contender(cell).estimator, DBNClassifier):

@@ -1,6 +1,8 @@
 """What a record of a comparison is: its fields, and the names made of them."""
 
+from collections.abc import Callable, Iterable
 from itertools import pairwise
+from typing import Any
 
 # What a control is that has no net: a linear classifier on features.
 LOGISTIC = "logistic regression"
@@ -9,7 +11,7 @@ LOGISTIC = "logistic regression"
 DROPOUT = 0.5
 
 
-def contender_name(record):
+def contender_name(record: dict[str, Any]) -> str:
     """How a contender is written: 'he_normal + relu', with '+ dropout' where it has it.
 
     Those of the user have a name.
@@ -20,12 +22,12 @@ def contender_name(record):
     'he_normal + relu + dropout'
     """
     if record.get("contender") is not None:
-        return record["contender"]
+        return str(record["contender"])
     dropout = ["dropout"] if record["dropout"] else []
     return " + ".join([record["init"], record["activation"], *dropout])
 
 
-def cell_name(record):
+def cell_name(record: dict[str, Any]) -> str:
     """How a setting of network and label budget is written: '2 x 128, 100 labels'.
 
     Examples
@@ -34,13 +36,12 @@ def cell_name(record):
     '2 x 128, 100 labels'
     """
     sizes = record["hidden_layer_sizes"]
-    net = "-".join(str(n) for n in sizes)
-    if len(set(sizes)) == 1:
-        net = f"{len(sizes)} x {sizes[0]}"
+    alike = len(set(sizes)) == 1
+    net = f"{len(sizes)} x {sizes[0]}" if alike else "-".join(map(str, sizes))
     return f"{net}, {record['n_labels']} labels"
 
 
-def kind_of(record):
+def kind_of(record: dict[str, Any]) -> str:
     """What a contender is: the 'dbn', another 'start' of the net, or a 'control'.
 
     The DBN is measured against the best other start. Controls are what has no net, or
@@ -52,13 +53,13 @@ def kind_of(record):
     'control'
     """
     if record.get("contender") is not None:
-        return record["kind"]
+        return str(record["kind"])
     if record["activation"] == LOGISTIC or record["init"].startswith("dbn-"):
         return "control"
     return "dbn" if record["init"] == "dbn" else "start"
 
 
-def measure(settings):
+def measure(settings: dict[str, Any]) -> tuple[str, float, str]:
     """What the errors of a comparison are: title of an axis, factor, unit.
 
     Examples
@@ -66,14 +67,14 @@ def measure(settings):
     >>> measure({"scoring": "accuracy"})
     ('error (%)', 100.0, ' points')
     """
-    scoring = settings["scoring"]
+    scoring: str = settings["scoring"]
     if scoring.startswith("neg_"):
         return scoring.removeprefix("neg_"), 1.0, ""
     title = "error" if scoring == "accuracy" else f"1 - {scoring}"
     return f"{title} (%)", 100.0, " points"
 
 
-def key_of(record):
+def key_of(record: dict[str, Any]) -> tuple[str, str, int]:
     """Setting, contender and seed: what one learning rate is chosen for.
 
     Examples
@@ -85,7 +86,9 @@ def key_of(record):
     return cell_name(record), contender_name(record), record["seed"]
 
 
-def chosen(tuning):
+def chosen(
+    tuning: Iterable[dict[str, Any]],
+) -> dict[tuple[str, str, int], dict[str, Any]]:
     """The tuning record with the lowest error, for each setting, contender and seed.
 
     By `key_of`. Ties go to the smaller learning rate, or the smaller C.
@@ -98,12 +101,11 @@ def chosen(tuning):
     >>> [record["value"] for record in found.values()]
     [0.003]
     """
-    best = {}
+    best: dict[tuple[str, str, int], dict[str, Any]] = {}
     for record in tuning:
-        key = key_of(record)
-        rank = record["error"], record["value"]
-        if key not in best or rank < (best[key]["error"], best[key]["value"]):
-            best[key] = record
+        other = best.setdefault(key_of(record), record)
+        if (record["error"], record["value"]) < (other["error"], other["value"]):
+            best[key_of(record)] = record
     return best
 
 
@@ -112,23 +114,19 @@ def chosen(tuning):
 _MAX_NAME, _MAX_LAYERS, _MAX_POINTS = 100, 1000, 100
 
 
-def _is_text(value):
-    return isinstance(value, str)
-
-
-def _is_name(value):
+def _is_name(value: Any) -> bool:
     return isinstance(value, str) and value.isprintable() and len(value) <= _MAX_NAME
 
 
-def _is_count(value):
+def _is_count(value: Any) -> bool:
     return type(value) is int and 0 < value < 2**53
 
 
-def _is_amount(value, most=1e300):
+def _is_amount(value: Any, most: float = 1e300) -> bool:
     return type(value) in (int, float) and 0 <= value <= most
 
 
-def _is_curve(value):
+def _is_curve(value: Any) -> bool:
     """None, or pairs of an epoch and its loss, in their order."""
     return value is None or (
         isinstance(value, list)
@@ -139,13 +137,13 @@ def _is_curve(value):
     )
 
 
-SETTINGS = {
-    "dataset": _is_text,
+SETTINGS: dict[str, Callable[[Any], bool]] = {
+    "dataset": lambda value: isinstance(value, str),
     "scoring": _is_name,
     "fixed_test_split": lambda value: isinstance(value, bool),
     **dict.fromkeys(["n_train", "n_test"], _is_count),
 }
-RECORD = {
+RECORD: dict[str, Callable[[Any], bool]] = {
     "stage": lambda value: value in ("tune", "test"),
     "hidden_layer_sizes": lambda value: (
         isinstance(value, list)
@@ -168,17 +166,17 @@ RECORD = {
 
 
 # What tells the contender: that of the user, or one of the comparison's.
-OWN = {
+OWN: dict[str, Callable[[Any], bool]] = {
     "contender": _is_name,
     "kind": lambda value: value in ("dbn", "start", "control"),
 }
-NAMED = {
+NAMED: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(["init", "activation"], _is_name),
     "dropout": lambda value: _is_amount(value, most=1),
 }
 
 
-def check_record(record):
+def check_record(record: Any) -> None:
     """Raise a ValueError unless every field of a record holds what it may.
 
     Parameters
@@ -190,7 +188,7 @@ def check_record(record):
     check_fields(record, RECORD | (OWN if own else NAMED))
 
 
-def check_fields(values, accepted):
+def check_fields(values: Any, accepted: dict[str, Callable[[Any], bool]]) -> None:
     """Raise a ValueError unless every field of a dict holds what it may.
 
     Parameters

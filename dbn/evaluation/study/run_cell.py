@@ -1,7 +1,8 @@
 """The work of one cell of a comparison: rows, fits, errors."""
 
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -11,16 +12,26 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import MinMaxScaler
 
 from ...backend.threads import one_blas_thread
+from ...backend.types import Array
+from ...estimators import DBNTransformer
 from .contenders import Start
-from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS
+from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS, Cell, Study
 from .records import LOGISTIC
-from .shared_dbn import pretraining_cost, set_everywhere, with_dbn
+from .shared_dbn import copy_with, pretraining_cost, set_everywhere, with_dbn
 
 # Points of a learning curve in a record.
 MAX_POINTS = 25
 
 
-def run_cell(cell, study, start, X, y, X_test, y_test):
+def run_cell(
+    cell: Cell,
+    study: Study,
+    start: Any,
+    X: Array,
+    y: Array,
+    X_test: Array,
+    y_test: Array,
+) -> tuple[Cell, Any, float]:
     """Do the work of a cell, on one BLAS thread wherever it runs.
 
     Parameters
@@ -45,7 +56,7 @@ def run_cell(cell, study, start, X, y, X_test, y_test):
         began = time.perf_counter()
         rows = _Rows(cell, study, X, y, X_test, y_test)
         if cell.stage == "pretrain":
-            result = _pretrain(cell, study, start, rows)
+            result: Any = _pretrain(start, cell, rows.pretraining(study))
         else:
             result = _finetune(cell, study, start, rows)
     return cell, result, time.perf_counter() - began
@@ -54,7 +65,9 @@ def run_cell(cell, study, start, X, y, X_test, y_test):
 class _Rows:
     """The rows of a seed: copies only of those that are asked for."""
 
-    def __init__(self, cell, study, X, y, X_test, y_test):
+    def __init__(
+        self, cell: Cell, study: Study, X: Array, y: Array, X_test: Array, y_test: Array
+    ) -> None:
         self.X, self.y, self.seed = X, y, cell.seed
         self.train, test = study.split(y, cell.seed)
         self.all_train = study.fixed_test_split
@@ -63,39 +76,37 @@ class _Rows:
             self.scaler = MinMaxScaler(clip=True).fit(self._take(self.train))
         self.labelled = self.train
         if cell.n_labels is not None:
-            args = self.train, y, cell.n_labels, cell.seed
-            self.labelled = study.labelled(*args)
-        self._test = (X_test, y_test) if test is None else test
+            self.labelled = study.labelled(self.train, y, cell.n_labels, cell.seed)
+        self._test: Any = (X_test, y_test) if test is None else test
 
-    def pretraining(self, study):
+    def pretraining(self, study: Study) -> Array:
         """The rows that DBNs and principal components are made from."""
-        labelled = study.pretraining_rows == "labelled"
-        return self.inputs(self.labelled if labelled else self.train)
+        every = study.pretraining_rows == "all"
+        return self.inputs(self.train if every else self.labelled)
 
-    def _take(self, rows):
+    def _take(self, rows: Array) -> Array:
         """Rows of X as they are; all of them, which may be many, without a copy."""
-        whole = self.all_train and len(rows) == len(self.X)
-        return self.X if whole else self.X[rows]
+        return self.X if self.all_train and rows is self.train else self.X[rows]
 
-    def _scaled(self, X):
+    def _scaled(self, X: Array) -> Array:
         return X if self.scaler is None else self.scaler.transform(X)
 
-    def inputs(self, rows):
+    def inputs(self, rows: Array) -> Array:
         """The given rows of X, in [0, 1]."""
         return self._scaled(self._take(rows))
 
-    def pair(self, rows):
+    def pair(self, rows: Array) -> tuple[Array, Array]:
         """The given rows of X, and their labels."""
         return self.inputs(rows), self.y[rows]
 
-    def test(self):
+    def test(self) -> tuple[Array, Array]:
         """The test rows and their labels."""
         if isinstance(self._test, tuple):
             X, y = self._test
             return self._scaled(X), y
         return self.pair(self._test)
 
-    def folds(self, tune):
+    def folds(self, tune: str) -> list[tuple[Array, Array]]:
         """Pairs of indices, to train on and to validate on."""
         rows, y = self.labelled, self.y
         if tune == "literature":
@@ -108,52 +119,57 @@ class _Rows:
         return folds if len(rows) <= FULL_CROSS_VALIDATION else folds[:1]
 
 
-def _pretrain(cell, study, dbn, rows):
-    X = rows.pretraining(study)
-    dbn = clone(dbn).set_params(random_state=cell.seed)
-    with _timed() as seconds:
-        dbn.fit(X)
-    cost = pretraining_cost(dbn, X.shape[1], X.shape[0])
-    return _pretraining(seconds, cost), dbn
+def _pretrain(estimator: Any, cell: Cell, X: Array) -> tuple[dict[str, Any], Any]:
+    """What is made before fine-tuning, fitted, and what a record says about it."""
+    made, began = copy_with(estimator, random_state=cell.seed), time.perf_counter()
+    made.fit(X)
+    seconds, cost = time.perf_counter() - began, None
+    if isinstance(made, DBNTransformer):
+        cost = pretraining_cost(made, X.shape[1], X.shape[0])
+    return _costs("pretrain", seconds, cost), made
 
 
-def _pretraining(seconds, multiply_adds):
-    """What stands in a record about what came before fine-tuning."""
+def _costs(phase: str, seconds: float, multiply_adds: int | None) -> dict[str, Any]:
     return {
-        "pretrain_seconds": _short(seconds[0]),
-        "pretrain_multiply_adds": multiply_adds,
+        f"{phase}_seconds": _short(seconds),
+        f"{phase}_multiply_adds": multiply_adds,
     }
 
 
-def _finetune(cell, study, start, rows):
+def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, Any]:
     """The record of a candidate or of a final net."""
     contender = study.contender(cell)
     named = contender if isinstance(contender, Start) else None
-    cost, made = start or (_pretraining([0.0], 0), None)
+    cost, made = start or (_costs("pretrain", 0.0, 0), None)
     if named and named.init == "pca":
-        cost, made = _principal_components(cell, rows.pretraining(study))
+        X = rows.pretraining(study)
+        # As many as the net's top layer has units, or as there are.
+        pca = PCA(min(cell.hidden_layer_sizes[-1], *X.shape))
+        cost, made = _pretrain(pca, cell, X)
     if cell.stage == "tune":
         parts = [(rows.pair(a), rows.pair(b)) for a, b in rows.folds(study.tune)]
     else:
         parts = [(rows.pair(rows.labelled), rows.test())]
     scorer, best = get_scorer(study.scoring), not study.scoring.startswith("neg_")
-    loss, n_held, multiply_adds = 0.0, 0, None
-    if named and named.activation != LOGISTIC:
-        multiply_adds = 0
-    seconds = [0.0]
+    is_net = named is not None and named.activation != LOGISTIC
+    loss, n_held, seconds, multiply_adds = 0.0, 0, 0.0, 0
+    losses: Any = None
     candidate = set_everywhere(study.candidate(cell), random_state=cell.seed)
     for (X, y), (X_held, y_held) in parts:
-        model = clone(candidate)
-        if multiply_adds is not None:
+        model: Any = clone(candidate)
+        if is_net:
             model.set_params(max_iter=study.epochs(cell, len(y)))
         if made is not None:
             model = with_dbn(model, made)
-        with _timed(seconds), suppress(FloatingPointError):
+        began = time.perf_counter()
+        with suppress(FloatingPointError):
             model.fit(X, y)  # what diverges is scored as it was before
+        seconds += time.perf_counter() - began
         loss += len(y_held) * (float(best) - float(scorer(model, X_held, y_held)))
         n_held += len(y_held)
-        if multiply_adds is not None:
+        if is_net:
             multiply_adds += study.finetuning_cost(cell, len(y)) * model.n_iter_
+        losses = getattr(model, "loss_curve_", None)
     record = {
         **{k: v for k, v in cell.describe().items() if k not in ("name", "value")},
         **study.who(cell),
@@ -162,43 +178,19 @@ def _finetune(cell, study, start, rows):
         # Without rounding errors, so that equal numbers of wrong rows are ties.
         "error": max(round(loss / n_held, 12), 0.0),
         **cost,
-        "finetune_seconds": _short(seconds[0]),
-        "finetune_multiply_adds": multiply_adds,
+        **_costs("finetune", seconds, multiply_adds if is_net else None),
     }
-    if cell.stage == "test" and hasattr(model, "loss_curve_"):
-        record["loss_curve"] = _curve(model.loss_curve_)
+    if cell.stage == "test" and losses is not None:
+        record["loss_curve"] = _curve(losses)
     return record
 
 
-def _principal_components(cell, X):
-    """As many of the pretraining rows as the net's top layer has units, or there are.
-
-    Of the rows and features, whichever are fewer.
-    """
-    pca = PCA(min(cell.hidden_layer_sizes[-1], *X.shape), random_state=cell.seed)
-    with _timed() as seconds:
-        pca.fit(X)
-    return _pretraining(seconds, None), pca
-
-
-def _curve(losses):
+def _curve(losses: list[float]) -> list[list[float]]:
     """Some of the epochs, from 1 to the last, and their losses."""
-    n_points = min(len(losses), MAX_POINTS)
-    epochs = np.linspace(1, len(losses), n_points).round().astype(int).tolist()
-    return [[epoch, _short(losses[epoch - 1])] for epoch in epochs]
+    epochs = np.linspace(1, len(losses), min(len(losses), MAX_POINTS)).round()
+    return [[int(epoch), _short(losses[int(epoch) - 1])] for epoch in epochs]
 
 
-def _short(value):
+def _short(value: float) -> float:
     """A number of four digits, for small files."""
     return float(f"{value:.4g}")
-
-
-@contextmanager
-def _timed(seconds=None):
-    """Adds the seconds inside to the one entry of a list."""
-    seconds = [0.0] if seconds is None else seconds
-    start = time.perf_counter()
-    try:
-        yield seconds
-    finally:
-        seconds[0] += time.perf_counter() - start

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -15,7 +16,19 @@ from ...training import Pretrained
 from ...training.pretraining import STRUCTURES, matching_units
 
 
-def _place(estimator):
+def copy_with(estimator: Any, **values: Any) -> Any:
+    """An unfitted copy of an estimator, with other values of these parameters.
+
+    Examples
+    --------
+    >>> copy_with(RBMTransformer(5), sampler="pcd")
+    RBMTransformer(n_components=5, sampler='pcd')
+    """
+    copy: Any = clone(estimator)
+    return copy.set_params(**values)
+
+
+def _place(estimator: Any) -> tuple[Any, str]:
     """The net or DBN that sees the rows themselves, and what its parameters begin with.
 
     A DBN behind other steps learns from what they make of the rows, in its own fit.
@@ -26,7 +39,7 @@ def _place(estimator):
     return estimator, ""
 
 
-def find_dbn(estimator):
+def find_dbn(estimator: Any) -> DBNTransformer | None:
     """The DBN that an estimator would pretrain in its fit, unfitted; or None.
 
     Equal ones of several estimators have the same identity.
@@ -46,21 +59,23 @@ def find_dbn(estimator):
         dbn = DBNTransformer(first.hidden_layer_sizes, rbm=rbm, device=first.device)
     if not isinstance(dbn, DBNTransformer):
         return None
-    return clone(dbn).set_params(random_state=None)
+    found: DBNTransformer = copy_with(dbn, random_state=None)
+    return found
 
 
-def with_dbn(estimator, dbn):
+def with_dbn(estimator: Any, dbn: Any) -> Any:
     """The estimator with a fitted DBN in the place where `find_dbn` found it."""
     first, prefix = _place(estimator)
-    start = {prefix.removesuffix("__"): FrozenEstimator(dbn)}
+    start: dict[str, Any] = {prefix.removesuffix("__"): FrozenEstimator(dbn)}
     if isinstance(first, DBNClassifier):
         start = {f"{prefix}init": FrozenEstimator(dbn), f"{prefix}rbm": None}
-        if first.init in STRUCTURES[1:]:  # which leave nothing of it but its weights
-            start = {f"{prefix}init": Pretrained(dbn.dbn_, first.init)}
+        init = first.init
+        if isinstance(init, str) and init in STRUCTURES[1:]:  # only its weights stay
+            start = {f"{prefix}init": Pretrained(dbn.dbn_, init)}
     return estimator.set_params(**start)
 
 
-def set_everywhere(estimator, **values):
+def set_everywhere(estimator: Any, **values: Any) -> Any:
     """Set parameters of these names in an estimator and in all that is inside it.
 
     Examples
@@ -69,17 +84,16 @@ def set_everywhere(estimator, **values):
     >>> set_everywhere(net, batch_size=5, rbm__max_iter=2)
     DBNClassifier(batch_size=5, rbm=RBMTransformer(batch_size=5, max_iter=2))
     """
-    names = estimator.get_params()
     found = {
         name: value
-        for name in names
+        for name in estimator.get_params()
         for last, value in values.items()
         if f"__{name}".endswith(f"__{last}")
     }
     return estimator.set_params(**found)
 
 
-def pretraining_cost(dbn, n_features, n_rows):
+def pretraining_cost(dbn: DBNTransformer, n_features: int, n_rows: int) -> int | None:
     """Multiply-adds of CD-k: 3 + 2 k products per row, layer and epoch.
 
     And one for the features of the next layer. None where it is trained otherwise, or
@@ -91,13 +105,12 @@ def pretraining_cost(dbn, n_features, n_rows):
     >>> pretraining_cost(dbn, 10, 100) == 100 * (10 * 5 + 5 * 2) * (3 * 5 + 1)
     True
     """
-    rbm = RBMTransformer() if dbn.rbm is None else dbn.rbm
+    rbm: Any = RBMTransformer() if dbn.rbm is None else dbn.rbm
     sampler = get_sampler(getattr(rbm, "sampler", "cd"))
-    n_epochs = getattr(rbm, "max_iter", None)
-    if not isinstance(sampler, CD) or not isinstance(sampler.k, Integral):
-        return None
-    if not isinstance(n_epochs, Integral):
+    counts: list[Any] = [getattr(sampler, "k", None), getattr(rbm, "max_iter", None)]
+    if not isinstance(sampler, CD) or not all(isinstance(n, Integral) for n in counts):
         return None
     sizes = [n_features, *np.ravel(dbn.hidden_layer_sizes).tolist()]
-    weights = sum(a * b for a, b in pairwise(sizes))
-    return n_rows * weights * ((3 + 2 * sampler.k) * int(n_epochs) + 1)
+    weights: int = sum(a * b for a, b in pairwise(sizes))
+    k, n_epochs = map(int, counts)
+    return n_rows * weights * ((3 + 2 * k) * n_epochs + 1)

@@ -1,12 +1,18 @@
 """A comparison in words: its table and its verdict, from the figures of a summary."""
 
 from collections import Counter
+from typing import Any
 
 from ...storage.packing import printable
 from .records import measure
 
+# What pretraining did in a setting, in the order of the verdict.
+_LOWERED = "lowered the test error in"
+_RAISED = "raised the test error in"
+_UNDECIDED = "made no difference that these seeds can show in"
 
-def table(summary, settings):
+
+def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     """A table of errors and differences for each setting, as text.
 
     Parameters
@@ -29,28 +35,19 @@ def table(summary, settings):
             f"  {'start + activation':{width}}  {'test ' + title:>15}  "
             "median  validation  rate or C      DBN minus it [95 %]  Holm p  seconds",
         ]
-        lines += [
-            f"  {name:{width}}  {_line(contender, factor)}"
-            for name, contender in row["contenders"].items()
-        ]
-        lines += [f"  {words}" for words in comparisons(row, factor, unit)]
-        lines.append("")
-    lines.append(legend(summary, title))
-    return "\n".join(lines)
+        for name, contender in row["contenders"].items():
+            its = figures(contender, factor)
+            lines.append(
+                f"  {name:{width}}  {its['error']:>15}  {its['median']:>6}  "
+                f"{its['validation']:>10}  {its['value']:>9}  {its['difference']:>24}  "
+                f"{its['p_holm']:>6}  {its['seconds']}"
+            )
+        lines += [*(f"  {words}" for words in comparisons(row, factor, unit)), ""]
+    return "\n".join([*lines, legend(summary, title)])
 
 
-def _line(contender, factor):
-    """A contender's figures."""
-    its = figures(contender, factor)
-    return (
-        f"{its['error']:>15}  {its['median']:>6}  {its['validation']:>10}  "
-        f"{its['value']:>9}  {its['difference']:>24}  {its['p_holm']:>6}  "
-        f"{its['seconds']}"
-    )
-
-
-def figures(contender, factor):
-    """The figures of a contender, as texts; empty where it is not compared.
+def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
+    """The figures of a contender, as texts in this order; empty if it is not compared.
 
     Parameters
     ----------
@@ -64,36 +61,42 @@ def figures(contender, factor):
     dict of str to str
         error (mean and standard deviation), interval (of the mean), median,
         validation, value (chosen most often), difference (DBN minus it, and its
-        interval), p_holm, seconds (of pretraining and of fine-tuning).
+        interval), p_holm, seconds and multiply_adds (of pretraining and of
+        fine-tuning).
     """
     usual = Counter(sorted(contender["values"])).most_common(1)[0][0]
     mean, std, median, held, low, high = (
         factor * contender[key]
         for key in ("mean", "std", "median", "validation_error", "low", "high")
     )
-    difference = p_holm = ""
-    if compared := contender["difference"]:
-        difference = _interval(compared, factor)
-        p_holm = f"{compared['p_holm']:.3f}"
-    seconds = (contender[f"{phase}_seconds"] for phase in ("pretrain", "finetune"))
+    compared = contender["difference"]
+    seconds, products = (
+        [contender[f"{phase}_{cost}"] for phase in ("pretrain", "finetune")]
+        for cost in ("seconds", "multiply_adds")
+    )
     return {
         "error": f"{mean:.2f} +- {std:4.2f}",
         "interval": f"[{low:.2f}, {high:.2f}]",
         "median": f"{median:.2f}",
         "validation": f"{held:.2f}",
         "value": f"{usual:g}",
-        "difference": difference,
-        "p_holm": p_holm,
+        "difference": _interval(compared, factor) if compared else "",
+        "p_holm": f"{compared['p_holm']:.3f}" if compared else "",
         "seconds": " + ".join(f"{value:.2f}" for value in seconds),
+        "multiply_adds": " + ".join(
+            "?" if n is None else f"{n / 1e9:.3g}" for n in products
+        ),
     }
 
 
-def _interval(difference, factor, unit="", words=" "):
+def _interval(
+    difference: dict[str, Any], factor: float, unit: str = "", words: str = " "
+) -> str:
     mean, low, high = (factor * difference[key] for key in ("mean", "low", "high"))
     return f"{mean:+.2f}{unit}{words}[{low:+.2f}, {high:+.2f}]"
 
 
-def comparisons(row, factor, unit):
+def comparisons(row: dict[str, Any], factor: float, unit: str) -> list[str]:
     """Two sentences about a setting: DBN and best other start, errors and spreads.
 
     Parameters
@@ -118,7 +121,7 @@ def comparisons(row, factor, unit):
     ]
 
 
-def legend(summary, title):
+def legend(summary: list[dict[str, Any]], title: str) -> str:
     """What the columns of the table are.
 
     Parameters
@@ -140,7 +143,7 @@ def legend(summary, title):
     )
 
 
-def verdict(summary, settings):
+def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     """One sentence: where pretraining helped, hurt, or made no difference.
 
     It also names controls that beat the DBN.
@@ -157,12 +160,12 @@ def verdict(summary, settings):
     str
     """
     _, factor, unit = measure(settings)
-    found = {"better": [], "worse": [], "undecided": []}
+    found: dict[str, list[str]] = {_LOWERED: [], _RAISED: [], _UNDECIDED: []}
     beaten = []
     for row in summary:
-        decided = row["p_holm"] < 0.05
-        key = ("better" if row["mean"] < 0 else "worse") if decided else "undecided"
-        found[key].append(f"{row['cell']}: {factor * row['mean']:+.1f}{unit}")
+        words = _LOWERED if row["mean"] < 0 else _RAISED
+        words = words if row["p_holm"] < 0.05 else _UNDECIDED
+        found[words].append(f"{row['cell']}: {factor * row['mean']:+.1f}{unit}")
         for name, contender in row["contenders"].items():
             difference = contender["difference"]
             if contender["kind"] == "control" and (
@@ -170,13 +173,9 @@ def verdict(summary, settings):
             ):
                 beaten.append(f"{name} ({row['cell']})")
     parts = [
-        f"{words} {len(found[key])} ({'; '.join(found[key])})"
-        for key, words in (
-            ("better", "lowered the test error in"),
-            ("worse", "raised the test error in"),
-            ("undecided", "made no difference that these seeds can show in"),
-        )
-        if found[key]
+        f"{words} {len(cells)} ({'; '.join(cells)})"
+        for words, cells in found.items()
+        if cells
     ]
     of = f"the {len(summary)} settings" if len(summary) > 1 else "the one setting"
     controls = f"; of the controls, {_join(beaten)} beat the DBN" if beaten else ""
@@ -186,5 +185,5 @@ def verdict(summary, settings):
     )
 
 
-def _join(parts):
+def _join(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
