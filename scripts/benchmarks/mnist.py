@@ -40,27 +40,11 @@ BATCH, FEW_BATCH = 100, 50
 RECIPES = {
     "plain": {"rate": 0.002, "decay": 0.1, "epochs": 20},
     "dropout": {"rate": 0.002, "decay": 0.05, "epochs": 100, "dropout": 0.3},
-    "multipliers": {
-        "rate": 0.006,
-        "decay": 0.05,
-        "epochs": 30,
-        "dropout": 0.3,
-        "multiplier": 0.3,
-    },
-    "xavier": {
-        "init": "xavier_x4_uniform",
-        "rate": 0.002,
-        "decay": 0.1,
-        "epochs": 20,
-    },
-    "control": {
-        "init": "he_normal",
-        "activation": "relu",
-        "rate": 0.001,
-        "decay": 0.2,
-        "epochs": 100,
-        "dropout": 0.3,
-    },
+    "multipliers": {"rate": 0.006, "decay": 0.05, "epochs": 30, "dropout": 0.3}
+    | {"multiplier": 0.3},
+    "xavier": {"rate": 0.002, "decay": 0.1, "epochs": 20, "init": "xavier_x4_uniform"},
+    "control": {"rate": 0.001, "decay": 0.2, "epochs": 100, "dropout": 0.3}
+    | {"init": "he_normal", "activation": "relu"},
 }
 # With few labels: the values that are tried.
 RATES, CS = (0.001, 0.003, 0.01), (0.1, 1.0, 10.0, 100.0)
