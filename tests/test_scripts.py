@@ -35,7 +35,7 @@ def test_every_script_says_how_it_is_used():
     scripts = [
         p for p in (ROOT / "scripts").rglob("*.py") if "__main__" in p.read_text()
     ]
-    assert len(scripts) == 13
+    assert len(scripts) == 14
     for script in scripts:
         done = run(script.relative_to(ROOT / "scripts"), "--help")
         assert done.returncode == 0 and done.stdout.startswith("usage: "), done.stderr
@@ -500,6 +500,19 @@ def test_density_experiments(tmp_path):
     runs = json.loads(record.read_text())["runs"]
     assert len(runs) == 6
     assert all(-12.0 < entry["log_likelihood"] < -3.40 for entry in runs)
+
+
+def test_tables(tmp_path):
+    record = tmp_path / "tables.json"
+    args = ["--tables", "iris", "diabetes", "--splits", "100", "--validate"]
+    args += ["--contenders", "dbn", "linear", "--output", str(record)]
+    done = run("benchmarks/tables.py", *args)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("iris            dbn ")
+    runs = json.loads(record.read_text())["runs"]
+    assert len(runs) == 4 and all(entry["seconds"] >= 0 for entry in runs)
+    assert ["log_loss" in entry for entry in runs] == [True, True, False, False]
+    assert runs[1]["score"] > 0.9  # logistic regression on iris
 
 
 def test_finetune_takes_what_pretrain_wrote_and_goes_on(tmp_path):
