@@ -61,7 +61,8 @@ class DBNClassifier(ClassifierMixin, DBNPredictor):
         starts with the predictions it would have without.
     optimizer : {"sgd", "rmsprop", "adam", "adamw", "lbfgs", "cg"} or Optimizer, \
 default="adam"
-        Of the fine-tuning.
+        Of the fine-tuning. "adam" is ``Adam(Schedule(0.01, 0.0),
+        decoupled_decay=0.05)``: its learning rate falls to 0 over the fit.
     weight_decay : float, default=0.0
         lambda of lambda / 2 ||W||^2, added to the mean loss; biases are free.
     max_norm : float or None, default=None
@@ -71,11 +72,11 @@ default="adam"
     head_epochs : int, default=0
         Fine-tuning epochs at the beginning in which only the output layer learns.
     batch_size : int or "auto", default="auto"
-        Rows per update; the last batch of an epoch may be shorter. "auto" is a fiftieth
-        of the labelled rows, but 10 to 100 of them.
+        Rows per update; the last batch of an epoch may be shorter. "auto" is a
+        thirtieth of the labelled rows, but 10 to 100 of them.
     max_iter : int or "auto", default="auto"
-        Number of fine-tuning epochs. "auto" is as many as make 2000 updates, but at
-        least 20. (With "lbfgs" and "cg", "auto" is 1000 rows and 200 updates.)
+        Number of fine-tuning epochs. "auto" is as many as make 3000 updates, but 20 to
+        100. (With "lbfgs" and "cg", "auto" is 1000 rows and 200 updates.)
     early_stopping : bool, default=False
         Whether to stop when the validation loss has not fallen for a while, see
         `n_iter_no_change`, and to return to the epoch with the least one. Rows for it
@@ -168,7 +169,7 @@ default="adam"
     """
 
     classes_: Array
-    _numeric_targets = False
+    _numeric_targets, _decoupled_decay = False, 0.05
     _parameter_constraints: dict[str, Any] = {
         **DBNPredictor._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],

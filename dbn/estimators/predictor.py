@@ -12,7 +12,7 @@ from ..backend.array import with_dtype
 from ..backend.device import converted_beside, numpy_dtype
 from ..backend.random import make_rng
 from ..backend.types import Array
-from ..training import finetune
+from ..training import Adam, Optimizer, Schedule, finetune
 from ..training.budget import of_net
 from ..training.callbacks import agree, fit_task
 from ..training.finetuning import check_deterministic, rate_multipliers
@@ -40,7 +40,7 @@ from .targets import Job, check_supervised
 
 # Parameters that `finetune` has as well.
 _OF_FINETUNE = (
-    *("optimizer", "weight_decay", "max_norm", "learning_rate_multipliers"),
+    *("weight_decay", "max_norm", "learning_rate_multipliers"),
     *("head_epochs", "on_divergence", "tol"),
 )
 
@@ -49,6 +49,7 @@ class DBNPredictor(NetEstimator):
     """Base of `DBNClassifier` and `DBNRegressor`."""
 
     _numeric_targets: bool
+    _decoupled_decay: float  # of "adam", see docs/design.md
     _state: dict[str, Any]
     _rng: Any
     _streams: list[Any]
@@ -123,6 +124,13 @@ class DBNPredictor(NetEstimator):
             warn_of_net(losses, constant, count_updates(*asked))
         return self
 
+    @property
+    def _optimizer(self) -> Optimizer:
+        """The optimizer that `optimizer` names or is."""
+        if isinstance(self.optimizer, str) and self.optimizer == "adam":
+            return Adam(Schedule(0.01, 0.0), decoupled_decay=self._decoupled_decay)
+        return get_optimizer(self.optimizer)
+
     def _epochs_left(self, before: int) -> int:
         """Epochs that an interrupted fit, if this goes on from one, did not do."""
         over = self._state.get("best", {"over": False})["over"]
@@ -156,7 +164,7 @@ class DBNPredictor(NetEstimator):
 
         Nothing is trained yet, and this estimator is as it was.
         """
-        optimizer = get_optimizer(self.optimizer)  # fails now, not after pretraining
+        optimizer = self._optimizer  # fails now, not after pretraining
         check_deterministic(optimizer, bool(np.any(self.dropout)), self.batch_norm)
         draft = self._draft(going_on)
         job = check_supervised(draft, X, y, sample_weight, not going_on)
@@ -268,6 +276,7 @@ class DBNPredictor(NetEstimator):
                 rows,
                 targets,
                 rng=self._rng,
+                optimizer=self._optimizer,
                 sample_weight=weight,
                 batch_size=self.batch_size_,
                 max_iter=max_iter,

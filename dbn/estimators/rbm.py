@@ -72,10 +72,10 @@ class RBMTransformer(DensityTransformer):
     sparsity : float, Sparsity or None, default=None
         Mean activity that hidden units are drawn to; see `dbn.training.Sparsity`.
     batch_size : int or "auto", default="auto"
-        Rows per update; the last batch of an epoch may be shorter. "auto" is a fiftieth
-        of the rows, but 10 to 100 of them.
+        Rows per update; the last batch of an epoch may be shorter. "auto" is a
+        thirtieth of the rows, but 10 to 100 of them.
     max_iter : int or "auto", default="auto"
-        Number of epochs. "auto" is as many as make 1000 updates, but at least 10.
+        Number of epochs. "auto" is as many as make 1000 updates, but 8 to 100.
     on_divergence : {"raise", "halve"}, default="raise"
         What to do when training diverges: raise an error (the parameters from before
         that epoch are kept), or repeat the epoch with half the learning rate and go on

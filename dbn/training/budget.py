@@ -5,13 +5,16 @@ from dataclasses import dataclass
 
 from .optimizers import Optimizer
 
+# A table of 30 rows needs no 1000 updates, and would take seconds.
+_MOST_EPOCHS = 100
+
 
 @dataclass(frozen=True)
 class Budget:
-    """What "auto" means: `updates`, but for many rows at least `epochs`.
+    """What "auto" means: `updates`, within 100 epochs, but at least `epochs`.
 
-    A batch has a fiftieth of the rows, but no less than `least` and no more than `most`
-    of them.
+    A batch has a thirtieth of the rows, but no less than `least` and no more than
+    `most` of them.
 
     Parameters
     ----------
@@ -20,10 +23,10 @@ class Budget:
 
     Examples
     --------
-    >>> Budget(updates=1000, epochs=10).resolved(150, "auto", "auto")
-    (10, 67)
-    >>> Budget(updates=1000, epochs=10).resolved(60_000, "auto", "auto")
-    (100, 10)
+    >>> Budget(updates=1000, epochs=8).resolved(600, "auto", "auto")
+    (20, 34)
+    >>> Budget(updates=1000, epochs=8).resolved(60_000, "auto", "auto")
+    (100, 8)
     """
 
     updates: int
@@ -35,16 +38,17 @@ class Budget:
         self, n_rows: int, batch_size: int | str, max_iter: int | str
     ) -> tuple[int, int]:
         """Rows per update and number of epochs, for `n_rows` rows to train on."""
-        size = min(max(n_rows // 50, self.least), self.most)
+        size = min(max(math.ceil(n_rows / 30), self.least), self.most)
         size = size if isinstance(batch_size, str) else batch_size
         per_epoch = math.ceil(n_rows / size)
-        n_epochs = max(math.ceil(self.updates / per_epoch), self.epochs)
+        n_epochs = min(math.ceil(self.updates / per_epoch), _MOST_EPOCHS)
+        n_epochs = max(n_epochs, self.epochs)
         return size, n_epochs if isinstance(max_iter, str) else max_iter
 
 
 # Of a machine and of a net: see docs/design.md for the tables that decided.
-MACHINE = Budget(updates=1000, epochs=10)
-NET = Budget(updates=2000, epochs=20)
+MACHINE = Budget(updates=1000, epochs=8)
+NET = Budget(updates=3000, epochs=20)
 # Of a net whose optimizer searches along lines, which wants large batches and few
 # (Hinton and Salakhutdinov 2006: 1000 rows and three searches for each).
 SEARCHED_NET = Budget(updates=200, epochs=20, least=1000, most=1000)

@@ -94,15 +94,18 @@ def get_sparsity(sparsity: float | Sparsity | None) -> Sparsity | None:
 def default_optimizer(rbm: RBM, sampler: Sampler) -> SGD:
     """The optimizer for a machine's types of units and its sampler.
 
-    For contrastive divergence that of Hinton's guide: momentum 0.5 for five epochs and
-    then 0.9 (section 9), learning rate 0.1, or 0.01 where the units of a layer have no
-    finite range. Persistent chains follow a machine that moves without momentum, at a
-    rate that falls to 0 (Tieleman 2008): the higher it starts, the more it learns.
+    The learning rate falls to 0 over the training. For contrastive divergence it starts
+    at 0.1, with momentum 0.5 for five epochs and then 0.9 (Hinton 2010, section 9);
+    where units have no finite range at 0.005, or 0.03 if only the hidden ones are so,
+    and Gaussian. Persistent chains follow a machine that moves without momentum, at
+    three times the rate (Tieleman 2008).
     """
-    scale = 1.0 if rbm.visible.bounded and rbm.hidden.bounded else 0.1
+    rate = 0.1
+    if not (rbm.visible.bounded and rbm.hidden.bounded):
+        rate = 0.03 if rbm.visible.bounded and rbm.hidden.linear else 0.005
     if not sampler.paired:
-        return SGD(Schedule(0.3 * scale, 0.0), momentum=0.0)
-    return SGD(0.1 * scale, momentum=((0, 0.5), (5, 0.9)))
+        return SGD(Schedule(3.0 * rate, 0.0), momentum=0.0)
+    return SGD(Schedule(rate, 0.0), momentum=((0, 0.5), (5, 0.9)))
 
 
 def train_rbm(
@@ -148,8 +151,8 @@ def train_rbm(
     sparsity : float, Sparsity or None, default=None
         Mean activity that hidden units are drawn to, see `Sparsity`.
     batch_size, max_iter : int or "auto", default="auto"
-        Rows per update and number of epochs. "auto" is a fiftieth of the rows, but 10
-        to 100 of them, and as many epochs as make 1000 updates, but at least 10.
+        Rows per update and number of epochs. "auto" is a thirtieth of the rows, but
+        10 to 100 of them, and as many epochs as make 1000 updates, but 8 to 100.
     on_divergence : {"raise", "halve"}, default="raise"
         What to do when numbers are not finite any more: raise an error, or repeat the
         epoch with half the learning rate (up to 30 times) and go on with that, which

@@ -67,8 +67,8 @@ default="adam"
     head_epochs : int, default=0
         Epochs at the beginning in which only the top layer learns.
     batch_size, max_iter : int or "auto", default="auto"
-        Rows per update and number of epochs. "auto" is a fiftieth of the rows, but 10
-        to 100 of them, and as many epochs as make 2000 updates, but at least 20; with
+        Rows per update and number of epochs. "auto" is a thirtieth of the rows, but
+        10 to 100 of them, and as many epochs as make 3000 updates, but 20 to 100; with
         an optimizer that searches along lines 1000 rows, and 200 updates.
     on_divergence : {"raise", "halve"}, default="raise"
         What to do when numbers are not finite any more: raise an error, or repeat the
