@@ -182,7 +182,8 @@ def as_contender(entry: Any, rates: Sequence[float], rbm: RBMTransformer) -> Con
         "dropout": DROPOUT if more else 0.0,
     }
     rbm = copy_with(rbm, hidden=units)
-    net = DBNClassifier(rbm=rbm, optimizer=Adam(), **names)
+    # Equal epochs are equal: none of them stops on its training loss.
+    net = DBNClassifier(rbm=rbm, optimizer=Adam(), tol=0.0, **names)
     grid = {"optimizer__learning_rate": rates}
     return Start(contender_name(names), net, grid, **names)
 

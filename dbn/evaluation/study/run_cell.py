@@ -1,12 +1,14 @@
 """The work of one cell of a comparison: rows, fits, errors."""
 
 import time
+import warnings
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import MinMaxScaler
@@ -52,7 +54,10 @@ def run_cell(
     seconds : float
         That all of it took.
     """
-    with one_blas_thread():
+    with one_blas_thread(), warnings.catch_warnings():
+        # How long nets and machines train is the study's choice.
+        ours = "Pretraining has hardly|Fine-tuning ended"
+        warnings.filterwarnings("ignore", ours, ConvergenceWarning)
         began = time.perf_counter()
         rows = _Rows(cell, study, X, y, X_test, y_test)
         if cell.stage == "pretrain":

@@ -13,6 +13,7 @@ from ...boltzmann import CD, get_sampler
 from ...estimators import DBNClassifier, DBNTransformer, RBMTransformer
 from ...feedforward import get_activation
 from ...training import Pretrained
+from ...training.budget import MACHINE
 from ...training.pretraining import STRUCTURES, matching_units
 
 
@@ -107,10 +108,12 @@ def pretraining_cost(dbn: DBNTransformer, n_features: int, n_rows: int) -> int |
     """
     rbm: Any = RBMTransformer() if dbn.rbm is None else dbn.rbm
     sampler = get_sampler(getattr(rbm, "sampler", "cd"))
-    counts: list[Any] = [getattr(sampler, "k", None), getattr(rbm, "max_iter", None)]
-    if not isinstance(sampler, CD) or not all(isinstance(n, Integral) for n in counts):
+    length = [getattr(rbm, name, None) for name in ("batch_size", "max_iter")]
+    k: Any = getattr(sampler, "k", None)
+    alike = isinstance(k, Integral) and None not in length
+    if not isinstance(sampler, CD) or not alike:
         return None
     sizes = [n_features, *np.ravel(dbn.hidden_layer_sizes).tolist()]
     weights: int = sum(a * b for a, b in pairwise(sizes))
-    k, n_epochs = map(int, counts)
+    _, n_epochs = MACHINE.resolved(n_rows, *length)
     return n_rows * weights * ((3 + 2 * k) * n_epochs + 1)
