@@ -14,7 +14,7 @@ from ..backend.types import Array
 from ..boltzmann import DBN, Units, get_units
 from ..boltzmann.tempering import TemperedPath
 from ..training import pretrain
-from ..training.budget import MACHINE
+from ..training.budget import of_machine
 from ..training.callbacks import fit_task
 from ..training.pretraining import begun
 from ..training.task import Task
@@ -106,7 +106,8 @@ def train_stack(
         estimator._stack = estimator._place.back(estimator._stack)
     if not task.stop:
         for layer, (rbm, p) in enumerate(zip(reached, prototypes, strict=False)):
-            length = MACHINE.resolved(rows.shape[0], p.batch_size, p.max_iter)
+            budget = of_machine(p.sampler)
+            length = budget.resolved(rows.shape[0], p.batch_size, p.max_iter)
             warn_of_machine(rbm, layer, count_updates(rows.shape[0], *length))
 
 

@@ -21,13 +21,13 @@ from ..backend.types import Array
 from ..boltzmann import RBM, Sampler, Units, get_sampler, get_units
 from ..boltzmann.tempering import TemperedPath
 from ..training import Optimizer, Sparsity, train_rbm
-from ..training.budget import MACHINE
+from ..training.budget import of_machine
 from ..training.callbacks import agree, fit_task
 from ..training.contrastive import descending, get_sparsity
 from ..training.optimizers import get_optimizer
 from ..training.task import Task
 from ._sklearn import fit_context
-from .constraints import MACHINE as CONSTRAINTS
+from .constraints import MACHINE
 from .convergence import count_updates, warn_of_machine
 from .density import DensityTransformer
 from .preprocessing import indexable
@@ -58,15 +58,16 @@ class RBMTransformer(DensityTransformer):
     sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler, default="cd"
         Negative phase: contrastive divergence with one step, or persistent chains
         (`PCD`, `FPCD`, `ParallelTempering`), which density models need. Chains cannot
-        follow a machine that learns too fast: give them an optimizer with momentum 0
-        or a smaller, falling learning rate.
+        follow a machine that learns too fast: an optimizer of your own has no momentum
+        and a rate that falls.
     optimizer : {"sgd", "adam"}, Optimizer or None, default=None
-        None is SGD with learning rate 0.1 (0.001 with Gaussian units), momentum 0.5
-        for five epochs and then 0.9.
+        None is SGD with a learning rate that falls to 0 over the fit: from 0.1 (0.005
+        with Gaussian or rectified units), momentum 0.5 for five epochs and then 0.9;
+        with persistent chains from five times that, without momentum.
     centering : bool, default=False
         Whether to follow the centered gradient (Melchior, Fischer and Wiskott 2016):
         the same model by another path, which density models need.
-    weight_decay, l1 : float, default=2e-4 and 0
+    weight_decay, l1 : float, default=3e-3 and 0
         lambda of lambda / 2 ||W||^2 and of lambda sum |W|, added to the mean loss;
         biases are free.
     sparsity : float, Sparsity or None, default=None
@@ -75,7 +76,8 @@ class RBMTransformer(DensityTransformer):
         Rows per update; the last batch of an epoch may be shorter. "auto" is a
         thirtieth of the rows, but 10 to 100 of them.
     max_iter : int or "auto", default="auto"
-        Number of epochs. "auto" is as many as make 1000 updates, but 8 to 100.
+        Number of epochs. "auto" is as many as make 1000 updates (3000 with persistent
+        chains), but 8 to 100.
     on_divergence : {"raise", "halve"}, default="raise"
         What to do when training diverges: raise an error (the parameters from before
         that epoch are kept), or repeat the epoch with half the learning rate and go on
@@ -151,7 +153,7 @@ class RBMTransformer(DensityTransformer):
     rbm_: RBM
     _rng: Any
     _state: dict[str, Any]
-    _parameter_constraints: dict[str, Any] = CONSTRAINTS
+    _parameter_constraints: dict[str, Any] = MACHINE
 
     def __init__(
         self,
@@ -162,7 +164,7 @@ class RBMTransformer(DensityTransformer):
         sampler: str | Sampler = "cd",
         optimizer: str | Optimizer | None = None,
         centering: bool = False,
-        weight_decay: float = 2e-4,
+        weight_decay: float = 3e-3,
         l1: float = 0.0,
         sparsity: float | Sparsity | None = None,
         batch_size: int | str = "auto",
@@ -303,7 +305,7 @@ class RBMTransformer(DensityTransformer):
             rows = draft.visible_.inside(rows)
         else:
             rows, weight = draft._start(rows, weight)
-        draft._settle(MACHINE, rows.shape[0], chunk)
+        draft._settle(of_machine(self.sampler), rows.shape[0], chunk)
         self._become(draft)
         return rows, weight
 

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from ..boltzmann import Sampler, get_sampler
 from .optimizers import Optimizer
 
 # A table of 30 rows needs no 1000 updates, and would take seconds.
@@ -48,10 +49,23 @@ class Budget:
 
 # Of a machine and of a net: see docs/design.md for the tables that decided.
 MACHINE = Budget(updates=1000, epochs=8)
+# Persistent chains follow a machine that learns slowly.
+PERSISTENT_MACHINE = Budget(updates=3000, epochs=8)
 NET = Budget(updates=3000, epochs=20)
 # Of a net whose optimizer searches along lines, which wants large batches and few
 # (Hinton and Salakhutdinov 2006: 1000 rows and three searches for each).
 SEARCHED_NET = Budget(updates=200, epochs=20, least=1000, most=1000)
+
+
+def of_machine(sampler: str | Sampler) -> Budget:
+    """The budget of a machine with this sampler.
+
+    Examples
+    --------
+    >>> of_machine("pcd").updates
+    3000
+    """
+    return MACHINE if get_sampler(sampler).paired else PERSISTENT_MACHINE
 
 
 def of_net(optimizer: Optimizer) -> Budget:

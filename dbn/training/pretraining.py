@@ -24,7 +24,7 @@ from ..feedforward import (
     Tanh,
     VarianceScaling,
 )
-from .budget import MACHINE
+from .budget import of_machine
 from .contrastive import train_rbm
 from .task import Task
 
@@ -126,7 +126,8 @@ def pretrain(
             kept_layer = state["layer"] if layer < len(kept) else {}
             state.update(rbms=rbms, layer=converted_beside(kept_layer, encoded))
             length = (option.pop(name, "auto") for name in ("batch_size", "max_iter"))
-            batch_size, n_epochs = MACHINE.resolved(encoded.shape[0], *length)
+            budget = of_machine(option.get("sampler", "cd"))
+            batch_size, n_epochs = budget.resolved(encoded.shape[0], *length)
             left = max(n_epochs - state["layer"].get("epoch", 0), 0)
             option |= {"batch_size": batch_size, "max_iter": left}
             option |= {"state": state["layer"]}
