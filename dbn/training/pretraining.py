@@ -126,8 +126,8 @@ def pretrain(
             kept_layer = state["layer"] if layer < len(kept) else {}
             state.update(rbms=rbms, layer=converted_beside(kept_layer, encoded))
             length = (option.pop(name, "auto") for name in ("batch_size", "max_iter"))
-            budget = of_machine(option.get("sampler", "cd"))
-            batch_size, n_epochs = budget.resolved(encoded.shape[0], *length)
+            length_of = of_machine(option.get("sampler", "cd")).resolved
+            batch_size, n_epochs = length_of(encoded.shape[0], *length)
             left = max(n_epochs - state["layer"].get("epoch", 0), 0)
             option |= {"batch_size": batch_size, "max_iter": left}
             option |= {"state": state["layer"]}
