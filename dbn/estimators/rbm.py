@@ -63,11 +63,11 @@ class RBMTransformer(DensityTransformer):
     optimizer : {"sgd", "adam"}, Optimizer or None, default=None
         None is SGD with a learning rate that falls to 0 over the fit: from 0.1 (0.005
         with Gaussian or rectified units), momentum 0.5 for five epochs and then 0.9;
-        with persistent chains from five times that, without momentum.
+        with persistent chains from three times that, without momentum.
     centering : bool, default=False
         Whether to follow the centered gradient (Melchior, Fischer and Wiskott 2016):
         the same model by another path, which density models need.
-    weight_decay, l1 : float, default=3e-3 and 0
+    weight_decay, l1 : float, default=2e-4 and 0
         lambda of lambda / 2 ||W||^2 and of lambda sum |W|, added to the mean loss;
         biases are free.
     sparsity : float, Sparsity or None, default=None
@@ -76,7 +76,7 @@ class RBMTransformer(DensityTransformer):
         Rows per update; the last batch of an epoch may be shorter. "auto" is a
         thirtieth of the rows, but 10 to 100 of them.
     max_iter : int or "auto", default="auto"
-        Number of epochs. "auto" is as many as make 1000 updates (3000 with persistent
+        Number of epochs. "auto" is as many as make 1500 updates (3000 with persistent
         chains), but 8 to 100.
     on_divergence : {"raise", "halve"}, default="raise"
         What to do when training diverges: raise an error (the parameters from before
@@ -164,7 +164,7 @@ class RBMTransformer(DensityTransformer):
         sampler: str | Sampler = "cd",
         optimizer: str | Optimizer | None = None,
         centering: bool = False,
-        weight_decay: float = 3e-3,
+        weight_decay: float = 2e-4,
         l1: float = 0.0,
         sparsity: float | Sparsity | None = None,
         batch_size: int | str = "auto",

@@ -48,7 +48,7 @@ class Budget:
 
 
 # Of a machine and of a net: see docs/design.md for the tables that decided.
-MACHINE = Budget(updates=1000, epochs=8)
+MACHINE = Budget(updates=1500, epochs=8)
 # Persistent chains follow a machine that learns slowly.
 PERSISTENT_MACHINE = Budget(updates=3000, epochs=8)
 NET = Budget(updates=3000, epochs=20)

@@ -98,13 +98,13 @@ def default_optimizer(rbm: RBM, sampler: Sampler) -> SGD:
     at 0.1, with momentum 0.5 for five epochs and then 0.9 (Hinton 2010, section 9);
     where units have no finite range at 0.005, or 0.03 if only the hidden ones are so,
     and Gaussian. Persistent chains follow a machine that moves without momentum, at
-    five times the rate (Tieleman 2008).
+    three times the rate (Tieleman 2008).
     """
     rate = 0.1
     if not (rbm.visible.bounded and rbm.hidden.bounded):
         rate = 0.03 if rbm.visible.bounded and rbm.hidden.linear else 0.005
     if not sampler.paired:
-        return SGD(Schedule(5.0 * rate, 0.0), momentum=0.0)
+        return SGD(Schedule(3.0 * rate, 0.0), momentum=0.0)
     return SGD(Schedule(rate, 0.0), momentum=((0, 0.5), (5, 0.9)))
 
 
@@ -116,7 +116,7 @@ def train_rbm(
     sampler: str | Sampler = "cd",
     optimizer: str | Optimizer | None = None,
     centering: bool = False,
-    weight_decay: float = 3e-3,
+    weight_decay: float = 2e-4,
     l1: float = 0.0,
     sparsity: float | Sparsity | None = None,
     batch_size: int | str = "auto",
@@ -145,14 +145,14 @@ def train_rbm(
     centering : bool, default=False
         Whether to follow the centered gradient, see `RBM.gradient`. Offsets are the
         mean activities on the data, moving by 1 % of each batch.
-    weight_decay, l1 : float, default=3e-3 and 0
+    weight_decay, l1 : float, default=2e-4 and 0
         lambda of lambda / 2 ||W||^2 and of lambda sum |W|, added to the mean loss;
         biases are free.
     sparsity : float, Sparsity or None, default=None
         Mean activity that hidden units are drawn to, see `Sparsity`.
     batch_size, max_iter : int or "auto", default="auto"
         Rows per update and number of epochs. "auto" is a thirtieth of the rows, but
-        10 to 100 of them, and as many epochs as make 1000 updates (3000 with
+        10 to 100 of them, and as many epochs as make 1500 updates (3000 with
         persistent chains), but 8 to 100.
     on_divergence : {"raise", "halve"}, default="raise"
         What to do when numbers are not finite any more: raise an error, or repeat the

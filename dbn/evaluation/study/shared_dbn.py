@@ -108,12 +108,11 @@ def pretraining_cost(dbn: DBNTransformer, n_features: int, n_rows: int) -> int |
     """
     rbm: Any = RBMTransformer() if dbn.rbm is None else dbn.rbm
     sampler = get_sampler(getattr(rbm, "sampler", "cd"))
-    length = [getattr(rbm, name, None) for name in ("batch_size", "max_iter")]
-    k: Any = getattr(sampler, "k", None)
-    alike = isinstance(k, Integral) and None not in length
+    k = getattr(sampler, "k", None)
+    alike = isinstance(rbm, RBMTransformer) and isinstance(k, Integral)
     if not isinstance(sampler, CD) or not alike:
         return None
     sizes = [n_features, *np.ravel(dbn.hidden_layer_sizes).tolist()]
     weights: int = sum(a * b for a, b in pairwise(sizes))
-    _, n_epochs = MACHINE.resolved(n_rows, *length)
-    return n_rows * weights * ((3 + 2 * k) * n_epochs + 1)
+    _, n_epochs = MACHINE.resolved(n_rows, rbm.batch_size, rbm.max_iter)
+    return n_rows * weights * ((3 + 2 * int(k)) * n_epochs + 1)
