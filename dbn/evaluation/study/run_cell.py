@@ -1,6 +1,7 @@
 """The work of one cell of a comparison: rows, fits, errors."""
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -153,10 +154,11 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
         pca = PCA(min(cell.hidden_layer_sizes[-1], *X.shape))
         cost, made = _pretrain(pca, cell, X)
     given = rows.among_unlabelled if contender.unlabeled else rows.pair
+    parts: Iterable[Any]
     if cell.stage == "tune":  # a fold at a time in memory
         parts = ((given(a), rows.pair(b)) for a, b in rows.folds(study.tune))
     else:
-        parts = iter([(given(rows.labelled), rows.test())])
+        parts = [(given(rows.labelled), rows.test())]
     scorer, best = get_scorer(study.scoring), not study.scoring.startswith("neg_")
     is_net = named is not None and named.activation != LOGISTIC
     loss, n_held, seconds, multiply_adds = 0.0, 0, 0.0, 0
