@@ -1,5 +1,6 @@
 """Every script runs on a toy configuration, and says clearly what it cannot use."""
 
+import gzip
 import importlib.util
 import json
 import math
@@ -12,6 +13,7 @@ import mnist
 import numpy as np
 import pytest
 from hostile import FORMATS
+from sklearn.datasets import load_wine
 from sklearn.frozen import FrozenEstimator
 
 from dbn import DBNClassifier, DBNTransformer, RBMTransformer
@@ -35,7 +37,7 @@ def test_every_script_says_how_it_is_used():
     scripts = [
         p for p in (ROOT / "scripts").rglob("*.py") if "__main__" in p.read_text()
     ]
-    assert len(scripts) == 14
+    assert len(scripts) == 15
     for script in scripts:
         done = run(script.relative_to(ROOT / "scripts"), "--help")
         assert done.returncode == 0 and done.stdout.startswith("usage: "), done.stderr
@@ -513,6 +515,43 @@ def test_tables(tmp_path):
     assert len(runs) == 4 and all(entry["seconds"] >= 0 for entry in runs)
     assert ["log_loss" in entry for entry in runs] == [True, True, False, False]
     assert runs[1]["score"] > 0.9  # logistic regression on iris
+
+
+def test_few_labels(tmp_path):
+    """On a table with a line of names and one of scikit-learn's; it goes on."""
+    tables, record = tmp_path / "tables", tmp_path / "out" / "few.json"
+    X, y = load_wine(return_X_y=True)
+    lines = [",".join([*map(str, row), f"c{k}"]) for row, k in zip(X, y, strict=True)]
+    names = ",".join([*(f"x{i}" for i in range(X.shape[1])), "target"])
+    tables.mkdir()
+    with gzip.open(tables / "vehicle.csv.gz", "wt") as file:
+        file.write("\n".join([names, *lines]))
+    args = ["--data-home", str(tmp_path), "--tables", "wine", "vehicle"]
+    args += ["--labels", "5", "12", "--subsets", "2", "--output", str(record)]
+    done = run("benchmarks/few_labels.py", *args)
+    assert done.returncode == 0, done.stderr
+    assert "wine: [12] labels" in done.stderr  # three classes need six
+    assert "Verdict on vehicle: of the one setting" in done.stdout
+    content = json.loads(record.read_text())
+    wine, same = (content["tables"][name] for name in ("wine", "vehicle"))
+    (errors,) = wine["errors"].values()
+    assert [*errors] == [
+        *("dbn", "xavier", "he + relu", "logistic regression", "rbf svm"),
+        *("label spreading", "self-training logistic", "self-training he + relu"),
+    ]
+    assert all(len(its) == 2 and max(its) < 0.6 for its in errors.values())
+    assert same["errors"] == wine["errors"]
+    kinds = [its["kind"] for its in wine["summary"][0]["contenders"].values()]
+    assert kinds == ["dbn", "start", "start", *["control"] * 5]
+    assert content["standings"]["rbf svm"]["settings"] == 2
+    assert "DBN against rbf svm: error lower in " in done.stdout
+    assert "learning_rates" not in wine["settings"] and wine["settings"]["commit"]
+    again = run("benchmarks/few_labels.py", *args)
+    assert again.returncode == 0 and again.stdout == done.stdout
+    assert json.loads(record.read_text()) == content
+    nowhere = run("benchmarks/few_labels.py", *args[2:], "--tables", "segment")
+    assert nowhere.returncode == 1 and "Traceback" not in nowhere.stderr
+    assert nowhere.stderr.splitlines()[-1].startswith("few_labels: ")
 
 
 def test_finetune_takes_what_pretrain_wrote_and_goes_on(tmp_path):

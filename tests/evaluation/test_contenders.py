@@ -103,6 +103,86 @@ def test_rows_folds_and_seeds_are_those_of_all(digits, monkeypatch):
     assert [len(X) for X in Spy.predictions] == [8] * 10 + [len(digits[0]) - 504] * 2
 
 
+class Labels(DummyClassifier):
+    """Keeps the rows and labels that it is given."""
+
+    fits = []
+
+    def fit(self, X, y):
+        self.fits.append((X, y))
+        return super().fit(X[y != -1], y[y != -1])
+
+
+@pytest.mark.parametrize("rows", ["all", "labelled"])
+def test_a_contender_may_be_given_rows_without_labels(digits, monkeypatch, rows):
+    """The rows that the DBN is pretrained on, with the labels that others are given."""
+    X, y = digits[0].astype(np.float32), digits[1]
+    pretrained = spied(monkeypatch, DBNTransformer, "fit")
+    Spy.fits, Labels.fits = [], []
+    grid = {"constant": [0]}
+    own = Contender("own", Labels(), grid, unlabeled=True)
+    labelled = Contender("spy", Spy(), {"max_depth": [2]})
+    study(digits, DBN, XAVIER, own, labelled, pretraining_rows=rows)
+    assert len(Labels.fits) == len(Spy.fits) == 12
+    number = {row.tobytes(): i for i, row in enumerate(X)}
+    for i, ((given, marks), (few, _)) in enumerate(
+        zip(Labels.fits, Spy.fits, strict=True)
+    ):
+        seed = i // 5 if i < 10 else i - 10
+        assert_array_equal(given, pretrained[seed])
+        known = {number[row.tobytes()] for row in few}
+        for row, mark in zip(given, marks, strict=True):
+            n = number[row.tobytes()]
+            assert mark == (y[n] if n in known else -1)
+
+
+def test_a_net_that_is_given_rows_without_labels_is_that_of_a_user(digits):
+    X, y = digits
+    train, test = np.arange(0, 500), np.arange(500, len(y))
+    few = np.arange(40, 80)
+    rbm = RBMTransformer(max_iter=2)
+    net = DBNClassifier((6,), rbm=rbm, unlabeled=-1, max_iter=5)
+    plain = clone_with(net, init="he_normal", activation="relu")
+    contenders = [
+        Contender(name, its, {"weight_decay": [0.0]}, unlabeled=True)
+        for name, its in (("dbn", net), ("he", plain))
+    ]
+    result = compare_initializers(
+        30 * X,
+        y,
+        inits=contenders,
+        controls=None,
+        splits=[(train, test)] * 2,
+        label_budgets={40: [few] * 2},
+        n_seeds=2,
+        tune="literature",
+        scaling=None,
+    )
+    assert result.settings["scaled"] is False
+    marks = np.where(np.isin(train, few), y[train], -1)
+    rows = (30 * X).astype(np.float32)
+    for seed in range(2):
+        dbn = DBNTransformer((6,), rbm=rbm, random_state=seed).fit(rows[train])
+        whole = clone_with(net, init=FrozenEstimator(dbn), rbm=None)
+        for name, its in (("dbn", whole), ("he", plain)):
+            its = clone_with(its, random_state=seed).fit(rows[train], marks)
+            assert its.mean_ is not None  # columns that are no grey values
+            error = 1.0 - its.score(rows[test], y[test])
+            found = result.errors()["2 x 128, 40 labels"][name][seed]
+            assert found == pytest.approx(error)
+
+
+def test_the_mark_of_rows_without_labels_is_no_class(digits):
+    tree = Contender("a", DecisionTreeClassifier(), {"max_depth": [2]}, unlabeled=True)
+    with pytest.raises(ValueError, match=r"DecisionTreeC.*takes their mark, -1, for a"):
+        study(digits, DBN, XAVIER, tree)
+
+
+def test_scaling_is_to_grey_values_or_none(digits):
+    with pytest.raises(ValueError, match="scaling is 'no'; it may be 'auto' or None"):
+        study(digits, DBN, XAVIER, scaling="no")
+
+
 def test_equal_dbns_are_pretrained_once_for_each_seed(digits, monkeypatch):
     """For all values, folds and contenders: told by what they are."""
     fits = spied(monkeypatch, DBNTransformer, "fit")

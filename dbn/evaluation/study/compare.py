@@ -65,6 +65,7 @@ def compare_initializers(
     equal: str = "epochs",
     pretraining_rows: str = "all",
     rbm: RBMTransformer | None = None,
+    scaling: str | None = "auto",
     scoring: str = "accuracy",
     n_updates: int | Sequence[int] = 500,
     pretrain_updates: int = 3000,
@@ -91,7 +92,7 @@ def compare_initializers(
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Scaled to [0, 1] by the training rows where values lie outside.
+        Rows, see `scaling`.
     y : array-like of shape (n_samples,)
         Class labels.
     X_test, y_test : array-like, optional
@@ -132,6 +133,10 @@ def compare_initializers(
         The machine of which DBNs are made: its optimizer, CD-k, sparsity, visible units
         and the like. Hidden units, batches and epochs are those of the comparison. None
         is ``RBMTransformer()``.
+    scaling : {"auto", None}, default="auto"
+        "auto": where values lie outside [0, 1], every column is scaled to it by the
+        training rows. None: contenders are given X as it is; a net then standardises
+        columns that are not grey values, others need a scaler of their own.
     scoring : str, default="accuracy"
         Name of a scikit-learn scorer. An error is 1 minus its value, or minus its value
         where the name begins with "neg_".
@@ -209,6 +214,7 @@ def compare_initializers(
         n_updates=_updates(n_updates, len(label_budgets)),
         pretrain_updates=count(pretrain_updates, "pretrain_updates"),
         batch_size=count(batch_size, "batch_size"),
+        scaled=_is_scaled(data, scaling),
         **_sizes(data, own_splits, test_size),
     )
     check_study(study)
@@ -245,15 +251,22 @@ def _sizes(
     n_train = len(data.y) - (0 if fixed else n_test)
     if splits is not None:
         n_train, n_test = (min(map(len, rows)) for rows in zip(*splits, strict=True))
-    arrays = [data.X, data.X_test] if fixed else [data.X]
     return {
         "n_train": n_train,
         "n_test": n_test,
         "n_features": data.X.shape[1],
         "n_classes": int(data.y.max()) + 1,
         "fixed_test_split": fixed,
-        "scaled": any(bool(X.min() < 0.0 or X.max() > 1.0) for X in arrays),
     }
+
+
+def _is_scaled(data: Data, scaling: str | None) -> bool:
+    """Whether the study scales rows to [0, 1]."""
+    if scaling not in ("auto", None):
+        raise ValueError(f"scaling is {scaling!r}; it may be 'auto' or None.")
+    arrays = [X for X in (data.X, data.X_test) if X is not None]
+    outside = any(bool(X.min() < 0.0 or X.max() > 1.0) for X in arrays)
+    return outside and scaling == "auto"
 
 
 class _Work:

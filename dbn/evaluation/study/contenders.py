@@ -1,7 +1,7 @@
 """What a comparison compares: each a name, an unfitted estimator and its grid."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,9 @@ class Contender:
         Cloned for every fit.
     grid : dict of str to sequence of float
         One parameter, as in `set_params`, and its values, 0 or more.
+    unlabeled : bool, default=False
+        Whether it learns from rows without labels too: it is fitted on all rows that
+        DBNs are pretrained on, and y is -1 where there is no label.
 
     Raises
     ------
@@ -68,6 +71,7 @@ class Contender:
     name: str
     estimator: BaseEstimator
     grid: dict[str, Any]
+    unlabeled: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         if not RECORD["parameter"](self.name) or not self.name:

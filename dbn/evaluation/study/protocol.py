@@ -79,7 +79,7 @@ class Study:
         Sizes of the data and of each seed's split.
     fixed_test_split : bool
     scaled : bool
-        Whether values lie outside [0, 1].
+        Whether rows are scaled to [0, 1].
 
     Examples
     --------

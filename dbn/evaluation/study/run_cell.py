@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -61,7 +62,7 @@ def run_cell(
         began = time.perf_counter()
         rows = _Rows(cell, study, X, y, X_test, y_test)
         if cell.stage == "pretrain":
-            result: Any = _pretrain(start, cell, rows.pretraining(study))
+            result: Any = _pretrain(start, cell, rows.pretraining())
         else:
             result = _finetune(cell, study, start, rows)
     return cell, result, time.perf_counter() - began
@@ -83,11 +84,17 @@ class _Rows:
         if cell.n_labels is not None:
             self.labelled = study.labelled(self.train, y, cell.n_labels, cell.seed)
         self._test: Any = (X_test, y_test) if test is None else test
-
-    def pretraining(self, study: Study) -> Array:
-        """The rows that DBNs and principal components are made from."""
         every = study.pretraining_rows == "all"
-        return self.inputs(self.train if every else self.labelled)
+        self._pretraining = self.train if every else self.labelled
+
+    def pretraining(self) -> Array:
+        """The rows that DBNs and principal components are made from."""
+        return self.inputs(self._pretraining)
+
+    def among_unlabelled(self, rows: Array) -> tuple[Array, Array]:
+        """The rows that DBNs are made from, and the labels of the given ones, or -1."""
+        every = self._pretraining
+        return self.inputs(every), np.where(np.isin(every, rows), self.y[every], -1)
 
     def _take(self, rows: Array) -> Array:
         """Rows of X as they are; all of them, which may be many, without a copy."""
@@ -147,14 +154,16 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
     named = contender if isinstance(contender, Start) else None
     cost, made = start or (_costs("pretrain", 0.0, 0), None)
     if named and named.init == "pca":
-        X = rows.pretraining(study)
+        X = rows.pretraining()
         # As many as the net's top layer has units, or as there are.
         pca = PCA(min(cell.hidden_layer_sizes[-1], *X.shape))
         cost, made = _pretrain(pca, cell, X)
-    if cell.stage == "tune":
-        parts = [(rows.pair(a), rows.pair(b)) for a, b in rows.folds(study.tune)]
+    given = rows.among_unlabelled if contender.unlabeled else rows.pair
+    parts: Iterable[Any]
+    if cell.stage == "tune":  # a fold at a time in memory
+        parts = ((given(a), rows.pair(b)) for a, b in rows.folds(study.tune))
     else:
-        parts = [(rows.pair(rows.labelled), rows.test())]
+        parts = [(given(rows.labelled), rows.test())]
     scorer, best = get_scorer(study.scoring), not study.scoring.startswith("neg_")
     is_net = named is not None and named.activation != LOGISTIC
     loss, n_held, seconds, multiply_adds = 0.0, 0, 0.0, 0
@@ -167,8 +176,7 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
         if made is not None:
             model = with_dbn(model, made)
         began = time.perf_counter()
-        with suppress(FloatingPointError):
-            model.fit(X, y)  # what diverges is scored as it was before
+        _fit(model, X, y)
         seconds += time.perf_counter() - began
         loss += len(y_held) * (float(best) - float(scorer(model, X_held, y_held)))
         n_held += len(y_held)
@@ -188,6 +196,18 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
     if cell.stage == "test" and losses is not None:
         record["loss_curve"] = _curve(losses)
     return record
+
+
+def _fit(model: Any, X: Array, y: Array) -> None:
+    """Fit; what diverges is scored as it was before."""
+    with suppress(FloatingPointError):
+        model.fit(X, y)
+    if -1 in getattr(model, "classes_", ()):
+        raise ValueError(
+            f"{model!r:.200} is given rows without labels, and takes their mark, -1, "
+            "for a class. Set unlabeled=-1 in a net; use another estimator, or a "
+            "Contender without unlabeled."
+        )
 
 
 def _curve(losses: list[float]) -> list[list[float]]:

@@ -108,7 +108,7 @@ def pretraining_cost(dbn: DBNTransformer, n_features: int, n_rows: int) -> int |
     """
     rbm: Any = RBMTransformer() if dbn.rbm is None else dbn.rbm
     sampler = get_sampler(getattr(rbm, "sampler", "cd"))
-    k = getattr(sampler, "k", None)
+    k: Any = getattr(sampler, "k", None)
     alike = isinstance(rbm, RBMTransformer) and isinstance(k, Integral)
     if not isinstance(sampler, CD) or not alike:
         return None
