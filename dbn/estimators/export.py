@@ -117,7 +117,7 @@ def to_sklearn(model: Any) -> Any:
         mlp, options = MLPRegressor(**shared), {}
     # A step on rows of zeros makes all that a fitted MLP has, whatever the version; the
     # seed is for weights that are thrown away.
-    rows = np.zeros((len(y), model.n_features_in_), dtype=coefs[0].dtype)
+    rows = np.zeros((len(y), len(coefs[0])), dtype=coefs[0].dtype)
     mlp.set_params(random_state=0).partial_fit(rows, y, **options)
     mlp.set_params(random_state=None)
     mlp.coefs_, mlp.intercepts_ = coefs, intercepts
@@ -332,6 +332,7 @@ def _from_mlp(theirs: Any) -> Any:
         W, c = layers[-1]
         layers[-1] = 0.5 * np.hstack([-W, W]), 0.5 * np.hstack([-c, c])
     Given(layers).fill(ours.network_, None, None)
-    ours.visible_, ours.mean_, ours.scale_ = Gaussian(), None, None  # rows as they are
+    # Rows as they are, of which the net does not know the means.
+    ours.visible_, ours.mean_, ours.scale_, ours.fill_ = Gaussian(), None, None, None
     ours.history_, ours._state = [], {"epoch": 0}
     return ours
