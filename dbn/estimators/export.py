@@ -59,6 +59,11 @@ def to_sklearn(model: Any) -> Any:
     parameters only the layer sizes and the activation are taken over. The MLP can be
     trained further, by ``partial_fit``, with scikit-learn's defaults for the others.
 
+    It takes numbers: of a model that was fitted on a frame with categories or booleans
+    the rows that ``model.columns_.encode(X)`` makes, whose columns are
+    ``model.visible_names_``. It takes no NaN; put ``model.fill_ * model.scale_ +
+    model.mean_`` in its place (``model.fill_`` where `scale_` is None).
+
     Parameters
     ----------
     model : DBNClassifier or DBNRegressor
@@ -191,6 +196,9 @@ def to_torch(model: Any) -> Any:
     (for multi-label targets their logistic function); for training they go into
     ``CrossEntropyLoss`` (``BCEWithLogitsLoss``) as they are.
 
+    Categories and values that are not known are for the caller to encode and to fill,
+    as for `to_sklearn`.
+
     Parameters
     ----------
     model : DBNClassifier or DBNRegressor
@@ -280,7 +288,9 @@ def _stand_in_values(n_outputs: int) -> Array:
 
 def _with_names(copied: Any, original: Any) -> Any:
     """Give it the names of the features, where there are any."""
-    if hasattr(original, "feature_names_in_"):
+    if getattr(original, "columns_", None) is not None:
+        copied.feature_names_in_ = original.visible_names_
+    elif hasattr(original, "feature_names_in_"):
         copied.feature_names_in_ = original.feature_names_in_.copy()
     return copied
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
-from narwhals.exceptions import DuplicateError
 
 from ..backend.parts import Part
 from ..backend.types import Array
@@ -38,10 +37,7 @@ def frame_columns(X: Any) -> "FrameColumns | None":
     >>> frame_columns(frame[["age"]]) is None
     True
     """
-    try:
-        frame = nw.from_native(X, eager_only=True, pass_through=True)
-    except DuplicateError:  # of names, which scikit-learn takes for numbers
-        return None
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame) or not len(frame):
         return None
     columns = list(frame.iter_columns())
