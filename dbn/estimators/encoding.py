@@ -182,9 +182,9 @@ class EncodingEstimator(BaseEstimator):
         """Choose the visible units; return X in their range."""
         if len(unknown := without_value(X)):
             raise ValueError(
-                f"Columns of X without any value: {self.visible_names_[unknown][:5]}. "
-                "Leave them out (a column needs a value in a row whose weight is not "
-                "zero)."
+                f"X has {len(unknown)} columns without any value in rows whose weight "
+                f"is not zero: {self.visible_names_[unknown].tolist()[:5]}. Leave them "
+                "out."
             )
         if isinstance(visible, str) and visible == "auto":
             sizes, ends = None, extent_of_known(X)

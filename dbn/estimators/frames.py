@@ -206,6 +206,8 @@ class FrameColumns(Part):
 def _kind(column: nw.Series[Any]) -> str:
     """What a column holds: "number", "boolean", "string" or "category"."""
     dtype = column.dtype
+    if dtype.is_numeric():
+        return "number"
     if column.is_null().all():
         raise ValueError(
             f"Column {column.name!r} has no value in any row. Leave it out."
@@ -216,8 +218,6 @@ def _kind(column: nw.Series[Any]) -> str:
         return "string"
     if dtype == nw.Boolean:
         return "boolean"
-    if dtype.is_numeric():
-        return "number"
     if dtype == nw.Object:
         values = column.drop_nulls().to_list()
         for kind, name in ((str, "string"), (bool | np.bool_, "boolean")):
