@@ -15,6 +15,7 @@ from ..storage.packing import ModelFileError
 from .base import DBNEstimator
 from .classifier import DBNClassifier
 from .dbn import DBNTransformer
+from .frames import FrameColumns
 from .rbm import RBMTransformer
 from .records import CLASSES, MAX_LAYERS, MODELS
 from .regressor import DBNRegressor
@@ -159,9 +160,12 @@ _FITTED = {
     | _MEMORY,
 }
 # Vectors with one entry per feature or per output, None or absent where there is none.
-_PER_FEATURE = {"mean_", "scale_", "_base_bias", "feature_names_in_"}
+# Features are columns of numbers, as which the columns of a frame may be several.
+_PER_FEATURE = {"mean_", "scale_", "fill_", "_base_bias"}
 _PER_OUTPUT = {"classes_", "y_mean_", "y_scale_"}
 _LABELS = {"classes_", "feature_names_in_"}
+# What models of earlier versions do not have.
+_LATER = {"columns_": None, "fill_": None}
 
 
 def _set_state(model: Any, params: dict[str, Any], state: dict[str, Any]) -> None:
@@ -175,9 +179,10 @@ def _set_state(model: Any, params: dict[str, Any], state: dict[str, Any]) -> Non
             and not (name in params or hasattr(cls, name)),
             f"{cls.__name__} has no attribute {name!r:.80}",
         )
-    vars(model).update(state)
     if not state:  # a prototype, not fitted itself
         return
+    vars(model).update(state)
+    vars(model).update({n: v for n, v in _LATER.items() if n not in state})
     fitted = {"visible_": Units, "n_features_in_": int, "history_": list}
     for name, kind in (fitted | _FITTED[cls]).items():
         require(
@@ -206,8 +211,15 @@ def _check_shapes(model: Any, state: dict[str, Any]) -> None:
             rbms[0].visible == model.visible_, "visible_ is not that of the machine"
         )
     n_features, n_outputs = weights[0].shape[0], weights[-1].shape[1]
-    require(model.n_features_in_ == n_features, "n_features_in_ is wrong")
-    vectors = {name: (state.get(name), n_features) for name in _PER_FEATURE}
+    n_in, columns = n_features, model.columns_
+    if columns is not None:
+        require(isinstance(columns, FrameColumns), "columns_ are no FrameColumns")
+        columns.validate()
+        n_in, total = len(columns.names), sum(columns.group_sizes)
+        require(total == n_features, f"columns_ become {total}, not {n_features}")
+    require(model.n_features_in_ == n_in, "n_features_in_ is wrong")
+    vectors = {"feature_names_in_": (state.get("feature_names_in_"), n_in)}
+    vectors |= {name: (state.get(name), n_features) for name in _PER_FEATURE}
     vectors |= {name: (state.get(name), n_outputs) for name in _PER_OUTPUT}
     if isinstance(model, RBMTransformer):
         v_mean, h_mean = state["_state"]["means"]

@@ -159,8 +159,9 @@ def adopt_stack(estimator: Any, transformer: "DBNTransformer", rows: Array) -> A
         )
     estimator.dbn_ = converted_beside(transformer.dbn_, rows)
     estimator.visible_ = transformer.visible_
-    estimator.mean_, estimator.scale_ = converted(
-        (transformer.mean_, transformer.scale_), lambda v: asarray_like(v, rows)
+    estimator.mean_, estimator.scale_, estimator.fill_ = converted(
+        (transformer.mean_, transformer.scale_, transformer.fill_),
+        lambda v: asarray_like(v, rows),
     )
     return estimator._encode(estimator.visible_.inside(rows))
 
@@ -329,7 +330,7 @@ class DBNTransformer(DensityTransformer):
         -------
         ndarray of shape (n_samples, hidden_layer_sizes[-1])
         """
-        rows = self._rows(X, "transform")
+        rows = self._filled(self._rows(X, "transform"))
         return self._place.apply(DBN.transform, self.dbn_, rows)
 
     def score_samples(self, X: Array, *, n_draws: int = 256) -> Array:

@@ -59,6 +59,11 @@ def to_sklearn(model: Any) -> Any:
     parameters only the layer sizes and the activation are taken over. The MLP can be
     trained further, by ``partial_fit``, with scikit-learn's defaults for the others.
 
+    It takes numbers: of a model that was fitted on a frame with categories or booleans
+    the rows that ``model.columns_.encode(X)`` makes, whose columns are
+    ``model.visible_names_``. It takes no NaN; put ``model.fill_ * model.scale_ +
+    model.mean_`` in its place (``model.fill_`` where `scale_` is None).
+
     Parameters
     ----------
     model : DBNClassifier or DBNRegressor
@@ -117,7 +122,7 @@ def to_sklearn(model: Any) -> Any:
         mlp, options = MLPRegressor(**shared), {}
     # A step on rows of zeros makes all that a fitted MLP has, whatever the version; the
     # seed is for weights that are thrown away.
-    rows = np.zeros((len(y), model.n_features_in_), dtype=coefs[0].dtype)
+    rows = np.zeros((len(y), len(coefs[0])), dtype=coefs[0].dtype)
     mlp.set_params(random_state=0).partial_fit(rows, y, **options)
     mlp.set_params(random_state=None)
     mlp.coefs_, mlp.intercepts_ = coefs, intercepts
@@ -190,6 +195,9 @@ def to_torch(model: Any) -> Any:
     prediction does not have, is left out. The softmax of the logits is `predict_proba`
     (for multi-label targets their logistic function); for training they go into
     ``CrossEntropyLoss`` (``BCEWithLogitsLoss``) as they are.
+
+    Categories and values that are not known are for the caller to encode and to fill,
+    as for `to_sklearn`.
 
     Parameters
     ----------
@@ -280,7 +288,9 @@ def _stand_in_values(n_outputs: int) -> Array:
 
 def _with_names(copied: Any, original: Any) -> Any:
     """Give it the names of the features, where there are any."""
-    if hasattr(original, "feature_names_in_"):
+    if getattr(original, "columns_", None) is not None:
+        copied.feature_names_in_ = original.visible_names_
+    elif hasattr(original, "feature_names_in_"):
         copied.feature_names_in_ = original.feature_names_in_.copy()
     return copied
 
@@ -332,6 +342,7 @@ def _from_mlp(theirs: Any) -> Any:
         W, c = layers[-1]
         layers[-1] = 0.5 * np.hstack([-W, W]), 0.5 * np.hstack([-c, c])
     Given(layers).fill(ours.network_, None, None)
-    ours.visible_, ours.mean_, ours.scale_ = Gaussian(), None, None  # rows as they are
+    # Rows as they are, of which the net does not know the means.
+    ours.visible_, ours.mean_, ours.scale_, ours.fill_ = Gaussian(), None, None, None
     ours.history_, ours._state = [], {"epoch": 0}
     return ours

@@ -8,6 +8,10 @@ import numpy as np
 from ..backend.parts import Part
 from ..backend.types import Array
 
+# What frames may be made of, and what categories may be.
+_LIBRARIES = ("pandas", "polars", "pyarrow")
+_VALUES = str | int | float | bool
+
 
 def frame_columns(X: Any) -> "FrameColumns | None":
     """The `FrameColumns` of a frame with columns that are no numbers, else None.
@@ -34,18 +38,20 @@ def frame_columns(X: Any) -> "FrameColumns | None":
     True
     """
     frame = nw.from_native(X, eager_only=True, pass_through=True)
-    if not isinstance(frame, nw.DataFrame):
+    if not isinstance(frame, nw.DataFrame) or not len(frame):
         return None
-    kinds = [_kind(frame[name]) for name in frame.columns]
+    columns = list(frame.iter_columns())
+    kinds = [_kind(column) for column in columns]
     if all(kind == "number" for kind in kinds):
         return None
     values = [
-        _categories(frame[name]) if kind in ("string", "category") else []
-        for name, kind in zip(frame.columns, kinds, strict=True)
+        _categories(column) if kind in ("string", "category") else []
+        for column, kind in zip(columns, kinds, strict=True)
     ]
-    return FrameColumns(
-        list(frame.columns), kinds, values, frame.implementation.name.lower()
-    )
+    names = [column.name for column in columns]
+    library = frame.implementation.name.lower()
+    library = library if library in _LIBRARIES else "pandas"
+    return FrameColumns(names, kinds, values, library)
 
 
 class FrameColumns(Part):
@@ -92,6 +98,29 @@ class FrameColumns(Part):
         self.categories = categories
         self.library = library
 
+    def validate(self) -> None:
+        lists = (self.names, self.kinds, self.categories)
+        alike = all(isinstance(these, list) for these in lists) and (
+            len(self.names) == len(self.kinds) == len(self.categories)
+        )
+        if not (alike and self.library in _LIBRARIES):
+            raise ValueError(
+                "FrameColumns needs lists of as many names, kinds and categories, and "
+                f"a library of {_LIBRARIES}; it is {self!r:.200}."
+            )
+        for kind, values in zip(self.kinds, self.categories, strict=True):
+            several = kind in ("string", "category")
+            if not (
+                (several or kind in ("number", "boolean"))
+                and isinstance(values, list)
+                and bool(values) == several
+                and all(isinstance(value, _VALUES) for value in values)
+            ):
+                raise ValueError(
+                    f"A column of the kind {kind!r:.80} with the values {values!r:.80} "
+                    "is none of FrameColumns."
+                )
+
     @property
     def group_sizes(self) -> list[int]:
         """Columns of numbers that each column becomes; of a category, its values."""
@@ -121,6 +150,8 @@ class FrameColumns(Part):
         ------
         TypeError
             If `X` is no frame, or a column holds what it did not hold before.
+        ValueError
+            If `X` has other columns.
         """
         frame = nw.from_native(X, eager_only=True, pass_through=True)
         if not isinstance(frame, nw.DataFrame):
@@ -128,10 +159,16 @@ class FrameColumns(Part):
                 f"The model was fitted on a frame with categories or booleans; X is a "
                 f"{type(X).__name__}. Pass a frame with the columns {self.names}."
             )
+        columns = list(frame.iter_columns())
+        if (found := [column.name for column in columns]) != self.names:
+            raise ValueError(
+                f"X has the columns {found}; the model was fitted on {self.names}. "
+                "Pass the same in the same order."
+            )
         parts = [
-            _encoded(frame[name], kind, values)
-            for name, kind, values in zip(
-                frame.columns, self.kinds, self.categories, strict=True
+            _encoded(column, kind, values)
+            for column, kind, values in zip(
+                columns, self.kinds, self.categories, strict=True
             )
         ]
         dtypes = [
@@ -161,7 +198,7 @@ class FrameColumns(Part):
                 series = [values[i] for i in chosen]
             else:
                 series = part[:, 0] > 0.5 if kind == "boolean" else part[:, 0]
-            column = nw.new_series(str(name), series, backend=self.library)
+            column = nw.new_series(name, series, backend=self.library)
             data[name] = column.cast(nw.Categorical) if kind == "category" else column
         return nw.from_dict(data).to_native()
 
@@ -169,6 +206,8 @@ class FrameColumns(Part):
 def _kind(column: nw.Series[Any]) -> str:
     """What a column holds: "number", "boolean", "string" or "category"."""
     dtype = column.dtype
+    if dtype.is_numeric():
+        return "number"
     if column.is_null().all():
         raise ValueError(
             f"Column {column.name!r} has no value in any row. Leave it out."
@@ -179,8 +218,6 @@ def _kind(column: nw.Series[Any]) -> str:
         return "string"
     if dtype == nw.Boolean:
         return "boolean"
-    if dtype.is_numeric():
-        return "number"
     if dtype == nw.Object:
         values = column.drop_nulls().to_list()
         for kind, name in ((str, "string"), (bool | np.bool_, "boolean")):
@@ -215,7 +252,7 @@ def _as_numbers(column: nw.Series[Any]) -> Array:
 def _categories(column: nw.Series[Any]) -> list[Any]:
     """The values of a column, in order."""
     values = column.drop_nulls().unique().to_list()
-    if not all(isinstance(v, str | int | float | bool) for v in values):
+    if not all(isinstance(v, _VALUES) for v in values):
         kinds = sorted({type(v).__name__ for v in values})
         raise TypeError(
             f"Column {column.name!r} has categories of type {', '.join(kinds)}; "

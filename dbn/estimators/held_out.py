@@ -51,7 +51,7 @@ class Watched:
         self, estimator: Any, rows: Array, targets: Array, weight: Array
     ) -> None:
         self.estimator, self.on_host = estimator, (targets, weight)
-        self.rows = estimator._place.rows(rows)
+        self.rows = estimator._place.rows(estimator._filled(rows))
         self.beside = converted_beside((targets, weight), self.rows)
 
     def __call__(self) -> dict[str, float]:

@@ -16,6 +16,7 @@ from ._sklearn import StrOptions
 from .base import DBNEstimator
 from .constraints import NET
 from .dbn import DBNTransformer, Prototypes
+from .frames import FrameColumns
 from .rbm import RBMTransformer
 from .start import DEFAULT_SIZES, Init, visible_of
 
@@ -86,6 +87,12 @@ class NetEstimator(DBNEstimator):
     def _first_visible(self) -> str | Units:
         return visible_of(self.init, self.rbm)
 
+    def _find_columns(self, X: Array) -> FrameColumns | None:
+        """As in the stack that is brought, if there is one."""
+        if isinstance(self.init, FrozenEstimator):
+            return getattr(self.init.estimator, "columns_", None)
+        return super()._find_columns(X)
+
     def _network(self, sizes: list[int], dtype: Any) -> Network:
         """The net that parameters ask for."""
         return Network(
@@ -102,7 +109,7 @@ class NetEstimator(DBNEstimator):
 
     def _outputs(self, X: Array, method: str) -> Array:
         """Output `z` of the net for rows of a method."""
-        rows = self._rows(X, method)
+        rows = self._filled(self._rows(X, method))
         return self._place.apply(Network.forward, self.network_, rows)
 
     @property

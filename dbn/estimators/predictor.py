@@ -223,7 +223,7 @@ class DBNPredictor(NetEstimator):
                     rng,
                     pretraining,
                 )
-        rows = self._place.rows(job.rows)
+        rows = self._place.rows(self._filled(job.rows))
         network = self._network(job.layer_sizes, numpy_dtype(rows))
         network, weight = converted_beside((network, job.weight), rows)
         if self._kept is None:
@@ -264,7 +264,7 @@ class DBNPredictor(NetEstimator):
         validation: tuple[Array, Array, Array] | None,
     ) -> None:
         rows, *others = job.labelled_rows()
-        rows = self._place.rows(rows)
+        rows = self._place.rows(self._filled(rows))
         targets, weight = converted_beside(others, rows)
         watched = None if validation is None else Watched(self, *validation)
         # A chunk, without a task, is one epoch whatever comes.

@@ -2,16 +2,22 @@
 
 import math
 import warnings
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.preprocessing import StandardScaler
 
 from ..backend.array import count_not_finite, extent
-from ..backend.device import asarray_like, namespace, numpy_dtype, to_host
-from ..backend.rows import row_slices
+from ..backend.device import (
+    asarray_like,
+    beside,
+    converted_beside,
+    namespace,
+    numpy_dtype,
+    to_host,
+)
+from ..backend.missing import extent_of_known, mean_of_known
+from ..backend.rows import LazyRows, row_slices
 from ..backend.types import Array
 from ..boltzmann import Units
 
@@ -47,7 +53,7 @@ def of_moderate_size(weight: Array) -> Array:
 
 
 def standardisation(X: Array, weight: Array, name: str) -> tuple[Array, Array]:
-    """Mean and scale of each column, as arrays like X.
+    """Mean and scale of what is known in each column, as arrays like X.
 
     Raises
     ------
@@ -67,11 +73,15 @@ def standardisation(X: Array, weight: Array, name: str) -> tuple[Array, Array]:
             scaler.partial_fit(
                 X[part, ...], None, None if weight is None else weight[part]
             )
+        # Of a column without a value so far it remembers the mean NaN, for ever.
+        unseen = beside(to_host(scaler.n_samples_seen_) == 0, scaler.mean_)
+        xp = namespace(scaler.mean_)
+        scaler.mean_ = xp.where(unseen, 0.0, scaler.mean_)
     mean, scale = (asarray_like(v, X) for v in (scaler.mean_, scaler.scale_))
     n_bad = count_not_finite(mean + scale)
     if not n_bad and to_host(scaler.var_).all():
         return mean, scale
-    low, high = extent(X)
+    low, high = extent_of_known(X)
     if 0.0 < max(abs(low), abs(high)) < 1e-150:
         raise ValueError(
             f"{name} has values from {low:g} to {high:g}: their variance is no number "
@@ -85,25 +95,90 @@ def standardisation(X: Array, weight: Array, name: str) -> tuple[Array, Array]:
     return mean, scale
 
 
-def check_finite(X: Array) -> None:
-    """Raise a ValueError that counts what is not finite.
+def check_finite(X: Array, missing: bool = True) -> None:
+    """Raise a ValueError that counts what is not accepted.
+
+    Parameters
+    ----------
+    X : array or scipy sparse CSR
+    missing : bool, default=True
+        Whether NaN is accepted, as a value that is not known.
 
     Examples
     --------
     >>> import numpy as np
-    >>> check_finite(np.array([[0.0, 1.0]]))
+    >>> check_finite(np.array([[0.0, np.nan]]))
     """
     values = X.data if issparse(X) else X
     xp = namespace(values)
     if math.isfinite(float(xp.sum(values))) or not (n_bad := count_not_finite(values)):
         return
     n_nan = int(xp.count_nonzero(xp.isnan(values)))
-    counts = {"NaN": n_nan, "infinity": n_bad - n_nan}
-    found = " and ".join(f"{what} ({n} values)" for what, n in counts.items() if n)
-    raise ValueError(
-        f"Input X contains {found}. Fill them before (sklearn.impute.SimpleImputer or "
-        "KNNImputer, in a pipeline, for example) or leave those rows out."
-    )
+    if n_bad > n_nan:
+        raise ValueError(
+            f"Input X contains infinity ({n_bad - n_nan} values). Put numbers in their "
+            "place, or NaN for values that are not known."
+        )
+    if not missing or issparse(X):
+        raise ValueError(
+            f"Input X contains NaN ({n_nan} values), which sparse rows and rows of a "
+            "large file must not. Fill them before (sklearn.impute.SimpleImputer, in a "
+            "pipeline, for example), leave those rows out, or pass a dense array in "
+            "memory."
+        )
+
+
+def has_missing(X: Array) -> bool:
+    """Whether rows have a value that is not known: NaN, which sparse ones have not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> has_missing(np.array([[0.0, np.nan]]))
+    True
+    """
+    if issparse(X) or isinstance(X, LazyRows):
+        return False
+    xp = namespace(X)
+    return math.isnan(float(xp.sum(X))) and bool(xp.any(xp.isnan(X)))
+
+
+def without_value(X: Array) -> Array:
+    """Indices of the columns of which no row has a value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> without_value(np.array([[0.0, np.nan]]))
+    array([1])
+    """
+    if not has_missing(X):
+        return np.array([], dtype=int)
+    xp = namespace(X)
+    return np.flatnonzero(to_host(xp.all(xp.isnan(X), axis=0)))
+
+
+def fill_values(X: Array, weight: Array, standardised: Array) -> Array:
+    """The mean of each column of encoded rows: what a value not known is taken for.
+
+    Parameters
+    ----------
+    X : array, scipy sparse CSR or LazyRows of shape (n_rows, n_columns)
+    weight : array of shape (n_rows,) or None
+    standardised : ndarray of bool of shape (n_columns,)
+        Which columns have the mean 0; where all have, X is not looked at.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[1.0, 0.0], [-1.0, np.nan], [0.0, 1.0]])
+    >>> fill_values(X, None, np.array([True, False]))
+    array([0. , 0.5])
+    """
+    if standardised.all():
+        return asarray_like(np.zeros(X.shape[1]), X)
+    mean, _ = mean_of_known(X, converted_beside(weight, X))
+    return namespace(mean).where(beside(standardised, mean), 0.0, mean)
 
 
 def check_size(X: Array, units: Units) -> None:
@@ -126,67 +201,44 @@ def check_size(X: Array, units: Units) -> None:
         )
 
 
-def warn_of_kind(X: Array, ends: tuple[float, float]) -> None:
-    """Warn of numbers that standardised Gaussian units hardly suit.
+def warn_of_counts(X: Array, units: Units) -> None:
+    """Warn of counts or bytes, which standardised Gaussian units hardly suit.
 
     Warns
     -----
     UserWarning
-        When X is counts or bytes, is made of -1 and 1, or has columns of 0 and 1 beside
-        others.
+        When the columns of Gaussian units hold whole numbers from 0 up.
 
     Examples
     --------
     >>> import numpy as np
-    >>> warn_of_kind(np.array([[0.5, -3.0]]), (-3.0, 0.5))
+    >>> from dbn.boltzmann import Gaussian
+    >>> warn_of_counts(np.array([[0.5, -3.0]]), Gaussian())
     """
-    low, high = ends
-    if low == 0.0 and high < 2**53 and _all(X, lambda xp, part: part == xp.round(part)):
-        advice = (
-            f"X holds whole numbers from {low:g} to {high:g} (bytes? counts?), which "
-            "are standardised for Gaussian units. Of bytes, pass X / 255; of counts, "
-            "whether they are above zero (Binarizer), or scale them (MinMaxScaler)"
-        )
-    elif (low, high) == (-1.0, 1.0) and _all(X, lambda xp, part: xp.abs(part) == 1.0):
-        advice = (
-            "X holds only -1 and 1, which are standardised for Gaussian units. Pass "
-            "(X + 1) / 2 for Bernoulli units"
-        )
-    else:
-        n_binary = _count_binary(X)
-        if not n_binary:
-            return
-        advice = (
-            f"{n_binary} of {X.shape[1]} columns of X hold only 0 and 1; beside the "
-            "other numbers they are standardised for Gaussian units. Scale all columns "
-            "to [0, 1] (MinMaxScaler) for Bernoulli units"
-        )
-    warnings.warn(
-        f"{advice}; or say visible='gaussian', if that is meant.", stacklevel=5
-    )
-
-
-def _all(X: Array, holds: Callable[[Any, Array], Array]) -> bool:
-    """Whether ``holds(xp, part)`` is true everywhere."""
-    xp = namespace(X[:1, ...])
-    return all(bool(xp.all(holds(xp, X[part, ...]))) for part in row_slices(X))
-
-
-def _count_binary(X: Array) -> int:
-    """Number of columns that hold 0 and 1, both of them, and nothing else."""
-    xp, first = namespace(X[:1, ...]), X[:1, ...]
-    if not xp.any((first == 0.0) | (first == 1.0)):
-        return 0
-    binary, zeros, ones = True, False, False
+    columns = np.flatnonzero(units.per_column("standardised", X.shape[1]))
+    if issparse(X) or not len(columns):
+        return
+    low, high = math.inf, -math.inf
     for rows in row_slices(X):
         part = X[rows, ...]
-        zero, one = part == 0.0, part == 1.0
-        binary = binary & to_host(xp.all(zero | one, axis=0))
-        if not binary.any():
-            return 0
-        zeros = zeros | to_host(xp.any(zero, axis=0))
-        ones = ones | to_host(xp.any(one, axis=0))
-    return int(np.count_nonzero(binary & zeros & ones))
+        xp = namespace(part)
+        if len(columns) < X.shape[1]:
+            part = xp.take(part, beside(columns, part), axis=1)
+        unknown = part != part
+        if not xp.all((part == xp.round(part)) | unknown):
+            return
+        low = min(low, float(xp.min(xp.where(unknown, 1.0, part))))
+        high = max(high, float(xp.max(xp.where(unknown, 1.0, part))))
+        if low < 0.0:
+            return
+    if low == 0.0 and 1.0 < high < 2**53:
+        warnings.warn(
+            f"X holds whole numbers from {low:g} to {high:g} (bytes? counts?), which "
+            "are standardised for Gaussian units. Of bytes, pass X / 255; of counts, "
+            "whether they are above zero (Binarizer), or scale them (MinMaxScaler); or "
+            "say visible='gaussian', if that is meant.",
+            stacklevel=5,
+        )
 
 
 def refuse_sparse(X: Array) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..backend.array import map_batches, mean_weights, with_dtype
+from ..backend.array import map_batches, with_dtype
 from ..backend.device import (
     asarray_like,
     converted_beside,
@@ -319,8 +319,7 @@ class RBMTransformer(DensityTransformer):
         self._seed = int(self._rng.spawn(1)[0].integers(2**31))
         self.history_, self._state = [], {}
         # Independent units with the data's mean: where chains and AIS start.
-        mean = mean_weights(rows, weight) @ rows
-        self._base_bias = self.visible_.input_for_mean(mean, self.rbm_.p_visible)
+        self._base_bias = self.visible_.input_for_mean(self.fill_, self.rbm_.p_visible)
         return rows, weight
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -355,7 +354,7 @@ class RBMTransformer(DensityTransformer):
 
     def _check_unchanged(self) -> None:
         """Raise a ValueError if parameters ask for another machine than the fitted."""
-        asked = self._new_machine(self.n_features_in_, numpy_dtype(self.rbm_.W))
+        asked = self._new_machine(self.rbm_.n_visible, numpy_dtype(self.rbm_.W))
         auto = isinstance(self.visible, str) and self.visible == "auto"
         same_visible = auto or get_units(self.visible) == self.visible_
         if asked.architecture != self.rbm_.architecture or not same_visible:
@@ -401,7 +400,7 @@ class RBMTransformer(DensityTransformer):
         -------
         ndarray of shape (n_samples, n_components)
         """
-        rows = self._rows(X, "transform")
+        rows = self._filled(self._rows(X, "transform"))
         return self._place.apply(_batched(RBM.mean_hidden), self.rbm_, rows)
 
     def score_samples(self, X: Array) -> Array:

@@ -24,6 +24,7 @@ from ..storage.packing import ModelFileError
 from .base import DBNEstimator
 from .classifier import DBNClassifier
 from .dbn import DBNTransformer
+from .frames import FrameColumns
 from .rbm import RBMTransformer
 from .regressor import DBNRegressor
 
@@ -51,6 +52,7 @@ CLASSES = {
     **_parts(boltzmann),
     **_parts(feedforward),
     **_parts(training),
+    "estimators.FrameColumns": FrameColumns,
     "sklearn.FrozenEstimator": FrozenEstimator,
 }
 _NAMES = {cls: name for name, cls in CLASSES.items()}

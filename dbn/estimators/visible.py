@@ -4,25 +4,39 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from ..backend.device import namespace, to_host
+from ..backend.missing import extent_of_known
 from ..backend.rows import row_slices
 from ..backend.types import Array
 from ..boltzmann import Bernoulli, Gaussian, Mixed, Softmax, Spin, Units
 
 
-def choose_visible(X: Array, group_sizes: list[int] | None = None) -> Units:
+def _numbers() -> Units:
+    """The units of columns of numbers that have no other reading."""
+    return Gaussian()
+
+
+def choose_visible(
+    X: Array,
+    group_sizes: list[int] | None = None,
+    ends: tuple[float, float] | None = None,
+) -> Units:
     """The units for the columns of X.
 
     Columns of 0 and 1 are Bernoulli, columns of -1 and 1 Spin, groups of several
     columns Softmax and all others Gaussian; but where all numbers lie in [0, 1], as
-    grey values do, they are all Bernoulli. NaN counts for nothing.
+    grey values do, they are all Bernoulli. NaN counts for nothing. A sparse X is taken
+    as a whole: Bernoulli in [0, 1], else Gaussian.
 
     Parameters
     ----------
-    X : array or LazyRows of shape (n_rows, n_columns)
+    X : array, scipy sparse CSR or LazyRows of shape (n_rows, n_columns)
     group_sizes : list of int, optional
         Number of columns of each group, in order. Default: all 1.
+    ends : tuple of float, optional
+        Minimum and maximum of what is known in X, where the caller has them.
 
     Returns
     -------
@@ -38,6 +52,11 @@ def choose_visible(X: Array, group_sizes: list[int] | None = None) -> Units:
     ((Gaussian(), 1), (Bernoulli(), 1))
     """
     groups = [size for size in group_sizes or [1] * X.shape[1] if size]
+    if len(groups) == X.shape[1]:
+        if Bernoulli().holds(*(ends or extent_of_known(X))):
+            return Bernoulli()
+        if issparse(X):
+            return _numbers()
     blocks: list[tuple[Units, int]] = []
     pairs = zip(_kinds(X, groups), groups, strict=True)
     for kind, run in groupby(pairs, key=lambda pair: pair[0]):
@@ -47,13 +66,13 @@ def choose_visible(X: Array, group_sizes: list[int] | None = None) -> Units:
 
 
 def _kinds(X: Array, groups: list[int]) -> list[Any]:
-    """The type of units of each group of columns."""
+    """What makes the units of each group of columns."""
     first = np.cumsum([0, *groups[:-1]])
     low, high, zero_one, signs = (found[first] for found in _columns(X))
     single = np.array(groups) == 1
     ends = low[single].min(initial=0.0), high[single].max(initial=0.0)
     zero_one |= Bernoulli().holds(*map(float, ends))
-    kinds = np.full(len(groups), Gaussian, dtype=object)
+    kinds = np.full(len(groups), _numbers, dtype=object)
     kinds[signs], kinds[zero_one], kinds[~single] = Spin, Bernoulli, Softmax
     return list(kinds)
 
@@ -70,7 +89,9 @@ def _columns(X: Array) -> tuple[Array, Array, Array, Array]:
             if values.any():
                 fits = (part == least) | (part == 1.0) | unknown
                 values &= to_host(xp.all(fits, axis=0))
-        ends = xp.where(unknown, xp.inf, part), xp.where(unknown, -xp.inf, part)
+        ends = (part, part)
+        if xp.any(unknown):
+            ends = tuple(xp.where(unknown, end, part) for end in (np.inf, -np.inf))
         low = np.minimum(low, to_host(xp.min(ends[0], axis=0)))
         high = np.maximum(high, to_host(xp.max(ends[1], axis=0)))
     both = [values & (low < high) for values in within]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ..backend.types import Array
 from ..estimators import DBNClassifier, DBNRegressor
@@ -204,18 +204,12 @@ def _as_the_net_sees(model: _Model, X: Array, y: Array) -> tuple[Array, Array]:
     if isinstance(model, Network):
         return X, y
     if y is None:
-        return model._rows(X), None
+        return model._filled(model._rows(X)), None
     X, y, _ = with_labels(model, X, y)
-    X, y = validate_data(
-        model,
-        X,
-        y,
-        reset=False,
-        multi_output=True,
-        y_numeric=model._numeric_targets,
-        **model._accepted(),
+    X, y = model._checked(
+        X, y, reset=False, multi_output=True, y_numeric=model._numeric_targets
     )
-    rows = model._encode(X)
+    rows = model._filled(model._encode(X))
     return rows, model._encode_targets(y, rows.dtype)
 
 

@@ -62,11 +62,11 @@ def test_the_range_is_not_enforced_after_fit(cls):
 
 
 @every_estimator
-@pytest.mark.parametrize(
-    ("bad", "seen"), [(np.nan, "contains NaN"), (-np.inf, "contains infinity")]
-)
-def test_values_that_are_not_finite(cls, bad, seen):
+@pytest.mark.parametrize("bad", [-np.inf, np.inf])
+def test_values_that_are_not_finite(cls, bad):
     data = np.where(X.min() == X, bad, X)
+    data[3, 2] = np.nan  # which is accepted
+    seen = "contains infinity (1 values)"
     assert seen in message(small(cls).fit, data, Y)
     assert seen in message(output, small(cls).fit(X, Y), data)
 

@@ -1,12 +1,32 @@
 """Frames with categories, booleans and values not known, as numbers and back."""
 
+import pickle
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import get_tags
 
-from dbn.estimators.frames import frame_columns
+from dbn import (
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    RBMTransformer,
+    load_model,
+    save_model,
+)
+from dbn.boltzmann import Bernoulli, Gaussian, Mixed, Softmax
+from dbn.estimators import to_sklearn
+from dbn.estimators.frames import FrameColumns, frame_columns
+from dbn.storage.packing import ModelFileError
+from dbn.training import RBMMonitor
+
+from .toy import ALL, X, Y, message, output, rbm, small
 
 
 def people(**columns):
@@ -133,3 +153,244 @@ def test_nothing_warns():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         frame_columns(people()).encode(people())
+
+
+# Estimators
+
+
+def customers(n=120, library="pandas", seed=0):
+    """A table in which the town says much, and the other columns a little."""
+    rng = np.random.default_rng(seed)
+    town = rng.choice(["Bern", "Oslo", "Rome"], n)
+    age = rng.normal(40.0 + 10.0 * (town == "Rome"), 5.0)
+    member = rng.random(n) < np.where(town == "Bern", 0.9, 0.2)
+    data = {"age": age, "town": town, "member": member, "size": rng.random(n) * 9}
+    if library == "polars":
+        return pytest.importorskip("polars").DataFrame(data)
+    frame = pd.DataFrame(data)
+    return frame.assign(town=frame["town"].astype("category"))
+
+
+FRAME = customers()
+BOUGHT = np.where(FRAME["town"] == "Bern", "yes", "no")
+AGES = FRAME["age"].to_numpy()
+VISIBLE = ["age", "town_Bern", "town_Oslo", "town_Rome", "member", "size"]
+KINDS = Mixed(
+    (
+        (Gaussian(), 1),
+        (Softmax((3,)), 3),
+        (Bernoulli(), 1),
+        (Gaussian(), 1),
+    )
+)
+NETS = [DBNClassifier, DBNRegressor]
+LIBRARY = pytest.mark.parametrize("library", ["pandas", "polars"])
+EVERY = pytest.mark.parametrize("cls", ALL)
+
+
+def target(cls):
+    return BOUGHT if cls is DBNClassifier else AGES
+
+
+def fitted(cls, frame=FRAME, **params):
+    return small(cls, **params).fit(frame, target(cls))
+
+
+def encoded(frame):
+    """By hand: numbers, one column per town, and 0 and 1."""
+    towns = np.array(frame["town"])[:, None] == np.array(["Bern", "Oslo", "Rome"])
+    numbers = [np.array(frame[name], dtype=float) for name in ("age", "member", "size")]
+    return np.column_stack([numbers[0], towns, *numbers[1:]])
+
+
+@LIBRARY
+@EVERY
+def test_a_frame_is_what_it_is_in_numbers(cls, library):
+    """The same as the model of the encoded rows, with the same units."""
+    frame = customers(library=library)
+    model, numbers = fitted(cls, frame), encoded(FRAME)
+    machines = {"visible": KINDS}
+    if cls is not RBMTransformer:
+        machines = {"rbm": rbm(visible=KINDS)}
+    same = small(cls, **machines).fit(numbers, target(cls))
+    assert model.visible_ == KINDS
+    np.testing.assert_array_equal(output(model, frame), output(same, numbers))
+    np.testing.assert_array_equal(model.mean_, same.mean_)
+
+
+@LIBRARY
+@EVERY
+def test_features_are_the_columns_of_the_frame(cls, library):
+    model = fitted(cls, customers(library=library))
+    assert model.n_features_in_ == 4
+    assert [*model.feature_names_in_] == ["age", "town", "member", "size"]
+    assert [*model.visible_names_] == VISIBLE
+    if cls in NETS:
+        assert model.coefs_[0].shape == (6, 4)
+    if cls is RBMTransformer:
+        assert model.components_.shape == (4, 6)
+        assert model.intercept_visible_.shape == (6,)
+
+
+@EVERY
+def test_numbers_have_names_as_well(cls):
+    assert [*small(cls).fit(X, Y).visible_names_] == ["x0", "x1", "x2", "x3", "x4"]
+    frame = pd.DataFrame(X, columns=[*"abcde"])
+    model = small(cls).fit(frame, Y)
+    assert [*model.visible_names_] == [*"abcde"]
+    assert model.columns_ is None
+    if cls not in NETS:
+        assert isinstance(model.inverse_transform(model.transform(frame)), np.ndarray)
+
+
+@LIBRARY
+@pytest.mark.parametrize("cls", [RBMTransformer, DBNTransformer])
+def test_samples_and_reconstructions_are_frames(cls, library):
+    frame = customers(library=library)
+    model = fitted(cls, frame)
+    for rows in (
+        model.sample(30, steps=20, random_state=0),
+        model.inverse_transform(model.transform(frame)),
+    ):
+        assert type(rows) is type(frame)
+        assert [*rows.columns] == [*frame.columns]
+        assert {*rows["town"]} <= {"Bern", "Oslo", "Rome"}
+        assert {*rows["member"]} <= {True, False}
+        assert 20.0 < np.mean(np.array(rows["age"])) < 70.0
+        if library == "pandas":
+            assert [*rows.dtypes[["town", "member"]]] == ["category", "bool"]
+    assert model.transform(rows).shape == (len(rows), model.transform(frame).shape[1])
+
+
+@EVERY
+def test_other_columns_are_refused_by_name(cls):
+    model = fitted(cls)
+    text = message(output, model, FRAME[["town", "age", "member", "size"]])
+    assert "X has the columns ['town', 'age', 'member', 'size']" in text
+    text = message(output, model, encoded(FRAME), error=TypeError)
+    assert "X is a ndarray. Pass a frame with the columns ['age', 'town'" in text
+    text = message(output, model, FRAME[:0])
+    assert "0 sample(s)" in text
+    frame = pd.DataFrame({"one": ["a"] * 120, "two": ["b"] * 120})
+    assert "0 feature(s)" in message(small(cls).fit, frame, target(cls))
+
+
+@EVERY
+def test_rows_of_weight_zero_and_going_on(cls):
+    weight = np.where(np.arange(120) < 100, 1.0, 0.0)
+    model = small(cls).fit(FRAME, target(cls), sample_weight=weight)
+    alone = small(cls).fit(FRAME[:100], target(cls)[:100])
+    np.testing.assert_allclose(output(model, FRAME), output(alone, FRAME), rtol=1e-12)
+    if cls is DBNTransformer:
+        return
+    again = small(cls, warm_start=True).fit(FRAME, target(cls))
+    again.fit(FRAME[:50], target(cls)[:50])
+    options = {"classes": ["no", "yes"]} if cls is DBNClassifier else {}
+    model.partial_fit(FRAME[:7], target(cls)[:7], **options)
+    first = small(cls).partial_fit(FRAME, target(cls), **options)
+    first.partial_fit(FRAME[:7], target(cls)[:7])
+    assert again.columns_ == model.columns_ == first.columns_
+    assert first.visible_ == KINDS
+
+
+@LIBRARY
+@pytest.mark.parametrize("cls", NETS)
+def test_rows_without_labels_rows_held_out_and_rows_to_watch(cls, library):
+    frame, y = customers(library=library), target(cls)
+    mark = "?" if cls is DBNClassifier else np.nan
+    some = np.where(np.arange(120) % 3 == 0, mark, y)
+    net = small(cls, unlabeled=mark).set_callbacks(RBMMonitor(frame[:9]))
+    net.fit(frame, some, X_val=frame[:30], y_val=y[:30])
+    assert np.isfinite(
+        [e["validation_loss"] for e in net.history_ if "loss" in e]
+    ).all()
+    assert np.isfinite(net.score(frame, some))
+    assert net.columns_.library == library
+    stopping = small(cls, early_stopping=True, unlabeled=mark).fit(frame, some)
+    assert "validation_score" in stopping.history_[-1]
+
+
+@pytest.mark.parametrize("cls", NETS)
+def test_a_stack_that_is_brought_brings_its_columns(cls):
+    """Though rows that are fitted on do not have all towns."""
+    stack = small(DBNTransformer).fit(FRAME)
+    some = FRAME["town"] != "Rome"
+    net = small(cls, init=FrozenEstimator(stack), hidden_layer_sizes=(256,))
+    net.fit(FRAME[some], target(cls)[some])
+    assert net.columns_ == stack.columns_
+    assert [*net.visible_names_] == VISIBLE
+    assert np.isfinite(net._outputs(FRAME, "predict")).all()
+    other = FRAME.rename(columns={"age": "years"})
+    assert "X has the columns ['years'" in message(net.fit, other, target(cls))
+    text = message(net.fit, encoded(FRAME), target(cls), error=TypeError)
+    assert "X is a ndarray" in text
+
+
+@EVERY
+def test_searches_pipelines_and_clones_take_frames(cls):
+    model = clone(fitted(cls))
+    pipe = make_pipeline("passthrough", model).fit(FRAME, target(cls))
+    assert pipe[-1].columns_.names == [*FRAME.columns]
+    if cls in NETS:
+        scores = cross_val_score(model, FRAME, target(cls), cv=2)
+        assert np.isfinite(scores).all()
+    tags = get_tags(model).input_tags
+    assert tags.categorical and tags.allow_nan and not tags.string
+
+
+@EVERY
+def test_one_file_is_the_whole_model(cls, tmp_path):
+    for frame in (FRAME, customers(library="polars")):
+        model = fitted(cls, frame)
+        save_model(model, tmp_path / "model.dbn")
+        loaded = load_model(tmp_path / "model.dbn")
+        assert loaded.columns_ == model.columns_
+        assert [*loaded.visible_names_] == VISIBLE
+        np.testing.assert_array_equal(output(loaded, frame), output(model, frame))
+        again = pickle.loads(pickle.dumps(model))
+        np.testing.assert_array_equal(output(again, frame), output(model, frame))
+        if cls not in NETS:
+            drawn = loaded.sample(5, steps=3, random_state=0)
+            assert type(drawn) is type(frame)
+
+
+def test_names_that_are_no_strings_come_back(tmp_path):
+    frame = FRAME.set_axis([0, 1, 2, 3], axis=1)
+    model = rbm(random_state=0).fit(frame)
+    save_model(model, tmp_path / "model.dbn")
+    rows = load_model(tmp_path / "model.dbn").sample(3, steps=2)
+    assert [*rows.columns] == [0, 1, 2, 3]
+    assert [*model.visible_names_][:2] == ["0", "1_Bern"]
+
+
+def test_a_net_for_torch_or_scikit_learn_takes_encoded_rows():
+    net = fitted(DBNClassifier)
+    rows = pd.DataFrame(net.columns_.encode(FRAME), columns=VISIBLE)
+    mlp = to_sklearn(net)
+    np.testing.assert_allclose(mlp.predict_proba(rows), net.predict_proba(FRAME))
+    assert [*mlp.feature_names_in_] == VISIBLE
+    assert mlp.n_features_in_ == 6
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"names": ["age"]},
+        {"names": "abcd"},
+        {"kinds": ["number"] * 4},
+        {"kinds": ["number", "category", "boolean", ["number"]]},
+        {"categories": [[], ["Bern"], [], []]},
+        {"categories": [[], ["Bern", None, "Rome"], [], []]},
+        {"categories": [[], ["Bern", [1], "Rome"], [], []]},
+        {"categories": [[], 3, [], []]},
+        {"library": "os"},
+        {"library": ["pandas"]},
+        {"library": None},
+    ],
+    ids=str,
+)
+def test_columns_of_a_file_that_do_not_fit_are_refused(wrong, tmp_path):
+    model = fitted(RBMTransformer)
+    model.columns_ = FrameColumns(**model.columns_.get_params() | wrong)
+    save_model(model, tmp_path / "model.dbn")
+    message(load_model, tmp_path / "model.dbn", error=ModelFileError)

@@ -122,7 +122,7 @@ BAD = [
     ({"X_val": X[:, :3], "y_val": Y}, "X has 3 features, but DBN"),
     ({"X_val": X, "y_val": Y[:7]}, "inconsistent numbers of samples: [60, 7]"),
     ({"X_val": X, "y_val": np.where(Y, 1.0, np.nan)}, "contains NaN"),
-    ({"X_val": np.where(X < 0.1, np.nan, X), "y_val": Y}, "X contains NaN"),
+    ({"X_val": np.where(X < 0.1, np.inf, X), "y_val": Y}, "X contains infinity"),
     ({"X_val": X[:0], "y_val": Y[:0]}, "0 sample(s)"),
 ]
 CLASSES = [

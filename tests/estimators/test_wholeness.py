@@ -222,7 +222,7 @@ def frozen(X):
 BAD_ROWS = {
     "no rows": {"X": X_NEW[:0]},
     "no columns": {"X": X_NEW.iloc[:, :0]},
-    "NaN": {"X": with_cell(X_NEW, np.nan)},
+    "a column of NaN": {"X": X_NEW.assign(**{X_NEW.columns[0]: np.nan})},
     "infinity": {"X": with_cell(X_NEW, np.inf)},
     "words": {"X": X_NEW.astype(object).replace(X_NEW.iloc[0, 0], "a word")},
     "one dimension": {"X": X_NEW.to_numpy()[:, 0]},
@@ -282,7 +282,7 @@ BAD_TARGETS = {
     "y_val alone": {"y_val": LABELS},
     "X_val short": {"X_val": X_NEW[:4], "y_val": LABELS},
     "X_val wide": {"X_val": BEFORE[DBNClassifier][0], "y_val": LABELS[:24]},
-    "X_val NaN": {"X_val": with_cell(X_NEW, np.nan), "y_val": LABELS},
+    "X_val infinite": {"X_val": with_cell(X_NEW, np.inf), "y_val": LABELS},
     "y_val NaN": {"X_val": X_NEW, "y_val": np.full(N, np.nan)},
 }
 BAD_LABELS = {
@@ -359,7 +359,7 @@ X_OLD = BEFORE[DBNClassifier][0]
 OTHER_ROWS = {
     "other features": {"X": X_NEW[: len(X_OLD)]},
     "other names": {"X": X_OLD.rename(columns={"a": "z"})},
-    "NaN": {"X": with_cell(X_OLD, np.nan)},
+    "infinity": {"X": with_cell(X_OLD, np.inf)},
     "no rows": {"X": X_OLD[:0]},
     "weights": {"sample_weight": -np.ones(len(X_OLD))},
 }

@@ -1,0 +1,138 @@
+"""The visible units that ``visible="auto"`` chooses, column by column."""
+
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+
+from dbn.backend.rows import ScaledRows
+from dbn.boltzmann import Bernoulli, Gaussian, Mixed, Softmax, Spin
+from dbn.estimators.visible import choose_visible
+from tests.libraries import LIBRARIES
+
+from .toy import ALL, REAL, Y, message, output, rbm, small
+
+BIT, SIGN = REAL[:, 0] > 1.0, np.where(REAL[:, 1] > 1.0, 1.0, -1.0)
+GREY = np.linspace(0.0, 1.0, 60)
+TABLE = np.column_stack([REAL[:, :2], BIT, SIGN, 10 * GREY, BIT])
+KINDS = Mixed(
+    (
+        (Gaussian(), 2),
+        (Bernoulli(), 1),
+        (Spin(), 1),
+        (Gaussian(), 1),
+        (Bernoulli(), 1),
+    )
+)
+
+
+def columns(*columns):
+    return np.column_stack(columns).astype(float)
+
+
+@pytest.mark.parametrize(
+    ("X", "expected"),
+    [
+        (columns(GREY, BIT), Bernoulli()),
+        (columns(GREY, BIT) + 1e-8, Bernoulli()),
+        (columns(BIT), Bernoulli()),
+        (columns(SIGN, SIGN), Spin()),
+        (columns(REAL), Gaussian()),
+        (columns(GREY, SIGN), Mixed(((Gaussian(), 1), (Spin(), 1)))),
+        (columns(BIT, SIGN), Mixed(((Bernoulli(), 1), (Spin(), 1)))),
+        # A constant column beside numbers is a number.
+        (columns(REAL[:, 0], 0 * BIT, 0 * BIT + 1), Gaussian()),
+        (columns(GREY, 0 * BIT, 0 * BIT + 1), Bernoulli()),
+        (TABLE, KINDS),
+    ],
+    ids=str,
+)
+def test_every_column_has_its_units(X, expected):
+    assert choose_visible(X) == expected
+    holes = X.copy()
+    holes[3], holes[5, 0] = np.nan, np.nan  # which count for nothing
+    assert choose_visible(holes) == expected
+
+
+def test_groups_are_categories():
+    X = columns(GREY, BIT, ~BIT, BIT, ~BIT, 0 * BIT, BIT)
+    found = choose_visible(X, [1, 2, 3, 0, 1])
+    assert found == Mixed(((Bernoulli(), 1), (Softmax((2, 3)), 5), (Bernoulli(), 1)))
+    X[:, 0] *= 5
+    found = choose_visible(X, [1, 2, 3, 0, 1])
+    assert found == Mixed(((Gaussian(), 1), (Softmax((2, 3)), 5), (Bernoulli(), 1)))
+    assert choose_visible(X[:, 1:6], [2, 3]) == Softmax((2, 3))
+
+
+def test_rows_that_are_read_as_needed_are_looked_at_in_slices(monkeypatch):
+    assert choose_visible(ScaledRows(TABLE)) == KINDS
+    tall = np.tile(TABLE, (4000, 1))  # several slices
+    assert choose_visible(tall) == choose_visible(ScaledRows(tall)) == KINDS
+
+
+def test_sparse_rows_are_taken_as_a_whole():
+    assert choose_visible(sparse.csr_array(columns(GREY, BIT))) == Bernoulli()
+    assert choose_visible(sparse.csr_array(TABLE)) == Gaussian()
+    text = message(rbm().fit, sparse.csr_array(TABLE))
+    assert "would make a sparse X dense" in text
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_any_library(library):
+    assert choose_visible(library.asarray(TABLE)) == KINDS
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_only_numbers_are_standardised(cls):
+    fitted = small(cls).fit(TABLE, Y)
+    assert fitted.visible_ == KINDS
+    numbers = [0, 1, 4]
+    assert_allclose(fitted.mean_[numbers], TABLE[:, numbers].mean(axis=0))
+    assert_allclose(fitted.scale_[numbers], TABLE[:, numbers].std(axis=0))
+    assert_array_equal(fitted.mean_[[2, 3, 5]], 0.0)
+    assert_array_equal(fitted.scale_[[2, 3, 5]], 1.0)
+    assert np.isfinite(output(fitted, TABLE)).all()
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_without_numbers_nothing_is(cls):
+    fitted = small(cls).fit(columns(BIT, SIGN), Y)
+    assert fitted.mean_ is None and fitted.scale_ is None
+
+
+def test_training_goes_on_with_the_units_of_the_first_rows():
+    machine = small(ALL[0]).partial_fit(TABLE)
+    machine.partial_fit(TABLE[:1])  # of which each column is constant
+    assert machine.visible_ == KINDS
+    again = small(ALL[0], warm_start=True).fit(TABLE).fit(TABLE[:7])
+    assert again.visible_ == KINDS
+    text = message(machine.partial_fit, 2.0 * TABLE)
+    assert "Column 2" in text and "[0, 1]" in text
+
+
+COUNTS = np.random.default_rng(0).integers(0, 256, (60, 4))
+
+
+@pytest.mark.parametrize("X", [COUNTS, columns(COUNTS, BIT)], ids=["counts", "a bit"])
+def test_counts_and_bytes_warn(X):
+    with pytest.warns(UserWarning, match="X holds whole numbers from 0 to 255"):
+        rbm().fit(X)
+    holes = X.astype(float)
+    holes[0, 0] = np.nan
+    with pytest.warns(UserWarning, match="X holds whole numbers from 0 to 255"):
+        small(ALL[2], init="xavier_uniform").fit(holes, Y)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [TABLE, columns(BIT, COUNTS + 1), columns(SIGN), columns(COUNTS - 5), COUNTS / 255],
+    ids=["table", "bit and age", "signs", "negative", "grey"],
+)
+def test_other_data_do_not(X):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        rbm().fit(X)
