@@ -14,8 +14,12 @@ from ..boltzmann import Bernoulli, Gaussian, Mixed, Softmax, Spin, Units
 
 
 def _numbers() -> Units:
-    """The units of columns of numbers that have no other reading."""
-    return Gaussian()
+    """The units of columns of numbers that have no other reading.
+
+    Of standardised columns the noise of a fixed variance 1 alone is as large as all
+    that varies in the data: no such machine is better than independent columns.
+    """
+    return Gaussian(learn_variance=True)
 
 
 def choose_visible(
@@ -49,7 +53,7 @@ def choose_visible(
     >>> choose_visible(np.array([[0.5, 1.0], [0.25, 0.0]]))
     Bernoulli()
     >>> choose_visible(np.array([[5.0, 1.0], [7.5, 0.0]])).blocks
-    ((Gaussian(), 1), (Bernoulli(), 1))
+    ((Gaussian(learn_variance=True), 1), (Bernoulli(), 1))
     """
     groups = [size for size in group_sizes or [1] * X.shape[1] if size]
     if len(groups) == X.shape[1]:
