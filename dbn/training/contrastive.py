@@ -99,10 +99,10 @@ def default_optimizer(rbm: RBM, sampler: Sampler) -> SGD:
     finite range. Persistent chains follow a machine that moves without momentum, at a
     rate that falls to 0 (Tieleman 2008): the higher it starts, the more it learns.
     """
-    scale = 1.0 if rbm.visible.bounded and rbm.hidden.bounded else 0.1
+    bounded = rbm.visible.bounded and rbm.hidden.bounded
     if not sampler.paired:
-        return SGD(Schedule(0.3 * scale, 0.0), momentum=0.0)
-    return SGD(0.1 * scale, momentum=((0, 0.5), (5, 0.9)))
+        return SGD(Schedule(0.3 if bounded else 0.03, 0.0), momentum=0.0)
+    return SGD(0.1 if bounded else 0.01, momentum=((0, 0.5), (5, 0.9)))
 
 
 def train_rbm(

@@ -194,7 +194,8 @@ def run_epochs(
                 if training.patience is not None:
                     n_updates = math.ceil(X.shape[0] / training.batch_size)
                     over = _is_over(training, metrics, arrays, n_updates)
-    if "arrays" in state.get("best", {}):
+    keeps = training.patience is not None and training.watch == "validation_loss"
+    if keeps and "arrays" in state.get("best", {}):
         _restore(arrays, state["best"]["arrays"])
 
 
