@@ -111,7 +111,7 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
         else:
             auto = budget.resolved(n_rows, self.batch_size, self.max_iter)
         pairs = zip((self.batch_size, self.max_iter), auto, strict=True)
-        found = (b if isinstance(a, str) else a for a, b in pairs)
+        found = (int(b if isinstance(a, str) else a) for a, b in pairs)
         self.batch_size_, self.max_iter_ = found
 
     # A fit is prepared on a draft. When that fails, the estimator is what it was; when

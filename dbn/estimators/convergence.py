@@ -2,27 +2,54 @@
 
 import math
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
 from ..boltzmann import RBM
-from ..training import convergence
+from ..training.budget import MACHINE
+from ..training.convergence import of_machine, of_net
+
+# Of a warning here: below it are `fit`, and what checks parameters and runs callbacks.
+_OF_FIT = 5
 
 
-def warn_of_machine(rbm: RBM, layer: int, n_updates: int) -> None:
-    """Warn of a machine that training has hardly moved.
+def warn_of_machines(
+    rbms: Sequence[RBM],
+    prototypes: Sequence[Any],
+    n_rows: int,
+    history: list[dict[str, Any]],
+) -> None:
+    """Warn of machines that a whole training has hardly moved.
+
+    Parameters
+    ----------
+    rbms : sequence of RBM
+    prototypes : sequence of RBMTransformer
+        Of each machine, with its `batch_size` and `max_iter`.
+    n_rows : int
+        That they were trained on.
+    history : list of dict
+        Of this fit: a machine that something has stopped before the end is left alone.
 
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
     """
-    if complaint := convergence.of_machine(rbm):
+    layers = [entry.get("layer") for entry in history]
+    for layer, (rbm, prototype) in enumerate(zip(rbms, prototypes, strict=True)):
+        asked = prototype.batch_size, prototype.max_iter
+        batch_size, n_epochs = MACHINE.resolved(n_rows, *asked)
+        if layers.count(layer) < n_epochs or not (complaint := of_machine(rbm)):
+            continue
+        n_updates = count_updates(n_rows, batch_size, n_epochs)
         warnings.warn(
             f"Pretraining has hardly moved layer {layer} in {n_updates} updates: "
             f"{complaint}. Raise the max_iter or the learning rate of the RBM, or "
             "lower its batch_size, unless its inputs have nothing in common.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=_OF_FIT,
         )
 
 
@@ -42,13 +69,13 @@ def warn_of_net(losses: list[float], constant: float, n_updates: int) -> None:
     -----
     sklearn.exceptions.ConvergenceWarning
     """
-    if losses and (complaint := convergence.of_net(losses, constant)):
+    if complaint := of_net(losses, constant):
         warnings.warn(
-            f"Fine-tuning ended after {len(losses)} epochs ({n_updates} updates), and "
+            f"Fine-tuning ended at max_iter={len(losses)} ({n_updates} updates), and "
             f"{complaint}. Raise max_iter or the learning rate of the optimizer, or "
             "lower batch_size.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=_OF_FIT,
         )
 
 

@@ -19,7 +19,7 @@ from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.optimizers import get_optimizer
 from ..training.task import Task
 from ._sklearn import fit_context
-from .convergence import count_updates, warn_of_net
+from .convergence import count_updates, warn_of_machines, warn_of_net
 from .dbn import (
     adopt_stack,
     stack_progress,
@@ -116,6 +116,9 @@ class DBNPredictor(NetEstimator):
                     self._finetune(job, n_epochs, finetuning, validation)
         finally:
             self._forget("_stack", "_kept")
+        if job.prototypes is not None:
+            machines = self.dbn_.rbms, job.prototypes
+            warn_of_machines(*machines, job.rows.shape[0], self.history_)
         if self.n_iter_ - before == self.max_iter_:  # nothing asked to stop
             losses = self.loss_curve_[before:]
             constant = self.network_.loss.constant(job.targets, job.label_weight)

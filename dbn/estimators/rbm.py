@@ -28,7 +28,7 @@ from ..training.optimizers import get_optimizer
 from ..training.task import Task
 from ._sklearn import fit_context
 from .constraints import MACHINE as CONSTRAINTS
-from .convergence import count_updates, warn_of_machine
+from .convergence import warn_of_machines
 from .density import DensityTransformer
 from .preprocessing import indexable
 
@@ -57,12 +57,12 @@ class RBMTransformer(DensityTransformer):
         Type of the hidden units.
     sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler, default="cd"
         Negative phase: contrastive divergence with one step, or persistent chains
-        (`PCD`, `FPCD`, `ParallelTempering`), which density models need. Chains cannot
-        follow a machine that learns too fast: give them an optimizer with momentum 0
-        or a smaller, falling learning rate.
+        (`PCD`, `FPCD`, `ParallelTempering`), which density models need.
     optimizer : {"sgd", "adam"}, Optimizer or None, default=None
-        None is SGD with learning rate 0.1 (0.001 with Gaussian units), momentum 0.5
-        for five epochs and then 0.9.
+        None is SGD with learning rate 0.1 (0.01 where units have no finite range, such
+        as Gaussian ones), momentum 0.5 for five epochs and then 0.9. Persistent chains
+        cannot follow a machine that learns too fast: with them, None is SGD without
+        momentum at a rate that falls from 0.3 (0.03) to 0 over the fit.
     centering : bool, default=False
         Whether to follow the centered gradient (Melchior, Fischer and Wiskott 2016):
         the same model by another path, which density models need.
@@ -83,7 +83,8 @@ class RBMTransformer(DensityTransformer):
     warm_start : bool, default=False
         Whether `fit` goes on from an earlier `fit` or `partial_fit`: with the machine,
         its chains, the optimizer's memory, the random stream and the preprocessing as
-        they are, for another `max_iter` epochs. Schedules count on.
+        they are, for another `max_iter` epochs. Schedules count on,
+        and those without an end of their own begin anew.
     device : str or None, default=None
         Where to compute: None is NumPy, "cpu" and "cuda" (or "cuda:1") are PyTorch, and
         what comes back is NumPy's all the same. X in memory goes to the device as a
@@ -244,9 +245,7 @@ class RBMTransformer(DensityTransformer):
             self._resume(task)
             done = self.n_iter_ - before  # of this fit, before it was interrupted
             self._train(rows, weight, max(self.max_iter_ - done, 0), task)
-        if self.n_iter_ - before == self.max_iter_:  # nobody asked to stop
-            asked = rows.shape[0], self.batch_size_, self.max_iter_
-            warn_of_machine(self.rbm_, 0, count_updates(*asked))
+        warn_of_machines([self.rbm_], [self], rows.shape[0], self.history_[before:])
         return self
 
     @fit_context
@@ -258,8 +257,9 @@ class RBMTransformer(DensityTransformer):
         The first call, unless `fit` came before, starts the machine and takes the
         preprocessing from its rows. Every call counts as one epoch of schedules.
         Persistent chains, the optimizer's memory and the random stream go on from call
-        to call, so passing the same rows `max_iter` times is `fit`. Callbacks are not
-        called.
+        to call, so passing the same rows `max_iter` times is `fit`, unless a schedule
+        ends with the fit, as that of persistent chains does by default: here it stays
+        at its start. Callbacks are not called.
 
         Parameters
         ----------

@@ -195,7 +195,7 @@ def run_epochs(
                     n_updates = math.ceil(X.shape[0] / training.batch_size)
                     over = _is_over(training, metrics, arrays, n_updates)
     keeps = training.patience is not None and training.watch == "validation_loss"
-    if keeps and "arrays" in state.get("best", {}):
+    if keeps and "best" in state:
         _restore(arrays, state["best"]["arrays"])
 
 
