@@ -585,7 +585,8 @@ def test_without_validation_the_loss_of_training_is_waited_for(weight, monkeypat
     bar, waited, n_epochs = np.inf, 0, 0
     while waited < 2 or bar >= 0.98 * constant:
         loss = whole[n_epochs]["loss"]
-        waited = 0 if loss < bar - 0.05 else waited + 1
+        leaves = loss < 0.98 * constant <= bar
+        waited = 0 if leaves or loss < bar - 0.05 else waited + 1
         bar = loss if waited == 0 else bar
         n_epochs += 1
     assert len(stopped) == n_epochs < 40

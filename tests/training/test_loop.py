@@ -365,13 +365,14 @@ def test_it_stops_when_the_loss_has_not_fallen_and_returns_to_the_least(
 def test_early_stopping_is_its_definition(losses, tol, patience, n_updates, constant):
     """What is waited for, by whole prefixes of the losses.
 
-    An epoch counts when it lies more than `tol` below the last one that counted. The
-    end is when the last of these is below the plateau and old enough, in epochs and in
-    updates.
+    An epoch counts when it lies more than `tol` below the last one that counted, and
+    when it is the first below the plateau. The end is when the last of these is below
+    the plateau and old enough, in epochs and in updates.
     """
     counting = [0]
+    below = [i for i, loss in enumerate(losses) if loss < 0.98 * constant]
     for i, loss in enumerate(losses):
-        if loss < losses[counting[-1]] - tol:
+        if loss < losses[counting[-1]] - tol or i in below[:1]:
             counting.append(i)
 
     def is_end(n):
@@ -411,8 +412,9 @@ def test_a_fall_below_the_tolerance_is_not_waited_for(losses, outcome):
         ([1.0, 1.0, 1.0, 1.0, 0.9, 0.9, 0.9, 0.9], 1.0, 7),
     ],
 )
-def test_the_first_plateau_is_no_end(losses, constant, n_epochs):
-    assert len(Scripted(losses, constant=constant).history) == n_epochs
+@pytest.mark.parametrize("tol", [0.0, 0.5, 2.0])
+def test_the_first_plateau_is_no_end(losses, constant, n_epochs, tol):
+    assert len(Scripted(losses, constant=constant, tol=tol).history) == n_epochs
 
 
 @pytest.mark.parametrize(
