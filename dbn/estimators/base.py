@@ -27,7 +27,6 @@ from ..backend.rows import ScaledRows, as_rows, is_large_file
 from ..backend.types import Array
 from ..boltzmann import DBN, RBM, Bernoulli, Gaussian, Units, get_units
 from ..boltzmann.units import UNITS
-from ..training.budget import Budget
 from ..training.callbacks import is_identified
 from ..training.contrastive import monitored_rows
 from ..training.task import Task
@@ -69,8 +68,6 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
     mean_: Array
     scale_: Array
     history_: list[dict[str, Any]]
-    batch_size_: int  # of all but a stack, and so the next
-    max_iter_: int
     _stack: dict[str, Any]
     _first_visible: Callable[[], str | Units]
 
@@ -103,16 +100,6 @@ class DBNEstimator(CallbackSupportMixin, BaseEstimator):
                 )
         super().set_params(**params)
         return self
-
-    def _settle(self, budget: Budget, n_rows: int, chunk: bool) -> None:
-        """Say what "auto" comes to with so many rows; with later chunks, came to."""
-        if chunk and hasattr(self, "batch_size_"):
-            auto = self.batch_size_, self.max_iter_
-        else:
-            auto = budget.resolved(n_rows, self.batch_size, self.max_iter)
-        pairs = zip((self.batch_size, self.max_iter), auto, strict=True)
-        found = (int(b if isinstance(a, str) else a) for a, b in pairs)
-        self.batch_size_, self.max_iter_ = found
 
     # A fit is prepared on a draft. When that fails, the estimator is what it was; when
     # not, it becomes the draft in one step: there is never half of two fits.

@@ -1,4 +1,4 @@
-"""Warnings of a training that had too little time to learn anything."""
+"""How long a fit is, and warnings of one that had too little time to learn."""
 
 import math
 import warnings
@@ -8,11 +8,23 @@ from typing import Any
 from sklearn.exceptions import ConvergenceWarning
 
 from ..boltzmann import RBM
-from ..training.budget import MACHINE
+from ..training.budget import MACHINE, Budget
 from ..training.convergence import of_machine, of_net
 
 # Of a warning here: below it are `fit`, and what checks parameters and runs callbacks.
 _OF_FIT = 5
+
+
+def settle(estimator: Any, budget: Budget, n_rows: int, chunk: bool) -> None:
+    """Say what "auto" comes to with so many rows; with later chunks, came to."""
+    asked = estimator.batch_size, estimator.max_iter
+    if chunk and hasattr(estimator, "batch_size_"):
+        auto = estimator.batch_size_, estimator.max_iter_
+    else:
+        auto = budget.resolved(n_rows, *asked)
+    pairs = zip(asked, auto, strict=True)
+    found = (int(b if isinstance(a, str) else a) for a, b in pairs)
+    estimator.batch_size_, estimator.max_iter_ = found
 
 
 def warn_of_machines(

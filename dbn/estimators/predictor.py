@@ -19,7 +19,7 @@ from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.optimizers import get_optimizer
 from ..training.task import Task
 from ._sklearn import fit_context
-from .convergence import count_updates, warn_of_machines, warn_of_net
+from .convergence import count_updates, settle, warn_of_machines, warn_of_net
 from .dbn import (
     adopt_stack,
     stack_progress,
@@ -168,7 +168,7 @@ class DBNPredictor(NetEstimator):
         dtype = numpy_dtype(draft.network_.params.flat if going_on else job.rows)
         job.targets = draft._encode_targets(job.y, dtype)
         draft._weigh_classes(job)
-        draft._settle(of_net(optimizer), len(job.labelled), chunk)
+        settle(draft, of_net(optimizer), len(job.labelled), chunk)
         if going_on:
             draft._check_classes(*(("classes", classes) if chunk else ("y", job.known)))
             sizes = sizes_to_go_on(draft.network_, self.init, self.hidden_layer_sizes)

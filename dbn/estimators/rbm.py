@@ -28,7 +28,7 @@ from ..training.optimizers import get_optimizer
 from ..training.task import Task
 from ._sklearn import fit_context
 from .constraints import MACHINE as CONSTRAINTS
-from .convergence import warn_of_machines
+from .convergence import settle, warn_of_machines
 from .density import DensityTransformer
 from .preprocessing import indexable
 
@@ -150,6 +150,8 @@ class RBMTransformer(DensityTransformer):
     """
 
     rbm_: RBM
+    batch_size_: int
+    max_iter_: int
     _rng: Any
     _state: dict[str, Any]
     _parameter_constraints: dict[str, Any] = CONSTRAINTS
@@ -303,7 +305,7 @@ class RBMTransformer(DensityTransformer):
             rows = draft.visible_.inside(rows)
         else:
             rows, weight = draft._start(rows, weight)
-        draft._settle(MACHINE, rows.shape[0], chunk)
+        settle(draft, MACHINE, rows.shape[0], chunk)
         self._become(draft)
         return rows, weight
 
@@ -343,13 +345,8 @@ class RBMTransformer(DensityTransformer):
         return self.visible
 
     def _new_machine(self, n_features: int, dtype: Any) -> RBM:
-        return RBM(
-            n_features,
-            self.n_components,
-            visible=self.visible_,
-            hidden=get_units(self.hidden),
-            dtype=dtype,
-        )
+        units = {"visible": self.visible_, "hidden": get_units(self.hidden)}
+        return RBM(n_features, self.n_components, **units, dtype=dtype)
 
     def _check_unchanged(self) -> None:
         """Raise a ValueError if parameters ask for another machine than the fitted."""
@@ -367,6 +364,7 @@ class RBMTransformer(DensityTransformer):
         self, rows: Array, weight: Array, max_iter: int, task: Task | None
     ) -> None:
         rows = self._place.rows(rows)
+        length: dict[str, Any] = dict(batch_size=self.batch_size_, max_iter=max_iter)
         with self._place.holding(self, rows, "rbm_", "_state"):
             train_rbm(
                 self.rbm_,
@@ -376,11 +374,7 @@ class RBMTransformer(DensityTransformer):
                 task=task,
                 history=self.history_,
                 state=self._state,
-                **dict(
-                    self.training_options(),
-                    batch_size=self.batch_size_,
-                    max_iter=max_iter,
-                ),
+                **self.training_options() | length,
             )
 
     @property
