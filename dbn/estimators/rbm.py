@@ -364,7 +364,7 @@ class RBMTransformer(DensityTransformer):
         self, rows: Array, weight: Array, max_iter: int, task: Task | None
     ) -> None:
         rows = self._place.rows(rows)
-        length: dict[str, Any] = dict(batch_size=self.batch_size_, max_iter=max_iter)
+        length: dict[str, Any] = {"batch_size": self.batch_size_, "max_iter": max_iter}
         with self._place.holding(self, rows, "rbm_", "_state"):
             train_rbm(
                 self.rbm_,
