@@ -10,7 +10,6 @@ from ..backend.device import asarray_like, converted, to_host
 from ..backend.place import Place
 from ..backend.types import Array
 from ..boltzmann import DBN, RBM
-from ..training.budget import Budget
 from ..training.contrastive import monitored_rows
 from ..training.task import Task
 from ._sklearn import num_samples, safe_indexing
@@ -31,8 +30,6 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
 
     dbn_: DBN  # of all but a single machine
     history_: list[dict[str, Any]]
-    batch_size_: int  # of all but a stack, and so the next
-    max_iter_: int
     _stack: dict[str, Any]
 
     def set_params(self, **params: Any) -> Self:
@@ -64,16 +61,6 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
                 )
         super().set_params(**params)
         return self
-
-    def _settle(self, budget: Budget, n_rows: int, chunk: bool) -> None:
-        """Say what "auto" comes to with so many rows; with later chunks, came to."""
-        if chunk and hasattr(self, "batch_size_"):
-            auto = self.batch_size_, self.max_iter_
-        else:
-            auto = budget.resolved(n_rows, self.batch_size, self.max_iter)
-        pairs = zip((self.batch_size, self.max_iter), auto, strict=True)
-        found = (b if isinstance(a, str) else a for a, b in pairs)
-        self.batch_size_, self.max_iter_ = found
 
     # A fit is prepared on a draft. When that fails, the estimator is what it was; when
     # not, it becomes the draft in one step: there is never half of two fits.

@@ -189,6 +189,12 @@ def _set_state(model: Any, params: dict[str, Any], state: dict[str, Any]) -> Non
             isinstance(state.get(name), kind),
             f"{cls.__name__}.{name} is missing or no {kind.__name__}",
         )
+    for name in ("batch_size_", "max_iter_"):
+        value = state.get(name, 1)  # older files have none
+        require(
+            type(value) is int and value > 0,
+            f"{cls.__name__}.{name} is no positive integer but {value!r:.80}",
+        )
     streams = state.get("_streams", [])
     require(
         isinstance(streams, list)

@@ -1,28 +1,68 @@
-"""Warnings of a training that had too little time to learn anything."""
+"""How long a fit is, and warnings of one that had too little time to learn."""
 
 import math
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
 from ..boltzmann import RBM
-from ..training import convergence
+from ..training import budget, convergence
+
+# Of a warning here: below it are `fit`, and what checks parameters and runs callbacks.
+_OF_FIT = 5
 
 
-def warn_of_machine(rbm: RBM, layer: int, n_updates: int) -> None:
-    """Warn of a machine that training has hardly moved.
+def settle(estimator: Any, length: budget.Budget, n_rows: int, chunk: bool) -> None:
+    """Say what "auto" comes to with so many rows; with later chunks, came to."""
+    asked = estimator.batch_size, estimator.max_iter
+    if chunk and hasattr(estimator, "batch_size_"):
+        auto = estimator.batch_size_, estimator.max_iter_
+    else:
+        auto = length.resolved(n_rows, *asked)
+    pairs = zip(asked, auto, strict=True)
+    found = (int(b if isinstance(a, str) else a) for a, b in pairs)
+    estimator.batch_size_, estimator.max_iter_ = found
+
+
+def warn_of_machines(
+    rbms: Sequence[RBM],
+    prototypes: Sequence[Any],
+    n_rows: int,
+    history: list[dict[str, Any]],
+) -> None:
+    """Warn of machines that a whole training has hardly moved.
+
+    Parameters
+    ----------
+    rbms : sequence of RBM
+    prototypes : sequence of RBMTransformer
+        Of each machine, with its `batch_size` and `max_iter`.
+    n_rows : int
+        That they were trained on.
+    history : list of dict
+        Of this fit: a machine that something has stopped before the end is left alone.
 
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
     """
-    if complaint := convergence.of_machine(rbm):
+    layers = [entry.get("layer") for entry in history]
+    for layer, (rbm, prototype) in enumerate(zip(rbms, prototypes, strict=True)):
+        asked = prototype.batch_size, prototype.max_iter
+        length = budget.of_machine(prototype.sampler)
+        batch_size, n_epochs = length.resolved(n_rows, *asked)
+        complaint = convergence.of_machine(rbm)
+        if layers.count(layer) < n_epochs or not complaint:
+            continue
+        n_updates = count_updates(n_rows, batch_size, n_epochs)
         warnings.warn(
             f"Pretraining has hardly moved layer {layer} in {n_updates} updates: "
             f"{complaint}. Raise the max_iter or the learning rate of the RBM, or "
             "lower its batch_size, unless its inputs have nothing in common.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=_OF_FIT,
         )
 
 
@@ -42,13 +82,13 @@ def warn_of_net(losses: list[float], constant: float, n_updates: int) -> None:
     -----
     sklearn.exceptions.ConvergenceWarning
     """
-    if losses and (complaint := convergence.of_net(losses, constant)):
+    if complaint := convergence.of_net(losses, constant):
         warnings.warn(
-            f"Fine-tuning ended after {len(losses)} epochs ({n_updates} updates), and "
+            f"Fine-tuning ended at max_iter={len(losses)} ({n_updates} updates), and "
             f"{complaint}. Raise max_iter or the learning rate of the optimizer, or "
             "lower batch_size.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=_OF_FIT,
         )
 
 

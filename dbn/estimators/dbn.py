@@ -14,13 +14,12 @@ from ..backend.types import Array
 from ..boltzmann import DBN, Units, get_units
 from ..boltzmann.tempering import TemperedPath
 from ..training import pretrain
-from ..training.budget import of_machine
 from ..training.callbacks import fit_task
 from ..training.pretraining import begun
 from ..training.task import Task
 from ._sklearn import Interval, fit_context
 from .constraints import RUNNING, check_layer_sizes
-from .convergence import count_updates, warn_of_machine
+from .convergence import warn_of_machines
 from .density import DensityTransformer
 from .preprocessing import indexable
 from .rbm import RBMTransformer
@@ -104,11 +103,6 @@ def train_stack(
         if reached := begun(estimator._stack):
             estimator.dbn_ = estimator._place.back(DBN(reached))
         estimator._stack = estimator._place.back(estimator._stack)
-    if not task.stop:
-        for layer, (rbm, p) in enumerate(zip(reached, prototypes, strict=False)):
-            budget = of_machine(p.sampler)
-            length = budget.resolved(rows.shape[0], p.batch_size, p.max_iter)
-            warn_of_machine(rbm, layer, count_updates(rows.shape[0], *length))
 
 
 def stack_progress(stack: dict[str, Any]) -> dict[str, Any]:
@@ -300,6 +294,7 @@ class DBNTransformer(DensityTransformer):
                 train_stack(self, rows, weight, sizes, prototypes, self._rng, task)
         finally:
             self._forget("_rng", "_stack")
+        warn_of_machines(self.dbn_.rbms, prototypes, rows.shape[0], self.history_)
         return self
 
     def __sklearn_is_fitted__(self) -> bool:

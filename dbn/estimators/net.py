@@ -26,6 +26,8 @@ class NetEstimator(DBNEstimator):
 
     network_: Network
     _loss: str
+    batch_size_: int
+    max_iter_: int
     _parameter_constraints: dict[str, Any] = {
         **NET,
         "init": [StrOptions({*STRUCTURES, *INITIALIZERS}), Initializer]

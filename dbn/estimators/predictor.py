@@ -19,7 +19,7 @@ from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.optimizers import get_optimizer
 from ..training.task import Task
 from ._sklearn import fit_context
-from .convergence import count_updates, warn_of_net
+from .convergence import count_updates, settle, warn_of_machines, warn_of_net
 from .dbn import (
     adopt_stack,
     stack_progress,
@@ -117,6 +117,9 @@ class DBNPredictor(NetEstimator):
                     self._finetune(job, n_epochs, finetuning, validation)
         finally:
             self._forget("_stack", "_kept")
+        if job.prototypes is not None:
+            machines = self.dbn_.rbms, job.prototypes
+            warn_of_machines(*machines, job.rows.shape[0], self.history_)
         if self.n_iter_ - before == self.max_iter_:  # nothing asked to stop
             losses = self.loss_curve_[before:]
             constant = self.network_.loss.constant(job.targets, job.label_weight)
@@ -173,7 +176,7 @@ class DBNPredictor(NetEstimator):
         dtype = numpy_dtype(draft.network_.params.flat if going_on else job.rows)
         job.targets = draft._encode_targets(job.y, dtype)
         draft._weigh_classes(job)
-        draft._settle(of_net(optimizer), len(job.labelled), chunk)
+        settle(draft, of_net(optimizer), len(job.labelled), chunk)
         if going_on:
             draft._check_classes(*(("classes", classes) if chunk else ("y", job.known)))
             sizes = sizes_to_go_on(draft.network_, self.init, self.hidden_layer_sizes)

@@ -28,7 +28,7 @@ from ..training.optimizers import get_optimizer
 from ..training.task import Task
 from ._sklearn import fit_context
 from .constraints import MACHINE
-from .convergence import count_updates, warn_of_machine
+from .convergence import settle, warn_of_machines
 from .density import DensityTransformer
 from .preprocessing import indexable
 
@@ -85,7 +85,8 @@ class RBMTransformer(DensityTransformer):
     warm_start : bool, default=False
         Whether `fit` goes on from an earlier `fit` or `partial_fit`: with the machine,
         its chains, the optimizer's memory, the random stream and the preprocessing as
-        they are, for another `max_iter` epochs. Schedules count on.
+        they are, for another `max_iter` epochs. Schedules count on,
+        and those without an end of their own begin anew.
     device : str or None, default=None
         Where to compute: None is NumPy, "cpu" and "cuda" (or "cuda:1") are PyTorch, and
         what comes back is NumPy's all the same. X in memory goes to the device as a
@@ -151,6 +152,8 @@ class RBMTransformer(DensityTransformer):
     """
 
     rbm_: RBM
+    batch_size_: int
+    max_iter_: int
     _rng: Any
     _state: dict[str, Any]
     _parameter_constraints: dict[str, Any] = MACHINE
@@ -246,9 +249,7 @@ class RBMTransformer(DensityTransformer):
             self._resume(task)
             done = self.n_iter_ - before  # of this fit, before it was interrupted
             self._train(rows, weight, max(self.max_iter_ - done, 0), task)
-        if self.n_iter_ - before == self.max_iter_:  # nobody asked to stop
-            asked = rows.shape[0], self.batch_size_, self.max_iter_
-            warn_of_machine(self.rbm_, 0, count_updates(*asked))
+        warn_of_machines([self.rbm_], [self], rows.shape[0], self.history_[before:])
         return self
 
     @fit_context
@@ -260,8 +261,9 @@ class RBMTransformer(DensityTransformer):
         The first call, unless `fit` came before, starts the machine and takes the
         preprocessing from its rows. Every call counts as one epoch of schedules.
         Persistent chains, the optimizer's memory and the random stream go on from call
-        to call, so passing the same rows `max_iter` times is `fit`. Callbacks are not
-        called.
+        to call, so passing the same rows `max_iter` times is `fit`, unless a schedule
+        ends with the fit, as that of persistent chains does by default: here it stays
+        at its start. Callbacks are not called.
 
         Parameters
         ----------
@@ -305,7 +307,7 @@ class RBMTransformer(DensityTransformer):
             rows = draft.visible_.inside(rows)
         else:
             rows, weight = draft._start(rows, weight)
-        draft._settle(of_machine(self.sampler), rows.shape[0], chunk)
+        settle(draft, of_machine(self.sampler), rows.shape[0], chunk)
         self._become(draft)
         return rows, weight
 
@@ -344,13 +346,8 @@ class RBMTransformer(DensityTransformer):
         return self.visible
 
     def _new_machine(self, n_features: int, dtype: Any) -> RBM:
-        return RBM(
-            n_features,
-            self.n_components,
-            visible=self.visible_,
-            hidden=get_units(self.hidden),
-            dtype=dtype,
-        )
+        units = {"visible": self.visible_, "hidden": get_units(self.hidden)}
+        return RBM(n_features, self.n_components, **units, dtype=dtype)
 
     def _check_unchanged(self) -> None:
         """Raise a ValueError if parameters ask for another machine than the fitted."""
@@ -368,6 +365,7 @@ class RBMTransformer(DensityTransformer):
         self, rows: Array, weight: Array, max_iter: int, task: Task | None
     ) -> None:
         rows = self._place.rows(rows)
+        length: dict[str, Any] = {"batch_size": self.batch_size_, "max_iter": max_iter}
         with self._place.holding(self, rows, "rbm_", "_state"):
             train_rbm(
                 self.rbm_,
@@ -377,11 +375,7 @@ class RBMTransformer(DensityTransformer):
                 task=task,
                 history=self.history_,
                 state=self._state,
-                **dict(
-                    self.training_options(),
-                    batch_size=self.batch_size_,
-                    max_iter=max_iter,
-                ),
+                **self.training_options() | length,
             )
 
     @property

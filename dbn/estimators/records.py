@@ -62,8 +62,9 @@ MAX_LAYERS = 1000
 
 # Of an estimator's attributes: what concerns its use from here on, not what it is.
 _NOT_SAVED = {"_skl_callbacks", "_metadata_request"}
-# Of what training remembers: as large as the model, or larger.
-_FORGOTTEN = {"chains", "optimizer", "made_by", "best"}
+# Of what training remembers: as large as the model, or larger, or of a fit that is
+# over.
+_FORGOTTEN = {"chains", "optimizer", "made_by", "best", "span"}
 
 
 def describe(value: Any) -> Any:

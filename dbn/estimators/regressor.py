@@ -121,6 +121,9 @@ default="adam"
         units of the standardised targets.
     n_iter_ : int
         Fine-tuning epochs that were run, those before a warm start included.
+    batch_size_, max_iter_ : int
+        What "auto" came to, with the labelled rows of the last fit; with `partial_fit`,
+        with those of the first chunk.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
 

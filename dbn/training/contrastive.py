@@ -204,17 +204,8 @@ def train_rbm(
         # Moving mean activities: offsets of centering, and for sparsity.
         state["means"] = v_mean, rbm.mean_hidden(v_mean[None, :])[0, ...]
     remembered(state, "chains", sampler, partial(sampler.start, rbm, X, rng))
-    gradient = _Gradient(
-        rbm,
-        X,
-        sample_weight,
-        state,
-        rng,
-        sampler,
-        centering,
-        l1,
-        get_sparsity(sparsity),
-    )
+    parts = sampler, centering, l1, get_sparsity(sparsity)
+    gradient = _Gradient(rbm, X, sample_weight, state, rng, *parts)
     monitored = dense(take_rows(X, monitored_rows(X.shape[0])))
 
     def measure(loss: float | None) -> dict[str, float]:

@@ -194,7 +194,8 @@ def run_epochs(
                 if training.patience is not None:
                     n_updates = math.ceil(X.shape[0] / training.batch_size)
                     over = _is_over(training, metrics, arrays, n_updates)
-    if "arrays" in state.get("best", {}):
+    keeps = training.patience is not None and training.watch == "validation_loss"
+    if keeps and "best" in state:
         _restore(arrays, state["best"]["arrays"])
 
 
@@ -316,11 +317,13 @@ def _is_over(
     if training.watch == "validation_loss" and loss < best["least"]:
         best["least"], best["arrays"] = loss, [1.0 * a for a in arrays]
     best["waited"] += 1
-    if loss < best["bar"] - training.tol:
+    plateau = LEFT_PLATEAU * training.constant
+    # To leave the plateau is progress, however large `tol` is beside the loss.
+    if loss < best["bar"] - training.tol or loss < plateau <= best["bar"]:
         best["bar"], best["waited"] = loss, 0
     best["over"] = bool(
         best["waited"] >= training.patience
         and best["waited"] * n_updates >= _PATIENT_UPDATES
-        and best["bar"] < LEFT_PLATEAU * training.constant
+        and best["bar"] < plateau
     )
     return bool(best["over"])

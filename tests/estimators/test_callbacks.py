@@ -404,7 +404,7 @@ import dbn, dbn.evaluation
 assert "tqdm.auto" not in sys.modules and "tqdm.notebook" not in sys.modules
 from dbn import RBMTransformer
 X = [[0.0, 1.0], [1.0, 0.0]]
-rbm = RBMTransformer(2, max_iter=2, random_state=0).fit(X)
+rbm = RBMTransformer(2, random_state=0).fit(X)
 assert "tqdm.auto" not in sys.modules
 rbm.set_params(verbose=1).fit(X)
 assert "tqdm.notebook" in sys.modules

@@ -66,19 +66,13 @@ CHANGED = {
     "class_weight": {0: 5.0, 1: 1.0},
     "unlabeled": 1,
 }
+FAST = {"batch_size": 1, "max_iter": 40, "optimizer": Adam(0.02), "init": "he_normal"}
 # What a parameter needs to do something.
 BESIDE = {
     "validation_fraction": {"early_stopping": True},
-    "n_iter_no_change": {"early_stopping": True, "max_iter": 30, "tol": 0.5},
-    "tol": {
-        "early_stopping": True,
-        "max_iter": 60,
-        "n_iter_no_change": 8,
-        "validation_fraction": 0.4,
-        "optimizer": Adam(0.02),
-        "init": "xavier_uniform",
-        "activation": Tanh(),
-    },
+    # What watches a loss waits for 500 updates, and for the end of the first plateau.
+    "n_iter_no_change": FAST | {"tol": 0.5},
+    "tol": FAST,
 }
 
 

@@ -288,10 +288,11 @@ def test_annealing_starts_from_what_the_chains_expect():
 
 def test_a_machine_that_came_in_goes_on():
     theirs = bernoulli_rbm()
+    length = {"batch_size": 60, "max_iter": 3}
     still = from_sklearn(theirs).set_params(optimizer="sgd", weight_decay=0.0)
-    still.set_params(max_iter=3).fit(X)
+    still.set_params(**length).fit(X)
     assert still.n_iter_ == 3
-    fresh = RBMTransformer(4, max_iter=3, random_state=0).fit(X)
+    fresh = RBMTransformer(4, **length, random_state=0).fit(X)
     near, far = (
         np.linalg.norm(m.components_ - theirs.components_) for m in (still, fresh)
     )

@@ -160,6 +160,23 @@ def test_numpy_scalars_and_schedules_as_parameters(tmp_path):
 # Training goes on.
 
 
+OF_ESTIMATORS = [p for p in FIXTURES if "RBM" in p.stem or "DBN" in p.stem]
+
+
+def theta(model):
+    return model.rbm_.params.flat
+
+
+def targets_of(model):
+    """What a model of the zoo can be trained on, for 60 rows."""
+    if isinstance(model, DBNRegressor):
+        n_outputs = len(model.y_mean_)
+        return REAL[:, 0] if model._one_output else REAL[:, :n_outputs]
+    if model._loss == "binary_cross_entropy":
+        return (X[:, : len(model.classes_)] > 0.5).astype(int)
+    return model.classes_[np.arange(60) % len(model.classes_)]
+
+
 def test_partial_fit_goes_on_with_fresh_chains_and_moments(tmp_path):
     model = rbm(random_state=0, sampler=PCD(n_chains=7), centering=True).fit(X)
     loaded = there_and_back(model, tmp_path)
@@ -170,6 +187,35 @@ def test_partial_fit_goes_on_with_fresh_chains_and_moments(tmp_path):
     step = np.abs(loaded.rbm_.params.flat - before).max()
     assert 0 < step < 0.5  # it went on, and not from new weights
     assert loaded._state["chains"]["v"].shape == (7, 5)
+
+
+def test_what_auto_came_to_is_kept_for_later_chunks(tmp_path):
+    rows = np.tile(X, (20, 1))
+    params = {"batch_size": "auto", "max_iter": "auto", "random_state": 0}
+    model = rbm(**params, optimizer=SGD(0.1, momentum=0.0)).partial_fit(rows)
+    loaded = there_and_back(model, tmp_path)
+    assert loaded.batch_size_ == 24
+    assert loaded.max_iter_ == 20
+    assert same(theta(loaded.partial_fit(X)), theta(model.partial_fit(X)))
+
+
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("path", OF_ESTIMATORS, ids=lambda path: path.stem)
+def test_models_of_older_versions_are_trained_on(path, warm):
+    """Their files do not tell what "auto" came to: it is what later rows say."""
+    model = load_model(path)
+    assert not hasattr(model, "batch_size_")
+    if isinstance(model, DBNTransformer):
+        assert model.set_params(rbm=rbm()).fit(X).n_iter_ == [2, 2]
+        return
+    rows = REAL if model.mean_ is not None else X.astype(model_dtype(model))
+    y = [None] if isinstance(model, RBMTransformer) else [targets_of(model)]
+    before = model.n_iter_
+    model.set_params(batch_size="auto", max_iter=3, warm_start=True)
+    (model.fit if warm else model.partial_fit)(rows, *y)
+    assert model.n_iter_ == before + (3 if warm else 1)
+    assert model.batch_size_ == 10
+    assert model.max_iter_ == 3
 
 
 def test_warm_start_goes_on(tmp_path):
@@ -338,6 +384,11 @@ _MACHINE = ("state", "rbm_", "params")
         ("RBMTransformer", ("state", "mean_"), [1], "no mean_"),
         ("RBMTransformer", ("state", "_state", "epoch"), 1.0, "the epoch is no"),
         ("RBMTransformer", ("state", "_state"), {}, "KeyError: 'means'"),
+        ("RBMTransformer", ("state", "batch_size_"), 0, "batch_size_ is no positive"),
+        ("RBMTransformer", ("state", "batch_size_"), True, "no positive integer but T"),
+        ("RBMTransformer", ("state", "max_iter_"), 2.0, "max_iter_ is no positive"),
+        ("DBNClassifier", ("state", "max_iter_"), -3, "no positive integer but -3"),
+        ("DBNRegressor", ("state", "batch_size_"), None, "no positive integer but N"),
         ("RBMTransformer", (*_MACHINE, "n_hidden"), 10**9, "need 6000000000"),
         ("RBMTransformer", (*_MACHINE, "n_hidden"), 3, "the parts"),
         ("RBMTransformer", (*_MACHINE, "n_hidden"), -4, "have the sizes [5, -4]"),

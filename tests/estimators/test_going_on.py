@@ -10,16 +10,17 @@ from sklearn.base import clone
 
 from dbn import RBMTransformer
 from dbn.boltzmann import CD, FPCD, PCD, Bernoulli, ParallelTempering
-from dbn.training import SGD, Adam
+from dbn.training import SGD, Adam, Schedule
 from tests.estimators.toy import REAL, X, Y, message, rbm
 
 pytestmark = pytest.mark.usefixtures("on_each_device")
+STEADY = SGD(0.1, momentum=0.0)
 OPTIONS = [
     {},
     {"sampler": CD(k=((0, 1), (2, 3)))},
-    {"sampler": PCD(n_chains=7), "centering": True},
-    {"sampler": FPCD(n_chains=7)},
-    {"sampler": ParallelTempering(n_chains=5, n_betas=3)},
+    {"sampler": PCD(n_chains=7), "centering": True, "optimizer": STEADY},
+    {"sampler": FPCD(n_chains=7), "optimizer": STEADY},
+    {"sampler": ParallelTempering(n_chains=5, n_betas=3), "optimizer": STEADY},
     {"optimizer": Adam()},
     {"optimizer": SGD(((0, 0.1), (2, 0.01)), momentum=((0, 0.5), (3, 0.9)))},
     {"sparsity": 0.2, "l1": 0.01},
@@ -46,6 +47,31 @@ def test_stopping_and_going_on_changes_nothing(options, rows):
         assert_array_equal(theta(other), theta(whole))
         assert other.history_ == whole.history_
         assert other.n_iter_ == whole.n_iter_ == 5
+
+
+@pytest.mark.parametrize(
+    "options", [{"optimizer": SGD(Schedule(0.1, 0.0))}, {"sampler": PCD(n_chains=7)}]
+)
+def test_a_schedule_that_ends_with_the_fit_begins_anew(options):
+    """By a warm start. In chunks, whose number nobody knows, it stays at its start."""
+    options = {"random_state": 0, **options}
+    at = 0.1 if "optimizer" in options else 0.3
+
+    def following(*rates):
+        steps = tuple(enumerate(rates))
+        return rbm(**options | {"optimizer": SGD(steps, momentum=momentum)})
+
+    momentum = 0.9 if "optimizer" in options else 0.0
+    warm = rbm(max_iter=2, warm_start=True, **options).fit(X)
+    warm.set_params(max_iter=4).fit(X)
+    falling = [at, 0.5 * at, at, 0.75 * at, 0.5 * at, 0.25 * at]
+    expected = following(*falling).set_params(max_iter=6).fit(X)
+    np.testing.assert_allclose(theta(warm), theta(expected), rtol=1e-12)
+    parts = rbm(**options)
+    for _ in range(3):
+        parts.partial_fit(X)
+    expected = following(at).set_params(max_iter=3).fit(X)
+    assert_array_equal(theta(parts), theta(expected))
 
 
 def test_going_on_after_pickling_changes_nothing():

@@ -25,6 +25,10 @@ def theta(fitted):
     return fitted.network_.params.flat
 
 
+# An epoch of 30 rows has 30 updates: training waits for 17 without progress.
+SINGLY, WAITS = {"batch_size": 1, "optimizer": Adam(0.02), "max_iter": 80}, 17
+
+
 def recorded(fitted, name="validation_score"):
     return [e[name] for e in fitted.history_ if e["phase"] == "finetune"]
 
@@ -106,14 +110,15 @@ def test_watched_rows_without_a_label_are_not_watched(mark):
 def test_watched_rows_go_on_being_watched(early_stopping):
     """A second fit may watch other rows: its best epoch is that of these."""
     options = {"warm_start": True, "early_stopping": early_stopping, "tol": 0.0}
-    clf = plain(max_iter=4, n_iter_no_change=3, **options)
+    clf = plain(**SINGLY | options)
     clf.fit(X[:30], TRAIN, **WATCHED)
     first = clf.n_iter_
+    assert (first < 80) == early_stopping
     clf.fit(X[:30], TRAIN, X_val=X[:30], y_val=TRAIN)
     assert clf.n_iter_ > first + early_stopping
-    later = recorded(clf)[first:]
-    kept = clf.score(X[:30], TRAIN)
-    assert kept == (max(later) if early_stopping else later[-1])
+    later = recorded(clf, "validation_loss")[first:]
+    kept = log_loss(TRAIN, clf.predict_proba(X[:30]))
+    assert_allclose(kept, min(later) if early_stopping else later[-1])
 
 
 BAD = [
@@ -175,40 +180,58 @@ def test_watched_columns_must_have_the_names_of_the_others():
 
 @pytest.mark.parametrize("cls", PREDICTORS)
 def test_early_stopping_stops_and_returns_to_the_best_epoch(cls):
-    options = {"n_iter_no_change": 5, "tol": 0.0}
-    stopped = plain(cls, max_iter=80, early_stopping=True, **options)
+    options = SINGLY | {"n_iter_no_change": 5, "tol": 0.0}
+    stopped = plain(cls, early_stopping=True, **options)
     stopped.fit(X[:30], TRAIN, **WATCHED)
-    scores, losses = recorded(stopped), recorded(stopped, "validation_loss")
-    growth = [i for i, s in enumerate(scores) if s > max(scores[:i], default=-np.inf)]
-    assert stopped.n_iter_ == len(scores) == growth[-1] + 1 + 5 < 80
-    best = max(range(len(scores)), key=lambda i: (scores[i], -losses[i]))
-    assert 0 < best < len(scores) - 1
-    short = plain(cls, max_iter=best + 1).fit(X[:30], TRAIN)
+    losses = recorded(stopped, "validation_loss")
+    best = losses.index(min(losses))
+    assert stopped.n_iter_ == len(losses) == best + 1 + WAITS < 80
+    assert best > 0
+    short = plain(cls, **options | {"max_iter": best + 1}).fit(X[:30], TRAIN)
     assert_array_equal(theta(stopped), theta(short))
     assert_array_equal(output(stopped, X), output(short, X))
-    assert stopped.score(X[30:], VAL) == max(scores)
+    assert stopped.score(X[30:], VAL) == recorded(stopped)[best]
 
 
 def test_the_best_epoch_has_its_own_batch_statistics():
-    options = {"n_iter_no_change": 4, "batch_norm": True, "dropout": 0.2}
-    stopped = plain(max_iter=80, early_stopping=True, **options)
+    options = SINGLY | {"batch_size": 5, "batch_norm": True, "dropout": 0.2}
+    stopped = plain(early_stopping=True, **options)
     stopped.fit(X[:30], TRAIN, **WATCHED)
-    assert stopped.score(X[30:], VAL) == max(recorded(stopped))
-    scores, losses = recorded(stopped), recorded(stopped, "validation_loss")
-    best = max(range(len(scores)), key=lambda i: (scores[i], -losses[i]))
-    short = plain(max_iter=best + 1, **options).fit(X[:30], TRAIN)
+    losses = recorded(stopped, "validation_loss")
+    best = losses.index(min(losses))
+    assert 0 < best < len(losses) - 1
+    short = plain(**options | {"max_iter": best + 1}).fit(X[:30], TRAIN)
     assert_array_equal(stopped.predict_proba(X), short.predict_proba(X))
 
 
-def test_patience_and_tolerance_decide_when():
-    def n_epochs(**options):
-        clf = plain(max_iter=40, early_stopping=True, **options)
-        return clf.fit(X[:30], TRAIN, **WATCHED).n_iter_
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_patience_and_tolerance_decide_when(early_stopping):
+    """From the first epoch that is off the plateau, where nothing else is progress."""
+    name = "validation_loss" if early_stopping else "loss"
 
-    assert n_epochs(n_iter_no_change=1, tol=1.0) == 2
-    assert n_epochs(n_iter_no_change=6, tol=1.0) == 7
-    assert n_epochs(n_iter_no_change=6, tol=0.0) > 7
-    assert n_epochs(n_iter_no_change=100) == 40
+    def fitted(**options):
+        options = SINGLY | {"early_stopping": early_stopping} | options
+        return plain(**options).fit(X[:30], TRAIN, **WATCHED)
+
+    share = np.bincount(TRAIN) / 30
+    constant = -(share * np.log(share)).sum()
+    losses = recorded(fitted(n_iter_no_change=100), name)
+    assert len(losses) == 80
+    left = next(i for i, loss in enumerate(losses) if loss < 0.98 * constant)
+    assert fitted(n_iter_no_change=1, tol=9.0).n_iter_ == left + 1 + WAITS
+    assert fitted(n_iter_no_change=30, tol=9.0).n_iter_ == left + 1 + 30
+    assert fitted(n_iter_no_change=30, tol=0.0).n_iter_ > left + 1 + 30
+
+
+@pytest.mark.parametrize("cls", PREDICTORS)
+def test_a_loss_of_training_that_rests_ends_it_and_leaves_the_last_epoch(cls):
+    """With a tolerance of 0 nothing does."""
+    options = SINGLY | {"n_iter_no_change": 20, "tol": 0.5}
+    stopped = plain(cls, **options).fit(X[:30], TRAIN)
+    assert 20 < stopped.n_iter_ < 80
+    short = plain(cls, **options | {"max_iter": stopped.n_iter_, "tol": 0.0})
+    assert_array_equal(theta(stopped), theta(short.fit(X[:30], TRAIN)))
+    assert plain(cls, **options | {"tol": 0.0}).fit(X[:30], TRAIN).n_iter_ == 80
 
 
 # Rows that are held out

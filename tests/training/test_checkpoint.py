@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy.sparse import coo_array
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -24,7 +25,7 @@ from dbn import (
 )
 from dbn.backend import rows as rows_of_files
 from dbn.boltzmann import CD, FPCD, PCD, ParallelTempering
-from dbn.training import SGD, Adam, Checkpoint, RMSProp
+from dbn.training import SGD, Adam, Checkpoint, RMSProp, Schedule
 from tests.estimators.toy import REAL, X, Y, buffers, message, rbm
 
 pytestmark = pytest.mark.usefixtures("on_each_device")
@@ -83,8 +84,10 @@ def interrupted(estimator, folder, after, *data, **checkpoint):
     return resumed.fit(*data)
 
 
+FALLING = SGD(Schedule(0.1, 0.0))  # over the whole fit
 MACHINES = [
     {},
+    {"optimizer": FALLING},
     {"sampler": CD(k=((0, 1), (2, 2)))},
     {"sampler": PCD(n_chains=7), "centering": True},
     {"sampler": FPCD(n_chains=7)},
@@ -115,19 +118,32 @@ def test_a_stack_in_every_layer(after, tmp_path):
     assert (resumed.n_iter_, resumed.history_) == (whole.n_iter_, whole.history_)
 
 
+def test_a_stack_whose_rates_fall_over_the_fit(tmp_path):
+    stack = DBNTransformer((4, 3), rbm=rbm(optimizer=FALLING, max_iter=4))
+    stack.set_params(random_state=0)
+    for after in (2, 5):
+        resumed = interrupted(stack, tmp_path / str(after), after, X)
+        assert_array_equal(numbers(resumed), numbers(clone(stack).fit(X)))
+
+
+# It stops by itself, after ten epochs or more.
+STOPPING = {"n_iter_no_change": 2, "batch_size": 1, "max_iter": 80, "tol": 0.05}
+STOPPING |= {"optimizer": Adam(0.02)}
 NETS = [
     {},
     {"optimizer": SGD(0.1, nesterov=True), "head_epochs": 2},
     {"optimizer": RMSProp(), "dropout": 0.3, "max_norm": 1.0},
     {"batch_norm": True, "learning_rate_multipliers": [0.0, 0.5, 1.0]},
-    {"early_stopping": True, "n_iter_no_change": 2},
+    {"optimizer": FALLING},
+    STOPPING | {"early_stopping": True, "validation_fraction": 0.4},
+    STOPPING,
     {"init": "he_normal", "optimizer": "cg"},
     {"init": "dbn-shuffled", "unlabeled": 2},
 ]
 
 
 @pytest.mark.parametrize("options", NETS, ids=str)
-@pytest.mark.parametrize("after", [1, 5, 7])
+@pytest.mark.parametrize("after", [1, 5, 7, 99])
 @pytest.mark.parametrize("cls", [DBNClassifier, DBNRegressor])
 def test_a_net_in_every_phase(cls, options, after, tmp_path):
     y = Y + (X[:, 2] > 0.5)
@@ -135,6 +151,7 @@ def test_a_net_in_every_phase(cls, options, after, tmp_path):
     net = cls((4, 3), random_state=0, **options)
     whole = clone(net).fit(X, y)
     n_epochs = len(whole.history_)
+    assert whole.n_iter_ < 60
     resumed = interrupted(net, tmp_path, min(after, n_epochs), X, y)
     assert_array_equal(numbers(resumed), numbers(whole))
     assert resumed.history_ == whole.history_
@@ -191,8 +208,8 @@ def test_a_warm_start_of_a_machine(options, tmp_path):
 @pytest.mark.parametrize("cls", [DBNClassifier, DBNRegressor])
 def test_a_warm_start_of_a_net(cls, options, tmp_path):
     y = Y + (X[:, 2] > 0.5)
-    options = {"rbm": rbm(), "max_iter": 5, "batch_size": 20, **options}
-    options |= {"warm_start": True, "random_state": 0, "n_iter_no_change": 9}
+    options = {"rbm": rbm(), "batch_size": 20, **options, "n_iter_no_change": 9}
+    options |= {"warm_start": True, "random_state": 0, "max_iter": 5}
 
     def make():
         return cls((4, 3), **options).fit(X, y)
@@ -427,6 +444,52 @@ def test_fewer_epochs_than_there_are_is_refused(estimator, warm_start, tmp_path)
     assert_array_equal(numbers(fit()), numbers(whole))
 
 
+@pytest.mark.parametrize(
+    ("estimator", "name"),
+    [
+        (rbm(optimizer=FALLING), "max_iter"),
+        (rbm(sampler="pcd"), "max_iter"),  # by default its rate falls
+        (DBNClassifier((4,), rbm=rbm(), optimizer=FALLING), "max_iter"),
+        (DBNTransformer((4, 3), rbm=rbm(optimizer=FALLING)), "rbm__max_iter"),
+    ],
+    ids=str,
+)
+def test_a_schedule_that_ends_with_the_fit_makes_another_length_another_fit(
+    estimator, name, tmp_path
+):
+    def fit(max_iter):
+        model = clone(estimator).set_params(random_state=0, **{name: max_iter})
+        return model.set_callbacks(Checkpoint(tmp_path, resume=True)).fit(X, Y)
+
+    whole = fit(4)
+    for other in (3, 6):
+        assert "for other parameters or other data" in message(fit, other)
+    assert_array_equal(numbers(fit(4)), numbers(whole))
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.1), FALLING], ids=str)
+@pytest.mark.parametrize(
+    "estimator", [rbm(), DBNClassifier((4,), init="zeros", tol=0.0)], ids=str
+)
+def test_auto_is_the_number_that_it_comes_to(estimator, optimizer, tmp_path):
+    """A file for the one is a file for the other."""
+    params = {"optimizer": optimizer, "batch_size": 1, "random_state": 0}
+
+    def fit(max_iter):
+        model = clone(estimator).set_params(max_iter=max_iter, **params)
+        return model.set_callbacks(Checkpoint(tmp_path, resume=True)).fit(X, Y)
+
+    auto = fit("auto")
+    again = fit(auto.max_iter_)
+    assert auto.n_iter_ == auto.max_iter_ == again.n_iter_
+    assert_array_equal(numbers(again), numbers(auto))
+    if optimizer is not FALLING:
+        longer = fit(auto.max_iter_ + 1)
+        assert longer.n_iter_ == auto.n_iter_ + 1
+        text = message(fit, "auto")
+        assert text.startswith(f"max_iter is {auto.max_iter_}, but the checkpoint ")
+
+
 def test_any_kind_of_rows_and_weights_that_fit_takes(tmp_path):
     """What is compared is what validation makes of them."""
     pandas = pytest.importorskip("pandas")
@@ -435,6 +498,7 @@ def test_any_kind_of_rows_and_weights_that_fit_takes(tmp_path):
         machine = rbm(random_state=0).set_callbacks(Checkpoint(tmp_path, resume=True))
         with warnings.catch_warnings():
             warnings.simplefilter("error")
+            warnings.simplefilter("ignore", ConvergenceWarning)
             machine.fit(rows, sample_weight=2.0)
     assert len({path.name[:-12] for path in tmp_path.glob("*.ckpt")}) == 1
     machine = rbm(random_state=0).set_callbacks(Checkpoint(tmp_path / "sparse"))

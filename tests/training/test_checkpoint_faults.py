@@ -56,8 +56,9 @@ def test_training_goes_on_without_checkpoints(fault, tmp_path, monkeypatch):
     callbacks = Break(3, fail), Checkpoint(tmp_path)
     with pytest.warns(RuntimeWarning, match=os.strerror(error)) as caught:
         trained = machine(*callbacks).fit(X)
-    assert len(caught) == 3  # one for every epoch
-    assert "Training goes on" in str(caught[0].message)
+    texts = [str(w.message) for w in caught if w.category is RuntimeWarning]
+    assert len(texts) == 3  # one for every epoch
+    assert "Training goes on" in texts[0]
     assert_array_equal(numbers(trained), numbers(machine().fit(X)))
     monkeypatch.undo()
     assert names(tmp_path) == ["000001.ckpt", "000002.ckpt"]  # and no other file
@@ -141,7 +142,7 @@ def test_when_all_files_are_damaged_training_starts_anew(tmp_path):
         path.write_bytes(b"")
     with pytest.warns(RuntimeWarning, match="is passed over") as caught:
         again = machine(Checkpoint(tmp_path, resume=True)).fit(X)
-    assert len(caught) == 2
+    assert [w.category for w in caught].count(RuntimeWarning) == 2
     assert_array_equal(numbers(again), numbers(trained))
 
 
@@ -198,7 +199,7 @@ def test_content_of_another_kind_is_passed_over(model, change, tmp_path):
 
 
 # Its parameters are missed when training is over.
-UNBEATABLE = {"rank": [2.0, 0.0], "score": 2.0, "waited": 0}
+UNBEATABLE = {"least": -1.0, "bar": -1.0, "waited": 0, "over": False}
 
 
 @pytest.mark.parametrize(

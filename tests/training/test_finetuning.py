@@ -9,7 +9,7 @@ from dbn.backend.parameters import Parameters
 from dbn.backend.random import make_rng
 from dbn.backend.rows import ScaledRows
 from dbn.feedforward import get_initializer
-from dbn.training import LBFGS, SGD, Adam, ConjugateGradient, RMSProp, finetune
+from dbn.training import LBFGS, SGD, Adam, ConjugateGradient, RMSProp, finetune, loop
 from dbn.training.optimizers import OPTIMIZERS
 from tests.helpers import RecordedTask, read_only
 
@@ -495,9 +495,9 @@ def test_all_options_need_the_array_standard_only(optimizer):
         *(array_api_strict.asarray(a, copy=True) for a in (X, Y)),
         net=on_strict(deep()),
         **options,
-        **validation([0.5, 0.7, 0.6], 5),
+        **validation([0.5, 0.3, 0.4], 5),
     )
-    expected = trained(net=deep(), **options, **validation([0.5, 0.7, 0.6], 5))
+    expected = trained(net=deep(), **options, **validation([0.5, 0.3, 0.4], 5))
     found = np.asarray(strict.params.flat)
     assert_allclose(found, expected.params.flat, rtol=1e-7, atol=1e-10)
 
@@ -505,23 +505,23 @@ def test_all_options_need_the_array_standard_only(optimizer):
 # Early stopping
 
 
-def validation(scores, patience, losses=None):
-    """Options of `finetune` that let it see these scores."""
-    losses = losses or [1.0] * len(scores)
-    script = iter(zip(scores, losses, strict=True))
+def validation(losses, patience):
+    """Options of `finetune` that let it see these losses."""
+    script = iter(losses)
 
     def validate():
-        score, loss = next(script)
-        return {"validation_score": score, "validation_loss": loss}
+        loss = next(script)
+        return {"validation_score": 1.0 - loss, "validation_loss": loss}
 
-    return {"validate": validate, "patience": patience}
+    return {"validate": validate, "patience": patience, "watch": "validation_loss"}
 
 
 @pytest.mark.parametrize(
     "options", [{}, {"batch_norm": True}, {"dropout": 0.3}], ids=repr
 )
 @pytest.mark.parametrize("optimizer", STEPPING, ids=repr)
-def test_early_stopping_returns_to_the_best_epoch(optimizer, options):
+def test_early_stopping_returns_to_the_best_epoch(optimizer, options, monkeypatch):
+    monkeypatch.setattr(loop, "_PATIENT_UPDATES", 1)
     history = []
     net = trained(
         net=deep(**options),
@@ -529,10 +529,10 @@ def test_early_stopping_returns_to_the_best_epoch(optimizer, options):
         batch_size=20,
         max_iter=9,
         history=history,
-        **validation([0.5, 0.7, 0.7, 0.6, 0.9], 2, losses=[1.0, 1.0, 0.9, 0.8, 0.1]),
+        # Epoch 2 lies below epoch 1, though by less than what is waited for.
+        **validation([0.5, 0.3, 0.29995, 0.4, 0.1], 2),
     )
-    assert [e["validation_score"] for e in history] == [0.5, 0.7, 0.7, 0.6]
-    # Epoch 2 has the same score as epoch 1 and a lower loss.
+    assert [e["validation_loss"] for e in history] == [0.5, 0.3, 0.29995, 0.4]
     best = trained(net=deep(**options), optimizer=optimizer, batch_size=20, max_iter=3)
     assert_array_equal(net.params.flat, best.params.flat)
     assert_array_equal(net.statistics.flat, best.statistics.flat)
@@ -554,32 +554,45 @@ def test_validation_sees_the_network_of_its_epoch():
 
 
 def test_validation_without_patience_only_records():
-    scripted = validation([0.9, 0.5, 0.1], None)
+    scripted = validation([0.1, 0.5, 0.9], None)
     history = []
     net = trained(net=deep(), max_iter=3, history=history, **scripted)
     assert_array_equal(net.params.flat, trained(net=deep(), max_iter=3).params.flat)
-    assert [e["validation_score"] for e in history] == [0.9, 0.5, 0.1]
+    assert [e["validation_loss"] for e in history] == [0.1, 0.5, 0.9]
 
 
-def test_a_gain_of_the_default_tolerance_is_not_waited_for():
-    scripted, history = validation([0.5, 0.5001, 0.5002, 0.9], 2), []
+def test_a_fall_of_the_default_tolerance_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(loop, "_PATIENT_UPDATES", 1)
+    scripted, history = validation([0.5, 0.4998, 0.4996, 0.1], 2), []
     trained(net=deep(), max_iter=4, history=history, **scripted)
     assert len(history) == 4
-    scripted, history = validation([0.5, 0.50005, 0.50009, 0.9], 2), []
+    scripted, history = validation([0.5, 0.49995, 0.49991, 0.1], 2), []
     trained(net=deep(), max_iter=4, history=history, **scripted)
     assert len(history) == 3
 
 
-def test_patience_without_validation_is_refused():
-    net = deep()
-    before = net.params.copy()
-    with pytest.raises(ValueError) as error:
-        trained(net=net, patience=3)
-    assert str(error.value) == (
-        "patience=3 watches a score of the network on other rows; pass validate, or "
-        "leave patience at None."
-    )
-    assert_array_equal(net.params.flat, before.flat)
+@pytest.mark.parametrize("weight", [None, np.where(LABELS == 0, 1e-3, 1.0)])
+def test_without_validation_the_loss_of_training_is_waited_for(weight, monkeypatch):
+    """To the first epoch that is two beyond the last one of use; and that stays."""
+    monkeypatch.setattr(loop, "_PATIENT_UPDATES", 1)
+    options = {"batch_size": 20, "optimizer": Adam(0.02), "sample_weight": weight}
+    stopped, whole = [], []
+    asked = {"patience": 2, "tol": 0.05, "max_iter": 40}
+    net = trained(net=deep(), history=stopped, **options, **asked)
+    trained(net=deep(), history=whole, **options, max_iter=40)
+    p = np.average(Y, axis=0, weights=weight)
+    constant = -(p * np.log(p)).sum()
+    bar, waited, n_epochs = np.inf, 0, 0
+    while waited < 2 or bar >= 0.98 * constant:
+        loss = whole[n_epochs]["loss"]
+        leaves = loss < 0.98 * constant <= bar
+        waited = 0 if leaves or loss < bar - 0.05 else waited + 1
+        bar = loss if waited == 0 else bar
+        n_epochs += 1
+    assert len(stopped) == n_epochs < 40
+    assert stopped == whole[:n_epochs]
+    short = trained(net=deep(), **options, max_iter=n_epochs)
+    assert_array_equal(net.params.flat, short.params.flat)
 
 
 # Divergence

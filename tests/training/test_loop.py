@@ -291,36 +291,39 @@ def test_training_in_parts_is_training_at_once(optimizer):
 
 
 class Scripted:
-    """A run whose validation scores (and losses) are given.
+    """A run whose losses are given.
 
-    After epoch e parameters are all e + 1 and the statistic is -(e + 1).
+    After epoch e parameters are all e + 1 and the statistic is -(e + 1). An epoch of
+    `n_updates` rows has so many updates.
     """
 
-    def __init__(self, scores, losses=None, patience=2, tol=0.0, task=None):
+    def __init__(self, losses, n_updates=500, task=None, **options):
         self.params = Parameters({"W": (2,)})
         self.statistics = Parameters({"mean": (1,)})
-        self.state, self.history = {}, []
-        self.script = iter(zip(scores, losses or [0.0] * len(scores), strict=True))
+        self.state, self.history, self.n_updates = {}, [], n_updates
+        self.script = iter(losses)
         self.options = Run(task=task).options | {
             "state": self.state,
             "history": self.history,
             "measure": self.measure,
             "statistics": self.statistics,
-            "patience": patience,
-            "tol": tol,
+            "watch": "validation_loss",
+            "patience": 2,
+            "batch_size": 1,
         }
-        self.start(len(scores))
+        self.options |= options
+        self.start(len(losses))
 
     def measure(self, loss):
-        score, loss = next(self.script)
-        return {"validation_score": score, "validation_loss": loss}
+        return {self.options["watch"]: next(self.script)}
 
     def step(self, rows, epoch):
         self.params.flat[...] = epoch + 1.0
         self.statistics.flat[...] = -(epoch + 1.0)
 
     def start(self, max_iter):
-        train(self.step, self.params, 10, **self.options | {"max_iter": max_iter})
+        options = self.options | {"max_iter": max_iter}
+        train(self.step, self.params, self.n_updates, **options)
 
     @property
     def outcome(self):
@@ -331,107 +334,142 @@ class Scripted:
 
 
 @pytest.mark.parametrize(
-    ("scores", "patience", "outcome"),
+    ("losses", "patience", "outcome"),
     [
-        ([0.1, 0.2, 0.3, 0.4], 1, (4, 3)),  # grows to the end
-        ([0.5, 0.4, 0.6, 0.7], 1, (2, 0)),
-        ([0.5, 0.4, 0.6, 0.7], 2, (4, 3)),  # one bad epoch is waited for
-        ([0.5, 0.4, 0.3, 0.9], 2, (3, 0)),
-        ([0.1, 0.5, 0.4, 0.4, 0.4, 0.9], 3, (5, 1)),
-        ([0.5, 0.5, 0.5, 0.5], 2, (3, 0)),  # staying equal is not growing
-        ([0.1, 0.3, 0.2], 5, (3, 1)),  # the best comes back without a stop too
-        ([-3.0, -2.0, -2.5, -2.6], 2, (4, 1)),
+        ([0.4, 0.3, 0.2, 0.1], 1, (4, 3)),  # falls to the end
+        ([0.5, 0.6, 0.4, 0.3], 1, (2, 0)),
+        ([0.5, 0.6, 0.4, 0.3], 2, (4, 3)),  # one bad epoch is waited for
+        ([0.5, 0.6, 0.7, 0.1], 2, (3, 0)),
+        ([0.9, 0.5, 0.6, 0.6, 0.6, 0.1], 3, (5, 1)),
+        ([0.5, 0.5, 0.5, 0.5], 2, (3, 0)),  # staying equal is not falling
+        ([0.3, 0.1, 0.2], 5, (3, 1)),  # the best comes back without a stop too
+        ([-2.0, -3.0, -2.5, -2.4], 2, (4, 1)),
     ],
 )
-def test_it_stops_when_the_score_has_not_grown_and_returns_to_the_best(
-    scores, patience, outcome
+def test_it_stops_when_the_loss_has_not_fallen_and_returns_to_the_least(
+    losses, patience, outcome
 ):
-    assert Scripted(scores, patience=patience).outcome == outcome
+    assert Scripted(losses, patience=patience).outcome == outcome
+    # That of training shows no epoch that should come back.
+    run = Scripted(losses, patience=patience, watch="loss")
+    assert run.outcome == (outcome[0], outcome[0] - 1)
 
 
 @given(
-    scores=st.lists(st.integers(0, 5), min_size=1, max_size=12),
-    losses=st.lists(st.integers(0, 3), min_size=12, max_size=12),
+    losses=st.lists(st.integers(0, 6), min_size=1, max_size=12),
+    tol=st.integers(0, 2),
     patience=st.integers(1, 4),
+    n_updates=st.sampled_from([100, 167, 249, 500]),
+    constant=st.sampled_from([math.inf, 4.0]),
 )
-def test_early_stopping_is_its_definition(scores, losses, patience):
-    """Without tolerance: the first epoch by which the best is `patience` epochs old."""
-    losses = losses[: len(scores)]
-    n_epochs = next(
-        (n for n in range(1, len(scores)) if n > np.argmax(scores[:n]) + patience),
-        len(scores),
-    )
-    ranks = list(zip(scores, [-loss for loss in losses], strict=True))[:n_epochs]
-    best = ranks.index(max(ranks))
-    assert Scripted(scores, losses, patience).outcome == (n_epochs, best)
+def test_early_stopping_is_its_definition(losses, tol, patience, n_updates, constant):
+    """What is waited for, by whole prefixes of the losses.
+
+    An epoch counts when it lies more than `tol` below the last one that counted, and
+    when it is the first below the plateau. The end is when the last of these is below
+    the plateau and old enough, in epochs and in updates.
+    """
+    counting = [0]
+    below = [i for i, loss in enumerate(losses) if loss < 0.98 * constant]
+    for i, loss in enumerate(losses):
+        if loss < losses[counting[-1]] - tol or i in below[:1]:
+            counting.append(i)
+
+    def is_end(n):
+        last = max(i for i in counting if i < n)
+        waited = n - 1 - last
+        old = waited >= patience and waited * n_updates >= 500
+        return old and losses[last] < 0.98 * constant
+
+    ends = (n for n in range(1, len(losses) + 1) if is_end(n))
+    n_epochs = next(ends, len(losses))
+    options = {"tol": tol, "patience": patience, "constant": constant}
+    run = Scripted(losses, n_updates, **options)
+    assert run.outcome == (n_epochs, int(np.argmin(losses[:n_epochs])))
+    assert run.state["best"]["over"] == is_end(n_epochs)
 
 
 @pytest.mark.parametrize(
-    ("scores", "outcome"),
+    ("losses", "outcome"),
     [
-        # Neither step is a growth by more than 0.1, but the better epoch is kept.
-        ([0.5, 0.55, 0.6, 0.9], (3, 2)),
-        # Small steps add up: 0.65 is 0.15 above the 0.5 that was waited on.
-        ([0.5, 0.55, 0.65, 0.65, 0.6, 0.9], (5, 2)),
-        ([0.5, 0.4, 0.55, 0.9], (3, 2)),
+        # Neither step is a fall by more than 0.1, but the better epoch is kept.
+        ([0.5, 0.45, 0.41, 0.1], (3, 2)),
+        # Small steps add up: 0.35 is 0.15 below the 0.5 that was waited on.
+        ([0.5, 0.45, 0.35, 0.35, 0.4, 0.1], (5, 2)),
+        ([0.5, 0.6, 0.45, 0.1], (3, 2)),
     ],
 )
-def test_growth_below_the_tolerance_is_not_waited_for(scores, outcome):
-    assert Scripted(scores, tol=0.1).outcome == outcome
+def test_a_fall_below_the_tolerance_is_not_waited_for(losses, outcome):
+    assert Scripted(losses, tol=0.1).outcome == outcome
 
 
 @pytest.mark.parametrize(
-    ("losses", "best"),
-    [([0.4, 0.3, 0.5], 1), ([0.4, 0.5, 0.3], 2), ([0.3, 0.3, 0.3], 0)],
+    ("losses", "constant", "n_epochs"),
+    [
+        ([1.0] * 6, 1.0, 6),  # a first plateau is waited on for ever
+        ([0.99] * 6, 1.0, 6),
+        ([0.97] * 6, 1.0, 3),
+        ([1.0, 1.0, 1.0, 1.0, 0.9, 0.9, 0.9, 0.9], 1.0, 7),
+    ],
 )
-def test_a_tie_goes_to_the_lower_loss_but_is_not_waited_for(losses, best):
-    scores = [0.5] * 3 + [0.9]
-    assert Scripted(scores, [*losses, 0.1]).outcome == (3, best)
+@pytest.mark.parametrize("tol", [0.0, 0.5, 2.0])
+def test_the_first_plateau_is_no_end(losses, constant, n_epochs, tol):
+    assert len(Scripted(losses, constant=constant, tol=tol).history) == n_epochs
+
+
+@pytest.mark.parametrize(
+    ("n_updates", "n_waited"), [(500, 2), (250, 2), (249, 3), (100, 5), (1, 500)]
+)
+def test_short_epochs_are_waited_for_longer(n_updates, n_waited):
+    run = Scripted([0.5] * 600, n_updates)
+    assert len(run.history) == 1 + n_waited
 
 
 def test_without_patience_the_last_epoch_stays():
-    run = Scripted([0.1, 0.9, 0.2, 0.1, 0.1, 0.1], patience=None)
+    run = Scripted([0.9, 0.1, 0.8, 0.9, 0.9, 0.9], patience=None)
     assert run.outcome == (6, 5)
     assert "best" not in run.state
 
 
 def test_a_best_epoch_of_earlier_is_left_alone_without_patience():
-    run = Scripted([0.9, 0.5], patience=9)
+    run = Scripted([0.1, 0.5], patience=9)
     assert run.outcome == (2, 0)
-    run.options["patience"], run.script = None, iter([(0.6, 0.0)])
+    run.options["patience"], run.script = None, iter([0.4])
     run.start(1)
     assert run.outcome == (3, 2)
 
 
 def test_waiting_goes_on_with_the_state():
     """Two calls are one: what was waited and the best epoch are remembered."""
-    run = Scripted([0.9, 0.5, 0.5], patience=4)
+    run = Scripted([0.1, 0.5, 0.5], patience=4)
     assert run.outcome == (3, 0)
-    run.script = iter([(0.6, 0.0)] * 9)
+    assert not run.state["best"]["over"]
+    run.script = iter([0.4] * 9)
     run.start(9)
     assert run.outcome == (5, 0)
+    assert run.state["best"]["over"]
     assert [entry["epoch"] for entry in run.history] == [0, 1, 2, 3, 4]
 
 
 def test_the_last_epoch_of_an_early_stop_ends_like_any_other():
     task = RecordedTask()
-    Scripted([0.5, 0.4, 0.3, 0.9], task=task)
+    Scripted([0.5, 0.6, 0.7, 0.1], task=task)
     assert task.log == ["epoch 0", "epoch 1", "epoch 2"]
 
 
 def test_a_callback_that_stops_leaves_the_best_epoch_too():
     task = RecordedTask(stop_after=["epoch 2"])
-    assert Scripted([0.1, 0.2, 0.9, 0.9], patience=9, task=task).outcome == (3, 2)
+    assert Scripted([0.9, 0.8, 0.1, 0.1], patience=9, task=task).outcome == (3, 2)
     task = RecordedTask(stop_after=["epoch 1"])
-    assert Scripted([0.2, 0.1, 0.9, 0.9], patience=9, task=task).outcome == (2, 0)
+    assert Scripted([0.8, 0.9, 0.1, 0.1], patience=9, task=task).outcome == (2, 0)
 
 
 def test_divergence_keeps_the_best_epoch_for_later():
-    run = Scripted([0.9, 0.5], patience=9)
-    run.script = iter([(math.nan, 0.0)])
-    with pytest.raises(FloatingPointError, match="validation_score is nan in epoch 2"):
+    run = Scripted([0.1, 0.5], patience=9)
+    run.script = iter([math.nan])
+    with pytest.raises(FloatingPointError, match="validation_loss is nan in epoch 2"):
         run.start(1)
-    run.script = iter([(0.6, 0.0)])
+    run.script = iter([0.4])
     run.start(1)
     assert run.outcome == (3, 0)
 

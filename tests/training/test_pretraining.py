@@ -4,8 +4,17 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from dbn import RBM
 from dbn.backend.random import make_rng
-from dbn.boltzmann import CD, Bernoulli, Gaussian
-from dbn.training import SGD, pretrain, train_rbm
+from dbn.boltzmann import (
+    CD,
+    FPCD,
+    PCD,
+    Bernoulli,
+    Gaussian,
+    Mixed,
+    ParallelTempering,
+    Softmax,
+)
+from dbn.training import SGD, Schedule, pretrain, train_rbm
 from dbn.training.contrastive import default_optimizer
 from tests.helpers import (
     Enumerated,
@@ -113,6 +122,7 @@ def test_a_short_batch_is_divided_by_its_own_rows():
 def test_full_batch_step_with_integer_weights_is_that_with_repeated_rows():
     counts = np.arange(1, 21) % 3 + 1
     options = {"sampler": MeanField(), "visible": "gaussian", "max_iter": 1}
+    options["batch_size"] = 100
     rows, weight = X_REAL[:20], counts.astype(float)
     weighted = trained(rows, sample_weight=weight, **options)
     repeated = trained(np.repeat(rows, counts, axis=0), **options)
@@ -138,17 +148,27 @@ def test_momentum_rises_after_five_epochs_by_default():
 
 
 @pytest.mark.parametrize(
-    ("visible", "hidden", "rate"),
+    ("visible", "hidden", "rate", "of_chains"),
     [
-        ("bernoulli", "bernoulli", 0.1),
-        ("gaussian", "bernoulli", 0.001),
-        ("bernoulli", "gaussian", 0.001),
+        ("bernoulli", "bernoulli", 0.1, 0.3),
+        ("gaussian", "bernoulli", 0.01, 0.03),
+        ("bernoulli", "gaussian", 0.01, 0.03),
+        ("relu", "bernoulli", 0.01, 0.03),
+        ("bernoulli", "relu", 0.01, 0.03),
+        ("spin", "spin", 0.1, 0.3),
+        (Softmax(2), "bernoulli", 0.1, 0.3),
+        (Mixed(((Bernoulli(), 1), (Gaussian(), 1))), "bernoulli", 0.01, 0.03),
     ],
 )
-def test_default_learning_rate_depends_on_the_units(visible, hidden, rate):
-    optimizer = default_optimizer(RBM(2, 2, visible=visible, hidden=hidden))
-    assert optimizer.learning_rate == rate
-    assert optimizer.momentum == ((0, 0.5), (5, 0.9))
+def test_default_learning_rate_depends_on_units_and_chains(
+    visible, hidden, rate, of_chains
+):
+    rbm = RBM(2, 2, visible=visible, hidden=hidden)
+    optimizer = default_optimizer(rbm, CD())
+    assert optimizer == SGD(rate, momentum=((0, 0.5), (5, 0.9)))
+    for sampler in (PCD(), FPCD(), ParallelTempering()):
+        optimizer = default_optimizer(rbm, sampler)
+        assert optimizer == SGD(Schedule(of_chains, 0.0), momentum=0.0)
 
 
 def test_history_has_an_entry_for_every_epoch():
@@ -314,16 +334,20 @@ def test_work_is_reported_as_layers_of_epochs():
 
 def test_a_stop_after_a_layer_leaves_later_layers_at_their_initial_weights():
     task, history, rng = RecordedTask(["layer 0"]), [], make_rng(0)
-    dbn = pretrain(X, [4, 3, 2], rng=make_rng(0), task=task, history=history)
+    options = {"layer_options": 3 * [{"batch_size": 100, "max_iter": 4}]}
+    options |= {"task": task, "history": history}
+    dbn = pretrain(X, [4, 3, 2], rng=make_rng(0), **options)
     assert {e["layer"] for e in history} == {0}
     rows = X
-    for rbm, max_iter in zip(dbn.rbms, [10, 0, 0], strict=True):
-        expected = train_rbm(RBM(*rbm.W.shape), rows, rng=rng, max_iter=max_iter)
+    for rbm, max_iter in zip(dbn.rbms, [4, 0, 0], strict=True):
+        options = {"batch_size": 100, "max_iter": max_iter}
+        expected = train_rbm(RBM(*rbm.W.shape), rows, rng=rng, **options)
         assert_array_equal(rbm.params.flat, expected.params.flat)
         rows = expected.mean_hidden(rows)
 
 
 def test_a_stop_after_an_epoch_ends_the_epochs_of_its_layer():
     task, history = RecordedTask(["layer 0 / epoch 1"]), []
-    pretrain(X, [4, 3], rng=make_rng(0), task=task, history=history)
-    assert [e["layer"] for e in history] == [0] * 2 + [1] * 10
+    options = {"layer_options": 2 * [{"max_iter": 4}], "task": task}
+    pretrain(X, [4, 3], rng=make_rng(0), history=history, **options)
+    assert [e["layer"] for e in history] == [0] * 2 + [1] * 4

@@ -10,14 +10,25 @@ def test_all_that_training_remembers_is_described():
     X, rng = np.eye(4), np.random.default_rng(0)
     machine, net, stack = {}, {}, {}
     train_rbm(RBM(4, 2), X, rng=rng, sampler="pcd", max_iter=1, state=machine)
-    scores = {"validation_score": 0.0, "validation_loss": 0.0}
-    options = {"validate": lambda: scores, "patience": 1, "max_iter": 1}
+    options = {"patience": 1, "max_iter": 1}
     finetune(Network([4, 4]), X, X, rng=rng, state=net, **options)
     assert {*machine} | {*net} == {*TrainingState.__annotations__}
-    options = [{"max_iter": 1}]
+    options = [{"max_iter": 1, "sampler": "pcd"}]
     pretrain(X, [2], rng=rng, layer_options=options, state=stack)
     assert {*stack, "params"} == {*StackState.__annotations__}
     assert {*stack["layer"]} == {*machine}
+
+
+def test_what_early_stopping_remembers_is_described():
+    net = {}
+    options = {"validate": lambda: {"validation_loss": 0.0}, "patience": 1}
+    options |= {"watch": "validation_loss", "max_iter": 1, "state": net}
+    finetune(
+        Network([4, 4]), np.eye(4), np.eye(4), rng=np.random.default_rng(0), **options
+    )
+    assert {*net["best"]} == {"least", "arrays", "bar", "waited", "over"}
+    for name in net["best"]:
+        assert f'``"{name}"``' in TrainingState.__doc__
 
 
 def test_remembered_is_made_once():

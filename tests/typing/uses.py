@@ -1,6 +1,7 @@
 """Programs as users write them: both type checkers accept them, and they run."""
 
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, assert_type
@@ -9,6 +10,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.sparse import csr_array
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -104,6 +106,7 @@ from dbn.training import (
 )
 
 matplotlib.use("Agg")  # no window
+warnings.simplefilter("ignore", ConvergenceWarning)  # fits are short here
 
 RNG = np.random.default_rng(0)
 X = RNG.random((60, 6))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...backend.identity import identity
+from ...boltzmann import get_sampler
 from ...storage.archive import (
     read_archive,
     refusals,
@@ -21,7 +22,9 @@ from ...storage.archive import (
 )
 from ...storage.packing import ModelFileError
 from ...storage.regular_file import open_file
+from ..contrastive import default_optimizer
 from ..distributed import current_workers
+from ..optimizers import get_optimizer
 
 _KIND, _VERSION = "dbn checkpoint", 1
 
@@ -56,7 +59,8 @@ class Checkpoint:
         Files that are kept of each fit, the newest.
     resume : bool, default=False
         Whether `fit` goes on from the newest good file for its task, parameters and
-        data, if there is one. `max_iter` may have grown.
+        data, if there is one. `max_iter` may have grown, unless a schedule ends with
+        the fit (see `Schedule`): another `max_iter` is then another fit.
 
     Raises
     ------
@@ -281,7 +285,22 @@ def _stem(estimator: Any, context: Any, made_of: tuple[Any, ...]) -> str:
     task = hashlib.sha256(repr(path).encode()).hexdigest()[:8]
     params = asked(estimator)
     params.pop("max_iter", None)
+    if _ends_with_fit(estimator):
+        params["max_iter"] = estimator.max_iter_
     return f"{type(estimator).__name__}-{task}-{identity(params, made_of)[:16]}"
+
+
+def _ends_with_fit(estimator: Any) -> bool:
+    """Whether what the optimizer does depends on how long the fit is to be.
+
+    Of a stack the prototypes tell, which are parameters, their `max_iter` included.
+    """
+    if not hasattr(estimator, "optimizer"):
+        return False
+    optimizer = estimator.optimizer
+    if optimizer is None:
+        optimizer = default_optimizer(estimator.rbm_, get_sampler(estimator.sampler))
+    return bool(get_optimizer(optimizer).open_schedules)
 
 
 def _check_length(
@@ -293,7 +312,7 @@ def _check_length(
         sum(entry["phase"] == phase for entry in progress["history"])
         for progress in (kept, begun)
     )
-    max_iter = getattr(estimator, "max_iter", math.inf)
+    max_iter = getattr(estimator, "max_iter_", math.inf)
     if n_kept - n_before > max_iter:
         raise ValueError(
             f"max_iter is {max_iter}, but the checkpoint {path} has "
