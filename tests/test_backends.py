@@ -427,6 +427,32 @@ def test_20_updates_with_every_sampler_centering_and_sparsity(
     assert_agree(library, compute, rtol=1e-6)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("visible", TYPES)
+def test_20_updates_with_unknown_values(library, visible, weighted):
+    def compute(library):
+        state, history, holes = {}, [], rows(40)
+        holes[::3, :2], holes[1::4, 2:] = np.nan, np.nan  # whole groups of columns
+        weight = library.asarray(rows(40, 1)[:, 0] + 0.5) if weighted else None
+        rbm = train_rbm(
+            tiny_rbm(library, visible),
+            library.asarray(holes),
+            rng=make_rng(0),
+            sampler=PCD(n_chains=7),
+            optimizer=SGD(0.01),
+            centering=True,
+            batch_size=10,
+            max_iter=5,
+            sample_weight=weight,
+            state=state,
+            history=history,
+        )
+        errors = [entry["reconstruction_error"] for entry in history]
+        return [rbm.params.flat, *state["means"], library.asarray(errors)]
+
+    assert_agree(library, compute, rtol=1e-6)
+
+
 @pytest.mark.parametrize("optimizer", [LBFGS(2), ConjugateGradient(2)], ids=repr)
 def test_line_searches(library, optimizer):
     def compute(library):
