@@ -28,10 +28,12 @@ from dbn.boltzmann import (
     Spin,
     ais,
     exact_log_z,
+    incomplete,
     pseudo_log_likelihood,
     reverse_ais,
 )
 from dbn.boltzmann.enumeration import sample_exact
+from dbn.boltzmann.incomplete import log_p_of_known, mean_field
 from dbn.feedforward import get_initializer
 from dbn.feedforward.initializers import INITIALIZERS
 from dbn.feedforward.layers import ACTIVATIONS
@@ -335,6 +337,29 @@ def test_draws_of_a_stack_and_its_bound(library):
     assert_agree(library, compute)
 
 
+@pytest.mark.parametrize("limits", [(2**12, 2**16), (1, 2**16), (1, 0)], ids=str)
+@pytest.mark.parametrize("hidden", TYPES)
+@pytest.mark.parametrize("visible", [*TYPES, Softmax(2)], ids=str)
+def test_unknown_values(library, visible, hidden, limits, monkeypatch):
+    monkeypatch.setattr(incomplete, "MAX_UNKNOWN", limits[0])
+    monkeypatch.setattr(incomplete, "MAX_HIDDEN", limits[1])
+
+    def compute(library):
+        v = np.eye(2)[[[0, 1], [1, 1], [0, 1]]].reshape(3, 4)
+        v[0, :2] = v[1] = np.nan
+        rbm = tiny_rbm(library, visible, hidden)
+        rbm.params.flat[...] *= 0.2
+        v = library.asarray(v)
+        found = [log_p_of_known(rbm, v, 0), mean_field(rbm, v)]
+        if hidden == "bernoulli":
+            dbn = DBN([rbm, on(library, RBM(3, 2).initialize(make_rng(0)))])
+            bound = dbn.log_p_bound(v[0, :], make_rng(0), 5)
+            found += [library.asarray([bound]), dbn.complete(v, make_rng(0), 3)]
+        return found
+
+    assert_agree(library, compute, rtol=1e-9)
+
+
 # Trajectories. Beyond 20 updates rounding errors can flip a sampled unit.
 
 
@@ -423,6 +448,32 @@ def test_20_updates_with_every_sampler_centering_and_sparsity(
             state=state,
         )
         return [rbm.params.flat, *state["means"]]
+
+    assert_agree(library, compute, rtol=1e-6)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("visible", TYPES)
+def test_20_updates_with_unknown_values(library, visible, weighted):
+    def compute(library):
+        state, history, holes = {}, [], rows(40)
+        holes[::3, :2], holes[1::4, 2:] = np.nan, np.nan  # whole groups of columns
+        weight = library.asarray(rows(40, 1)[:, 0] + 0.5) if weighted else None
+        rbm = train_rbm(
+            tiny_rbm(library, visible),
+            library.asarray(holes),
+            rng=make_rng(0),
+            sampler=PCD(n_chains=7),
+            optimizer=SGD(0.01),
+            centering=True,
+            batch_size=10,
+            max_iter=5,
+            sample_weight=weight,
+            state=state,
+            history=history,
+        )
+        errors = [entry["reconstruction_error"] for entry in history]
+        return [rbm.params.flat, *state["means"], library.asarray(errors)]
 
     assert_agree(library, compute, rtol=1e-6)
 

@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..backend.array import dense, mean_weights, take_rows
-from ..backend.device import namespace
+from ..backend.device import namespace, to_host
+from ..backend.missing import filled, mean_of_known
 from ..backend.parameters import Parameters
 from ..backend.parts import Part, Schedule, check_number
 from ..backend.random import stream_on
@@ -130,13 +130,22 @@ def train_rbm(
 ) -> RBM:
     """Initialize a machine from the data and train it; return the machine.
 
+    A NaN in X is a value that is not known. In every batch such values are drawn given
+    those that are known, from the machine as it stands: the column's mean is put in
+    their place, and one Gibbs step follows in which the known values keep theirs. The
+    completed rows are the data of that update. This is stochastic EM (Celeux and
+    Diebolt 1985) with one step in place of an exact draw; Salakhutdinov, Mnih and
+    Hinton (2007), "Restricted Boltzmann machines for collaborative filtering", leave
+    out the units of unknown values instead.
+
     Parameters
     ----------
     rbm : RBM
         Changed in place. It starts from `RBM.initialize`.
     X : array, scipy sparse CSR or ScaledRows of shape (n_rows, n_visible)
         In the range of the visible units, and with the dtype of the machine. A sparse
-        matrix stays sparse, and rows of a file are read batch by batch.
+        matrix stays sparse, and rows of a file are read batch by batch. NaN, which a
+        sparse matrix must not have, is not known.
     rng : numpy.random.Generator
     sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler, default="cd"
         Where the negative phase comes from.
@@ -165,7 +174,8 @@ def train_rbm(
     history : list, optional
         Receives a dict per epoch: ``"reconstruction_error"`` is the squared error per
         visible unit of a mean-field pass up and down, over 50 to 1000 evenly spaced
-        rows. It can fall while the model gets worse (Hinton 2010, section 5).
+        rows. It can fall while the model gets worse (Hinton 2010, section 5). Of rows
+        with unknown values the known ones count, and the pass goes up from means.
     layer : int, default=0
         Position in a stack, for `history` and errors.
     state : dict, optional
@@ -176,6 +186,8 @@ def train_rbm(
 
     Raises
     ------
+    ValueError
+        If training begins and a column has no known value.
     FloatingPointError
         If training diverges; the machine keeps its parameters from before the epoch in
         which it happened.
@@ -198,19 +210,27 @@ def train_rbm(
     length = of_machine(sampler).resolved(X.shape[0], batch_size, max_iter)
     training = Training(rng, *length, on_divergence, task, history, state)
     optimizer = training.lasting(descending(optimizer))
+    v_mean, incomplete = mean_of_known(X, sample_weight)
     if "means" not in state:
-        v_mean = mean_weights(X, sample_weight) @ X
+        _check_means(v_mean)
         rbm.initialize(rng, v_mean)
-        # Moving mean activities: offsets of centering, and for sparsity.
+        # Moving mean activities: offsets of centering, and for sparsity. And what is
+        # put in place of unknown values before they are drawn.
         state["means"] = v_mean, rbm.mean_hidden(v_mean[None, :])[0, ...]
-    remembered(state, "chains", sampler, partial(sampler.start, rbm, X, rng))
-    parts = sampler, centering, l1, get_sparsity(sparsity)
-    gradient = _Gradient(rbm, X, sample_weight, state, rng, *parts)
+
+    def start() -> dict[str, Any]:
+        complete = filled(X[:, ...], state["means"][0]) if incomplete else X
+        return sampler.start(rbm, complete, rng)
+
+    remembered(state, "chains", sampler, start)
+    penalty = get_sparsity(sparsity)
+    of_rows = rbm, X, incomplete, sample_weight
+    gradient = _Gradient(*of_rows, state, rng, sampler, centering, l1, penalty)
     monitored = dense(take_rows(X, monitored_rows(X.shape[0])))
 
     def measure(loss: float | None) -> dict[str, float]:
-        error = (rbm.mean_visible(rbm.mean_hidden(monitored)) - monitored) ** 2
-        return {"reconstruction_error": float(namespace(error).mean(error))}
+        fill = state["means"][0] if incomplete else None
+        return {"reconstruction_error": _reconstruction_error(rbm, monitored, fill)}
 
     step = make_step(
         gradient,
@@ -255,12 +275,34 @@ def descending(optimizer: Optimizer) -> Optimizer:
     return optimizer
 
 
+def _check_means(mean: Array) -> None:
+    """Raise a ValueError if a column has no mean, because no value is known."""
+    empty = np.flatnonzero(np.isnan(to_host(mean))).tolist()
+    if empty:
+        raise ValueError(
+            f"Of {mean.shape[0]} columns of X, {empty} have no known value in any row "
+            "(all are NaN). Leave those columns out."
+        )
+
+
+def _reconstruction_error(rbm: RBM, rows: Array, fill: Array) -> float:
+    """Of a pass up and down; with `fill`, of the known values of rows filled so."""
+    v = rows if fill is None else filled(rows, fill)
+    error, xp = (rbm.mean_visible(rbm.mean_hidden(v)) - v) ** 2, namespace(v)
+    if fill is None:
+        return float(xp.mean(error))
+    known = ~xp.isnan(rows)
+    total = float(xp.sum(xp.where(known, error, 0.0)))
+    return total / max(1, int(xp.count_nonzero(known)))
+
+
 @dataclass
 class _Gradient:
     """The gradient of a batch; it moves the chains and the means in `state`."""
 
     rbm: RBM
     X: Array
+    incomplete: bool
     weight: Array
     state: dict[str, Any]
     rng: Any
@@ -271,6 +313,8 @@ class _Gradient:
 
     def __call__(self, rows: Array, grad: Parameters, epoch: int) -> None:
         rbm, v = self.rbm, take_rows(self.X, rows)
+        if self.incomplete:
+            v = self._completed(v)
         weight = None if self.weight is None else take_rows(self.weight, rows)
         x = rbm.hidden_input(v)
         h = rbm.hidden.mean(x)
@@ -288,6 +332,12 @@ class _Gradient:
             grad["W"][...] += self.l1 * namespace(rbm.W).sign(rbm.W)
         if self.sparsity:
             self.sparsity.add_gradient(grad, *means)
+
+    def _completed(self, v: Array) -> Array:
+        """Rows with their unknown values drawn given those that are known."""
+        known = ~namespace(v).isnan(v)
+        v = filled(v, self.state["means"][0])
+        return self.rbm.gibbs(v, self.rng, clamped=known)
 
     def _move_means(self, v: Array, h: Array, weight: Array) -> None:
         rate = 1.0 - self.sparsity.decay if self.sparsity else 0.01

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..backend.array import map_batches, mean_weights, take_rows
+from ..backend.array import map_batches, take_rows
 from ..backend.device import (
     converted_beside,
     namespace,
@@ -12,6 +12,7 @@ from ..backend.device import (
     rows_beside,
     to_host,
 )
+from ..backend.missing import filled, mean_of_known
 from ..backend.rows import as_rows, row_slices, rows_in_file
 from ..backend.types import Array
 from ..boltzmann import DBN, RBM, Bernoulli, Units, units
@@ -45,12 +46,14 @@ def pretrain(
     """Train a deep belief network greedily, layer by layer; return it.
 
     Each machine learns from the mean hidden activities of the one below, computed once
-    (Hinton, Osindero and Teh 2006, section 4; Hinton and Salakhutdinov 2006).
+    (Hinton, Osindero and Teh 2006, section 4; Hinton and Salakhutdinov 2006). Where a
+    value of X is NaN, not known, the first machine learns as `train_rbm` says, and the
+    activities for the second are those of rows with the column's mean in its place.
 
     Parameters
     ----------
     X : array, scipy sparse CSR or ScaledRows of shape (n_rows, n_features)
-        In the range of the visible units.
+        In the range of the visible units, or NaN.
     hidden_layer_sizes : sequence of int
         Numbers of hidden units, from the data upwards.
     rng : numpy.random.Generator
@@ -136,12 +139,19 @@ def pretrain(
                 train_rbm(rbm, encoded, **option, task=layer_task, history=history)
             stopped = layer_task.stop
         elif stopped:
-            rbm.initialize(rng, mean_weights(encoded, sample_weight) @ encoded)
+            rbm.initialize(rng, mean_of_known(encoded, sample_weight)[0])
         state["rbms"] = rbms
         if layer + 1 < len(sizes):
-            encoded, held = _encode(rbm, encoded, budget - held)
+            complete = encoded if layer else _complete(encoded, sample_weight)
+            encoded, held = _encode(rbm, complete, budget - held)
             visible = rbm.hidden
     return DBN(state["rbms"])
+
+
+def _complete(X: Array, weight: Array) -> Array:
+    """Rows with the mean of its column in place of each unknown value."""
+    mean, incomplete = mean_of_known(X, weight)
+    return filled(X[:, ...], mean) if incomplete else X
 
 
 def begun(state: dict[str, Any]) -> list[RBM]:

@@ -11,7 +11,7 @@ from scipy.stats import truncnorm
 
 from dbn import RBM
 from dbn.backend.random import make_rng
-from dbn.boltzmann import Bernoulli, Gaussian, ReLU, Softmax, get_units
+from dbn.boltzmann import Bernoulli, Gaussian, ReLU, Softmax, Spin, get_units
 from tests.boltzmann.types import (
     DISCRETE,
     LAWFUL,
@@ -324,7 +324,7 @@ def test_bernoulli_check_names_the_range_and_the_way_out():
     )
 
 
-@pytest.mark.parametrize("wrong", [-0.01, 1.01, np.nan])
+@pytest.mark.parametrize("wrong", [-0.01, 1.01])
 def test_bernoulli_check_refuses_one_wrong_value(wrong):
     with pytest.raises(ValueError, match=r"values in \[0, 1\]"):
         Bernoulli().check(np.array([[0.5, wrong]]))
@@ -504,7 +504,7 @@ def test_rectified_check_names_the_minimum_and_the_way_out():
         "ReLU visible units need values of at least 0; X has minimum -1.3. Shift X, or "
         "use visible='gaussian'."
     )
-    assert "at least 0" in message_of(ReLU().check, np.array([[np.nan, 1.0]]))
+    assert "at least 0" in message_of(ReLU().check, np.array([[np.nan, -1.0]]))
 
 
 def test_noisy_units_have_no_energy():
@@ -562,7 +562,7 @@ def test_softmax_check_counts_the_wrong_groups(wrong):
         "Softmax(3) visible units need groups of 3 columns that are one-hot, or "
         "probabilities; 1 of 4 groups in X do not add up to 1. Encode categories with "
         "OneHotEncoder; where their numbers of states differ, give all of them, as in "
-        "Softmax((3, 5, 2))."
+        "Softmax((3, 5, 2)). A category that is not known is NaN in all of its columns."
     )
 
 
@@ -610,3 +610,26 @@ def test_names_of_units():
         "units='softmax' is not known. Use one of ['bernoulli', 'gaussian', 'relu', "
         "'spin'] or an object of a class derived from Units."
     )
+
+
+@pytest.mark.parametrize("unit", [Bernoulli(), Gaussian(), ReLU(), Spin(), Softmax(3)])
+def test_what_is_not_known_is_inside(unit):
+    X = np.eye(3)
+    X[1] = np.nan
+    assert_array_equal(unit.inside(X), X)
+    assert_array_equal(unit.inside(np.full((2, 3), np.nan)), np.full((2, 3), np.nan))
+    if np.isfinite(unit.low):
+        X[0, 0] = unit.low - 1.0
+        with pytest.raises(ValueError, match=r"need"):
+            unit.check(X)
+
+
+@pytest.mark.parametrize("unit", [Softmax(2), RAGGED])
+def test_a_category_is_known_in_all_of_its_columns_or_in_none(unit):
+    X = np.array([[0.0, 1.0, 0.0, 1.0, 0.0, 0.0]] * 2)
+    if unit == Softmax(2):
+        X[:, 4] = 1.0
+    X[0, 2:] = np.nan
+    assert_array_equal(unit.inside(X), X)
+    X[1, 3] = np.nan
+    assert "NaN in all of its columns" in message_of(unit.check, X)

@@ -94,6 +94,15 @@ def noisy(sampler, **options):
     return model.rbm_.params.flat, model._state["chains"]
 
 
+def incomplete(sampler):
+    """The same of rows with values that are not known."""
+    holes = np.where(np.random.default_rng(1).random(X.shape) < 0.2, np.nan, X)
+    model, state = RBM(6, 4), {}
+    options = {"batch_size": BATCH, "max_iter": 3, "state": state, "centering": True}
+    train_rbm(model, holes, rng=make_rng(0), sampler=sampler, **options)
+    return model.params.flat, state["chains"]
+
+
 # With noise: in two processes the same as each other.
 NOISY = {
     "CD": lambda: noisy(CD(), max_iter=3),
@@ -101,6 +110,7 @@ NOISY = {
     "FPCD": lambda: noisy(FPCD(n_chains=10)),
     "tempering": lambda: noisy(ParallelTempering(n_chains=5, n_betas=3)),
     "PCD, tensors": lambda: noisy(PCD(n_chains=7), centering=True, device="cpu"),
+    "unknown values": lambda: incomplete(PCD(n_chains=7)),
     "dropout": lambda: (classifier(dropout=0.3, max_iter=3)[0], {}),
 }
 

@@ -19,8 +19,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ...backend.array import clipped, extent
+from ...backend.array import clipped
 from ...backend.device import asarray_like, namespace
+from ...backend.missing import extent_of_known
 from ...backend.parts import Part
 from ...backend.types import Array
 
@@ -173,13 +174,16 @@ class Units(Part):
         return ends[:, :-1] - ends[:, 1:]
 
     def check(self, X: Array) -> None:
-        """Raise a ValueError if `X` holds values that these units cannot take."""
+        """Raise a ValueError if `X` holds values that these units cannot take.
+
+        NaN is a value that is not known; of a unit of several columns, in all of them.
+        """
         self.inside(X)
 
     def inside(self, X: Array) -> Array:
         """`X`, with what rounding has put outside moved to the ends.
 
-        A scaler to [0, 1] gives 1.0000000000000002 now and then.
+        A scaler to [0, 1] gives 1.0000000000000002 now and then. NaN stays.
 
         Raises
         ------
@@ -187,7 +191,7 @@ class Units(Part):
             If `X` holds values that these units cannot take: outside by more than
             rounding.
         """
-        low, high = extent(X)
+        low, high = extent_of_known(X)
         if not self.holds(low, high):
             raise ValueError(self.complaint(X, low, high))
         return clipped(X, self.low, self.high, (low, high))

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...backend.array import clipped, dense, log_softmax, map_batches
 from ...backend.device import beside, namespace
+from ...backend.missing import extent_of_known
 from ...backend.random import uniform
 from ...backend.types import Array
 from .base import ROUNDING, Block, Extra, Units
@@ -147,11 +148,16 @@ class Softmax(Units):
         return u
 
     def _bad_groups(self, rows: Array) -> Array:
-        """Which groups are no probabilities; NaN included."""
-        groups = self._groups(dense(rows), fill=0.0)
+        """Which groups are neither probabilities nor, in all columns, not known."""
+        rows = dense(rows)
+        groups = self._groups(rows, fill=0.0)
         xp = namespace(groups)
         sums, low = xp.sum(groups, axis=1), xp.min(groups, axis=1)
-        return ~((xp.abs(sums - 1.0) <= 1e-3) & (low >= -ROUNDING))
+        bad = ~((xp.abs(sums - 1.0) <= 1e-3) & (low >= -ROUNDING))
+        if xp.any(bad):  # what fills up short groups counts as not known as well
+            known = ~xp.isnan(self._groups(rows, fill=math.nan))
+            bad &= xp.any(known, axis=1)
+        return bad
 
     def inside(self, X: Array) -> Array:
         self.init(X.shape[1])
@@ -163,6 +169,7 @@ class Softmax(Units):
                 f"{self.n_states} columns that are one-hot, or probabilities; "
                 f"{n_bad} of {bad.shape[0]} groups in X do not add up to 1. Encode "
                 "categories with OneHotEncoder; where their numbers of states differ, "
-                "give all of them, as in Softmax((3, 5, 2))."
+                "give all of them, as in Softmax((3, 5, 2)). A category that is not "
+                "known is NaN in all of its columns."
             )
-        return clipped(X, self.low, self.high)
+        return clipped(X, self.low, self.high, extent_of_known(X))
