@@ -191,8 +191,7 @@ def _log_p_of_blocks(blocks: Any, u: Array, x: Array) -> Any:
     """`_log_p` of some of the columns, which `known_blocks` says."""
     total = 0.0
     for columns, units, p in blocks:
-        chosen = beside(columns, u)
-        total += _log_p(
-            units, *(namespace(u).take(a, chosen, axis=1) for a in (u, x)), p
-        )
+        chosen, xp = beside(columns, u), namespace(u)
+        own = xp.take(u, chosen, axis=1)
+        total += _log_p(units, own, xp.take(x, chosen, axis=1), p)
     return total
