@@ -28,10 +28,12 @@ from dbn.boltzmann import (
     Spin,
     ais,
     exact_log_z,
+    incomplete,
     pseudo_log_likelihood,
     reverse_ais,
 )
 from dbn.boltzmann.enumeration import sample_exact
+from dbn.boltzmann.incomplete import log_p_of_known, mean_field
 from dbn.feedforward import get_initializer
 from dbn.feedforward.initializers import INITIALIZERS
 from dbn.feedforward.layers import ACTIVATIONS
@@ -333,6 +335,29 @@ def test_draws_of_a_stack_and_its_bound(library):
         return [library.asarray([bound]), dbn.sample(top, make_rng(0), 3)]
 
     assert_agree(library, compute)
+
+
+@pytest.mark.parametrize("limits", [(2**12, 2**16), (1, 2**16), (1, 0)], ids=str)
+@pytest.mark.parametrize("hidden", TYPES)
+@pytest.mark.parametrize("visible", [*TYPES, Softmax(2)], ids=str)
+def test_unknown_values(library, visible, hidden, limits, monkeypatch):
+    monkeypatch.setattr(incomplete, "MAX_UNKNOWN", limits[0])
+    monkeypatch.setattr(incomplete, "MAX_HIDDEN", limits[1])
+
+    def compute(library):
+        v = np.eye(2)[[[0, 1], [1, 1], [0, 1]]].reshape(3, 4)
+        v[0, :2] = v[1] = np.nan
+        rbm = tiny_rbm(library, visible, hidden)
+        rbm.params.flat[...] *= 0.2
+        v = library.asarray(v)
+        found = [log_p_of_known(rbm, v, 0), mean_field(rbm, v)]
+        if hidden == "bernoulli":
+            dbn = DBN([rbm, on(library, RBM(3, 2).initialize(make_rng(0)))])
+            bound = dbn.log_p_bound(v[0, :], make_rng(0), 5)
+            found += [library.asarray([bound]), dbn.complete(v, make_rng(0), 3)]
+        return found
+
+    assert_agree(library, compute, rtol=1e-9)
 
 
 # Trajectories. Beyond 20 updates rounding errors can flip a sampled unit.

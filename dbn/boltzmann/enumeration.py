@@ -6,7 +6,7 @@ summed out in closed form.
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
@@ -18,12 +18,13 @@ from ..backend.random import normal
 from ..backend.types import Array
 from .rbm import RBM
 from .tempering import check_normalised
+from .units import Units
 
 MAX_STATES = 2**20
 BLOCK_SIZE = 2**12
 
 
-def _in_double(rbm: RBM) -> RBM:
+def in_double(rbm: RBM) -> RBM:
     """The same machine in float64."""
     xp, double = namespace(rbm.params.flat), copy.copy(rbm)
     flat = xp.asarray(rbm.params.flat, dtype=xp.float64)
@@ -60,21 +61,30 @@ def _refuse(rbm: RBM, max_states: int) -> NoReturn:
     )
 
 
-def _states(rbm: RBM, layer: str, index: Array) -> Array:
-    """Rows of a layer's states at the integers `index`, in the machine's library."""
-    units, n = getattr(rbm, layer), getattr(rbm, f"n_{layer}")
+def list_states(units: Iterable[Units], index: Array) -> Array:
+    """Rows of the states of single units, or groups, at the integers `index`.
+
+    Of NumPy. All states are those at 0, 1, ... up to the product of their numbers.
+    """
     parts, place = [], 1
-    for _, unit, _ in units.groups(n):
+    for unit in units:
         n_states = len(unit.states)
         parts.append(unit.states[index // place % n_states])
         place *= n_states
-    return asarray_like(np.concatenate(parts, axis=1), rbm.W)
+    return np.concatenate(parts, axis=1)
+
+
+def _states(rbm: RBM, layer: str, index: Array) -> Array:
+    """Rows of a layer's states at the integers `index`, in the machine's library."""
+    units, n = getattr(rbm, layer), getattr(rbm, f"n_{layer}")
+    singles = (unit for _, unit, _ in units.groups(n))
+    return asarray_like(list_states(singles, index), rbm.W)
 
 
 def _log_p_blocks(rbm: RBM, block_size: int) -> Iterator[Array]:
     """Yield unnormalised log p of the smaller layer's states, in float64."""
     layer, n_states = _smaller_layer(rbm)
-    rbm = _in_double(rbm)
+    rbm = in_double(rbm)
     for start in range(0, n_states, block_size):
         u = _states(rbm, layer, np.arange(start, min(start + block_size, n_states)))
         if layer == "visible":
@@ -85,14 +95,39 @@ def _log_p_blocks(rbm: RBM, block_size: int) -> Iterator[Array]:
         yield to_host(log_p)
 
 
-def _hidden_normal(rbm: RBM) -> tuple[Array, Array]:
-    """Cholesky factor L of the hidden precision A = I - W' S W, and L^-1 A mean."""
-    rbm.check_proper()
-    xp, W = namespace(rbm.W), rbm.W
-    scaled = rbm.visible.variance(rbm.b[None, :], rbm.p_visible)[0, :, None] * W
-    identity = xp.eye(rbm.n_hidden, dtype=W.dtype, device=W.device)
+def hidden_normal(
+    W: Array, b: Array, variance: Array, x: Array
+) -> tuple[Array, Array, Array]:
+    """Law of Gaussian hidden units when Gaussian visible units are summed out.
+
+    Parameters
+    ----------
+    W : array of shape (n_visible, n_hidden)
+    b, variance : array of shape (n_visible,)
+        Biases and variances of the visible units.
+    x : array of shape (n_rows, n_hidden)
+        Hidden biases, one row for each law.
+
+    Returns
+    -------
+    L, y : array
+        Cholesky factor of the precision A = I - W' S W, and columns L^-1 A mean.
+    log_z : array of shape (n_rows,)
+        Log of the integral over the hidden units.
+    """
+    xp, scaled = namespace(W), variance[:, None] * W
+    identity = xp.eye(W.shape[1], dtype=W.dtype, device=W.device)
     L = xp.linalg.cholesky(identity - W.T @ scaled)
-    return L, xp.linalg.solve(L, (rbm.c + rbm.b @ scaled)[:, None])
+    y = xp.linalg.solve(L, (x + b @ scaled).T)
+    log_z = 0.5 * W.shape[1] * math.log(2.0 * math.pi) + 0.5 * xp.sum(y**2, axis=0)
+    return L, y, log_z - xp.sum(xp.log(xp.linalg.diagonal(L)))
+
+
+def _hidden_normal(rbm: RBM) -> tuple[Array, Array, Array]:
+    """`hidden_normal` of a machine, which must be proper."""
+    rbm.check_proper()
+    variance = rbm.visible.variance(rbm.b[None, :], rbm.p_visible)[0, :]
+    return hidden_normal(rbm.W, rbm.b, variance, rbm.c[None, :])
 
 
 def exact_log_z(
@@ -132,18 +167,16 @@ def exact_log_z(
     if not _is_normal(rbm):
         blocks = [logsumexp(log_p) for log_p in _log_p_blocks(rbm, block_size)]
         return float(logsumexp(blocks))
-    rbm = _in_double(rbm)
-    (L, y), xp = _hidden_normal(rbm), namespace(rbm.W)
-    log_z = rbm.visible.cgf(rbm.b[None, :], rbm.p_visible)[0]
-    log_z += 0.5 * L.shape[0] * math.log(2.0 * math.pi) + 0.5 * xp.sum(y**2)
-    return float(log_z - xp.sum(xp.log(xp.linalg.diagonal(L))))
+    rbm = in_double(rbm)
+    _, _, log_z = _hidden_normal(rbm)
+    return float(rbm.visible.cgf(rbm.b[None, :], rbm.p_visible)[0] + log_z[0])
 
 
 def sample_exact(rbm: RBM, n_samples: int, rng: Any) -> Array:
     """Independent visible rows of a machine with exact results (of any size)."""
     xp = namespace(rbm.W)
     if _is_normal(rbm):
-        L, y = _hidden_normal(_in_double(rbm))
+        L, y, _ = _hidden_normal(in_double(rbm))
         # Mean A^-1 k, covariance A^-1.
         h = xp.linalg.solve(L.T, y + normal(rng, (L.shape[0], n_samples), L)).T
         return rbm.sample_visible(xp.asarray(h, dtype=rbm.W.dtype), rng)

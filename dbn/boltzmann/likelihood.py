@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from ..backend.array import dense, log_softmax, map_batches
+from ..backend.array import dense, extent, log_softmax, map_batches
 from ..backend.device import asarray_like, namespace, to_host
 from ..backend.random import make_rng, stream_on
 from ..backend.types import Array
@@ -258,6 +258,11 @@ def pseudo_log_likelihood(rbm: RBM, v: Array) -> Array:
             f"unit; its shape is {v.shape}."
         )
     rbm.visible.check(v)
+    if math.isnan(extent(v)[0]):
+        raise ValueError(
+            "pseudo_log_likelihood needs rows whose values are all known; v has NaN. "
+            "Leave those rows out, or fill them."
+        )
     return map_batches(lambda rows: _pseudo_log_likelihood(rbm, dense(rows)), v)
 
 

@@ -5,8 +5,9 @@ from itertools import pairwise
 from typing import Any
 
 from ..backend.array import map_batches
-from ..backend.device import converted, namespace
+from ..backend.device import beside, converted, namespace
 from ..backend.types import Array
+from .incomplete import known_blocks, log_p_of_known, mean_field
 from .rbm import RBM
 from .units import Units
 
@@ -78,6 +79,46 @@ class DBN:
             v = rbm.sample_visible(v, rng)
         return v
 
+    def complete(self, v: Array, rng: Any, steps: int = 1) -> Array:
+        """Draw the unknown values of visible rows given the known ones.
+
+        Chains go up and down the stack. Each step draws the hidden units of the
+        machines below the top one, upwards, makes a Gibbs step in the top machine, and
+        draws downwards to the visible units, of which the known ones keep their values.
+        The way up is the approximate posterior q(h | v) of `log_p_bound`, so the law of
+        the draws is close to the conditional law, and equal to it for a single machine.
+
+        Parameters
+        ----------
+        v : array of shape (n_rows, n_visible)
+            NaN where a value is not known. Chains start at mean-field values.
+        rng : numpy.random.Generator
+        steps : int, default=1
+
+        Returns
+        -------
+        array of shape (n_rows, n_visible)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dbn import DBN, RBM
+        >>> v = np.array([[1.0, np.nan, 0.0]])
+        >>> DBN([RBM(3, 2)]).complete(v, np.random.default_rng(0))
+        array([[1., 1., 0.]])
+        """
+        known = v == v
+        start = u = mean_field(self.rbms[0], v)
+        *below, top = self.rbms
+        for _ in range(steps):
+            for rbm in below:
+                u = rbm.sample_hidden(u, rng)
+            u = top.gibbs(u, rng)
+            for rbm in reversed(below):
+                u = rbm.sample_visible(u, rng)
+            u = namespace(v).where(known, start, u)
+        return u
+
     def log_p_bound(self, v: Array, rng: Any, n_draws: int) -> float:
         """Variational lower bound on log p(v) of one row, without the top's log Z.
 
@@ -85,9 +126,15 @@ class DBN:
         Hinton, Osindero and Teh (2006), equation 9; Salakhutdinov and Murray (2008),
         section 4.3. Exact for a single machine.
 
+        Where values of the row are not known, log p(v, h) is that of the known ones,
+        and q is the up-pass from the row with mean-field values of the first machine in
+        their place (`dbn.boltzmann.incomplete.mean_field`): a bound for any q. Of a
+        single machine it is `dbn.boltzmann.incomplete.log_p_of_known`.
+
         Parameters
         ----------
         v : array of shape (n_visible,)
+            NaN where a value is not known.
         rng : numpy.random.Generator
         n_draws : int
 
@@ -96,13 +143,20 @@ class DBN:
         float
             In nats; subtract log Z of the top machine.
         """
-        xp = namespace(v)
-        u = xp.broadcast_to(v[None, :], (n_draws, v.shape[0]))
-        total = 0.0
+        xp, first = namespace(v), self.rbms[0]
+        incomplete = bool(xp.any(v != v))
+        if incomplete and len(self.rbms) == 1:
+            return float(log_p_of_known(first, v[None, :], int(rng.integers(2**31)))[0])
+        row = mean_field(first, v[None, :]) if incomplete else v[None, :]
+        u, total = xp.broadcast_to(row, (n_draws, v.shape[0])), 0.0
         for rbm in self.rbms[:-1]:
             x = rbm.hidden_input(u)
             h = rbm.hidden.sample(x, rng)
-            total += _log_p(rbm.visible, u, rbm.visible_input(h), rbm.p_visible)
+            at = rbm.visible_input(h)
+            if rbm is first and incomplete:
+                total += _log_p_of_blocks(known_blocks(rbm, v), u, at)
+            else:
+                total += _log_p(rbm.visible, u, at, rbm.p_visible)
             total -= _log_p(rbm.hidden, h, x)
             u = h
         return float(xp.mean(total - self.rbms[-1].free_energy(u)))
@@ -131,3 +185,13 @@ def _log_p(
 ) -> Array:
     """log p(u | x) of each row, in nats: the law of the units."""
     return namespace(u).sum(u * x, axis=1) - units.base_energy(u, p) - units.cgf(x, p)
+
+
+def _log_p_of_blocks(blocks: Any, u: Array, x: Array) -> Any:
+    """`_log_p` of some of the columns, which `known_blocks` says."""
+    xp, total = namespace(u, x), 0.0
+    for columns, units, p in blocks:
+        chosen = beside(columns, u)
+        own_u, own_x = xp.take(u, chosen, axis=1), xp.take(x, chosen, axis=1)
+        total += _log_p(units, own_u, own_x, p)
+    return total

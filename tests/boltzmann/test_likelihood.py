@@ -626,10 +626,15 @@ def test_pseudo_log_likelihood_refuses_groups_that_are_not_one_hot(row):
         pseudo_log_likelihood(rbm, rows)
 
 
-@pytest.mark.parametrize("value", [2.0, -0.1, np.nan])
+@pytest.mark.parametrize("value", [2.0, -0.1])
 def test_pseudo_log_likelihood_refuses_bits_that_are_none(value):
     with pytest.raises(ValueError, match=r"values in \[0, 1\]"):
         pseudo_log_likelihood(RBM(3, 2), np.full((1, 3), value))
+
+
+def test_pseudo_log_likelihood_needs_known_values():
+    with pytest.raises(ValueError, match="values are all known; v has NaN"):
+        pseudo_log_likelihood(RBM(3, 2), np.array([[1.0, np.nan, 0.0]]))
 
 
 @pytest.mark.parametrize("shape", [(1, 4), (3,), (2, 3, 1)], ids=str)
