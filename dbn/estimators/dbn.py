@@ -338,9 +338,14 @@ class DBNTransformer(DensityTransformer):
         for every row, seeded in fit: deterministic, and a row's value does not depend
         on the others. Log Z of the top machine as in `RBMTransformer.score_samples`.
 
+        Of a row with unknown values it bounds the log-likelihood of the known ones: the
+        hidden units are drawn upwards from the row with mean-field values of the first
+        machine in its holes, and of the visible units the known ones count.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            NaN is a value that is not known.
         n_draws : int, default=256
             Hidden states drawn for each row. Too few overstate the bound's spread, not
             its mean.
@@ -372,7 +377,8 @@ class DBNTransformer(DensityTransformer):
                 found.append(dbn.log_p_bound(v, rng, n_draws))
             return asarray_like(found, rows)
 
-        return self._density(self._place.apply(bounds, self.dbn_, rows) - log_z)
+        log_p = self._place.apply(bounds, self.dbn_, rows)
+        return self._density(log_p, rows, log_z)
 
     def inverse_transform(self, H: Array) -> Array:
         """Mean-field pass down from top hidden activities: a reconstruction.
@@ -395,27 +401,57 @@ class DBNTransformer(DensityTransformer):
         n_samples: int = 1,
         *,
         steps: int = 1000,
+        given: Array = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> Array:
         """Draw rows from the model: Gibbs sampling in the top machine, then down.
+
+        With `given`, chains go up and down the whole stack, and known values keep
+        theirs: hidden units are drawn upwards, the top machine makes a Gibbs step, and
+        units are drawn downwards. The way up is approximate where there is more than
+        one layer, and so is then the law of the draws; see `dbn.DBN.complete`.
 
         Parameters
         ----------
         n_samples : int, default=1
             Number of independent chains.
         steps : int, default=1000
-            Gibbs steps of the top machine, from its visible biases alone.
+            Gibbs steps of the top machine, from its visible biases alone; with `given`,
+            ways up and down.
+        given : array-like of shape (n_features,) or (n_rows, n_features), default=None
+            Known values, in the units of X, and NaN where a value is to be drawn given
+            the known ones, as in `RBMTransformer.sample`.
         random_state : int, RandomState instance or None, default=None
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
+        ndarray of shape (n_samples, n_features) or (n_rows, n_features)
             In the units of X.
+
+        Raises
+        ------
+        ValueError
+            If `given` does not fit, or has rows and `n_samples` is not 1.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dbn import DBNTransformer, RBMTransformer
+        >>> X = np.repeat([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], 500, axis=0)
+        >>> rbm = RBMTransformer(batch_size=10, max_iter=20)
+        >>> dbn = DBNTransformer((6, 4), rbm=rbm, random_state=0).fit(X)
+        >>> rows = dbn.sample(200, given=[1.0, np.nan, np.nan], random_state=0)
+        >>> bool(rows[:, 1].mean() > 0.9)  # the second entry follows the first
+        True
         """
         check_is_fitted(self)
         dbn = self._place.there(self.dbn_)
         top = dbn.rbms[-1]
         rng = stream_on(make_rng(random_state), top.W)
+        if given is not None:
+            bottom = self.dbn_.rbms[0]
+            v = self._place.there(self._given(bottom, given, n_samples))
+            return self._decode(self._place.back(dbn.complete(v, rng, steps)))
         v_top = TemperedPath(top).sample_base(n_samples, rng)
         return self._decode(self._place.back(dbn.sample(v_top, rng, steps)))
 

@@ -1,13 +1,23 @@
 """What the transformers are for once they are fitted: features and densities."""
 
+import math
 import warnings
 from collections.abc import Callable
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
 
-from ..backend.device import namespace, to_host, without_gradient
+from ..backend.array import dense
+from ..backend.device import (
+    asarray_like,
+    beside,
+    namespace,
+    to_host,
+    without_gradient,
+)
+from ..backend.rows import LazyRows
 from ..backend.types import Array
 from ..boltzmann import RBM, ais, exact_log_z, reverse_ais
 from ..boltzmann.enumeration import is_enumerable
@@ -37,12 +47,48 @@ class DensityTransformer(
         """
         return float(np.mean(to_host(self.score_samples(X))))
 
-    def _density(self, log_p: Array) -> Array:
-        """Log density of X as given, from that of the rows as the units see them."""
-        if self.mean_ is None:
+    def _density(self, log_p: Array, rows: Array, log_z: float | None = None) -> Array:
+        """Log density of what is known of X as given, from that of encoded `rows`.
+
+        Without `log_z` it is that plus log Z. With it, it is 0 where nothing is known.
+        """
+        log_p = log_p if log_z is None else log_p - log_z
+        known = _known_values(rows)
+        if self.mean_ is not None:
+            xp = namespace(self.scale_)
+            log_scale = xp.log(self.scale_)
+            if known is None:
+                log_p = log_p - xp.sum(log_scale)
+            else:
+                log_p = log_p - asarray_like(known, log_scale) @ log_scale
+        if known is None or log_z is None:
             return log_p
-        xp = namespace(self.scale_)
-        return log_p - xp.sum(xp.log(self.scale_))
+        xp = namespace(log_p)
+        return xp.where(xp.any(beside(known, log_p), axis=1), log_p, 0.0)
+
+    def _given(self, rbm: RBM, given: Array, n_samples: int) -> Array:
+        """Encoded rows to complete, one for each sample: NaN is to be drawn."""
+        xp, like, n_visible = namespace(rbm.W), rbm.W, rbm.n_visible
+        if given is None:
+            kind = {"dtype": like.dtype, "device": like.device}
+            return xp.full((n_samples, n_visible), math.nan, **kind)
+        shape = given.shape if hasattr(given, "shape") else np.shape(given)
+        if len(shape) == 2:
+            if n_samples != 1:
+                raise ValueError(
+                    f"given has {shape[0]} rows, each of which is completed once, and "
+                    f"n_samples is {n_samples}. Leave it at 1; for several completions "
+                    "repeat the rows."
+                )
+            rows = asarray_like(dense(self._rows(given, "sample")), like)
+            return self.visible_.inside(rows)
+        if tuple(shape) != (n_visible,):
+            raise ValueError(
+                f"given has shape {tuple(shape)}; it needs ({n_visible},), with NaN "
+                "where a value is to be drawn, or rows like those of X."
+            )
+        row = self._encode(asarray_like(np.asarray(to_host(given)), like)[None, :])
+        return xp.broadcast_to(self.visible_.inside(row), (n_samples, n_visible))
 
     def _log_z(self, rbm: RBM, base_bias: Array) -> float:
         """Log partition function of the machine, kept until training goes on."""
@@ -63,6 +109,15 @@ class DensityTransformer(
                 "hidden units. Pass what transform returns."
             )
         return H
+
+
+def _known_values(rows: Array) -> Array:
+    """Which values of rows are known, or None where all are."""
+    if issparse(rows) or isinstance(rows, LazyRows):
+        return None
+    xp = namespace(rows)
+    known = ~xp.isnan(rows)
+    return None if xp.all(known) else known
 
 
 def estimate_log_z(rbm: RBM, base_bias: Array, seed: int) -> float:

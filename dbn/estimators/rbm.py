@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..backend.array import map_batches, mean_weights, with_dtype
 from ..backend.device import (
-    asarray_like,
     converted_beside,
     namespace,
     numpy_dtype,
@@ -19,6 +18,7 @@ from ..backend.device import (
 from ..backend.random import make_rng, stream_on
 from ..backend.types import Array
 from ..boltzmann import RBM, Sampler, Units, get_sampler, get_units
+from ..boltzmann.incomplete import log_p_of_known
 from ..boltzmann.tempering import TemperedPath
 from ..training import Optimizer, Sparsity, train_rbm
 from ..training.budget import MACHINE
@@ -412,9 +412,16 @@ class RBMTransformer(DensityTransformer):
         machines do not compare. For grey values in [0, 1] it is a lower bound on the
         expected log-likelihood of their binarisation.
 
+        Of a row with unknown values it is the log-likelihood of the known ones, over
+        all values that the others can have: exact where the unknown units, or the
+        hidden ones, have few states together, and otherwise from annealed importance
+        sampling for each row, which takes its time (see
+        `dbn.boltzmann.incomplete.log_p_of_known`). Nothing known has log-likelihood 0.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            NaN is a value that is not known.
 
         Returns
         -------
@@ -431,11 +438,56 @@ class RBMTransformer(DensityTransformer):
         RuntimeWarning
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
-        rows = self._rows(X, "score_samples")
-        rows = self.visible_.inside(rows)
         log_z = self._log_z(self._place.there(self.rbm_), self._base_bias)
-        energy = self._place.apply(_batched(RBM.free_energy), self.rbm_, rows)
-        return self._density(-energy - log_z)
+        return self._density(*self._log_p_of_known(X, "score_samples"), log_z)
+
+    def anomaly_score(self, X: Array) -> Array:
+        """How strange each row is: minus its log-likelihood in nats, up to log Z.
+
+        That is the free energy, as a density of X as given, which needs no annealing:
+        it ranks as `score_samples` does and differs from minus that by `log_z_`. The
+        higher, the stranger. What counts as strange is up to a threshold, such as a
+        quantile of the scores of training rows.
+
+        Of rows with unknown values it is the same of the known ones, see
+        `score_samples`. The fewer are known, the less strange a row can be.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            NaN is a value that is not known.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            If X holds values that the visible units cannot take, or the units have no
+            normalised law.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_digits
+        >>> from dbn import RBMTransformer
+        >>> X = load_digits().data / 16
+        >>> rbm = RBMTransformer(64, sampler="pcd", random_state=0).fit(X[:1500])
+        >>> threshold = np.quantile(rbm.anomaly_score(X[:1500]), 0.99)
+        >>> float((rbm.anomaly_score(X[1500:]) > threshold).mean().round(2))
+        0.01
+        >>> lying = X[1500:].reshape(-1, 8, 8).transpose(0, 2, 1).reshape(-1, 64)
+        >>> float((rbm.anomaly_score(lying) > threshold).mean().round(2))
+        1.0
+        """
+        return -self._density(*self._log_p_of_known(X, "anomaly_score"))
+
+    def _log_p_of_known(self, X: Array, method: str) -> tuple[Array, Array]:
+        """Log-likelihoods of encoded rows plus log Z, and those rows."""
+        rows = self.visible_.inside(self._rows(X, method))
+        of_known = partial(log_p_of_known, seed=self._seed)
+        return self._place.apply(_batched(of_known), self.rbm_, rows), rows
 
     def inverse_transform(self, H: Array) -> Array:
         """Mean of the visible units given hidden activities: a reconstruction.
@@ -471,15 +523,21 @@ class RBMTransformer(DensityTransformer):
         steps : int, default=1000
             Gibbs steps of each chain from independent units with the data's mean.
             Machines that mix slowly need more: compare samples at several values.
-        given : array-like of shape (n_features,), default=None
+        given : array-like of shape (n_features,) or (n_rows, n_features), default=None
             Known values, in the units of X, and NaN where a value is to be drawn given
-            the known ones: this completes rows with missing entries.
+            the known ones: one row for all samples, or rows like those of X, each of
+            which is completed once.
         random_state : int, RandomState instance or None, default=None
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
+        ndarray of shape (n_samples, n_features) or (n_rows, n_features)
             In the units of X.
+
+        Raises
+        ------
+        ValueError
+            If `given` does not fit, or has rows and `n_samples` is not 1.
 
         Examples
         --------
@@ -490,23 +548,18 @@ class RBMTransformer(DensityTransformer):
         >>> rows = rbm.sample(200, given=[1.0, np.nan, np.nan], random_state=0)
         >>> bool(rows[:, 1].mean() > 0.9)  # the second entry follows the first
         True
+        >>> rbm.sample(given=[[1.0, np.nan, 0.0], [np.nan, 0.0, 1.0]], random_state=0)
+        array([[1., 1., 0.],
+               [0., 0., 1.]])
         """
         check_is_fitted(self)
+        given = self._place.there(self._given(self.rbm_, given, n_samples))
         rbm, bias = self._place.there((self.rbm_, self._base_bias))
-        rng, xp = stream_on(make_rng(random_state), rbm.W), namespace(rbm.W)
-        v = TemperedPath(rbm, bias).sample_base(n_samples, rng)
-        clamped = None
-        if given is not None:
-            given = asarray_like(np.asarray(to_host(given)), self.rbm_.W)
-            if given.shape != (v.shape[1],):
-                raise ValueError(
-                    f"given has shape {given.shape}; it needs ({v.shape[1]},), with "
-                    "NaN where a value is to be drawn."
-                )
-            known = self._place.there(self._encode(given[None, :]))
-            clamped = ~xp.isnan(known)
-            v = self.visible_.inside(xp.where(clamped, known, v))
-        return self._decode(self._place.back(rbm.gibbs(v, rng, steps, clamped)))
+        rng = stream_on(make_rng(random_state), rbm.W)
+        v = TemperedPath(rbm, bias).sample_base(given.shape[0], rng)
+        known = given == given
+        v = namespace(v).where(known, given, v)
+        return self._decode(self._place.back(rbm.gibbs(v, rng, steps, known)))
 
     @property
     def components_(self) -> Array:
