@@ -189,9 +189,9 @@ def _log_p(
 
 def _log_p_of_blocks(blocks: Any, u: Array, x: Array) -> Any:
     """`_log_p` of some of the columns, which `known_blocks` says."""
-    total = 0.0
+    xp, total = namespace(u, x), 0.0
     for columns, units, p in blocks:
-        chosen, xp = beside(columns, u), namespace(u)
-        own = xp.take(u, chosen, axis=1)
-        total += _log_p(units, own, xp.take(x, chosen, axis=1), p)
+        chosen = beside(columns, u)
+        own_u, own_x = xp.take(u, chosen, axis=1), xp.take(x, chosen, axis=1)
+        total += _log_p(units, own_u, own_x, p)
     return total
