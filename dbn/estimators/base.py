@@ -31,6 +31,8 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
 
     dbn_: DBN  # of all but a single machine
     history_: list[dict[str, Any]]
+    batch_size: int | str
+    max_iter: int | str
     batch_size_: int  # of all but a stack, and so the next
     max_iter_: int
     _stack: dict[str, Any]

@@ -203,7 +203,7 @@ class FrameColumns(Part):
         return nw.from_dict(data).to_native()
 
 
-def _kind(column: nw.Series[Any]) -> str:
+def _kind(column: Any) -> str:
     """What a column holds: "number", "boolean", "string" or "category"."""
     dtype = column.dtype
     if dtype.is_numeric():
@@ -232,7 +232,7 @@ def _kind(column: nw.Series[Any]) -> str:
     )
 
 
-def _as_numbers(column: nw.Series[Any]) -> Array:
+def _as_numbers(column: Any) -> Array:
     """A column of numbers as an array, NaN where it has no value."""
     if column.dtype != nw.Object:
         if column.dtype != nw.Float32:
@@ -249,7 +249,7 @@ def _as_numbers(column: nw.Series[Any]) -> Array:
     return numbers
 
 
-def _categories(column: nw.Series[Any]) -> list[Any]:
+def _categories(column: Any) -> list[Any]:
     """The values of a column, in order."""
     values = column.drop_nulls().unique().to_list()
     if not all(isinstance(v, _VALUES) for v in values):
@@ -261,7 +261,7 @@ def _categories(column: nw.Series[Any]) -> list[Any]:
     return sorted(values, key=lambda v: (isinstance(v, str), v))
 
 
-def _encoded(column: nw.Series[Any], kind: str, values: list[Any]) -> Array:
+def _encoded(column: Any, kind: str, values: list[Any]) -> Array:
     """The columns of numbers of one column."""
     if values and column.dtype.is_numeric() and isinstance(values[0], str):
         raise TypeError(
