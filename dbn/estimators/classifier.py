@@ -125,9 +125,18 @@ default="adam"
         Weights (n_in, n_out) and biases (n_out,) of each layer, for X as given
         (standardisation folded in).
     visible_ : Units
-        The units of the data: they decide the preprocessing.
-    mean_, scale_ : ndarray of shape (n_features,) or None
-        Standardisation of X; None for Bernoulli units.
+        The visible units that were used: they decide the preprocessing.
+    columns_ : FrameColumns or None
+        How the columns of a frame with categories, strings or booleans become numbers;
+        None where X was numbers.
+    visible_names_ : ndarray of str
+        Names of the visible units, of which a category has one for each value.
+    mean_, scale_ : ndarray of shape (n_visible,) or None
+        Standardisation of the columns of Gaussian units, 0 and 1 for others; None
+        where there are no Gaussian units.
+    fill_ : ndarray of shape (n_visible,)
+        What stands for values that are not known: the means of the training rows, after
+        standardisation.
     history_ : list of dict
         Phase, layer, epoch and metrics of every epoch.
     loss_curve_ : list of float
@@ -139,6 +148,7 @@ default="adam"
         What "auto" came to, with the labelled rows of the last fit; with `partial_fit`,
         with those of the first chunk.
     n_features_in_ : int
+        Columns of X as given, a category being one.
     feature_names_in_ : ndarray of str
 
     Raises
@@ -244,7 +254,7 @@ default="adam"
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
         classes : array-like of shape (n_classes,), default=None
             All classes of all calls, in the first call; later the same, or None.
@@ -323,7 +333,7 @@ default="adam"
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or frame of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
         sample_weight : array-like of shape (n_samples,), default=None
 
@@ -338,7 +348,7 @@ default="adam"
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or frame of shape (n_samples, n_features)
 
         Returns
         -------
@@ -353,7 +363,7 @@ default="adam"
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or frame of shape (n_samples, n_features)
 
         Returns
         -------
@@ -368,7 +378,7 @@ default="adam"
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or frame of shape (n_samples, n_features)
 
         Returns
         -------
@@ -382,7 +392,7 @@ default="adam"
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or frame of shape (n_samples, n_features)
 
         Returns
         -------

@@ -195,9 +195,18 @@ class DBNTransformer(DensityTransformer):
     dbn_ : DBN
         The trained stack, over standardised rows when `visible_` is Gaussian.
     visible_ : Units
-        The units of the data that were used.
-    mean_, scale_ : ndarray of shape (n_features,) or None
-        Standardisation of X; None for Bernoulli units.
+        The visible units that were used: they decide the preprocessing.
+    columns_ : FrameColumns or None
+        How the columns of a frame with categories, strings or booleans become numbers;
+        None where X was numbers.
+    visible_names_ : ndarray of str
+        Names of the visible units, of which a category has one for each value.
+    mean_, scale_ : ndarray of shape (n_visible,) or None
+        Standardisation of the columns of Gaussian units, 0 and 1 for others; None
+        where there are no Gaussian units.
+    fill_ : ndarray of shape (n_visible,)
+        What stands for values that are not known: the means of the training rows, after
+        standardisation.
     log_z_ : float
         Log partition function of the top machine in nats, from the first call of
         `score_samples`.
@@ -206,6 +215,7 @@ class DBNTransformer(DensityTransformer):
     n_iter_ : list of int
         Epochs that were run, for each layer.
     n_features_in_ : int
+        Columns of X as given, a category being one.
     feature_names_in_ : ndarray of str
 
     Raises
@@ -265,8 +275,11 @@ class DBNTransformer(DensityTransformer):
 
         Parameters
         ----------
-        X : array-like, sparse matrix or ScaledRows of shape (n_samples, n_features)
-            A `numpy.memmap` in C order of more than 64 MB stays in its file.
+        X : array-like, frame, sparse matrix or ScaledRows of shape (n_samples, \
+n_features)
+            Columns of a frame may be categories, strings or booleans, and NaN is a
+            value that is not known. A `numpy.memmap` in C order of more than 64 MB
+            stays in its file.
         y : Ignored
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -317,9 +330,11 @@ class DBNTransformer(DensityTransformer):
     def transform(self, X: Array) -> Array:
         """Mean activities of the top hidden units.
 
+        Values that are not known count as the mean of the training rows.
+
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or frame of shape (n_samples, n_features)
 
         Returns
         -------
@@ -387,7 +402,7 @@ class DBNTransformer(DensityTransformer):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            In the units of X.
+            In the units of X; a frame where X was one with categories or booleans.
         """
         check_is_fitted(self)
         H = self._hidden_rows(H, self._n_features_out)

@@ -73,8 +73,9 @@ class DBNPredictor(NetEstimator):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            A sparse matrix stays sparse.
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
+            Columns of a frame may be categories, strings or booleans, and NaN is a
+            value that is not known. A sparse matrix stays sparse.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets. Of a classifier class labels, numbers or strings; or a 0/1 column
             for each of several labels that a row may have.

@@ -51,8 +51,10 @@ class RBMTransformer(DensityTransformer):
         Number of hidden units.
     visible : {"auto", "bernoulli", "gaussian", "relu", "spin"} or Units, default="auto"
         Units of the data, among them `Softmax`, and `Mixed` for columns of several
-        kinds. "auto" takes Bernoulli when all of X lies in [0, 1], and Gaussian
-        otherwise. The columns of Gaussian units are standardised inside.
+        kinds. "auto" takes Bernoulli when all numbers lie in [0, 1], and else chooses
+        for each column: Bernoulli for 0 and 1, `Spin` for -1 and 1, `Softmax` for
+        categories, Gaussian for other numbers. The columns of Gaussian units are
+        standardised inside.
     hidden : {"bernoulli", "gaussian", "relu", "spin"} or Units, default="bernoulli"
         Type of the hidden units.
     sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler, default="cd"
@@ -102,17 +104,25 @@ class RBMTransformer(DensityTransformer):
     ----------
     rbm_ : RBM
         The trained machine, over standardised rows when `visible_` is Gaussian.
-    components_ : ndarray of shape (n_components, n_features)
+    components_ : ndarray of shape (n_components, n_visible)
         Weights, transposed, for X as given (standardisation folded in).
     intercept_hidden_ : ndarray of shape (n_components,)
         Hidden biases, likewise.
-    intercept_visible_ : ndarray of shape (n_features,)
+    intercept_visible_ : ndarray of shape (n_visible,)
         Visible biases; for Gaussian units in the units of X.
     visible_ : Units
-        The visible units that were used.
-    mean_, scale_ : ndarray of shape (n_features,) or None
+        The visible units that were used: they decide the preprocessing.
+    columns_ : FrameColumns or None
+        How the columns of a frame with categories, strings or booleans become numbers;
+        None where X was numbers.
+    visible_names_ : ndarray of str
+        Names of the visible units, of which a category has one for each value.
+    mean_, scale_ : ndarray of shape (n_visible,) or None
         Standardisation of the columns of Gaussian units, 0 and 1 for others; None
         where there are no Gaussian units.
+    fill_ : ndarray of shape (n_visible,)
+        What stands for values that are not known: the means of the training rows, after
+        standardisation.
     log_z_ : float
         Log partition function in nats, from the first call of `score_samples`.
     history_ : list of dict
@@ -124,6 +134,7 @@ class RBMTransformer(DensityTransformer):
         What "auto" came to, with the rows of the last fit; with `partial_fit`, with
         those of the first chunk.
     n_features_in_ : int
+        Columns of X as given, a category being one.
     feature_names_in_ : ndarray of str
 
     Raises
@@ -229,9 +240,11 @@ class RBMTransformer(DensityTransformer):
 
         Parameters
         ----------
-        X : array-like, sparse matrix or ScaledRows of shape (n_samples, n_features)
-            A sparse matrix stays sparse; a large memory map in C order stays in its
-            file.
+        X : array-like, frame, sparse matrix or ScaledRows of shape (n_samples, \
+n_features)
+            Columns of a frame may be categories, strings or booleans, and NaN is a
+            value that is not known. A sparse matrix stays sparse; a large memory map in
+            C order stays in its file.
         y : Ignored
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -267,7 +280,7 @@ class RBMTransformer(DensityTransformer):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
         y : Ignored
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -386,9 +399,11 @@ class RBMTransformer(DensityTransformer):
     def transform(self, X: Array) -> Array:
         """Mean activities of the hidden units.
 
+        Values that are not known count as the mean of the training rows.
+
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or frame of shape (n_samples, n_features)
 
         Returns
         -------
@@ -494,7 +509,7 @@ class RBMTransformer(DensityTransformer):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            In the units of X.
+            In the units of X; a frame where X was one with categories or booleans.
         """
         check_is_fitted(self)
         H = self._hidden_rows(H, self._n_features_out)
@@ -558,7 +573,7 @@ class RBMTransformer(DensityTransformer):
 
     @property
     def components_(self) -> Array:
-        """Weights of shape (n_components, n_features) for X as given."""
+        """Weights of shape (n_components, n_visible) for X as given."""
         return self._fold(self.rbm_.W, self.rbm_.c)[0].T
 
     @property
@@ -568,7 +583,7 @@ class RBMTransformer(DensityTransformer):
 
     @property
     def intercept_visible_(self) -> Array:
-        """Visible biases of shape (n_features,), in the units of X."""
+        """Visible biases of shape (n_visible,), in the units of X."""
         b = self.rbm_.b
         return b if self.mean_ is None else self.mean_ + self.scale_ * b
 

@@ -1,5 +1,7 @@
 """Values in X that are not known: NaN, None, pandas.NA."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,6 +33,7 @@ HIDDEN = np.random.default_rng(0).random(TABLE.shape) < 0.2
 HOLES = np.where(HIDDEN, np.nan, TABLE)
 EVERY = pytest.mark.parametrize("cls", ALL)
 NETS = pytest.mark.parametrize("cls", PREDICTORS)
+OLD = sorted((Path(__file__).parents[1] / "data").glob("model-v1-[DR]*.dbn"))
 DRAWN = {"init": "xavier_uniform", "rbm": None}
 
 
@@ -268,6 +271,16 @@ def test_what_does_not_know_the_means_says_so():
     text = message(back.predict, HOLES)
     assert "X contains NaN" in text and "does not know" in text
     assert np.isfinite(back.predict_proba(TABLE)).all()
+
+
+@pytest.mark.parametrize("path", OLD, ids=lambda path: path.stem)
+def test_a_file_of_an_earlier_version_does_not_know_the_means(path):
+    model = load_model(path)
+    rows = np.full((2, model.n_features_in_), 0.5)
+    assert model.columns_ is None and model.fill_ is None
+    assert np.isfinite(output(model, rows)).all()
+    rows[1, 1] = np.nan
+    assert "older version of dbn, does not know" in message(output, model, rows)
 
 
 def test_an_export_takes_filled_rows():
