@@ -9,6 +9,7 @@ from scipy.special import logsumexp
 
 from dbn import RBM, DBNTransformer, RBMTransformer
 from dbn.boltzmann import (
+    CD,
     Bernoulli,
     Spin,
     ais,
@@ -112,11 +113,11 @@ def trained(**params):
 
 def test_the_default_rate_is_that_of_units_with_a_range():
     rates = [
-        default_optimizer(machine(visible, hidden)).learning_rate
+        default_optimizer(machine(visible, hidden), CD()).learning_rate
         for visible, hidden in [(Spin(), Spin()), ("bernoulli", Spin())]
     ]
     assert rates == [0.1, 0.1]
-    assert default_optimizer(RBM(4, 3, visible="relu")).learning_rate == 0.001
+    assert default_optimizer(RBM(4, 3, visible="relu"), CD()).learning_rate == 0.01
 
 
 @pytest.mark.parametrize("hidden", ["bernoulli", Spin()])
