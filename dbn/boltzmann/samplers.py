@@ -40,7 +40,10 @@ class Sampler(Part):
 
     @abstractmethod
     def start(self, rbm: RBM, X: Array, rng: Any) -> State:
-        """Return the initial state."""
+        """Return the initial state.
+
+        Where values of training rows are not known, `X` has the column's mean there.
+        """
 
     @abstractmethod
     def negative(

@@ -30,7 +30,9 @@ class TrainingState(TypedDict, total=False):
         writes its ``"epoch"``. Processes that train together share it out.
     means : tuple of two arrays
         Moving mean activities of visible and hidden units: offsets of centering, and
-        for sparsity. Written by `train_rbm`, whose gradient moves them.
+        for sparsity; those of visible units also stand for values that are not known.
+        Written by `train_rbm`, whose gradient moves them where one of both is asked
+        for.
     span : tuple of two int
         Only with schedules that end with the fit: its first epoch, and the one after
         its last. Written and read by `Training.lasting`.

@@ -109,6 +109,17 @@ def test_a_machine(options, tmp_path):
     assert_array_equal(numbers(resumed.partial_fit(X)), numbers(whole.partial_fit(X)))
 
 
+@pytest.mark.parametrize("options", MACHINES[:5], ids=str)
+def test_rows_with_unknown_values(options, tmp_path):
+    holes = np.where(X < 0.2, np.nan, X)
+    options = {"max_iter": 4, "random_state": 0, "sparsity": 0.3, **options}
+    whole = rbm(**options).fit(holes)
+    resumed = interrupted(rbm(**options), tmp_path, 2, holes)
+    assert_array_equal(numbers(resumed), numbers(whole))
+    assert resumed.history_ == whole.history_
+    assert_array_equal(resumed.score_samples(holes), whole.score_samples(holes))
+
+
 @pytest.mark.parametrize("after", [1, 2, 3, 5, 6])
 def test_a_stack_in_every_layer(after, tmp_path):
     stack = DBNTransformer((4, 3, 2), rbm=rbm(sampler=PCD(n_chains=9)), random_state=0)

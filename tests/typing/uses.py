@@ -133,6 +133,8 @@ def machines() -> None:
     assert rbm.inverse_transform(rbm.transform(X)).shape == X.shape
     given = [1.0, *[np.nan] * 5]
     assert rbm.sample(3, steps=5, given=given, random_state=0).shape == (3, 6)
+    assert rbm.sample(steps=5, given=X[:4], random_state=0).shape == (4, 6)
+    assert rbm.anomaly_score(X).shape == (60,)
     assert rbm.fit(csr_array(X.round())).mean_ is None
     assert rbm.fit(X.tolist()).n_iter_ > 0
     RBMTransformer(
@@ -161,6 +163,7 @@ def stacks() -> None:
     assert stack.score_samples(X[:5], n_draws=8).shape == (5,)
     assert stack.inverse_transform(stack.transform(X)).shape == X.shape
     assert stack.sample(2, steps=3, random_state=0).shape == (2, 6)
+    assert stack.sample(steps=3, given=X[:4], random_state=0).shape == (4, 6)
     layers: list[RBMTransformer | None] = [prototype, None]
     DBNTransformer([5, 4], rbm=layers, memory_budget=10**6).fit(X)
     DBNTransformer(5, rbm=(prototype,)).fit(ScaledRows(X.astype("float32"), 2.0))
@@ -298,6 +301,7 @@ def mathematics_of_stacks() -> None:
     assert dbn.transform(X).shape == (60, 3)
     assert dbn.inverse_transform(dbn.transform(X)).shape == X.shape
     assert dbn.sample(dbn.rbms[0].mean_hidden(X).round(), rng, 2).shape == X.shape
+    assert dbn.complete(np.where(X < 0.2, np.nan, X), rng, 2).shape == X.shape
     net = Network([6, 4, 3, 2])
     Pretrained(dbn).fill(net, X, rng)
     assert np.allclose(net.activations(X)[4], dbn.transform(X))
