@@ -13,7 +13,7 @@ import mnist
 import numpy as np
 import pytest
 from hostile import FORMATS
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_digits, load_wine
 from sklearn.frozen import FrozenEstimator
 
 from dbn import DBNClassifier, DBNTransformer, RBMTransformer
@@ -519,14 +519,15 @@ def test_tables(tmp_path):
 
 def test_mnist_defaults(tmp_path):
     """On any data with test rows of its own; one short fit of every kind."""
-    X, y = load_wine(return_X_y=True)
-    X, data, record = X / X.max(axis=0), tmp_path / "wine.npz", tmp_path / "out.json"
-    np.savez(data, X=X[::2], y=y[::2], X_test=X[1::2], y_test=y[1::2])
+    X, y = load_digits(return_X_y=True)
+    X, data, record = X / 16, tmp_path / "digits.npz", tmp_path / "out.json"
+    np.savez(data, X=X[::4], y=y[::4], X_test=X[1::4], y_test=y[1::4])
     args = ["--dataset", str(data), "--seeds", "0", "--output", str(record)]
+    args += ["--layers", "32"]
     done = run("benchmarks/mnist_defaults.py", *args)
     assert done.returncode == 0, done.stderr
     (entry,) = json.loads(record.read_text())["runs"]
-    assert entry["epochs"] == [100, 100] and entry["test_error_percent"] < 10
+    assert entry["epochs"] == [100, 100] and entry["test_error_percent"] < 15
 
 
 def test_few_labels(tmp_path):

@@ -1,4 +1,4 @@
-"""MNIST with nothing set: `DBNClassifier((500, 500, 2000))` on all 60,000 images.
+"""MNIST with nothing set but layers: `DBNClassifier((500, 500, 2000))` on all images.
 
 For each seed the test error at the end, the epochs of machines and net, and the
 processor seconds of both. For comparison, what the same machines and net take with 20
@@ -16,12 +16,12 @@ from dbn import DBNClassifier, DBNTransformer
 from dbn.evaluation import load_dataset, provenance
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path, run
+from data_options import parse, path, run, sizes
 
-SIZES = (500, 500, 2000)
 OPTIONS = {
     "--dataset": {"default": "mnist", "help": "with test rows of its own"},
     "--data-home": {"help": "folder of the named data sets; otherwise DBN_DATA"},
+    "--layers": {"type": sizes, "default": (500, 500, 2000), "help": "hidden ones"},
     "--seeds": {
         "type": int,
         "nargs": "+",
@@ -33,16 +33,16 @@ OPTIONS = {
 }
 
 
-def measure(data, seed):
+def measure(data, layers, seed):
     """One fit at defaults: a start of its own, timed, and the net from it."""
     begin = time.process_time()
-    DBNTransformer(SIZES, random_state=seed).fit(data.X)
+    DBNTransformer(layers, random_state=seed).fit(data.X)
     pretraining = time.process_time() - begin
     begin = time.process_time()
-    net = DBNClassifier(SIZES, random_state=seed).fit(data.X, data.y)
+    net = DBNClassifier(layers, random_state=seed).fit(data.X, data.y)
     both = time.process_time() - begin
     epochs = [e["phase"] for e in net.history_]
-    per_machine = epochs.count("pretrain") / len(SIZES)
+    per_machine = epochs.count("pretrain") / len(layers)
     finetuning = both - pretraining
     twenty = 20 * (pretraining / per_machine + finetuning / net.n_iter_)
     return {
@@ -57,10 +57,11 @@ def measure(data, seed):
 def main():
     args = parse(__doc__, OPTIONS)
     data = load_dataset(args.dataset, data_home=args.data_home)
-    record = {"settings": {"seeds": args.seeds, "threads": args.threads}, "runs": []}
+    names = "dataset", "layers", "seeds", "threads"
+    record = {"settings": {n: getattr(args, n) for n in names}, "runs": []}
     with threadpool_limits(args.threads):
         for seed in args.seeds:
-            record["runs"].append(measure(data, seed))
+            record["runs"].append(measure(data, args.layers, seed))
             print(record["runs"][-1], flush=True)
             if args.output:
                 write_record(args.output, record | provenance())
