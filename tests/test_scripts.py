@@ -527,7 +527,7 @@ def test_mnist_defaults(tmp_path):
     done = run("benchmarks/mnist_defaults.py", *args)
     assert done.returncode == 0, done.stderr
     (entry,) = json.loads(record.read_text())["runs"]
-    assert entry["epochs"] == [100, 100] and entry["test_error_percent"] < 15
+    assert entry["epochs"] == [50, 100] and entry["test_error_percent"] < 15
 
 
 def test_few_labels(tmp_path):
