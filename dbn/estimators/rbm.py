@@ -109,7 +109,8 @@ class RBMTransformer(DensityTransformer):
     intercept_hidden_ : ndarray of shape (n_components,)
         Hidden biases, likewise.
     intercept_visible_ : ndarray of shape (n_visible,)
-        Visible biases; for Gaussian units in the units of X.
+        Visible biases; of Gaussian units the means while all hidden units are 0, in the
+        units of X.
     visible_ : Units
         The visible units that were used: they decide the preprocessing.
     columns_ : FrameColumns or None
@@ -448,8 +449,9 @@ n_features)
         RuntimeWarning
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
+        log_p, rows = self._log_p_of_known(X, "score_samples")
         log_z = self._log_z(self._place.there(self.rbm_), self._base_bias)
-        return self._density(*self._log_p_of_known(X, "score_samples"), log_z)
+        return self._density(log_p, rows, log_z)
 
     def anomaly_score(self, X: Array) -> Array:
         """How strange each row is: minus its log-likelihood in nats, up to log Z.
@@ -495,7 +497,8 @@ n_features)
 
     def _log_p_of_known(self, X: Array, method: str) -> tuple[Array, Array]:
         """Log-likelihoods of encoded rows plus log Z, and those rows."""
-        rows = self.visible_.inside(self._rows(X, method))
+        rows = self._rows(X, method)
+        rows = self.visible_.inside(rows)
         of_known = partial(log_p_of_known, seed=self._seed)
         return self._place.apply(_batched(of_known), self.rbm_, rows), rows
 
@@ -584,8 +587,14 @@ n_features)
     @property
     def intercept_visible_(self) -> Array:
         """Visible biases of shape (n_visible,), in the units of X."""
-        b = self.rbm_.b
-        return b if self.mean_ is None else self.mean_ + self.scale_ * b
+        rbm, b = self.rbm_, self.rbm_.b
+        if self.mean_ is None:
+            return b
+        means = [
+            units.mean(b[None, columns], p)[0, :] if units.linear else b[columns]
+            for columns, units, p in rbm.visible.split(rbm.n_visible, rbm.p_visible)
+        ]
+        return self.mean_ + self.scale_ * namespace(b).concat(means)
 
     @property
     def _n_features_out(self) -> int:
