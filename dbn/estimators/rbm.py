@@ -109,7 +109,8 @@ class RBMTransformer(DensityTransformer):
     intercept_hidden_ : ndarray of shape (n_components,)
         Hidden biases, likewise.
     intercept_visible_ : ndarray of shape (n_visible,)
-        Visible biases; for Gaussian units in the units of X.
+        Visible biases; of Gaussian units the means while all hidden units are 0, in the
+        units of X.
     visible_ : Units
         The visible units that were used: they decide the preprocessing.
     columns_ : FrameColumns or None
@@ -585,8 +586,14 @@ n_features)
     @property
     def intercept_visible_(self) -> Array:
         """Visible biases of shape (n_visible,), in the units of X."""
-        b = self.rbm_.b
-        return b if self.mean_ is None else self.mean_ + self.scale_ * b
+        rbm, b = self.rbm_, self.rbm_.b
+        if self.mean_ is None:
+            return b
+        means = [
+            units.mean(b[None, columns], p)[0, :] if units.linear else b[columns]
+            for columns, units, p in rbm.visible.split(rbm.n_visible, rbm.p_visible)
+        ]
+        return self.mean_ + self.scale_ * namespace(b).concat(means)
 
     @property
     def _n_features_out(self) -> int:

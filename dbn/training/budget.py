@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from ..boltzmann import Sampler, get_sampler
 from .optimizers import Optimizer
 
-# A table of 30 rows needs no 1000 updates, and would take seconds.
-_MOST_EPOCHS = 100
-
 
 @dataclass(frozen=True)
 class Budget:
-    """What "auto" means: `updates`, within 100 epochs, but at least `epochs`.
+    """What "auto" means: `updates`, but `epochs` to `most_epochs` epochs.
 
     A batch has a thirtieth of the rows, but no less than `least` and no more than
     `most` of them.
@@ -21,6 +18,8 @@ class Budget:
     ----------
     updates, epochs : int
     least, most : int, default=10 and 100
+    most_epochs : int, default=100
+        A table of 30 rows needs no 1000 updates, and would take seconds.
 
     Examples
     --------
@@ -34,6 +33,7 @@ class Budget:
     epochs: int
     least: int = 10
     most: int = 100
+    most_epochs: int = 100
 
     def resolved(
         self, n_rows: int, batch_size: int | str, max_iter: int | str
@@ -42,7 +42,7 @@ class Budget:
         size = min(max(math.ceil(n_rows / 30), self.least), self.most)
         size = size if isinstance(batch_size, str) else batch_size
         per_epoch = math.ceil(n_rows / size)
-        n_epochs = min(math.ceil(self.updates / per_epoch), _MOST_EPOCHS)
+        n_epochs = min(math.ceil(self.updates / per_epoch), self.most_epochs)
         n_epochs = max(n_epochs, self.epochs)
         return size, n_epochs if isinstance(max_iter, str) else max_iter
 
@@ -54,7 +54,7 @@ PERSISTENT_MACHINE = Budget(updates=3000, epochs=8)
 NET = Budget(updates=3000, epochs=20)
 # Of a net whose optimizer searches along lines, which wants large batches and few
 # (Hinton and Salakhutdinov 2006: 1000 rows and three searches for each).
-SEARCHED_NET = Budget(updates=200, epochs=20, least=1000, most=1000)
+SEARCHED_NET = Budget(updates=200, epochs=20, least=1000, most=1000, most_epochs=200)
 
 
 def of_machine(sampler: str | Sampler) -> Budget:

@@ -173,7 +173,7 @@ def run_epochs(
             with _whole(arrays, state, history, origin) as tries:
                 for _ in tries:
                     # Overflow shows as a divergence, reported once and in words.
-                    with np.errstate(over="ignore", invalid="ignore"):
+                    with np.errstate(all="ignore"):
                         with workers.epoch(*shared) as shuffles:
                             renew(rng, epoch)
                             groups = _shuffled(X, params.flat, shuffles)

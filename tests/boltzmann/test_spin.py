@@ -17,7 +17,7 @@ from dbn.boltzmann import (
     pseudo_log_likelihood,
     reverse_ais,
 )
-from dbn.training import SGD, RBMMonitor
+from dbn.training import SGD, RBMMonitor, Schedule
 from dbn.training.contrastive import default_optimizer, monitored_rows
 from tests.helpers import message_of, randomize
 
@@ -116,8 +116,9 @@ def test_the_default_rate_is_that_of_units_with_a_range():
         default_optimizer(machine(visible, hidden), CD()).learning_rate
         for visible, hidden in [(Spin(), Spin()), ("bernoulli", Spin())]
     ]
-    assert rates == [0.1, 0.1]
-    assert default_optimizer(RBM(4, 3, visible="relu"), CD()).learning_rate == 0.01
+    assert rates == [Schedule(0.1, 0.0)] * 2
+    relu = default_optimizer(RBM(4, 3, visible="relu"), CD())
+    assert relu.learning_rate == Schedule(0.005, 0.0)
 
 
 @pytest.mark.parametrize("hidden", ["bernoulli", Spin()])

@@ -7,6 +7,7 @@ from scipy.special import expit, softmax
 from sklearn.datasets import load_diabetes
 
 from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from dbn.training import Adam
 
 from .toy import ALL, PREDICTORS, REAL, Y3, X, Y, rbm, small
 
@@ -60,13 +61,25 @@ def test_components_reproduce_transform(data, hidden):
 
 
 def test_visible_biases_are_in_the_units_of_the_data():
-    fitted = small(RBMTransformer).fit(REAL)
+    fitted = small(RBMTransformer, visible="gaussian").fit(REAL)
     for standardised in (0.0, 1.0):
         fitted.rbm_.b[...] = standardised
         expected = REAL.mean(axis=0) + standardised * REAL.std(axis=0)
         assert_allclose(fitted.intercept_visible_, expected)
     bernoulli = small(RBMTransformer).fit(X)
     assert_array_equal(bernoulli.intercept_visible_, bernoulli.rbm_.b)
+
+
+def test_visible_biases_of_learned_variances_are_means_too():
+    """The mean of a column of numbers where all hidden units are off."""
+    table = np.column_stack([REAL[:, :2], X[:, 0] > 0.5, REAL[:, 2]])
+    for rows, numbers in ((REAL, [0, 1, 2, 3, 4]), (table, [0, 1, 3])):
+        fitted = small(RBMTransformer).fit(rows)
+        flat = fitted.rbm_.params.flat
+        flat[...] = np.linspace(-1.0, 1.0, len(flat))
+        off = fitted.inverse_transform(np.zeros((1, 4)))[0]
+        assert_allclose(fitted.intercept_visible_[numbers], off[numbers])
+    assert fitted.intercept_visible_[2] == fitted.rbm_.b[2]
 
 
 @DATA
@@ -122,7 +135,7 @@ def test_n_iter_and_loss_curve_agree_with_the_history():
 
 def test_the_last_loss_is_the_loss_before_the_last_full_batch_step():
     # In one full batch the loss of epoch j is that of the net after j - 1 epochs.
-    options = {"init": "xavier_uniform", "batch_size": 1000}
+    options = {"init": "xavier_uniform", "batch_size": 1000, "optimizer": Adam(0.01)}
     before = small(DBNClassifier, max_iter=4, **options).fit(X, Y)
     after = small(DBNClassifier, max_iter=5, **options).fit(X, Y)
     p = before.predict_proba(X)[np.arange(len(Y)), Y]

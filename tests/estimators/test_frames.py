@@ -177,10 +177,10 @@ AGES = FRAME["age"].to_numpy()
 VISIBLE = ["age", "town_Bern", "town_Oslo", "town_Rome", "member", "size"]
 KINDS = Mixed(
     (
-        (Gaussian(), 1),
+        (Gaussian(learn_variance=True), 1),
         (Softmax((3,)), 3),
         (Bernoulli(), 1),
-        (Gaussian(), 1),
+        (Gaussian(learn_variance=True), 1),
     )
 )
 NETS = [DBNClassifier, DBNRegressor]

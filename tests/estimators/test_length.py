@@ -37,11 +37,15 @@ def length(estimator):
 
 def auto(n_rows, n_updates, least_epochs):
     """By the words of the documentation."""
-    batch_size = min(max(n_rows // 50, 10), 100)
+    batch_size = min(max(-(-n_rows // 30), 10), 100)
     n_epochs = 1
     while n_epochs * -(-n_rows // batch_size) < n_updates:
         n_epochs += 1
-    return batch_size, max(n_epochs, least_epochs)
+    return batch_size, min(max(n_epochs, least_epochs), 100)
+
+
+def budget(cls):
+    return (1500, 8) if cls is RBMTransformer else (3000, 20)
 
 
 # What "auto" comes to.
@@ -52,9 +56,8 @@ def auto(n_rows, n_updates, least_epochs):
 def test_auto_is_a_number_of_updates(cls, n_rows):
     if n_rows == 1 and cls is DBNClassifier:
         pytest.skip("one row has one class")
-    budget = (1000, 10) if cls is RBMTransformer else (2000, 20)
     fitted = asked(cls).fit(*rows(n_rows))
-    assert length(fitted) == auto(n_rows, *budget)
+    assert length(fitted) == auto(n_rows, *budget(cls))
     assert fitted.n_iter_ == fitted.max_iter_
     assert all(type(n) is int for n in length(fitted))
     # It is what the numbers themselves ask for.
@@ -72,16 +75,21 @@ def test_a_net_that_searches_has_large_batches(cls, optimizer):
     assert length(fitted) == (1000, 200)
 
 
+@pytest.mark.parametrize("sampler", ["pcd", "fpcd", "pt"])
+def test_persistent_chains_have_longer(sampler):
+    fitted = asked(RBMTransformer, sampler=sampler).fit(*rows(1200))
+    assert length(fitted) == auto(1200, 3000, 8) == (40, 100)
+
+
 @pytest.mark.parametrize("cls", ALONE)
 def test_what_is_asked_for_stands(cls):
     data = rows(600)
     both = asked(cls, batch_size=np.int64(7), max_iter=np.int32(2)).fit(*data)
     assert length(both) == (7, 2)
     assert all(type(n) is int for n in length(both))
-    assert length(asked(cls, max_iter=2).fit(*data)) == (12, 2)
-    n_updates = 1000 if cls is RBMTransformer else 2000
-    n_epochs = n_updates // 20
-    assert length(asked(cls, batch_size=30).fit(*data)) == (30, n_epochs)
+    assert length(asked(cls, max_iter=2).fit(*data)) == (20, 2)
+    n_epochs = budget(cls)[0] // 20
+    assert length(asked(cls, batch_size=30).fit(*data)) == (30, min(n_epochs, 100))
 
 
 @pytest.mark.parametrize("cls", ALONE)
@@ -117,10 +125,10 @@ def test_a_new_fit_and_a_warm_start_are_as_long_as_their_rows_ask(cls):
 def test_the_first_chunk_decides(cls):
     chunked = asked(cls).partial_fit(*rows(1200))
     first = length(chunked)
-    assert first == (24, 20 if cls is RBMTransformer else 40)
+    assert first == auto(1200, *budget(cls))
     assert length(chunked.partial_fit(*rows(60))) == first
     assert chunked.n_iter_ == 2
-    same = asked(cls, batch_size=24).partial_fit(*rows(1200)).partial_fit(*rows(60))
+    same = asked(cls, batch_size=40).partial_fit(*rows(1200)).partial_fit(*rows(60))
     assert same.history_ == chunked.history_
     # What is said later stands.
     assert length(chunked.set_params(batch_size=5).partial_fit(*rows(60)))[0] == 5
@@ -129,7 +137,7 @@ def test_the_first_chunk_decides(cls):
 @pytest.mark.parametrize("cls", ALONE)
 def test_chunks_after_a_fit_are_trained_on_as_its_rows(cls):
     fitted = asked(cls, max_iter=2).fit(*rows(1200))
-    assert length(fitted.partial_fit(*rows(60))) == (24, 2)
+    assert length(fitted.partial_fit(*rows(60))) == (40, 2)
 
 
 @pytest.mark.parametrize("cls", PREDICTORS)
@@ -139,22 +147,22 @@ def test_labelled_rows_count_for_a_net_and_all_for_its_machines(cls):
     net = small(cls, **AUTO | STILL, unlabeled=-1, tol=0.0)
     net.set_params(rbm=rbm(**AUTO | STILL, n_components=4))
     net.fit(data, y)
-    assert length(net) == auto(600, 2000, 20)
+    assert length(net) == auto(600, 3000, 20)
     n_pretrained = sum(e["phase"] == "pretrain" for e in net.history_)
-    assert n_pretrained == 2 * auto(3000, 1000, 10)[1]
+    assert n_pretrained == 2 * auto(3000, 1500, 8)[1]
 
 
 @pytest.mark.parametrize("cls", ALONE)
 def test_rows_without_weight_do_not_count(cls):
     weight = (np.arange(1200) < 600).astype(float)
     fitted = asked(cls, max_iter=1).fit(*rows(1200), sample_weight=weight)
-    assert length(fitted) == (12, 1)
+    assert length(fitted) == (20, 1)
 
 
 def test_what_fit_refuses_leaves_the_length_as_it_was():
     fitted = asked(DBNClassifier, max_iter=2).fit(*rows(1200))
     message(fitted.fit, X, Y[:7])
-    assert length(fitted) == (24, 2)
+    assert length(fitted) == (40, 2)
 
 
 # What a fit says that was too short.

@@ -87,7 +87,7 @@ def test_plain_bytes_mean_what_they_mean_in_memory(cls, tmp_path, streamed):
         fitted = small(cls).fit(mapped(tmp_path / "X", BYTES), Y)
     with pytest.warns(UserWarning, match="pass X / 255"):
         expected = small(cls).fit(BYTES, Y)
-    assert repr(fitted.visible_) == "Gaussian()"
+    assert repr(fitted.visible_) == "Gaussian(learn_variance=True)"
     assert output(fitted, BYTES).dtype == np.float64
     assert close(fitted, expected, BYTES)
 
@@ -168,7 +168,10 @@ def test_what_is_out_of_range_is_found_late_in_a_file(value, tmp_path, streamed)
     assert f"{value}" in message(estimator.fit, rows)
     assert f"{value}" in message(estimator.fit(WHOLE).partial_fit, rows)
     assert f"{value}" in message(estimator.score_samples, rows)
-    assert repr(small(RBMTransformer).fit(rows).visible_) == "Gaussian()"
+    assert (
+        repr(small(RBMTransformer).fit(rows).visible_)
+        == "Gaussian(learn_variance=True)"
+    )
     bytes_ = ScaledRows(BYTES, divide_by=100)
     assert "maximum 2.55" in message(estimator.fit, bytes_)
 

@@ -15,15 +15,16 @@ from tests.libraries import LIBRARIES
 
 from .toy import ALL, REAL, Y, message, output, rbm, small
 
+NUMBERS = Gaussian(learn_variance=True)
 BIT, SIGN = REAL[:, 0] > 1.0, np.where(REAL[:, 1] > 1.0, 1.0, -1.0)
 GREY = np.linspace(0.0, 1.0, 60)
 TABLE = np.column_stack([REAL[:, :2], BIT, SIGN, 10 * GREY, BIT])
 KINDS = Mixed(
     (
-        (Gaussian(), 2),
+        (NUMBERS, 2),
         (Bernoulli(), 1),
         (Spin(), 1),
-        (Gaussian(), 1),
+        (NUMBERS, 1),
         (Bernoulli(), 1),
     )
 )
@@ -40,11 +41,11 @@ def columns(*columns):
         (columns(GREY, BIT) + 1e-8, Bernoulli()),
         (columns(BIT), Bernoulli()),
         (columns(SIGN, SIGN), Spin()),
-        (columns(REAL), Gaussian()),
-        (columns(GREY, SIGN), Mixed(((Gaussian(), 1), (Spin(), 1)))),
+        (columns(REAL), NUMBERS),
+        (columns(GREY, SIGN), Mixed(((NUMBERS, 1), (Spin(), 1)))),
         (columns(BIT, SIGN), Mixed(((Bernoulli(), 1), (Spin(), 1)))),
         # A constant column beside numbers is a number.
-        (columns(REAL[:, 0], 0 * BIT, 0 * BIT + 1), Gaussian()),
+        (columns(REAL[:, 0], 0 * BIT, 0 * BIT + 1), NUMBERS),
         (columns(GREY, 0 * BIT, 0 * BIT + 1), Bernoulli()),
         (TABLE, KINDS),
     ],
@@ -63,7 +64,7 @@ def test_groups_are_categories():
     assert found == Mixed(((Bernoulli(), 1), (Softmax((2, 3)), 5), (Bernoulli(), 1)))
     X[:, 0] *= 5
     found = choose_visible(X, [1, 2, 3, 0, 1])
-    assert found == Mixed(((Gaussian(), 1), (Softmax((2, 3)), 5), (Bernoulli(), 1)))
+    assert found == Mixed(((NUMBERS, 1), (Softmax((2, 3)), 5), (Bernoulli(), 1)))
     assert choose_visible(X[:, 1:6], [2, 3]) == Softmax((2, 3))
 
 
@@ -75,7 +76,7 @@ def test_rows_that_are_read_as_needed_are_looked_at_in_slices(monkeypatch):
 
 def test_sparse_rows_are_taken_as_a_whole():
     assert choose_visible(sparse.csr_array(columns(GREY, BIT))) == Bernoulli()
-    assert choose_visible(sparse.csr_array(TABLE)) == Gaussian()
+    assert choose_visible(sparse.csr_array(TABLE)) == NUMBERS
     text = message(rbm().fit, sparse.csr_array(TABLE))
     assert "would make a sparse X dense" in text
 

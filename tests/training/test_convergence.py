@@ -16,10 +16,12 @@ X = np.random.default_rng(0).integers(0, 2, (60, 8)).astype(float)
 @pytest.mark.parametrize(
     "n_rows, length",
     [
-        (1, (10, 1000)),
-        (30, (10, 334)),
+        (1, (10, 100)),
+        (100, (10, 100)),
         (150, (10, 67)),
-        (1000, (20, 20)),
+        (300, (10, 34)),
+        (301, (11, 36)),
+        (1000, (34, 34)),
         (5000, (100, 20)),
         (60_000, (100, 10)),
     ],
@@ -29,7 +31,8 @@ def test_few_rows_get_updates_and_many_rows_epochs(n_rows, length):
 
 
 def test_what_somebody_says_is_taken():
-    assert Budget(1000, 10).resolved(100, 50, "auto") == (50, 500)
+    assert Budget(1000, 10).resolved(1000, 50, "auto") == (50, 50)
+    assert Budget(1000, 10).resolved(100, 50, "auto") == (50, 100)
     assert Budget(1000, 10).resolved(100, "auto", 3) == (10, 3)
 
 

@@ -142,7 +142,7 @@ def test_momentum_acts():
 
 
 def test_momentum_rises_after_five_epochs_by_default():
-    low = SGD(0.1, momentum=0.5)
+    low = SGD(Schedule(0.1, 0.0), momentum=0.5)
     assert_array_equal(trained(max_iter=5).W, trained(max_iter=5, optimizer=low).W)
     assert (trained(max_iter=6).W != trained(max_iter=6, optimizer=low).W).all()
 
@@ -151,13 +151,14 @@ def test_momentum_rises_after_five_epochs_by_default():
     ("visible", "hidden", "rate", "of_chains"),
     [
         ("bernoulli", "bernoulli", 0.1, 0.3),
-        ("gaussian", "bernoulli", 0.01, 0.03),
-        ("bernoulli", "gaussian", 0.01, 0.03),
-        ("relu", "bernoulli", 0.01, 0.03),
-        ("bernoulli", "relu", 0.01, 0.03),
+        ("gaussian", "bernoulli", 0.005, 0.015),
+        ("bernoulli", "gaussian", 0.03, 0.09),
+        ("gaussian", "gaussian", 0.005, 0.015),
+        ("relu", "bernoulli", 0.005, 0.015),
+        ("bernoulli", "relu", 0.005, 0.015),
         ("spin", "spin", 0.1, 0.3),
         (Softmax(2), "bernoulli", 0.1, 0.3),
-        (Mixed(((Bernoulli(), 1), (Gaussian(), 1))), "bernoulli", 0.01, 0.03),
+        (Mixed(((Bernoulli(), 1), (Gaussian(), 1))), "bernoulli", 0.005, 0.015),
     ],
 )
 def test_default_learning_rate_depends_on_units_and_chains(
@@ -165,10 +166,14 @@ def test_default_learning_rate_depends_on_units_and_chains(
 ):
     rbm = RBM(2, 2, visible=visible, hidden=hidden)
     optimizer = default_optimizer(rbm, CD())
-    assert optimizer == SGD(rate, momentum=((0, 0.5), (5, 0.9)))
+    assert optimizer == SGD(Schedule(rate, 0.0), momentum=((0, 0.5), (5, 0.9)))
     for sampler in (PCD(), FPCD(), ParallelTempering()):
         optimizer = default_optimizer(rbm, sampler)
-        assert optimizer == SGD(Schedule(of_chains, 0.0), momentum=0.0)
+        start = pytest.approx(of_chains, rel=1e-15)
+        assert optimizer.learning_rate.start == start
+        assert optimizer == SGD(
+            Schedule(optimizer.learning_rate.start, 0.0), momentum=0.0
+        )
 
 
 def test_history_has_an_entry_for_every_epoch():
