@@ -70,7 +70,8 @@ SEARCHED = {"batch_size": 10_000, "max_iter": 10}
 SCHEDULED = SGD(((0, 0.1), (8, 0.05)), momentum=((0, 0.5), (4, 0.9)), nesterov=True)
 
 TRANSFORMERS = {
-    "RBM by default": RBMTransformer(),
+    # So few hidden units that the checks of `score` need no annealing.
+    "RBM by default": RBMTransformer(8),
     "CD of 3 steps": rbm(sampler=CD(k=3)),
     "sampled CD": rbm(sampler=CD(sample_visible=True)),
     "PCD": machine(sampler="pcd"),
@@ -87,7 +88,7 @@ TRANSFORMERS = {
     "RBM, RMSProp": rbm(optimizer="rmsprop"),
     "RBM, warm start": rbm(warm_start=True),
     "RBM, halving": rbm(on_divergence="halve"),
-    "DBN by default": DBNTransformer(),
+    "DBN by default": DBNTransformer((8,)),
     "DBN": small(DBNTransformer),
     "Softmax on top": small(DBNTransformer, hidden_layer_sizes=(4,)).set_params(
         rbm__hidden=Softmax(2)
