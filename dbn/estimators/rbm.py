@@ -23,7 +23,7 @@ from ..boltzmann.tempering import TemperedPath
 from ..training import Optimizer, Sparsity, train_rbm
 from ..training.budget import of_machine
 from ..training.callbacks import agree, fit_task
-from ..training.contrastive import descending, get_sparsity
+from ..training.contrastive import default_optimizer, descending, get_sparsity
 from ..training.optimizers import get_optimizer
 from ..training.task import Task
 from ._sklearn import fit_context
@@ -228,6 +228,13 @@ class RBMTransformer(DensityTransformer):
         """
         self._validate_params()
         self._validate_parts()
+
+    @property
+    def _optimizer(self) -> Optimizer:
+        """The optimizer that `optimizer` names or is, of a machine that there is."""
+        if self.optimizer is None:
+            return default_optimizer(self.rbm_, get_sampler(self.sampler))
+        return get_optimizer(self.optimizer)
 
     def _validate_parts(self) -> None:
         get_sampler(self.sampler)
