@@ -13,7 +13,7 @@ import mnist
 import numpy as np
 import pytest
 from hostile import FORMATS
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_digits, load_wine
 from sklearn.frozen import FrozenEstimator
 
 from dbn import DBNClassifier, DBNTransformer, RBMTransformer
@@ -37,7 +37,7 @@ def test_every_script_says_how_it_is_used():
     scripts = [
         p for p in (ROOT / "scripts").rglob("*.py") if "__main__" in p.read_text()
     ]
-    assert len(scripts) == 15
+    assert len(scripts) == 16
     for script in scripts:
         done = run(script.relative_to(ROOT / "scripts"), "--help")
         assert done.returncode == 0 and done.stdout.startswith("usage: "), done.stderr
@@ -515,6 +515,19 @@ def test_tables(tmp_path):
     assert len(runs) == 4 and all(entry["seconds"] >= 0 for entry in runs)
     assert ["log_loss" in entry for entry in runs] == [True, True, False, False]
     assert runs[1]["score"] > 0.9  # logistic regression on iris
+
+
+def test_mnist_defaults(tmp_path):
+    """On any data with test rows of its own; one short fit of every kind."""
+    X, y = load_digits(return_X_y=True)
+    X, data, record = X / 16, tmp_path / "digits.npz", tmp_path / "out.json"
+    np.savez(data, X=X[::4], y=y[::4], X_test=X[1::4], y_test=y[1::4])
+    args = ["--dataset", str(data), "--seeds", "0", "--output", str(record)]
+    args += ["--layers", "32"]
+    done = run("benchmarks/mnist_defaults.py", *args)
+    assert done.returncode == 0, done.stderr
+    (entry,) = json.loads(record.read_text())["runs"]
+    assert entry["epochs"] == [50, 100] and entry["test_error_percent"] < 15
 
 
 def test_few_labels(tmp_path):

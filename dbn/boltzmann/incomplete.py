@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from scipy.special import logsumexp
 
 from ..backend.array import take_rows
@@ -102,7 +103,7 @@ def log_p_of_known(rbm: RBM, v: Array, seed: int) -> Array:
     Parameters
     ----------
     rbm : RBM
-    v : array of shape (n_rows, n_visible)
+    v : array or scipy sparse CSR of shape (n_rows, n_visible)
         NaN where a value is not known; of a unit of several columns, in all of them.
     seed : int
 
@@ -123,6 +124,8 @@ def log_p_of_known(rbm: RBM, v: Array, seed: int) -> Array:
     >>> log_p_of_known(RBM(3, 2), v, seed=0) / np.log(2.0)  # 2 and 4 free binary units
     array([2., 4.])
     """
+    if issparse(v):  # has no NaN
+        return -rbm.free_energy(v)
     whole = to_host(namespace(v).all(v == v, axis=1))
     if whole.all():
         return -rbm.free_energy(v)

@@ -376,8 +376,7 @@ n_features)
         RuntimeWarning
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
-        rows = self._rows(X, "score_samples")
-        rows = self.visible_.inside(rows)
+        rows = self._rows_inside(X, "score_samples")
         top = self._place.there(self.dbn_).rbms[-1]
         log_z = self._log_z(top, top.b)
 

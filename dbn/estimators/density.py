@@ -47,6 +47,11 @@ class DensityTransformer(
         """
         return float(np.mean(to_host(self.score_samples(X))))
 
+    def _rows_inside(self, X: Array, method: str) -> Array:
+        """Encoded rows, whose values the visible units can take."""
+        rows = self._rows(X, method)
+        return self.visible_.inside(rows)
+
     def _density(self, log_p: Array, rows: Array, log_z: float | None = None) -> Array:
         """Log density of what is known of X as given, from that of encoded `rows`.
 

@@ -456,9 +456,9 @@ n_features)
         RuntimeWarning
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
-        log_p, rows = self._log_p_of_known(X, "score_samples")
+        rows = self._rows_inside(X, "score_samples")
         log_z = self._log_z(self._place.there(self.rbm_), self._base_bias)
-        return self._density(log_p, rows, log_z)
+        return self._density(self._log_p_of_known(rows), rows, log_z)
 
     def anomaly_score(self, X: Array) -> Array:
         """How strange each row is: minus its log-likelihood in nats, up to log Z.
@@ -500,14 +500,13 @@ n_features)
         >>> float((rbm.anomaly_score(lying) > threshold).mean().round(2))
         1.0
         """
-        return -self._density(*self._log_p_of_known(X, "anomaly_score"))
+        rows = self._rows_inside(X, "anomaly_score")
+        return -self._density(self._log_p_of_known(rows), rows)
 
-    def _log_p_of_known(self, X: Array, method: str) -> tuple[Array, Array]:
-        """Log-likelihoods of encoded rows plus log Z, and those rows."""
-        rows = self._rows(X, method)
-        rows = self.visible_.inside(rows)
+    def _log_p_of_known(self, rows: Array) -> Array:
+        """Log-likelihoods of encoded rows, plus log Z."""
         of_known = partial(log_p_of_known, seed=self._seed)
-        return self._place.apply(_batched(of_known), self.rbm_, rows), rows
+        return self._place.apply(_batched(of_known), self.rbm_, rows)
 
     def inverse_transform(self, H: Array) -> Array:
         """Mean of the visible units given hidden activities: a reconstruction.

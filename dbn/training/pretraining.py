@@ -142,8 +142,9 @@ def pretrain(
             rbm.initialize(rng, mean_of_known(encoded, sample_weight)[0])
         state["rbms"] = rbms
         if layer + 1 < len(sizes):
-            complete = encoded if layer else _complete(encoded, sample_weight)
-            encoded, held = _encode(rbm, complete, budget - held)
+            if layer == 0:
+                encoded = _complete(encoded, sample_weight)
+            encoded, held = _encode(rbm, encoded, budget - held)
             visible = rbm.hidden
     return DBN(state["rbms"])
 

@@ -22,12 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from dbn import DBNClassifier, DBNTransformer, RBMTransformer
-from dbn.evaluation import (
-    Comparison,
-    Contender,
-    compare_initializers,
-    load_dataset,
-)
+from dbn.evaluation import Comparison, Contender, compare_initializers, load_dataset
 from dbn.training import Adam, Schedule, Sparsity
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
@@ -253,6 +248,7 @@ def shared_options():
     add("--pretrain-epochs", type=int, default=20, help="of each RBM")
     add("--hidden-layer-sizes", type=int, nargs="+", default=[500, 500, 2000])
     add("--rows", type=int, help="only the first training rows, for a quick look")
+    parser.set_defaults(tune="strict")
     return parser
 
 
@@ -262,7 +258,6 @@ def parse_args(argv):
     )
     parts = parser.add_subparsers(dest="part", required=True)
     part = parts.add_parser("full", parents=[shared_options()])
-    part.set_defaults(tune="strict")
     add = part.add_argument
     add(
         "--recipes",
@@ -283,13 +278,11 @@ def parse_args(argv):
     add(
         "--tune",
         choices=["strict", "literature"],
-        default="strict",
         help="validation rows: inside the labels, or 10,000 others with their labels",
     )
     add("--control-layer-sizes", type=int, nargs="+", default=[500, 500, 2000])
     part.set_defaults(hidden_layer_sizes=[500] * 12, pretrain_epochs=10)
     part = parts.add_parser("deep", parents=[shared_options()])
-    part.set_defaults(tune="strict")
     add = part.add_argument
     add("--depths", type=int, nargs="+", default=[5])
     add("--width", type=int, default=500)

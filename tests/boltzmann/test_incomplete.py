@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.integrate import quad
+from scipy.sparse import csr_array
 from scipy.special import logsumexp
 
 from dbn import DBN, RBM
@@ -99,6 +100,7 @@ def test_whole_rows_have_minus_their_free_energy():
     rbm = machine(Bernoulli(), Bernoulli(), (4, 3))
     v = np.eye(4)
     assert_array_equal(log_p_of_known(rbm, v, 0), -rbm.free_energy(v))
+    assert_allclose(log_p_of_known(rbm, csr_array(v), 0), -rbm.free_energy(v))
     v = np.concatenate([v, v])
     v[4:, 1] = np.nan
     assert_array_equal(log_p_of_known(rbm, v, 0)[:4], -rbm.free_energy(v[:4]))

@@ -858,3 +858,14 @@ def test_evaluation_offers_the_same_names():
     assert dbn.datasets.__all__ == ["Dataset", "bars_and_stripes", "load_dataset"]
     for name in dbn.datasets.__all__:
         assert getattr(dbn.evaluation, name) is getattr(dbn.datasets, name)
+
+
+def test_labels_of_test_rows_may_be_most_of_a_file(tmp_path):
+    """Its size was compared with that of an array counted twice."""
+    y = np.arange(400) % 3
+    np.savez(tmp_path / "a.npz", X=np.eye(3)[:2], y=y[:2], X_test=np.eye(3), y_test=y)
+    with pytest.raises(ValueError, match="3 rows"):
+        load_dataset(tmp_path / "a.npz")
+    rows = np.zeros((400, 1))
+    np.savez(tmp_path / "b.npz", X=rows[:2], y=y[:2], X_test=rows, y_test=y)
+    np.testing.assert_array_equal(load_dataset(tmp_path / "b.npz").y_test, y)

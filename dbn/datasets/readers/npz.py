@@ -50,7 +50,7 @@ def find_arrays(path: Path, names: Iterable[str]) -> tuple[dict[str, Stored], se
     size = path.stat().st_size
     with _Source(path) as source, zipfile.ZipFile(source) as file:
         members = {name.removesuffix(".npy") for name in file.namelist()}
-        for name in [name for name in names if name in members]:
+        for name in sorted(members.intersection(names)):  # each once
             info = file.getinfo(f"{name}.npy")
             with file.open(info) as member:
                 opened = partial(_open_member, path, info.filename)
