@@ -593,18 +593,24 @@ n_features)
     @property
     def intercept_visible_(self) -> Array:
         """Visible biases of shape (n_visible,), in the units of X."""
-        rbm, b = self.rbm_, self.rbm_.b
-        if self.mean_ is None:
-            return b
-        means = [
-            units.mean(b[None, columns], p)[0, :] if units.linear else b[columns]
-            for columns, units, p in rbm.visible.split(rbm.n_visible, rbm.p_visible)
-        ]
-        return self.mean_ + self.scale_ * namespace(b).concat(means)
+        b = _biases_in_units_of_rows(self.rbm_)
+        return b if self.mean_ is None else self.mean_ + self.scale_ * b
 
     @property
     def _n_features_out(self) -> int:
         return int(self.rbm_.n_hidden)
+
+
+def _biases_in_units_of_rows(rbm: RBM) -> Array:
+    """Visible biases; of linear units the means while all hidden units are 0."""
+    b, blocks = rbm.b, rbm.visible.split(rbm.n_visible, rbm.p_visible)
+    if not any(units.linear for _, units, _ in blocks):
+        return b
+    parts = [
+        units.mean(b[None, columns], p)[0, :] if units.linear else b[columns]
+        for columns, units, p in blocks
+    ]
+    return namespace(b).concat(parts)
 
 
 def _batched(method: Callable[..., Array]) -> Callable[[RBM, Array], Array]:
