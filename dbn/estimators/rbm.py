@@ -283,8 +283,8 @@ n_features)
         preprocessing from its rows. Every call counts as one epoch of schedules.
         Persistent chains, the optimizer's memory and the random stream go on from call
         to call, so passing the same rows `max_iter` times is `fit`, unless a schedule
-        ends with the fit, as that of persistent chains does by default: here it stays
-        at its start. Callbacks are not called.
+        ends with the fit, as that of the default optimizer does: here it stays at its
+        start. Callbacks are not called.
 
         Parameters
         ----------
