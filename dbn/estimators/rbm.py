@@ -23,7 +23,7 @@ from ..boltzmann.tempering import TemperedPath
 from ..training import Optimizer, Sparsity, train_rbm
 from ..training.budget import of_machine
 from ..training.callbacks import agree, fit_task
-from ..training.contrastive import descending, get_sparsity
+from ..training.contrastive import default_optimizer, descending, get_sparsity
 from ..training.optimizers import get_optimizer
 from ..training.task import Task
 from ._sklearn import fit_context
@@ -229,6 +229,13 @@ class RBMTransformer(DensityTransformer):
         self._validate_params()
         self._validate_parts()
 
+    @property
+    def _optimizer(self) -> Optimizer:
+        """The optimizer that `optimizer` names or is, of a machine that there is."""
+        if self.optimizer is None:
+            return default_optimizer(self.rbm_, get_sampler(self.sampler))
+        return get_optimizer(self.optimizer)
+
     def _validate_parts(self) -> None:
         get_sampler(self.sampler)
         if self.optimizer is not None:
@@ -276,8 +283,8 @@ n_features)
         preprocessing from its rows. Every call counts as one epoch of schedules.
         Persistent chains, the optimizer's memory and the random stream go on from call
         to call, so passing the same rows `max_iter` times is `fit`, unless a schedule
-        ends with the fit, as that of persistent chains does by default: here it stays
-        at its start. Callbacks are not called.
+        ends with the fit, as that of the default optimizer does: here it stays at its
+        start. Callbacks are not called.
 
         Parameters
         ----------
@@ -586,18 +593,24 @@ n_features)
     @property
     def intercept_visible_(self) -> Array:
         """Visible biases of shape (n_visible,), in the units of X."""
-        rbm, b = self.rbm_, self.rbm_.b
-        if self.mean_ is None:
-            return b
-        means = [
-            units.mean(b[None, columns], p)[0, :] if units.linear else b[columns]
-            for columns, units, p in rbm.visible.split(rbm.n_visible, rbm.p_visible)
-        ]
-        return self.mean_ + self.scale_ * namespace(b).concat(means)
+        b = _biases_in_units_of_rows(self.rbm_)
+        return b if self.mean_ is None else self.mean_ + self.scale_ * b
 
     @property
     def _n_features_out(self) -> int:
         return int(self.rbm_.n_hidden)
+
+
+def _biases_in_units_of_rows(rbm: RBM) -> Array:
+    """Visible biases; of linear units the means while all hidden units are 0."""
+    b, blocks = rbm.b, rbm.visible.split(rbm.n_visible, rbm.p_visible)
+    if not any(units.linear for _, units, _ in blocks):
+        return b
+    parts = [
+        units.mean(b[None, columns], p)[0, :] if units.linear else b[columns]
+        for columns, units, p in blocks
+    ]
+    return namespace(b).concat(parts)
 
 
 def _batched(method: Callable[..., Array]) -> Callable[[RBM, Array], Array]:

@@ -212,7 +212,8 @@ def train_rbm(
     optimizer = training.lasting(descending(optimizer))
     v_mean, incomplete = mean_of_known(X, sample_weight)
     if "means" not in state:
-        _check_means(v_mean)
+        if incomplete:
+            _check_means(v_mean)
         rbm.initialize(rng, v_mean)
         # Moving mean activities: offsets of centering, and for sparsity. And what is
         # put in place of unknown values before they are drawn.

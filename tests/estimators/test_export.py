@@ -117,7 +117,7 @@ def test_to_sklearn_leaves_the_global_random_stream_alone():
 @pytest.mark.parametrize("target", TARGETS)
 def test_an_exported_net_can_be_trained_by_scikit_learn(target):
     y = TARGETS[target][1]
-    model = net(target)
+    model = net(target, optimizer=SGD(0.01))
     mlp = to_sklearn(model)
     assert mlp.n_iter_ == model.n_iter_
     mlp.partial_fit(REAL, y)

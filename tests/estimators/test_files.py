@@ -194,8 +194,8 @@ def test_what_auto_came_to_is_kept_for_later_chunks(tmp_path):
     params = {"batch_size": "auto", "max_iter": "auto", "random_state": 0}
     model = rbm(**params, optimizer=SGD(0.1, momentum=0.0)).partial_fit(rows)
     loaded = there_and_back(model, tmp_path)
-    assert loaded.batch_size_ == 24
-    assert loaded.max_iter_ == 20
+    assert loaded.batch_size_ == 40
+    assert loaded.max_iter_ == 50
     assert same(theta(loaded.partial_fit(X)), theta(model.partial_fit(X)))
 
 

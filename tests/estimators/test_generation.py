@@ -88,8 +88,12 @@ def test_given_values_are_in_the_units_of_the_data():
 def test_reconstruction_by_hand(data):
     transformer = small(RBMTransformer).fit(data)
     H = transformer.transform(data)
-    x = H @ transformer.rbm_.W.T + transformer.rbm_.b
-    by_hand = sigmoid(x) if data is X else x * data.std(axis=0) + data.mean(axis=0)
+    by_hand = H @ transformer.rbm_.W.T + transformer.rbm_.b
+    if data is X:
+        by_hand = sigmoid(by_hand)
+    else:
+        by_hand *= np.exp(transformer.rbm_.params["visible_log_variance"])
+        by_hand = by_hand * data.std(axis=0) + data.mean(axis=0)
     assert_allclose(transformer.inverse_transform(H), by_hand, rtol=1e-10)
 
 

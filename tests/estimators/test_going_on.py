@@ -15,6 +15,7 @@ from tests.estimators.toy import REAL, X, Y, message, rbm
 
 pytestmark = pytest.mark.usefixtures("on_each_device")
 STEADY = SGD(0.1, momentum=0.0)
+MOVING = SGD(0.1, momentum=((0, 0.5), (3, 0.9)))
 OPTIONS = [
     {},
     {"sampler": CD(k=((0, 1), (2, 3)))},
@@ -36,7 +37,7 @@ def theta(estimator):
 @pytest.mark.parametrize("rows", [X, REAL], ids=["bernoulli", "gaussian"])
 def test_stopping_and_going_on_changes_nothing(options, rows):
     """Chains, moments, means, schedules and the random stream go on, bit for bit."""
-    options = {"random_state": 0, **options}
+    options = {"random_state": 0, "optimizer": MOVING, **options}
     whole = rbm(max_iter=5, **options).fit(rows)
     warm = rbm(max_iter=2, warm_start=True, **options).fit(rows)
     warm.set_params(max_iter=3).fit(rows)
@@ -50,18 +51,22 @@ def test_stopping_and_going_on_changes_nothing(options, rows):
 
 
 @pytest.mark.parametrize(
-    "options", [{"optimizer": SGD(Schedule(0.1, 0.0))}, {"sampler": PCD(n_chains=7)}]
+    ("options", "at", "momentum"),
+    [
+        ({}, 0.1, ((0, 0.5), (5, 0.9))),
+        ({"optimizer": SGD(Schedule(0.1, 0.0))}, 0.1, 0.9),
+        ({"sampler": PCD(n_chains=7)}, 3 * 0.1, 0.0),
+    ],
+    ids=["default", "asked for", "of chains"],
 )
-def test_a_schedule_that_ends_with_the_fit_begins_anew(options):
+def test_a_schedule_that_ends_with_the_fit_begins_anew(options, at, momentum):
     """By a warm start. In chunks, whose number nobody knows, it stays at its start."""
     options = {"random_state": 0, **options}
-    at = 0.1 if "optimizer" in options else 0.3
 
     def following(*rates):
         steps = tuple(enumerate(rates))
         return rbm(**options | {"optimizer": SGD(steps, momentum=momentum)})
 
-    momentum = 0.9 if "optimizer" in options else 0.0
     warm = rbm(max_iter=2, warm_start=True, **options).fit(X)
     warm.set_params(max_iter=4).fit(X)
     falling = [at, 0.5 * at, at, 0.75 * at, 0.5 * at, 0.25 * at]
@@ -87,8 +92,9 @@ def test_fit_without_warm_start_starts_anew():
 
 
 def test_partial_fit_goes_on_from_fit():
-    estimator = rbm(random_state=0).fit(X).partial_fit(X)
-    assert_array_equal(theta(estimator), theta(rbm(random_state=0, max_iter=3).fit(X)))
+    options = {"random_state": 0, "optimizer": STEADY}
+    estimator = rbm(**options).fit(X).partial_fit(X)
+    assert_array_equal(theta(estimator), theta(rbm(**options, max_iter=3).fit(X)))
 
 
 def test_chains_of_another_number_start_anew_and_others_survive():

@@ -213,7 +213,7 @@ def test_the_seed_of_the_stack_decides_the_stack_only():
 
 
 def test_a_fitted_stack_is_trained_anew_unless_it_is_frozen():
-    init = DBNTransformer((4, 3), rbm=rbm(), random_state=5).fit(REAL)
+    init = DBNTransformer((4, 3), rbm=rbm(), random_state=5).fit(X[:30])
     before = [params.flat.copy() for params in buffers(init)]
     fitted = brought(init=init).fit(X, Y)
     for params, kept, own in zip(buffers(init), before, buffers(fitted), strict=False):

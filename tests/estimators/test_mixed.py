@@ -131,9 +131,10 @@ def test_files_copies_and_clones(tmp_path):
 
 
 def test_going_on():
-    fitted = machine(max_iter=4).fit(X)
-    twice = machine(max_iter=2, warm_start=True).fit(X).fit(X)
-    chunks = machine()
+    steady = {"optimizer": SGD(0.01)}
+    fitted = machine(max_iter=4, **steady).fit(X)
+    twice = machine(max_iter=2, warm_start=True, **steady).fit(X).fit(X)
+    chunks = machine(**steady)
     for _ in range(4):
         chunks.partial_fit(X)
     assert_array_equal(twice.components_, fitted.components_)

@@ -16,7 +16,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 
 from dbn import DBNClassifier, DBNRegressor, RBMTransformer
-from dbn.training import SGD
+from dbn.training import SGD, Adam
 from tests.helpers import read_only
 
 from .toy import PREDICTORS, REAL, Y3, X, Y, message, output, rbm, small
@@ -264,10 +264,11 @@ def test_balanced_counts_labelled_rows_of_some_weight_only():
 
 def test_a_class_of_weight_zero_stays_a_class_without_rows():
     none = {"low": 0.0, "middle": 1.0, "high": 1.0}
-    clf = plain(class_weight=none, batch_size=2).fit(X, Y3)
+    options = {"batch_size": 2, "optimizer": Adam(0.01)}
+    clf = plain(class_weight=none, **options).fit(X, Y3)
     assert_array_equal(clf.classes_, ["high", "low", "middle"])
     kept = Y3 != "low"
-    chunks = plain(batch_size=2)
+    chunks = plain(**options)
     for _ in range(3):
         chunks.partial_fit(X[kept], Y3[kept], [*np.unique(Y3)], np.ones(kept.sum()))
     assert_array_equal(theta(clf), theta(chunks))
@@ -516,7 +517,10 @@ def test_unlabelled_rows_help():
     rows = (patterns[truth] ^ (rng.random((1200, 50)) < 0.3)).astype(float)
     y = np.where(np.arange(1200) < 8, truth, -1)
     options = {"optimizer": SGD(0.1), "max_iter": 60, "unlabeled": -1}
-    machine = RBMTransformer(batch_size=10, max_iter=20, weight_decay=1e-3)
+    learning = SGD(0.1, momentum=((0, 0.5), (5, 0.9)))
+    machine = RBMTransformer(
+        optimizer=learning, batch_size=10, max_iter=20, weight_decay=1e-3
+    )
     scores = []
     for init in ("dbn", "xavier_uniform"):
         clf = DBNClassifier((20,), rbm=machine, init=init, random_state=0, **options)

@@ -84,6 +84,7 @@ def interrupted(estimator, folder, after, *data, **checkpoint):
     return resumed.fit(*data)
 
 
+STEADY = SGD(0.1)
 FALLING = SGD(Schedule(0.1, 0.0))  # over the whole fit
 MACHINES = [
     {},
@@ -184,13 +185,15 @@ def test_a_seed_of_none_goes_on_with_the_streams_of_the_first_run(tmp_path):
 
 
 def test_a_finished_fit_is_not_repeated_but_can_grow(tmp_path):
-    estimator = rbm(random_state=0, max_iter=3)
+    estimator = rbm(random_state=0, max_iter=3, optimizer=STEADY)
     whole = clone(estimator).set_callbacks(Checkpoint(tmp_path)).fit(X)
     again = clone(estimator).set_callbacks(Checkpoint(tmp_path, resume=True)).fit(X)
     assert_array_equal(numbers(again), numbers(whole))
     longer = clone(estimator).set_params(max_iter=5)
     longer.set_callbacks(Checkpoint(tmp_path, resume=True)).fit(X)
-    assert_array_equal(numbers(longer), numbers(rbm(random_state=0, max_iter=5).fit(X)))
+    assert_array_equal(
+        numbers(longer), numbers(clone(estimator).set_params(max_iter=5).fit(X))
+    )
 
 
 def going_on(make, folder, *data, **checkpoint):
@@ -269,8 +272,12 @@ def test_every_n_epochs_and_how_many_are_kept(tmp_path):
 
 
 def test_without_resume_training_starts_anew(tmp_path):
-    rbm(max_iter=5, random_state=0).set_callbacks(Checkpoint(tmp_path)).fit(X)
-    short = rbm(max_iter=2, random_state=0).set_callbacks(Checkpoint(tmp_path)).fit(X)
+    def fitted(max_iter):
+        machine = rbm(max_iter=max_iter, random_state=0, optimizer=STEADY)
+        return machine.set_callbacks(Checkpoint(tmp_path)).fit(X)
+
+    fitted(5)
+    short = fitted(2)
     assert short.n_iter_ == 2
     assert [path.name[-11:] for path in sorted(tmp_path.glob("*.ckpt"))] == [
         "000001.ckpt",
@@ -435,8 +442,10 @@ def test_checkpoints_of_an_older_version_are_not_taken_over(tmp_path):
 @pytest.mark.parametrize(
     "estimator",
     [
-        rbm(random_state=0, max_iter=6),
-        DBNClassifier((4,), rbm=rbm(), max_iter=6, random_state=0),
+        rbm(random_state=0, max_iter=6, optimizer=STEADY),
+        DBNClassifier(
+            (4,), rbm=rbm(), max_iter=6, random_state=0, optimizer=Adam(0.01)
+        ),
     ],
 )
 @pytest.mark.parametrize("warm_start", [False, True])
@@ -459,7 +468,10 @@ def test_fewer_epochs_than_there_are_is_refused(estimator, warm_start, tmp_path)
     ("estimator", "name"),
     [
         (rbm(optimizer=FALLING), "max_iter"),
-        (rbm(sampler="pcd"), "max_iter"),  # by default its rate falls
+        (rbm(), "max_iter"),  # by default the rate falls
+        (rbm(sampler="pcd"), "max_iter"),
+        (DBNClassifier((4,), rbm=rbm()), "max_iter"),
+        (DBNRegressor((4,), rbm=rbm()), "max_iter"),
         (DBNClassifier((4,), rbm=rbm(), optimizer=FALLING), "max_iter"),
         (DBNTransformer((4, 3), rbm=rbm(optimizer=FALLING)), "rbm__max_iter"),
     ],

@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 from dbn import DBNClassifier, DBNTransformer, ModelFileError
 from dbn.storage import archive
 from dbn.storage.archive import read_archive, write_archive
-from dbn.training import Checkpoint
+from dbn.training import SGD, Checkpoint
 from tests.estimators.toy import X, Y, rbm
 
 from .test_checkpoint import Break, Killer, Stopped, numbers
@@ -22,7 +22,8 @@ KIND = {"kind": "dbn checkpoint", "version": 1}
 
 
 def machine(*callbacks, **params):
-    return rbm(**{"max_iter": 5, "random_state": 0} | params).set_callbacks(*callbacks)
+    params = {"max_iter": 5, "random_state": 0, "optimizer": SGD(0.1)} | params
+    return rbm(**params).set_callbacks(*callbacks)
 
 
 def names(folder):

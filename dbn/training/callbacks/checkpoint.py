@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from ...backend.identity import identity
-from ...boltzmann import get_sampler
 from ...storage.archive import (
     read_archive,
     refusals,
@@ -22,9 +21,7 @@ from ...storage.archive import (
 )
 from ...storage.packing import ModelFileError
 from ...storage.regular_file import open_file
-from ..contrastive import default_optimizer
 from ..distributed import current_workers
-from ..optimizers import get_optimizer
 
 _KIND, _VERSION = "dbn checkpoint", 1
 
@@ -60,7 +57,8 @@ class Checkpoint:
     resume : bool, default=False
         Whether `fit` goes on from the newest good file for its task, parameters and
         data, if there is one. `max_iter` may have grown, unless a schedule ends with
-        the fit (see `Schedule`): another `max_iter` is then another fit.
+        the fit, as that of the default learning rates does (see `Schedule`): another
+        `max_iter` is then another fit.
 
     Raises
     ------
@@ -86,12 +84,13 @@ class Checkpoint:
     >>> import tempfile
     >>> from sklearn.datasets import load_digits
     >>> from dbn import RBMTransformer
-    >>> from dbn.training import Checkpoint
+    >>> from dbn.training import SGD, Checkpoint
     >>> X = load_digits().data / 16
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     rbm = RBMTransformer(16, max_iter=3, random_state=0)
+    ...     steady = {"optimizer": SGD(0.1), "random_state": 0}
+    ...     rbm = RBMTransformer(16, max_iter=3, **steady)
     ...     rbm = rbm.set_callbacks(Checkpoint(folder)).fit(X)
-    ...     longer = RBMTransformer(16, max_iter=5, random_state=0)
+    ...     longer = RBMTransformer(16, max_iter=5, **steady)
     ...     longer = longer.set_callbacks(Checkpoint(folder, resume=True)).fit(X)
     >>> longer.n_iter_
     5
@@ -227,8 +226,9 @@ class Checkpoint:
             raise ValueError(
                 f"{self.folder} holds checkpoints of the same task for other "
                 "parameters or other data, or of an older version of dbn "
-                f"({max(others).name}). Use the same, another folder, or resume=False, "
-                "which starts anew."
+                f"({max(others).name}). Use the same (where a schedule ends with the "
+                "fit, as that of the default optimizer does, max_iter too), another "
+                "folder, or resume=False, which starts anew."
             )
 
     def _stem_of(self, context: Any) -> str:
@@ -297,10 +297,7 @@ def _ends_with_fit(estimator: Any) -> bool:
     """
     if not hasattr(estimator, "optimizer"):
         return False
-    optimizer = estimator.optimizer
-    if optimizer is None:
-        optimizer = default_optimizer(estimator.rbm_, get_sampler(estimator.sampler))
-    return bool(get_optimizer(optimizer).open_schedules)
+    return bool(estimator._optimizer.open_schedules)
 
 
 def _check_length(
