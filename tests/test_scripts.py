@@ -28,8 +28,14 @@ from tests.training.test_distributed import torchrun
 ROOT = Path(__file__).parent.parent
 
 
+# Toys train for an epoch or two, and a user should be told so. By their first words: at
+# the time of -W Python cannot import the class of these warnings.
+SHORT = ["Pretraining has hardly moved", "Fine-tuning ended at max_iter"]
+STRICT = ["-W", "error", *(part for s in SHORT for part in ("-W", f"default:{s}"))]
+
+
 def run(script, *args):
-    command = [sys.executable, "-W", "error", str(ROOT / "scripts" / script), *args]
+    command = [sys.executable, *STRICT, str(ROOT / "scripts" / script), *args]
     return subprocess.run(command, capture_output=True, text=True)
 
 

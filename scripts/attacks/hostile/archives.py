@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from dbn import (
     DBNClassifier,
@@ -212,7 +213,8 @@ _NET = DBNClassifier(
 
 def _trained(model, folder, **options):
     model = clone(model).set_callbacks(Checkpoint(folder, **options))
-    return model.fit(_ROWS, _LABELS)
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        return model.fit(_ROWS, _LABELS)
 
 
 def _resumed(model):
