@@ -26,7 +26,6 @@ OPTIONS = (
     | TRAINING_OPTIONS
     | {
         "start": {"help": "a model file, or an initializer such as he_normal"},
-        "--epochs": {"type": int, "default": 20},
         "--output": {
             "type": path,
             "default": Path("finetuned"),

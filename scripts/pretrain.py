@@ -46,7 +46,6 @@ OPTIONS = (
     DATA_OPTIONS
     | TRAINING_OPTIONS
     | {
-        "--epochs": {"type": int, "default": 10, "help": "per layer"},
         "--output": {
             "type": path,
             "default": Path("pretrained"),
@@ -107,15 +106,22 @@ def make_sampler(args):
     }[args.sampler]
 
 
+def asked(args, name):
+    """Whether an option has another value than its default."""
+    value = getattr(args, name.replace("-", "_"))
+    return value != OPTIONS[f"--{name}"].get("default")
+
+
 def make_optimizer(args):
     rate, final = args.learning_rate, args.final_learning_rate
-    if rate is None and final is None:
-        return None
     if rate is None:
-        raise ValueError("--final-learning-rate needs a --learning-rate to start.")
+        named = "final-learning-rate", "optimizer", "momentum"
+        given = [f"--{name}" for name in named if asked(args, name)]
+        if given:
+            raise ValueError(f"{given[0]} needs a --learning-rate to start.")
+        return None
     if final is not None:
-        options = {"epochs": args.epochs, "kind": args.schedule, "hold": args.hold}
-        rate = Schedule(rate, final, **options)
+        rate = Schedule(rate, final, kind=args.schedule, hold=args.hold)
     return SGD(rate, args.momentum) if args.optimizer == "sgd" else Adam(rate)
 
 

@@ -11,10 +11,16 @@ from dbn.evaluation import provenance
 from dbn.training import Checkpoint, data_parallel
 from dbn.training.distributed import Workers
 
+
+def length(text):
+    """A number, or "auto": what the estimators make of the number of rows."""
+    return text if text == "auto" else int(text)
+
+
 TRAINING_OPTIONS = {
     "--rows": {"type": int, "help": "use only the first rows, for a quick look"},
-    "--batch-size": {"type": int, "default": 100},
-    "--epochs": {"type": int, "help": "of every stage of training"},
+    "--batch-size": {"type": length, "default": "auto", "help": "or auto, by rows"},
+    "--epochs": {"type": length, "default": "auto", "help": "or auto; of every stage"},
     "--on-divergence": {"choices": ["raise", "halve"], "default": "raise"},
     "--seed": {"type": int, "default": 0},
     "--device": {"help": "compute with PyTorch, on cpu or cuda; default: NumPy"},

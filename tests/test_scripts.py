@@ -481,6 +481,8 @@ def test_pretrain_and_sample(tmp_path):
         (["--k", "0"], "pretrain: CD: k must be an integer"),
         (["--visible", "softmax:5"], "pretrain: Softmax(5) needs a multiple of 5"),
         (["--final-learning-rate", "0"], "needs a --learning-rate to start"),
+        (["--optimizer", "adam"], "--optimizer needs a --learning-rate to start"),
+        (["--momentum", "0"], "--momentum needs a --learning-rate to start"),
         (["--learning-rate", "1e30", "--visible", "gaussian"], "Layer 0 diverged"),
     ],
 )
