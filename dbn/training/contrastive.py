@@ -104,7 +104,7 @@ def default_optimizer(rbm: RBM, sampler: Sampler) -> SGD:
     if not (rbm.visible.bounded and rbm.hidden.bounded):
         rate = 0.03 if rbm.visible.bounded and rbm.hidden.linear else 0.005
     if not sampler.paired:
-        return SGD(Schedule(3.0 * rate, 0.0), momentum=0.0)
+        return SGD(Schedule(round(3.0 * rate, 3), 0.0), momentum=0.0)
     return SGD(Schedule(rate, 0.0), momentum=((0, 0.5), (5, 0.9)))
 
 
