@@ -245,7 +245,8 @@ def with_scikit_learn() -> None:
 
 def files_and_callbacks() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        rbm = RBMTransformer(4, max_iter=2, random_state=0)
+        # A rate that does not end with the fit: so a longer one goes on.
+        rbm = RBMTransformer(4, optimizer=SGD(0.1), max_iter=2, random_state=0)
         rbm.set_callbacks(Checkpoint(Path(folder) / "state"), RBMMonitor(X[:20])).fit(X)
         rbm.set_params(max_iter=3)
         rbm.set_callbacks(Checkpoint(Path(folder) / "state", 2, resume=True)).fit(X)
