@@ -55,7 +55,7 @@ def test_stopping_and_going_on_changes_nothing(options, rows):
     [
         ({}, 0.1, ((0, 0.5), (5, 0.9))),
         ({"optimizer": SGD(Schedule(0.1, 0.0))}, 0.1, 0.9),
-        ({"sampler": PCD(n_chains=7)}, 3 * 0.1, 0.0),
+        ({"sampler": PCD(n_chains=7)}, 0.3, 0.0),
     ],
     ids=["default", "asked for", "of chains"],
 )
