@@ -9,11 +9,13 @@ import os
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 from records import write_record
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from dbn import RBMTransformer
@@ -69,6 +71,8 @@ OPTIONS = {
 
 def main():
     args = parse(__doc__, OPTIONS)
+    # Fits of an epoch or two are what is measured.
+    warnings.simplefilter("ignore", ConvergenceWarning)
     home = args.data_home or os.environ.get("DBN_DATA")
     if home:
         X = load_dataset("mnist", data_home=home).X[: args.rows]

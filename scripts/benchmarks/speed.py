@@ -10,6 +10,7 @@ import importlib.util
 import subprocess
 import sys
 import time
+import warnings
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ import contests
 import numpy as np
 from contests import contest, random_rows, seconds
 from records import write_record
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from dbn import RBMTransformer
@@ -124,6 +126,8 @@ OPTIONS = {
 
 def main():
     args = parse(__doc__, OPTIONS)
+    # Fits of an epoch or two are what is measured.
+    warnings.simplefilter("ignore", ConvergenceWarning)
 
     if contests.HAS_TORCH:
         import torch

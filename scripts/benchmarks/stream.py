@@ -12,9 +12,11 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from dbn import RBMTransformer, ScaledRows
@@ -133,6 +135,8 @@ OPTIONS = {
 
 def main():
     args = parse(__doc__, OPTIONS)
+    # Fits of an epoch or two are what is measured.
+    warnings.simplefilter("ignore", ConvergenceWarning)
     with (
         threadpool_limits(args.threads),
         tempfile.TemporaryDirectory(prefix="dbn-", dir=args.folder) as folder,
