@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy.sparse import coo_array
 from sklearn.base import clone
+from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
@@ -269,6 +270,35 @@ def test_every_n_epochs_and_how_many_are_kept(tmp_path):
     assert names() == ["000006.ckpt", "000007.ckpt"]
     assert names(every_n_epochs=3, keep=9) == [f"00000{n}.ckpt" for n in (3, 6, 7)]
     assert names(keep=1) == ["000007.ckpt"]
+
+
+@pytest.mark.parametrize("first, whole, every", [(3, 7, 2), (2, 9, 4), (3, 5, 10)])
+@pytest.mark.parametrize("kind", ["machine", "net"])
+def test_every_n_epochs_counts_those_before_a_resume(
+    kind, first, whole, every, tmp_path
+):
+    def fit(n, resume):
+        made = rbm(max_iter=n, optimizer=SGD(0.1))
+        if kind == "net":
+            its = {"rbm": rbm(max_iter=2), "optimizer": SGD(0.1), "random_state": 0}
+            made = DBNClassifier((4,), max_iter=n, **its)
+        callback = Checkpoint(tmp_path, every_n_epochs=every, keep=99, resume=resume)
+        return made.set_callbacks(callback).fit(X, Y)
+
+    fit(first, False), fit(whole, True)
+    expected = {*range(every, whole + 1, every), first, whole}
+    if kind == "net":  # behind the two epochs of its machine
+        expected = {2, *(2 + n for n in expected)}
+    assert {int(path.name[-11:-5]) for path in tmp_path.glob("*.ckpt")} == expected
+
+
+def test_the_last_epoch_before_an_early_stop_is_saved(tmp_path):
+    its = {"activation": "relu", "early_stopping": True, "tol": 0.1, "batch_size": 10}
+    net = DBNClassifier((4,), init="he_normal", max_iter=400, random_state=0, **its)
+    net.set_callbacks(Checkpoint(tmp_path, every_n_epochs=1000))
+    net.fit(*load_iris(return_X_y=True))
+    (file,) = tmp_path.glob("*.ckpt")
+    assert int(file.name[-11:-5]) == net.n_iter_ < 400
 
 
 def test_without_resume_training_starts_anew(tmp_path):

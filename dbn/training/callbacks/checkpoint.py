@@ -51,7 +51,8 @@ class Checkpoint:
     folder : str or path-like
         Made if it does not exist.
     every_n_epochs : int, default=1
-        The last epoch of a layer or phase is saved in any case.
+        Counted in each layer and phase. Its last epoch is saved in any case, unless
+        another callback ends it.
     keep : int, default=2
         Files that are kept of each fit, the newest.
     resume : bool, default=False
@@ -107,7 +108,8 @@ class Checkpoint:
         self.every_n_epochs = every_n_epochs
         self.keep = keep
         self.resume = resume
-        self._stems: dict[int, str] = {}
+        # Of each fit that runs: the beginning of its files' names, epochs before it.
+        self._fits: dict[int, tuple[str, int]] = {}
         # Copies, in other processes too, have the same.
         self._run = secrets.token_hex(8)
 
@@ -135,14 +137,19 @@ class Checkpoint:
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """Save after an epoch."""
         if context.task_name != "epoch":
-            self._stems.pop(id(context), None)
+            self._fits.pop(id(context), None)
             return
-        n_done, n_all = context.task_id + 1, context.parent.max_subtasks
-        due = n_done % self.every_n_epochs == 0 or n_done == n_all
-        if not due or current_workers().rank > 0:
+        if current_workers().rank > 0:
             return
-        stem = self._stem_of(context)
+        stem, n_before = self._fit_of(context)
         progress = estimator._progress()
+        n_done = _count_epochs(progress["history"][n_before:])
+        n_all = context.parent.max_subtasks
+        if id(context.parent) not in self._fits:  # a layer's: those after a resume
+            n_all += n_done - (context.task_id + 1)
+        over = progress.get("state", {}).get("best", {}).get("over", False)
+        if n_done % self.every_n_epochs and n_done != n_all and not over:
+            return
         path = Path(self.folder) / f"{stem}-{len(progress['history']):06d}.ckpt"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)  # it may have been removed
@@ -160,7 +167,7 @@ class Checkpoint:
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Forget what an interrupted fit left."""
-        self._stems.pop(id(context), None)
+        self._fits.pop(id(context), None)
 
     def begin(
         self, estimator: Any, context: Any, made_of: tuple[Any, ...]
@@ -184,7 +191,8 @@ class Checkpoint:
             The newest good file for this fit and what it holds, if there is one and it
             is wanted.
         """
-        stem = self._stems[id(context)] = _stem(estimator, context, made_of)
+        stem = _stem(estimator, context, made_of)
+        self._fits[id(context)] = stem, len(estimator._progress()["history"])
         mark = Path(self.folder) / f"{stem}.run"
         found = self._newest(stem, estimator) if self.resume else None
         if not self.resume:
@@ -231,17 +239,30 @@ class Checkpoint:
                 "folder, or resume=False, which starts anew."
             )
 
-    def _stem_of(self, context: Any) -> str:
-        while id(context) not in self._stems:
+    def _fit_of(self, context: Any) -> tuple[str, int]:
+        while id(context) not in self._fits:
             context = context.parent
-        return self._stems[id(context)]
+        return self._fits[id(context)]
 
     def _files(self, stem: str) -> list[Path]:
         """Existing files, the newest last."""
         return sorted(Path(self.folder).glob(f"{stem}-[0-9]*.ckpt"))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_stems": {}}
+        return {**self.__dict__, "_fits": {}}
+
+
+def _count_epochs(history: list[dict[str, Any]]) -> int:
+    """Epochs of the layer or phase that the last one belongs to.
+
+    Examples
+    --------
+    >>> first, second = ({"phase": "pretrain", "layer": i} for i in (0, 1))
+    >>> _count_epochs([first, first, second])
+    1
+    """
+    of = [(entry["phase"], entry.get("layer")) for entry in history]
+    return of.count(of[-1])
 
 
 def _read_mark(path: Path) -> str | None:
