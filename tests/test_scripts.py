@@ -1,5 +1,6 @@
 """Every script runs on a toy configuration, and says clearly what it cannot use."""
 
+import argparse
 import gzip
 import importlib.util
 import json
@@ -9,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import defaults
+import measures
 import mnist
 import numpy as np
 import pytest
@@ -43,7 +46,7 @@ def test_every_script_says_how_it_is_used():
     scripts = [
         p for p in (ROOT / "scripts").rglob("*.py") if "__main__" in p.read_text()
     ]
-    assert len(scripts) == 16
+    assert len(scripts) == 17
     for script in scripts:
         done = run(script.relative_to(ROOT / "scripts"), "--help")
         assert done.returncode == 0 and done.stdout.startswith("usage: "), done.stderr
@@ -536,6 +539,87 @@ def test_mnist_defaults(tmp_path):
     assert done.returncode == 0, done.stderr
     (entry,) = json.loads(record.read_text())["runs"]
     assert entry["epochs"] == [50, 100] and entry["test_error_percent"] < 15
+
+
+@pytest.fixture
+def letters(tmp_path):
+    """The folder of a table with a number and a letter, which says all."""
+    (tmp_path / "tables").mkdir()
+    rows = [f"{i % 3},{'ab'[i % 2]},{'yes' if i % 2 else 'no'}" for i in range(60)]
+    with gzip.open(tmp_path / "tables" / "german.csv.gz", "wt") as file:
+        file.write("\n".join(["number,letter,target", *rows]))
+    return tmp_path
+
+
+def test_defaults(letters):
+    """On made tables too; it goes on, and mixes no settings."""
+    record = letters / "out" / "defaults.json"
+    args = ["--data-home", str(letters), "--rows", "60", "--output", str(record)]
+    args += ["--splits", "3"]
+    first = run("benchmarks/defaults.py", *args, "--only", "seconds")
+    assert first.returncode == 0, first.stderr
+    kept = json.loads(record.read_text())["figures"]
+    assert len(kept) == 4
+    done = run("benchmarks/defaults.py", *args, "--only", "frames", "seconds")
+    assert done.returncode == 0, done.stderr
+    assert "splice is left out (see --data-home): " in done.stdout
+    content = json.loads(record.read_text())
+    figures = content["figures"]
+    assert len(figures) == 2 + 4 and content["commit"]
+    assert all(figures[title] == made for title, made in kept.items())
+    german = figures["frames: german, accuracy"]
+    assert german["mean"] == {"default": 1.0, "by hand": 1.0}
+    assert german["values"]["default"] == [1.0] and "asked" not in german
+    assert "frames: german, accuracy: default 1.000 +- 0.000, by hand" in done.stdout
+    net = figures["seconds: DBNClassifier, 30 rows"]
+    assert net["asked"] == "at most 0.3"
+    assert net["reached"] == (net["mean"]["seconds"] <= 0.3)
+    other = argparse.Namespace(splits=[4], rows=60, threads=1, output=record)
+    with pytest.raises(ValueError, match="holds figures of settings and commit"):
+        defaults.begun(other)
+
+
+def test_figures_of_defaults(letters):
+    """Every part has its own, and those that take long are right on few rows."""
+    args = argparse.Namespace(rows=100, data_home=letters)
+    parts = {name: len([*part(args)]) for name, part in defaults.PARTS.items()}
+    assert parts == {
+        **{"features": 2, "likelihoods": 5, "anomalies": 2, "nets": 6},
+        **{"frames": 2, "holes": 8, "samplers": 3, "seconds": 4},
+    }
+    bars = next(f for f in defaults.of_samplers(args) if "bars" in f.title)
+    found = bars.measure(0)
+    assert bars.reached(found) and -4.5 < found["pcd"] < math.log(1 / 30)
+    assert bars.asked == "pcd and pt above cd"
+    column = np.linspace(-1.0, 1.0, 60)
+    found = measures.completion(np.column_stack([column] * 4))(0)
+    assert [*found] == ["rbm", "KNNImputer", "IterativeImputer"]
+    assert max(found.values()) < 0.5  # a mean has 1
+
+
+def test_independent_columns():
+    X = np.array([[0.0, 1.0], [1.0, 1.0]])
+    assert measures.independent(X, X) == pytest.approx(math.log(0.5 * 0.999))
+    density = -0.5 - 0.5 * math.log(2 * math.pi)
+    assert measures.independent(2 * X[:, :1] - 1, 2 * X[:, :1] - 1) == pytest.approx(
+        density
+    )
+
+
+def test_permuted_rows_are_anomalies():
+    column = np.random.default_rng(0).standard_normal(60)
+    found = measures.anomalies(np.column_stack([column] * 5), np.zeros(60), False)(0)
+    assert found["rbm"] > 0.9
+
+
+def test_spins_follow_their_neighbours():
+    """As in the exact model of two by two spins."""
+    X = 2 * defaults.ising(4000, np.random.default_rng(0), side=2, coupling=0.4) - 1
+    states = np.array(np.meshgrid(*[[-1, 1]] * 4)).reshape(4, -1).T
+    pairs = [(0, 1), (2, 3), (0, 2), (1, 3)]
+    weights = np.exp(0.4 * sum(states[:, i] * states[:, j] for i, j in pairs))
+    exact = (weights * states[:, 0] * states[:, 1]).sum() / weights.sum()
+    assert np.mean(X[:, 0] * X[:, 1]) == pytest.approx(exact, abs=0.05)
 
 
 def test_few_labels(tmp_path):

@@ -76,16 +76,21 @@ CONTENDERS = {
 }
 
 
+def load_frame(name, folder):
+    """The columns of a table in the folder as they are, and its target."""
+    import pandas
+
+    with gzip.open(folder / f"{name}.csv.gz") as file:
+        frame = pandas.read_csv(file)
+    return frame, frame.pop("target").to_numpy()
+
+
 def load(name, folder):
     """Rows of numbers of a table, its target, and whether the target is a number."""
     if name in TOYS:
         X, y = TOYS[name](return_X_y=True)
     else:
-        import pandas
-
-        with gzip.open(folder / f"{name}.csv.gz") as file:
-            frame = pandas.read_csv(file)
-        y = frame.pop("target").to_numpy()
+        frame, y = load_frame(name, folder)
         numbers = make_column_selector(dtype_include="number")
         encoder = OneHotEncoder(sparse_output=False)
         encoded = make_column_transformer(("passthrough", numbers), remainder=encoder)
