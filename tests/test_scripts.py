@@ -43,7 +43,7 @@ def test_every_script_says_how_it_is_used():
     scripts = [
         p for p in (ROOT / "scripts").rglob("*.py") if "__main__" in p.read_text()
     ]
-    assert len(scripts) == 16
+    assert len(scripts) == 17
     for script in scripts:
         done = run(script.relative_to(ROOT / "scripts"), "--help")
         assert done.returncode == 0 and done.stdout.startswith("usage: "), done.stderr
@@ -523,6 +523,23 @@ def test_tables(tmp_path):
     assert len(runs) == 4 and all(entry["seconds"] >= 0 for entry in runs)
     assert ["log_loss" in entry for entry in runs] == [True, True, False, False]
     assert runs[1]["score"] > 0.9  # logistic regression on iris
+
+
+def test_choose_defaults(tmp_path):
+    record = tmp_path / "choose.json"
+    args = ["--small", "--tables", "german", "--output", str(record)]
+    done = run("benchmarks/choose_defaults.py", *args)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("iris: 0.9")
+    runs = json.loads(record.read_text())["runs"]
+    names = ["defaults", "rate 0.01, decay 0.05"]
+    assert [entry["candidate"] for entry in runs] == names
+    # So few rows for each column: the same rate, and 4 / 89 is a decay below 0.05.
+    assert runs[0]["score"] == runs[1]["score"]
+    nowhere = ["--tables", "german", "--data-home", str(tmp_path)]
+    done = run("benchmarks/choose_defaults.py", *nowhere)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr.startswith("choose_defaults: ")
 
 
 def test_mnist_defaults(tmp_path):
