@@ -275,9 +275,8 @@ class DBNPredictor(NetEstimator):
         targets, weight = converted_beside(others, rows)
         watched = None if validation is None else Watched(self, *validation)
         # A chunk, without a task, is one epoch, and one of nobody knows how many.
-        chunk = task is None
-        optimizer = self._optimizer if chunk else self._optimizer_for(*rows.shape)
-        on_loss = not chunk and not self.early_stopping and self.tol > 0
+        shape = (ROWS_PER_COLUMN, 1) if task is None else rows.shape
+        on_loss = task is not None and not self.early_stopping and self.tol > 0
         stopping = on_loss or (watched is not None and self.early_stopping)
         with self._place.holding(self, rows, "network_", "_state"):
             finetune(
@@ -285,7 +284,7 @@ class DBNPredictor(NetEstimator):
                 rows,
                 targets,
                 rng=self._rng,
-                optimizer=optimizer,
+                optimizer=self._optimizer_for(*shape),
                 sample_weight=weight,
                 batch_size=self.batch_size_,
                 max_iter=max_iter,
