@@ -528,6 +528,23 @@ def test_tables(tmp_path):
     assert runs[1]["score"] > 0.9  # logistic regression on iris
 
 
+def test_choose_defaults(tmp_path):
+    record = tmp_path / "choose.json"
+    args = ["--small", "--tables", "german", "--output", str(record)]
+    done = run("benchmarks/choose_defaults.py", *args)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("iris: 0.9")
+    runs = json.loads(record.read_text())["runs"]
+    names = ["defaults", "rate 0.01, decay 0.05"]
+    assert [entry["candidate"] for entry in runs] == names
+    # So few rows for each column: the same rate, and 4 / 89 is a decay below 0.05.
+    assert runs[0]["score"] == runs[1]["score"]
+    nowhere = ["--tables", "german", "--data-home", str(tmp_path)]
+    done = run("benchmarks/choose_defaults.py", *nowhere)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr.startswith("choose_defaults: ")
+
+
 def test_mnist_defaults(tmp_path):
     """On any data with test rows of its own; one short fit of every kind."""
     X, y = load_digits(return_X_y=True)

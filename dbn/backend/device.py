@@ -32,6 +32,8 @@ def namespace(*arrays: Array) -> Any:
     >>> namespace(np.zeros(2)) is np
     True
     """
+    if len(arrays) == 1 and isinstance(arrays[0], np.ndarray):
+        return np  # asked ten times in an update, where a small net has microseconds
     if all(
         isinstance(a, np.ndarray) or issparse(a) or isinstance(a, ScaledRows)
         for a in arrays

@@ -12,8 +12,8 @@ from ..backend.array import with_dtype
 from ..backend.device import converted_beside, numpy_dtype
 from ..backend.random import make_rng
 from ..backend.types import Array
-from ..training import Adam, Optimizer, Schedule, finetune
-from ..training.budget import of_net
+from ..training import Optimizer, finetune
+from ..training.budget import ROWS_PER_COLUMN, adam_of_net, of_net
 from ..training.callbacks import agree, fit_task
 from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.optimizers import get_optimizer
@@ -49,7 +49,6 @@ class DBNPredictor(NetEstimator):
     """Base of `DBNClassifier` and `DBNRegressor`."""
 
     _numeric_targets: bool
-    _decoupled_decay: float  # of "adam", see docs/design.md
     _state: dict[str, Any]
     _rng: Any
     _streams: list[Any]
@@ -130,9 +129,13 @@ class DBNPredictor(NetEstimator):
 
     @property
     def _optimizer(self) -> Optimizer:
-        """The optimizer that `optimizer` names or is."""
+        """The optimizer that `optimizer` names or is, where nobody counts the rows."""
+        return self._optimizer_for(ROWS_PER_COLUMN, 1)
+
+    def _optimizer_for(self, n_rows: int, n_columns: int) -> Optimizer:
+        """The optimizer that `optimizer` names or is, for so many rows and columns."""
         if isinstance(self.optimizer, str) and self.optimizer == "adam":
-            return Adam(Schedule(0.01, 0.0), decoupled_decay=self._decoupled_decay)
+            return adam_of_net(n_rows, n_columns, self._numeric_targets)
         return get_optimizer(self.optimizer)
 
     def _epochs_left(self, before: int) -> int:
@@ -271,7 +274,8 @@ class DBNPredictor(NetEstimator):
         rows = self._place.rows(self._filled(rows))
         targets, weight = converted_beside(others, rows)
         watched = None if validation is None else Watched(self, *validation)
-        # A chunk, without a task, is one epoch whatever comes.
+        # A chunk, without a task, is one epoch, and one of nobody knows how many.
+        shape = (ROWS_PER_COLUMN, 1) if task is None else rows.shape
         on_loss = task is not None and not self.early_stopping and self.tol > 0
         stopping = on_loss or (watched is not None and self.early_stopping)
         with self._place.holding(self, rows, "network_", "_state"):
@@ -280,7 +284,7 @@ class DBNPredictor(NetEstimator):
                 rows,
                 targets,
                 rng=self._rng,
-                optimizer=self._optimizer,
+                optimizer=self._optimizer_for(*shape),
                 sample_weight=weight,
                 batch_size=self.batch_size_,
                 max_iter=max_iter,

@@ -68,6 +68,22 @@ class Loss(Part):
         """
         return (self.predict(z) - y) * mean_weights(z, weight)[:, None]
 
+    def value_and_gradient(
+        self, z: Array, y: Array, weight: Array = None
+    ) -> tuple[Array, Array]:
+        """Both, in less time where they have something in common.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dbn.feedforward import SoftmaxCrossEntropy
+        >>> loss, z, y = SoftmaxCrossEntropy(), np.zeros((1, 2)), np.array([[1.0, 0.0]])
+        >>> value, gradient = loss.value_and_gradient(z, y)
+        >>> round(float(value), 4), gradient
+        (0.6931, array([[-0.5,  0.5]]))
+        """
+        return self.value(z, y, weight), self.gradient(z, y, weight)
+
 
 class SoftmaxCrossEntropy(Loss):
     """Cross-entropy of softmax probabilities; `y` holds one-hot rows.
@@ -85,6 +101,14 @@ class SoftmaxCrossEntropy(Loss):
 
     def predict(self, z: Array) -> Array:
         return namespace(z).exp(log_softmax(z))
+
+    def value_and_gradient(
+        self, z: Array, y: Array, weight: Array = None
+    ) -> tuple[Array, Array]:
+        # Of an update of a small net the logarithm of a softmax is a sixth.
+        xp, log_p, weight = namespace(z), log_softmax(z), mean_weights(z, weight)
+        value = weight @ -xp.sum(y * log_p, axis=1)
+        return value, (xp.exp(log_p) - y) * weight[:, None]
 
     def link(self, mean: Array) -> Array:
         return namespace(mean).log(namespace(mean).clip(mean, _LEAST, None))

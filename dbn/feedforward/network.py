@@ -206,13 +206,13 @@ class Network:
             output, cache = layer.forward_training(outputs[-1], views, weight, rng)
             outputs.append(output)
             caches.append(cache)
-        delta = self.loss.gradient(outputs[-1], y, weight)
+        loss, delta = self.loss.value_and_gradient(outputs[-1], y, weight)
         # Below the lowest layer with parameters nobody needs a gradient.
         lowest = next(i for i, views in enumerate(g) if views)
         for i in reversed(range(lowest, len(self.layers))):
             layer, x, z = self.layers[i], outputs[i], outputs[i + 1]
             delta = layer.backward(delta, x, z, p[i], g[i], i > lowest, caches[i])
-        return self.loss.value(outputs[-1], y, weight)
+        return loss
 
     def calibrate(self, X: Array, weight: Array = None) -> None:
         """Set batch normalization so that, in prediction, it changes nothing.

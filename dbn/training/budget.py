@@ -1,10 +1,11 @@
-"""How long to train where nobody says: enough updates, however few rows there are."""
+"""How long, and how fast, to train where nobody says."""
 
 import math
 from dataclasses import dataclass
 
+from ..backend.parts import Schedule
 from ..boltzmann import Sampler, get_sampler
-from .optimizers import Optimizer
+from .optimizers import Adam, Optimizer
 
 
 @dataclass(frozen=True)
@@ -71,3 +72,28 @@ def of_machine(sampler: str | Sampler) -> Budget:
 def of_net(optimizer: Optimizer) -> Budget:
     """The budget of a net with this optimizer."""
     return SEARCHED_NET if optimizer.searches else NET
+
+
+# Of a net: from so many on its learning rate rises with the rows for each column.
+ROWS_PER_COLUMN = 50
+
+
+def adam_of_net(n_rows: int, n_columns: int, numeric: bool) -> Adam:
+    """Adam for a net with so many rows and columns to learn from.
+
+    The more rows there are for each column, the faster a net may learn, and the less
+    must its weights be held small. The learning rate starts at 0.0002 times the rows
+    per column, but 0.01 to 0.03, and falls to 0 over the fit. The decoupled decay is
+    the number of columns per row, but 0.05 to 0.2. Numeric targets bear less: 0.3 times
+    the columns per row, but no more than 0.06.
+
+    Examples
+    --------
+    >>> adam_of_net(4000, 40, numeric=False)
+    Adam(decoupled_decay=0.05, learning_rate=Schedule(end=0.0, start=0.02))
+    """
+    rows_per_column = n_rows / n_columns
+    rate = min(max(0.01 * rows_per_column / ROWS_PER_COLUMN, 0.01), 0.03)
+    decay = min(1.0 / rows_per_column, 0.2)
+    decay = 0.3 * decay if numeric else max(decay, 0.05)
+    return Adam(Schedule(round(rate, 4), 0.0), decoupled_decay=round(decay, 4))

@@ -12,7 +12,7 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wi
 from sklearn.exceptions import ConvergenceWarning
 
 from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
-from dbn.training import SGD, Adam
+from dbn.training import SGD, Adam, Schedule
 
 from .toy import PREDICTORS, X, Y, message, rbm, small
 
@@ -79,6 +79,42 @@ def test_a_net_that_searches_has_large_batches(cls, optimizer):
 def test_persistent_chains_have_longer(sampler):
     fitted = asked(RBMTransformer, sampler=sampler).fit(*rows(1200))
     assert length(fitted) == auto(1200, 3000, 8) == (40, 100)
+
+
+# What "adam" comes to.
+
+
+def by_hand(cls, rows_per_column):
+    """By the words of the documentation."""
+    rate = min(max(0.0002 * rows_per_column, 0.01), 0.03)
+    if cls is DBNRegressor:
+        decay = min(0.3 / rows_per_column, 0.06)
+    else:
+        decay = min(max(1.0 / rows_per_column, 0.05), 0.2)
+    return Adam(Schedule(rate, 0.0), decoupled_decay=round(decay, 4))
+
+
+@pytest.mark.parametrize("cls", PREDICTORS)
+@pytest.mark.parametrize("n_rows", [10, 60, 250, 500, 1000])
+def test_adam_goes_by_the_rows_for_each_column(cls, n_rows):
+    nets = [
+        small(cls, optimizer=optimizer, init="he_normal", max_iter=3).fit(*rows(n_rows))
+        for optimizer in ("adam", by_hand(cls, n_rows / 5))
+    ]
+    assert nets[0].history_ == nets[1].history_
+    assert_array_equal(nets[0].coefs_[0], nets[1].coefs_[0])
+
+
+@pytest.mark.parametrize("cls", PREDICTORS)
+def test_adam_of_a_chunk_does_not_go_by_its_rows(cls):
+    nets = [
+        small(cls, optimizer=optimizer, init="he_normal", batch_size=10)
+        for optimizer in ("adam", by_hand(cls, 50))
+    ]
+    for n_rows in (20, 900):
+        for net in nets:
+            net.partial_fit(*rows(n_rows))
+    assert_array_equal(nets[0].coefs_[0], nets[1].coefs_[0])
 
 
 @pytest.mark.parametrize("cls", ALONE)

@@ -5,7 +5,7 @@ import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import log_loss, mean_squared_error
 
 from dbn.feedforward import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
@@ -106,6 +106,10 @@ def test_value_is_the_weighted_mean_of_the_rows(loss):
     assert rows.shape == (4,)
     assert_allclose(loss.value(z, y), rows.mean(), rtol=1e-14)
     assert_allclose(loss.value(z, y, weight), np.average(rows, weights=weight))
+    for w in (None, weight):
+        value, gradient = loss.value_and_gradient(z, y, w)
+        assert value == loss.value(z, y, w)
+        assert_array_equal(gradient, loss.gradient(z, y, w))
 
 
 @given(z=outputs)
