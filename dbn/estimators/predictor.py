@@ -1,4 +1,4 @@
-"""How classifier and regressor are fitted: a start by `init`, then fine-tuning."""
+"""How an estimator fits a net: a start by `init`, then fine-tuning."""
 
 import copy
 import sys
@@ -18,14 +18,14 @@ from ..training.callbacks import agree, fit_task
 from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.optimizers import get_optimizer
 from ..training.task import Task
-from ._sklearn import fit_context
+from ..training.unrolling import reconstruction_loss
 from .convergence import count_updates, settle, warn_of_machines, warn_of_net
 from .dbn import (
     adopt_stack,
     stack_progress,
     train_stack,
 )
-from .held_out import Watched, check_holdable, check_watched, hold_out
+from .held_out import check_holdable, hold_out
 from .net import NetEstimator
 from .preprocessing import indexable
 from .start import (
@@ -36,7 +36,7 @@ from .start import (
     set_buffers,
     sizes_to_go_on,
 )
-from .targets import Job, check_supervised
+from .targets import Job
 
 # Parameters that `finetune` has as well.
 _OF_FINETUNE = (
@@ -45,55 +45,34 @@ _OF_FINETUNE = (
 )
 
 
+# Of warnings: one more than of other estimators, whose `fit` is their own.
+_OF_FIT = 6
+
+
 class DBNPredictor(NetEstimator):
-    """Base of `DBNClassifier` and `DBNRegressor`."""
+    """Base of `DBNClassifier`, `DBNRegressor` and `DBNAutoencoder`."""
 
     _numeric_targets: bool
     _decoupled_decay: float  # of "adam", see docs/design.md
     _state: dict[str, Any]
     _rng: Any
     _streams: list[Any]
-    # What a subclass has for its kind of targets.
-    _fit_targets: Callable[[Job, Array], None]
-    _encode_targets: Callable[..., Array]
-    _score: Callable[[Array, Array, Array], float]
+    # What a subclass has: how X and y are validated, what is learned from them, and
+    # what of other rows is watched.
+    _job: Callable[[Array, Array, Array, bool], Job]
+    _set_targets: Callable[[Job, Any, bool, Array], None]
+    _validation: Callable[[Array, Array, Any], tuple[Array, Array, None] | None]
+    _watched: Callable[[Array, Array, Array], Callable[[], dict[str, float]]]
+    _noise: float = 0.0  # of the rows trained on
     _kept: list[Array] | None = None  # buffers of an interrupted fit
 
-    @fit_context
-    def fit(
-        self,
-        X: Array,
-        y: Array,
-        sample_weight: Array = None,
-        *,
-        X_val: Array = None,
-        y_val: Array = None,
+    def _fit(
+        self, X: Array, y: Array, sample_weight: Array, X_val: Array, y_val: Array
     ) -> Self:
-        """Initialize the net and fine-tune it.
-
-        Parameters
-        ----------
-        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
-            Columns of a frame may be categories, strings or booleans, and NaN is a
-            value that is not known. A sparse matrix stays sparse.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets. Of a classifier class labels, numbers or strings; or a 0/1 column
-            for each of several labels that a row may have.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in pretraining and fine-tuning; rows of weight zero are
-            left out.
-        X_val, y_val : array-like, default=None
-            Rows that are not trained on: `history_` gets their loss and score (accuracy
-            or R^2) after every epoch, and `early_stopping` watches them.
-
-        Returns
-        -------
-        self : object
-        """
         X = indexable(X)
         going_on = self.warm_start and hasattr(self, "network_")
         draft, job = self._prepared(X, y, sample_weight, going_on)
-        validation = check_watched(draft, X_val, y_val, numpy_dtype(job.rows))
+        validation = draft._validation(X_val, y_val, numpy_dtype(job.rows))
         if validation is None and self.early_stopping:
             check_holdable(draft, job)
         if job.prototypes is None and not going_on:
@@ -120,12 +99,12 @@ class DBNPredictor(NetEstimator):
             self._forget("_stack", "_kept")
         if job.prototypes is not None:
             machines = self.dbn_.rbms, job.prototypes
-            warn_of_machines(*machines, job.rows.shape[0], self.history_)
+            warn_of_machines(*machines, job.rows.shape[0], self.history_, _OF_FIT)
         if self.n_iter_ - before == self.max_iter_:  # nothing asked to stop
             losses = self.loss_curve_[before:]
-            constant = self.network_.loss.constant(job.targets, job.label_weight)
+            constant = job.constant_loss(self.network_.loss)
             asked = len(job.labelled), self.batch_size_, self.max_iter_
-            warn_of_net(losses, constant, count_updates(*asked))
+            warn_of_net(losses, constant, count_updates(*asked), _OF_FIT)
         return self
 
     @property
@@ -169,19 +148,17 @@ class DBNPredictor(NetEstimator):
         Nothing is trained yet, and this estimator is as it was.
         """
         optimizer = self._optimizer  # fails now, not after pretraining
-        check_deterministic(optimizer, bool(np.any(self.dropout)), self.batch_norm)
+        dropout, noise = bool(np.any(self.dropout)), self._noise > 0.0
+        check_deterministic(optimizer, dropout, self.batch_norm, noise)
         draft = self._draft(going_on)
-        job = check_supervised(draft, X, y, sample_weight, not going_on)
-        if not going_on:
-            draft._fit_targets(job, classes)
+        job = draft._job(X, y, sample_weight, not going_on)
         dtype = numpy_dtype(draft.network_.params.flat if going_on else job.rows)
-        job.targets = draft._encode_targets(job.y, dtype)
-        draft._weigh_classes(job)
+        draft._set_targets(job, dtype, going_on, classes)
         settle(draft, of_net(optimizer), len(job.labelled), chunk)
         if going_on:
             draft._check_classes(*(("classes", classes) if chunk else ("y", job.known)))
-            sizes = sizes_to_go_on(draft.network_, self.init, self.hidden_layer_sizes)
-            check_same_net(draft.network_, draft._network(sizes, dtype))
+            asked = draft._network(sizes_to_go_on(draft), dtype)
+            check_same_net(draft.network_, asked)
             job.rows = with_dtype(draft._encode(job.rows), dtype)
             job.rows = draft.visible_.inside(job.rows)
             draft._state.pop("best", None)  # of the rows held out before
@@ -203,9 +180,6 @@ class DBNPredictor(NetEstimator):
 
     def _check_classes(self, name: str, classes: Array) -> None:
         """Raise a ValueError if these are not the classes that training began with."""
-
-    def _weigh_classes(self, job: Job) -> None:
-        """Multiply weights of rows by those of their classes, if there are any."""
 
     def _strata(self, targets: Array) -> Array:
         """What rows held out are to have in the proportion of all rows, or None."""
@@ -238,6 +212,8 @@ class DBNPredictor(NetEstimator):
                 rows,
                 weight,
                 starting_rng,
+                unrolled=self._gives_back_rows,
+                loss=reconstruction_loss(self.visible_, rows.shape[1]),
             )
         else:  # of an interrupted fit
             set_buffers(network, self._kept)
@@ -260,6 +236,10 @@ class DBNPredictor(NetEstimator):
             set_buffers(own["network_"], kept["network"])
         return own
 
+    def _training_rows(self, rows: Array) -> tuple[Array, Any]:
+        """Encoded rows where they are trained on, and the `inputs` of `finetune`."""
+        return self._place.rows(self._filled(rows)), None
+
     def _finetune(
         self,
         job: Job,
@@ -268,9 +248,9 @@ class DBNPredictor(NetEstimator):
         validation: tuple[Array, Array, Array] | None,
     ) -> None:
         rows, *others = job.labelled_rows()
-        rows = self._place.rows(self._filled(rows))
+        rows, inputs = self._training_rows(rows)
         targets, weight = converted_beside(others, rows)
-        watched = None if validation is None else Watched(self, *validation)
+        watched = None if validation is None else self._watched(*validation)
         # A chunk, without a task, is one epoch whatever comes.
         on_loss = task is not None and not self.early_stopping and self.tol > 0
         stopping = on_loss or (watched is not None and self.early_stopping)
@@ -282,6 +262,7 @@ class DBNPredictor(NetEstimator):
                 rng=self._rng,
                 optimizer=self._optimizer,
                 sample_weight=weight,
+                inputs=inputs,
                 batch_size=self.batch_size_,
                 max_iter=max_iter,
                 validate=watched,
