@@ -98,17 +98,17 @@ def _pieces(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if isinstance(model, DBN):
         return {"rbms": model.rbms}, {}
     if isinstance(model, Network):
-        n_layers = len(model.dense)
-        if n_layers > MAX_LAYERS:
-            raise ModelFileError(
-                f"The net has {n_layers} layers; a model file may hold {MAX_LAYERS}."
-                " Keep it with pickle."
-            )
         if not model.is_as_built:
             raise ModelFileError(
                 f"The layers of the net are {model.layers!r:.300}, which are not those "
                 "of any Network: the file would hold another net. Of the layers only "
                 "activations may be exchanged. Keep it with pickle."
+            )
+        n_layers = len(model.dense)
+        if n_layers > MAX_LAYERS:
+            raise ModelFileError(
+                f"The net has {n_layers} layers; a model file may hold {MAX_LAYERS}."
+                " Keep it with pickle."
             )
         buffers = {"params": model.params.flat, "statistics": model.statistics.flat}
         return model.architecture, buffers

@@ -93,7 +93,8 @@ def resolve_init(estimator: Any) -> Plan:
         _check_sizes(asked, sizes, default_sizes)
         asked = sizes
     activations = estimator._stack_activations(len(asked))
-    prototypes = layer_prototypes(_of_each_layer(rbm, activations), len(asked))
+    rbm = prototypes_for(rbm, activations, is_autoencoder(estimator))
+    prototypes = layer_prototypes(rbm, len(asked))
     visible = prototypes[0].visible
     if not pretrains(init):
         return Plan(asked, visible)
@@ -102,24 +103,33 @@ def resolve_init(estimator: Any) -> Plan:
     return Plan(asked, visible, prototypes)
 
 
-def _of_each_layer(rbm: Prototypes, activations: list[Activation]) -> Prototypes:
+def prototypes_for(
+    rbm: Prototypes, activations: list[Activation], to_code: bool = False
+) -> Prototypes:
     """What `rbm` stands for where hidden layers need not have the same units.
 
     One prototype of all layers takes, where activations differ, the hidden units that
-    go with each.
+    go with each, and so it does where the only layer is a code (`to_code`).
+
+    Examples
+    --------
+    >>> from dbn.feedforward import get_activations
+    >>> found = prototypes_for(None, get_activations(["logistic", "identity"], 2))
+    >>> [prototype.hidden for prototype in found]
+    [Bernoulli(), Gaussian()]
     """
-    if rbm is None:
-        return [RBMTransformer(hidden=matching_units(one)) for one in activations]
+    units = [matching_units(one) for one in activations]
+    prototype = RBMTransformer(hidden=units[0]) if rbm is None else rbm
     alike = all(one == activations[0] for one in activations)
-    if not isinstance(rbm, RBMTransformer) or alike:
-        return rbm
-    rbm.validate()
-    found = []
-    for one in activations:
-        fits = type(get_units(rbm.hidden)) is type(matching_units(one))
-        own = rbm if fits else clone(rbm).set_params(hidden=matching_units(one))
-        found.append(own)
-    return found
+    alike = alike and not (to_code and len(activations) == 1)
+    if not isinstance(prototype, RBMTransformer) or alike:
+        return prototype
+    prototype.validate()
+    own = type(get_units(prototype.hidden))
+    return [
+        prototype if own is type(one) else clone(prototype).set_params(hidden=one)
+        for one in units
+    ]
 
 
 def encoder_layers(network: Network) -> list[tuple[Array, Array]]:

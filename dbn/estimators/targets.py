@@ -10,7 +10,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 
 from ..backend.array import choose_rows, dense, take_rows
-from ..backend.device import numpy_dtype, to_host
+from ..backend.device import converted_beside, numpy_dtype, to_host
 from ..backend.rows import LazyRows
 from ..backend.types import Array
 from ..feedforward import Loss
@@ -77,7 +77,9 @@ class Job:
     def constant_loss(self, loss: Loss) -> float:
         """What the best constant prediction of the targets loses."""
         rows, targets, weight = self.labelled_rows()
-        return loss.constant(rows if targets is None else targets, weight)
+        if targets is None:
+            targets, weight = rows, converted_beside(weight, rows)
+        return loss.constant(targets, weight)
 
 
 def net_sizes(n_inputs: int, sizes: list[int], n_outputs: int | None) -> list[int]:
