@@ -105,10 +105,11 @@ class NetEstimator(DBNEstimator):
 
     def _stack_activations(self, n: int) -> list[Activation]:
         """Of the `n` layers that a stack starts: of an autoencoder, its encoder."""
-        own = None
-        if not brings_net(self.init) or self.activation != "logistic":
-            own = get_activations(self.activation, n)
-        return brought_activations(self.init, own) if brings_net(self.init) else own
+        if not brings_net(self.init):
+            return get_activations(self.activation, n)
+        default = isinstance(self.activation, str) and self.activation == "logistic"
+        own = None if default else get_activations(self.activation, n)
+        return brought_activations(self.init, own)
 
     def _net_activations(self, n: int) -> list[Activation]:
         """Of the `n` hidden layers of the net."""

@@ -63,7 +63,6 @@ class DBNPredictor(NetEstimator):
     _set_targets: Callable[[Job, Any, bool, Array], None]
     _validation: Callable[[Array, Array, Any], tuple[Array, Array, None] | None]
     _watched: Callable[[Array, Array, Array], Callable[[], dict[str, float]]]
-    _noise: float = 0.0  # of the rows trained on
     _kept: list[Array] | None = None  # buffers of an interrupted fit
 
     def _fit(
@@ -113,6 +112,11 @@ class DBNPredictor(NetEstimator):
         if isinstance(self.optimizer, str) and self.optimizer == "adam":
             return Adam(Schedule(0.01, 0.0), decoupled_decay=self._decoupled_decay)
         return get_optimizer(self.optimizer)
+
+    @property
+    def _noise(self) -> float:
+        """Of the rows that are trained on."""
+        return 0.0
 
     def _epochs_left(self, before: int) -> int:
         """Epochs that an interrupted fit, if this goes on from one, did not do."""

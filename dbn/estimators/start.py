@@ -127,9 +127,14 @@ def prototypes_for(
     prototype.validate()
     own = type(get_units(prototype.hidden))
     return [
-        prototype if own is type(one) else clone(prototype).set_params(hidden=one)
-        for one in units
+        prototype if own is type(one) else _with_hidden(prototype, one) for one in units
     ]
+
+
+def _with_hidden(prototype: RBMTransformer, hidden: Units) -> RBMTransformer:
+    copy: Any = clone(prototype)
+    own: RBMTransformer = copy.set_params(hidden=hidden)
+    return own
 
 
 def encoder_layers(network: Network) -> list[tuple[Array, Array]]:

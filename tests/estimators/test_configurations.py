@@ -238,7 +238,11 @@ FITTED_TWICE = {
         "check_supervised_y_2d",
     ],
     DBNRegressor: ["check_supervised_y_2d"],
-    DBNAutoencoder: [],
+    DBNAutoencoder: [
+        "check_pipeline_consistency",
+        "check_transformer_data_not_an_array",
+        "check_transformer_general",
+    ],
 }
 
 
