@@ -93,8 +93,7 @@ class DenoisingStack(Initializer):
     >>> from dbn.training import DenoisingStack
     >>> rng = np.random.default_rng(0)
     >>> X = np.repeat(rng.integers(0, 2, (10, 8)), 10, axis=0)
-    >>> start = DenoisingStack(0.1, max_iter=5)
-    >>> clf = DBNClassifier((6,), init=start, max_iter=30, random_state=0)
+    >>> clf = DBNClassifier((6,), init=DenoisingStack(0.1), random_state=0)
     >>> clf.fit(X, X[:, 0]).score(X, X[:, 0])
     1.0
     """
