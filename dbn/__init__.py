@@ -3,6 +3,7 @@
 from .backend.rows import ScaledRows
 from .boltzmann import DBN, RBM
 from .estimators import (
+    DBNAutoencoder,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -18,6 +19,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DBN",
     "RBM",
+    "DBNAutoencoder",
     "DBNClassifier",
     "DBNRegressor",
     "DBNTransformer",

@@ -57,6 +57,7 @@ ESTIMATORS = [
     dbn.DBNTransformer,
     dbn.DBNClassifier,
     dbn.DBNRegressor,
+    dbn.DBNAutoencoder,
 ]
 
 

@@ -96,6 +96,19 @@ def take_rows(X: Array, rows: Array) -> Array:
     return namespace(X).take(X, beside(rows, X), axis=0)
 
 
+def choose_rows(X: Array, rows: Array) -> Array:
+    """Rows of `X` at the integer indices `rows`; those of a file stay in it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn import ScaledRows
+    >>> choose_rows(ScaledRows(np.eye(3)), np.array([2, 0]))
+    ScaledRows(2 x 3, float64)
+    """
+    return X.choose(rows) if isinstance(X, ScaledRows) else take_rows(X, rows)
+
+
 def matmul_into(a: Array, b: Array, out: Array) -> None:
     """Write the product ``a @ b`` into `out`, without a temporary where possible."""
     if isinstance(out, np.ndarray) and not issparse(a):

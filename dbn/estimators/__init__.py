@@ -1,5 +1,6 @@
 """The scikit-learn estimators."""
 
+from .autoencoder import DBNAutoencoder
 from .classifier import DBNClassifier
 from .dbn import DBNTransformer
 from .export import from_sklearn, to_sklearn, to_torch
@@ -8,6 +9,7 @@ from .rbm import RBMTransformer
 from .regressor import DBNRegressor
 
 __all__ = [
+    "DBNAutoencoder",
     "DBNClassifier",
     "DBNRegressor",
     "DBNTransformer",

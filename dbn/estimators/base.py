@@ -31,6 +31,7 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
     dbn_: DBN  # of all but a single machine
     history_: list[dict[str, Any]]
     _stack: dict[str, Any]
+    _gives_back_rows = False  # as an autoencoder does
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters of this estimator and, as ``part__name``, of its parts.

@@ -12,10 +12,12 @@ from ..backend.types import Array
 from ..boltzmann import DBN, RBM, Units
 from ..feedforward import Network
 from ..storage.packing import ModelFileError
+from .autoencoder import DBNAutoencoder
 from .base import DBNEstimator
 from .classifier import DBNClassifier
 from .dbn import DBNTransformer
 from .frames import FrameColumns
+from .net import NetEstimator
 from .rbm import RBMTransformer
 from .records import CLASSES, MAX_LAYERS, MODELS
 from .regressor import DBNRegressor
@@ -73,8 +75,8 @@ class Builder:
             )
         if cls is FrozenEstimator:
             require(
-                isinstance(params["estimator"], DBNTransformer),
-                "it freezes what is no DBNTransformer",
+                isinstance(params["estimator"], DBNTransformer | DBNAutoencoder),
+                "it freezes what is no DBNTransformer and no DBNAutoencoder",
             )
         model = _call(cls, params)
         if issubclass(cls, DBNEstimator):
@@ -158,6 +160,7 @@ _FITTED = {
     DBNRegressor: {"network_": Network, "_one_output": bool}
     | {"y_mean_": np.ndarray, "y_scale_": np.ndarray}
     | _MEMORY,
+    DBNAutoencoder: {"network_": Network} | _MEMORY,
 }
 # Vectors with one entry per feature or per output, None or absent where there is none.
 # Features are columns of numbers, as which the columns of a frame may be several.
@@ -208,7 +211,11 @@ def _set_state(model: Any, params: dict[str, Any], state: dict[str, Any]) -> Non
 
 
 def _check_shapes(model: Any, state: dict[str, Any]) -> None:
-    if isinstance(model, DBNClassifier | DBNRegressor):
+    if isinstance(model, NetEstimator):
+        sizes = model.network_.architecture["layer_sizes"]
+        if isinstance(model, DBNAutoencoder):
+            mirrored = len(sizes) % 2 == 1 and sizes == sizes[::-1]
+            require(mirrored, f"no autoencoder has layers of the sizes {sizes!r:.80}")
         weights = [W for W, _ in model.network_.dense]
     else:
         rbms = [model.rbm_] if isinstance(model, RBMTransformer) else model.dbn_.rbms

@@ -11,16 +11,16 @@ from sklearn.utils.multiclass import check_classification_targets
 from ..backend.array import log_softmax, softplus, take_rows
 from ..backend.device import beside, namespace, to_host
 from ..backend.types import Array
-from ..feedforward import Activation
+from ..feedforward.layers import Activations
 from ..training import Optimizer
 from ._sklearn import StrOptions, fit_context
 from .dbn import Prototypes
-from .predictor import DBNPredictor
 from .start import Init
+from .supervised import SupervisedPredictor
 from .targets import Job, encode_classes, encode_labels, weigh_classes, with_labels
 
 
-class DBNClassifier(ClassifierMixin, DBNPredictor):
+class DBNClassifier(ClassifierMixin, SupervisedPredictor):
     """Feed-forward classifier whose initial weights come from a DBN, or from elsewhere.
 
     A deep belief network is pretrained without labels, its weights start a net of the
@@ -43,15 +43,19 @@ class DBNClassifier(ClassifierMixin, DBNPredictor):
         - A `DBNTransformer` is pretrained on X with its own sizes and machines.
         - ``FrozenEstimator(fitted DBNTransformer)`` copies from a stack that was
           pretrained before, on any rows: pretrain once, fine-tune many times.
+        - ``FrozenEstimator(fitted DBNAutoencoder)`` copies its encoder, with the
+          activations.
+        - "sae" trains denoising autoencoders, layer by layer (`DenoisingStack`).
     rbm : RBMTransformer, list of RBMTransformer or None, default=None
         Prototype of every layer of the DBN, or one per layer, as in `DBNTransformer`.
         Its `visible` also decides the preprocessing of X for every other `init`, except
         a DBN, which has its own machines. None takes the hidden units that go with the
-        activation.
-    activation : str or Activation, default="logistic"
-        Of the hidden layers: "logistic", "tanh", "scaled_tanh", "relu", "leaky_relu",
-        "elu", "softsign", "softplus" or "identity". A DBN starts logistic, tanh
-        (converted exactly) and relu layers (from rectified hidden units).
+        activation, and so does a single prototype where layers have different ones.
+    activation : str, Activation or list of them, default="logistic"
+        Of the hidden layers, or a list with one for each: "logistic", "tanh",
+        "scaled_tanh", "relu", "leaky_relu", "elu", "softsign", "softplus" or
+        "identity". A DBN starts logistic, tanh (converted exactly), relu (from
+        rectified hidden units) and identity layers (from Gaussian ones).
     dropout : float or sequence of float, default=0.0
         Probability that a unit is dropped in training: one number for the hidden
         layers, or one for the inputs and each hidden layer. Pretrained weights need no
@@ -187,7 +191,7 @@ default="adam"
     classes_: Array
     _numeric_targets = False
     _parameter_constraints: dict[str, Any] = {
-        **DBNPredictor._parameter_constraints,
+        **SupervisedPredictor._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -197,7 +201,7 @@ default="adam"
         *,
         init: Init = "dbn",
         rbm: Prototypes = None,
-        activation: str | Activation = "logistic",
+        activation: Activations = "logistic",
         dropout: float | Sequence[float] = 0.0,
         batch_norm: bool = False,
         optimizer: str | Optimizer = "adam",

@@ -40,7 +40,7 @@ MACHINE = {
 
 NET = {
     "hidden_layer_sizes": ["array-like", Integral],
-    "activation": [StrOptions({*ACTIVATIONS}), Activation],
+    "activation": [StrOptions({*ACTIVATIONS}), Activation, list, tuple],
     "dropout": [Interval(Real, 0, 1, closed="left"), list, tuple],
     "batch_norm": ["boolean"],
     "optimizer": [StrOptions({*OPTIMIZERS}), Optimizer],

@@ -31,6 +31,7 @@ def warn_of_machines(
     prototypes: Sequence[Any],
     n_rows: int,
     history: list[dict[str, Any]],
+    stacklevel: int = _OF_FIT,
 ) -> None:
     """Warn of machines that a whole training has hardly moved.
 
@@ -43,6 +44,8 @@ def warn_of_machines(
         That they were trained on.
     history : list of dict
         Of this fit: a machine that something has stopped before the end is left alone.
+    stacklevel : int
+        Of the warning.
 
     Warns
     -----
@@ -62,11 +65,13 @@ def warn_of_machines(
             f"{complaint}. Raise the max_iter or the learning rate of the RBM, or "
             "lower its batch_size, unless its inputs have nothing in common.",
             ConvergenceWarning,
-            stacklevel=_OF_FIT,
+            stacklevel=stacklevel,
         )
 
 
-def warn_of_net(losses: list[float], constant: float, n_updates: int) -> None:
+def warn_of_net(
+    losses: list[float], constant: float, n_updates: int, stacklevel: int
+) -> None:
     """Warn of a net that is not trained to the end.
 
     Parameters
@@ -77,6 +82,8 @@ def warn_of_net(losses: list[float], constant: float, n_updates: int) -> None:
         That of the best constant prediction.
     n_updates : int
         Of all epochs.
+    stacklevel : int
+        Of the warning.
 
     Warns
     -----
@@ -88,7 +95,7 @@ def warn_of_net(losses: list[float], constant: float, n_updates: int) -> None:
             f"{complaint}. Raise max_iter or the learning rate of the optimizer, or "
             "lower batch_size.",
             ConvergenceWarning,
-            stacklevel=_OF_FIT,
+            stacklevel=stacklevel,
         )
 
 

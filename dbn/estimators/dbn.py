@@ -18,6 +18,7 @@ from ..training.callbacks import fit_task
 from ..training.pretraining import begun
 from ..training.task import Task
 from ._sklearn import Interval, fit_context
+from .base import DBNEstimator
 from .constraints import RUNNING, check_layer_sizes
 from .convergence import warn_of_machines
 from .density import DensityTransformer
@@ -111,24 +112,32 @@ def stack_progress(stack: dict[str, Any]) -> dict[str, Any]:
     return {"params": params, "layer": converted(stack.get("layer", {}), to_host)}
 
 
-def check_adoptable(transformer: Any) -> "DBNTransformer":
-    """Return a fitted DBNTransformer itself.
+def is_autoencoder(estimator: Any) -> bool:
+    """Whether an estimator is a net that gives back its rows."""
+    return isinstance(estimator, DBNEstimator) and estimator._gives_back_rows
+
+
+def check_adoptable(transformer: Any) -> Any:
+    """Return a fitted DBNTransformer or DBNAutoencoder itself.
 
     Raises
     ------
     ValueError
         If it is none.
     """
-    if not isinstance(transformer, DBNTransformer) or not hasattr(transformer, "dbn_"):
+    brings = isinstance(transformer, DBNTransformer) or is_autoencoder(transformer)
+    if not brings or not transformer.__sklearn_is_fitted__():
         raise ValueError(
-            "init=FrozenEstimator(...) needs a fitted DBNTransformer inside; got "
-            f"{transformer!r}. Fit one first."
+            "init=FrozenEstimator(...) needs a fitted DBNTransformer or DBNAutoencoder "
+            f"inside; got {transformer!r}. Fit one first."
         )
     return transformer
 
 
-def adopt_stack(estimator: Any, transformer: "DBNTransformer", rows: Array) -> Array:
+def adopt_stack(estimator: Any, transformer: Any, rows: Array) -> Array:
     """Give an estimator the stack and preprocessing of a fitted DBNTransformer.
+
+    Of an autoencoder, whose stack has not learned what its net has, the preprocessing.
 
     Returns the rows in the range of its visible units.
 
@@ -137,7 +146,8 @@ def adopt_stack(estimator: Any, transformer: "DBNTransformer", rows: Array) -> A
     ValueError
         If it was fitted on other features.
     """
-    n_features = transformer.dbn_.rbms[0].n_visible
+    of_net = is_autoencoder(transformer)
+    n_features = len(transformer.visible_names_)
     if rows.shape[1] != n_features:
         raise ValueError(
             f"X has {rows.shape[1]} features, but the DBN in init was fitted on "
@@ -151,7 +161,8 @@ def adopt_stack(estimator: Any, transformer: "DBNTransformer", rows: Array) -> A
             f"X has the feature names {mine}, but the DBN in init was fitted on {its}. "
             "Use the same features in the same order."
         )
-    estimator.dbn_ = converted_beside(transformer.dbn_, rows)
+    if not of_net:
+        estimator.dbn_ = converted_beside(transformer.dbn_, rows)
     estimator.visible_ = transformer.visible_
     estimator.mean_, estimator.scale_, estimator.fill_ = converted(
         (transformer.mean_, transformer.scale_, transformer.fill_),

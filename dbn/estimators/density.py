@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_array
 
 from ..backend.array import dense
 from ..backend.device import (
@@ -15,7 +14,6 @@ from ..backend.device import (
     beside,
     namespace,
     to_host,
-    without_gradient,
 )
 from ..backend.rows import LazyRows
 from ..backend.types import Array
@@ -103,17 +101,6 @@ class DensityTransformer(
             self.log_z_ = estimate_log_z(rbm, base_bias, self._seed)
             self._log_z_epochs = n_epochs
         return self.log_z_
-
-    def _hidden_rows(self, H: Array, n_hidden: int) -> Array:
-        """Validate the input of inverse_transform."""
-        H = check_array(without_gradient(H), dtype=self._accepted(H)["dtype"])
-        self._check_library(H, "inverse_transform")
-        if H.shape[1] != n_hidden:
-            raise ValueError(
-                f"H has {H.shape[1]} columns; there are {n_hidden} (top) "
-                "hidden units. Pass what transform returns."
-            )
-        return H
 
 
 def _known_values(rows: Array) -> Array:

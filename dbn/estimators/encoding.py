@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..backend.array import clipped, take_rows
+from ..backend.array import choose_rows, clipped
 from ..backend.device import (
     beside,
     find_device,
@@ -89,9 +89,8 @@ class EncodingEstimator(BaseEstimator):
         used = weight > 0
         if used.all():
             return X, y, weight, None
-        lazy, index = isinstance(X, ScaledRows), np.flatnonzero(used)
-        X = X.choose(index) if lazy else take_rows(X, index)
-        return X, y, weight[used], index
+        index = np.flatnonzero(used)
+        return choose_rows(X, index), y, weight[used], index
 
     def _checked(
         self,
@@ -263,6 +262,17 @@ class EncodingEstimator(BaseEstimator):
         X, _ = self._checked(X, reset=False)
         self._check_library(X, method)
         return self._encode(X)
+
+    def _hidden_rows(self, H: Array, n_hidden: int) -> Array:
+        """Validate the input of inverse_transform."""
+        H = check_array(without_gradient(H), dtype=self._accepted(H)["dtype"])
+        self._check_library(H, "inverse_transform")
+        if H.shape[1] != n_hidden:
+            raise ValueError(
+                f"H has {H.shape[1]} columns; there are {n_hidden} (top) "
+                "hidden units. Pass what transform returns."
+            )
+        return H
 
     def _check_library(self, X: Array, method: str) -> None:
         """Raise a ValueError unless X lies where the fitted model does."""

@@ -15,17 +15,25 @@ from ..boltzmann import Gaussian
 from ..feedforward import (
     ELU,
     Activation,
+    BinaryCrossEntropy,
     Given,
     Identity,
     LeakyReLU,
     Logistic,
+    Loss,
+    OfKnown,
     ReLU,
     ScaledTanh,
+    SoftmaxCrossEntropy,
     Softplus,
     Softsign,
+    SpinCrossEntropy,
+    SquaredError,
     Tanh,
 )
+from .autoencoder import DBNAutoencoder
 from .classifier import DBNClassifier
+from .net import NetEstimator
 from .rbm import RBMTransformer
 from .regressor import DBNRegressor
 
@@ -66,21 +74,24 @@ def to_sklearn(model: Any) -> Any:
 
     Parameters
     ----------
-    model : DBNClassifier or DBNRegressor
-        Fitted, with logistic, tanh, relu or identity hidden layers.
+    model : DBNClassifier, DBNRegressor or DBNAutoencoder
+        Fitted, with hidden layers that are all logistic, all tanh, all relu or all
+        identity; an autoencoder with squared error as its loss.
 
     Returns
     -------
     MLPClassifier or MLPRegressor
         A classifier of two classes has one logistic output there, over the difference
-        of the two logits here. Targets of shape (n, 1) come back as (n,).
+        of the two logits here. Targets of shape (n, 1) come back as (n,). What it
+        predicts for an autoencoder are the reconstructions.
 
     Raises
     ------
     TypeError
         If the model is of another class.
     ValueError
-        If scikit-learn does not have the activation.
+        If scikit-learn does not have the activation, or layers have different ones, or
+        the outputs of an autoencoder are not linear.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
 
@@ -100,11 +111,22 @@ def to_sklearn(model: Any) -> Any:
     """
     coefs, intercepts = _weights(model, "to_sklearn")
     activation = model.network_.activation
+    if isinstance(activation, list):
+        raise ValueError(
+            "scikit-learn's MLPs have one activation for all hidden layers; the net "
+            f"has {activation!r}. Train the model with one, or use to_torch."
+        )
     if type(activation) not in _IN_SKLEARN:
         raise ValueError(
             f"scikit-learn's MLPs have no {activation!r}: only "
             f"{', '.join(_IN_SKLEARN.values())}. Train the model with one of these, or "
             "use to_torch."
+        )
+    gives_back = isinstance(model, DBNAutoencoder)
+    if gives_back and not isinstance(loss := _plain_loss(model), SquaredError):
+        raise ValueError(
+            "scikit-learn's MLPRegressor has linear outputs, and an autoencoder with "
+            f"the loss {loss!r:.200} has not. Use to_torch, or loss='squared_error'."
         )
     shared = {
         "hidden_layer_sizes": tuple(W.shape[1] for W in coefs[:-1]),
@@ -118,7 +140,7 @@ def to_sklearn(model: Any) -> Any:
             coefs[-1] = coefs[-1][:, 1:] - coefs[-1][:, :1]
             intercepts[-1] = intercepts[-1][1:] - intercepts[-1][:1]
     else:
-        y = _stand_in_values(len(model.y_mean_))
+        y = _stand_in_values(coefs[-1].shape[1])
         mlp, options = MLPRegressor(**shared), {}
     # A step on rows of zeros makes all that a fitted MLP has, whatever the version; the
     # seed is for weights that are thrown away.
@@ -187,7 +209,7 @@ def from_sklearn(estimator: Any) -> Any:
     return _with_names(make(estimator), estimator)
 
 
-def to_torch(model: Any) -> Any:
+def to_torch(model: Any, part: str = "whole") -> Any:
     """A `torch.nn.Sequential` with the model's outputs: logits, or values.
 
     Standardisation of X and y and batch normalization are folded into its weights, so
@@ -201,8 +223,11 @@ def to_torch(model: Any) -> Any:
 
     Parameters
     ----------
-    model : DBNClassifier or DBNRegressor
+    model : DBNClassifier, DBNRegressor or DBNAutoencoder
         Fitted, with any activation of `dbn.feedforward`.
+    part : {"whole", "encoder", "decoder"}, default="whole"
+        Of an autoencoder: what makes reconstructions (values, not logits), what makes
+        codes, or what makes rows of codes.
 
     Returns
     -------
@@ -217,7 +242,9 @@ def to_torch(model: Any) -> Any:
     TypeError
         If the model is of another class.
     ValueError
-        If torch has no such activation: one of your own.
+        If torch has no such activation: one of your own; or if the model has no such
+        part, or an autoencoder has blocks of columns with different losses, which no
+        layer of torch puts out (its encoder has none).
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
 
@@ -239,34 +266,87 @@ def to_torch(model: Any) -> Any:
         raise ImportError(
             "to_torch needs PyTorch, which is not installed: pip install torch."
         ) from error
-    coefs, intercepts = _weights(model, "to_torch")
-    activation = model.network_.activation
-    if type(activation) not in _IN_TORCH:
-        known = ", ".join(cls.__name__ for cls in _IN_TORCH)
+    if part not in ("whole", "encoder", "decoder"):
         raise ValueError(
-            f"to_torch does not know {activation!r}: only {known}. Build the net from "
-            "coefs_ and intercepts_."
+            f"part={part!r} is not known. Use 'whole', 'encoder' or 'decoder'."
         )
-    if isinstance(activation, ScaledTanh):
-        rate, height = activation._RATE, activation._HEIGHT
-        for i in range(len(coefs) - 1):
-            coefs[i], intercepts[i] = coefs[i] * rate, intercepts[i] * rate
-            coefs[i + 1] = coefs[i + 1] * height
-    layers = []
-    for W, c in zip(coefs, intercepts, strict=True):
+    pairs = list(zip(*_weights(model, "to_torch"), strict=True))
+    # What follows each dense layer; the last one a classifier or regressor has none.
+    activations: list[Activation | None] = [*model.network_.hidden_activations, None]
+    for activation in activations[:-1]:
+        if type(activation) not in _IN_TORCH:
+            known = ", ".join(cls.__name__ for cls in _IN_TORCH)
+            raise ValueError(
+                f"to_torch does not know {activation!r}: only {known}. Build the net "
+                "from coefs_ and intercepts_."
+            )
+    if not isinstance(model, DBNAutoencoder):
+        if part != "whole":
+            raise ValueError(f"A {type(model).__name__} has no {part}: leave part out.")
+        return torch.nn.Sequential(*_torch_layers(torch, pairs, activations))
+    n = len(pairs) // 2
+    own = {"whole": slice(None), "encoder": slice(n), "decoder": slice(n, None)}[part]
+    layers = _torch_layers(torch, pairs[own], activations[own])
+    if part != "encoder":
+        layers += _torch_outputs(torch.nn, _plain_loss(model))
+    return torch.nn.Sequential(*layers)
+
+
+def _torch_layers(
+    torch: Any, pairs: list[Any], activations: list[Activation | None]
+) -> list[Any]:
+    """Dense layers of torch, each with its activation, if it has one, behind it."""
+    layers, height = [], 1.0
+    for (W, c), activation in zip(pairs, activations, strict=True):
+        W, rate = W * height, 1.0
+        if isinstance(activation, ScaledTanh):
+            rate, height = activation._RATE, activation._HEIGHT
+        else:
+            height = 1.0
         # Without drawing weights: torch's random stream stays where it is.
-        weight, bias = torch.tensor(W.T.copy()), torch.tensor(c)
+        weight, bias = torch.tensor((rate * W).T.copy()), torch.tensor(rate * c)
         layer = torch.nn.utils.skip_init(torch.nn.Linear, *W.shape, dtype=weight.dtype)
         layer.load_state_dict({"weight": weight, "bias": bias})
-        layers += [layer, _IN_TORCH[type(activation)](torch.nn, activation)]
-    return torch.nn.Sequential(*layers[:-1])
+        layers.append(layer)
+        if activation is not None:
+            layers.append(_IN_TORCH[type(activation)](torch.nn, activation))
+    if height != 1.0:
+        raise ValueError(
+            "The code of the encoder has the activation ScaledTanh(), of which torch "
+            "has no layer: its height goes to the layer above. Use part='whole'."
+        )
+    return layers
+
+
+_TORCH_OUTPUTS: dict[type[Loss], Callable[[Any], list[Any]]] = {
+    SquaredError: lambda nn: [],
+    BinaryCrossEntropy: lambda nn: [nn.Sigmoid()],
+    SpinCrossEntropy: lambda nn: [nn.Tanh()],
+    SoftmaxCrossEntropy: lambda nn: [nn.Softmax(dim=1)],
+}
+
+
+def _torch_outputs(nn: Any, loss: Loss) -> list[Any]:
+    """What turns the output of a net into what it stands for."""
+    if type(loss) not in _TORCH_OUTPUTS:
+        raise ValueError(
+            f"torch has no layer for the outputs of {loss!r:.300}. Use part='encoder', "
+            "or build the net from coefs_ and intercepts_."
+        )
+    return _TORCH_OUTPUTS[type(loss)](nn)
+
+
+def _plain_loss(model: DBNAutoencoder) -> Loss:
+    """The loss of an autoencoder, of rows without holes."""
+    loss = model.network_.loss
+    return loss.loss if isinstance(loss, OfKnown) else loss
 
 
 def _weights(model: Any, function: str) -> tuple[list[Array], list[Array]]:
     """Weights and biases, a list of each, for X and y as given."""
-    if not isinstance(model, DBNClassifier | DBNRegressor):
+    if not isinstance(model, NetEstimator):
         raise TypeError(
-            f"{function} takes a DBNClassifier or a DBNRegressor; got "
+            f"{function} takes a DBNClassifier, DBNRegressor or DBNAutoencoder; got "
             f"{type(model).__name__}. Pass the fitted model itself (of a pipeline its "
             "last step, of a search its best_estimator_)."
         )

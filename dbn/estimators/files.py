@@ -78,7 +78,8 @@ def load_model(path: str | PathLike[str]) -> Any:
 
     Returns
     -------
-    RBMTransformer, DBNTransformer, DBNClassifier, DBNRegressor, DBN, RBM or Network
+    RBMTransformer, DBNTransformer, DBNClassifier, DBNRegressor, DBNAutoencoder, DBN, \
+RBM or Network
         With the predictions, features, likelihoods and seeded samples of the original,
         bit for bit on the same machine.
 

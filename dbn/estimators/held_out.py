@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from ..backend.array import take_rows, with_dtype
+from ..backend.array import choose_rows, with_dtype
 from ..backend.device import converted_beside, to_host
 from ..backend.types import Array
 from .targets import Job, refuse_missing, with_labels
@@ -69,16 +69,16 @@ class Watched:
 def hold_out(estimator: Any, job: Job, rng: Any) -> tuple[Array, Array, Array]:
     """Take rows, targets and weights to watch out of the labelled rows of a job."""
     train, watched = _split(estimator, job, rng)
-    rows, targets, weight = job.labelled_rows()
+    rows, *others = job.labelled_rows()
     job.keep(train)
-    watched_weight = None if weight is None else weight[watched]
-    return take_rows(rows, watched), targets[watched], watched_weight
+    targets, weight = (None if part is None else part[watched] for part in others)
+    return choose_rows(rows, watched), targets, weight
 
 
 def check_holdable(estimator: Any, job: Job) -> None:
     """Raise a ValueError if there are too few labelled rows to hold some out."""
     _, watched = _split(estimator, job, np.random.default_rng(0))
-    _check_scorable(estimator, job.targets[watched])
+    _check_scorable(estimator, watched)
 
 
 def _split(estimator: Any, job: Job, rng: Any) -> tuple[Array, Array]:
@@ -87,7 +87,7 @@ def _split(estimator: Any, job: Job, rng: Any) -> tuple[Array, Array]:
     Classes are in both as they are in all; where there are too few rows for that, the
     watched ones are any of those that leave one row of each class.
     """
-    n_rows, strata = len(job.targets), estimator._strata(job.targets)
+    n_rows, strata = len(job.labelled), estimator._strata(job.targets)
     fraction, seed = estimator.validation_fraction, int(rng.integers(2**31))
     n_watched = math.ceil(fraction * n_rows)
     if strata is not None:
@@ -124,8 +124,8 @@ def _with_every_class(strata: Array, n_watched: int, rng: Any) -> tuple[Array, A
     return np.setdiff1d(np.arange(len(strata)), free), np.sort(free)
 
 
-def _check_scorable(estimator: Any, targets: Array) -> None:
-    if estimator._numeric_targets and len(targets) < 2:
+def _check_scorable(estimator: Any, watched: Array) -> None:
+    if estimator._numeric_targets and len(watched) < 2:
         raise ValueError(
             "R^2 needs at least 2 validation rows; there is 1. Raise "
             "validation_fraction, or pass more as X_val and y_val."

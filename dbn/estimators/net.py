@@ -1,4 +1,4 @@
-"""The net of classifier and regressor: its parameters, and what is read from it."""
+"""A net that an estimator has: its parameters, and what is read from it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,8 +8,9 @@ from sklearn.frozen import FrozenEstimator
 
 from ..backend.types import Array
 from ..boltzmann import Units
-from ..feedforward import Activation, Initializer, Network
+from ..feedforward import Activation, Initializer, Loss, Network, get_activations
 from ..feedforward.initializers import INITIALIZERS
+from ..feedforward.layers import Activations
 from ..training import Optimizer
 from ..training.pretraining import STRUCTURES
 from ._sklearn import StrOptions
@@ -18,7 +19,13 @@ from .constraints import NET
 from .dbn import DBNTransformer, Prototypes
 from .frames import FrameColumns
 from .rbm import RBMTransformer
-from .start import DEFAULT_SIZES, Init, visible_of
+from .start import (
+    DEFAULT_SIZES,
+    Init,
+    brings_net,
+    brought_activations,
+    visible_of,
+)
 
 
 class NetEstimator(DBNEstimator):
@@ -26,11 +33,12 @@ class NetEstimator(DBNEstimator):
 
     network_: Network
     _loss: str
+    _default_sizes = DEFAULT_SIZES
     batch_size_: int
     max_iter_: int
     _parameter_constraints: dict[str, Any] = {
         **NET,
-        "init": [StrOptions({*STRUCTURES, *INITIALIZERS}), Initializer]
+        "init": [StrOptions({*STRUCTURES, "sae", *INITIALIZERS}), Initializer]
         + [DBNTransformer, FrozenEstimator, list, tuple],
         "rbm": [RBMTransformer, list, tuple, None],
     }
@@ -41,7 +49,7 @@ class NetEstimator(DBNEstimator):
         *,
         init: Init = "dbn",
         rbm: Prototypes = None,
-        activation: str | Activation = "logistic",
+        activation: Activations = "logistic",
         dropout: float | Sequence[float] = 0.0,
         batch_norm: bool = False,
         optimizer: str | Optimizer = "adam",
@@ -95,12 +103,28 @@ class NetEstimator(DBNEstimator):
             return getattr(self.init.estimator, "columns_", None)
         return super()._find_columns(X)
 
+    def _stack_activations(self, n: int) -> list[Activation]:
+        """Of the `n` layers that a stack starts: of an autoencoder, its encoder."""
+        if not brings_net(self.init):
+            return get_activations(self.activation, n)
+        default = isinstance(self.activation, str) and self.activation == "logistic"
+        own = None if default else get_activations(self.activation, n)
+        return brought_activations(self.init, own)
+
+    def _net_activations(self, n: int) -> list[Activation]:
+        """Of the `n` hidden layers of the net."""
+        return self._stack_activations(n)
+
+    def _net_loss(self, n: int) -> str | Loss:
+        """Of a net with `n` outputs."""
+        return self._loss
+
     def _network(self, sizes: list[int], dtype: Any) -> Network:
         """The net that parameters ask for."""
         return Network(
             sizes,
-            activation=self.activation,
-            loss=self._loss,
+            activation=self._net_activations(len(sizes) - 2),
+            loss=self._net_loss(sizes[-1]),
             dropout=self.dropout,
             batch_norm=self.batch_norm,
             dtype=dtype,

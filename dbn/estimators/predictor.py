@@ -1,4 +1,4 @@
-"""How classifier and regressor are fitted: a start by `init`, then fine-tuning."""
+"""How an estimator fits a net: a start by `init`, then fine-tuning."""
 
 import copy
 import sys
@@ -13,19 +13,19 @@ from ..backend.device import converted_beside, numpy_dtype
 from ..backend.random import make_rng
 from ..backend.types import Array
 from ..training import Optimizer, finetune
-from ..training.budget import ROWS_PER_COLUMN, adam_of_net, of_net
+from ..training.budget import ROWS_PER_COLUMN, of_net
 from ..training.callbacks import agree, fit_task
 from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.optimizers import get_optimizer
 from ..training.task import Task
-from ._sklearn import fit_context
+from ..training.unrolling import reconstruction_loss
 from .convergence import count_updates, settle, warn_of_machines, warn_of_net
 from .dbn import (
     adopt_stack,
     stack_progress,
     train_stack,
 )
-from .held_out import Watched, check_holdable, check_watched, hold_out
+from .held_out import check_holdable, hold_out
 from .net import NetEstimator
 from .preprocessing import indexable
 from .start import (
@@ -36,7 +36,7 @@ from .start import (
     set_buffers,
     sizes_to_go_on,
 )
-from .targets import Job, check_supervised
+from .targets import Job
 
 # Parameters that `finetune` has as well.
 _OF_FINETUNE = (
@@ -45,54 +45,33 @@ _OF_FINETUNE = (
 )
 
 
+# Of warnings: one more than of other estimators, whose `fit` is their own.
+_OF_FIT = 6
+
+
 class DBNPredictor(NetEstimator):
-    """Base of `DBNClassifier` and `DBNRegressor`."""
+    """Base of `DBNClassifier`, `DBNRegressor` and `DBNAutoencoder`."""
 
     _numeric_targets: bool
     _state: dict[str, Any]
     _rng: Any
     _streams: list[Any]
-    # What a subclass has for its kind of targets.
-    _fit_targets: Callable[[Job, Array], None]
-    _encode_targets: Callable[..., Array]
-    _score: Callable[[Array, Array, Array], float]
+    # What a subclass has: how X and y are validated, what is learned from them, and
+    # what of other rows is watched.
+    _job: Callable[[Array, Array, Array, bool], Job]
+    _set_targets: Callable[[Job, Any, bool, Array], None]
+    _validation: Callable[[Array, Array, Any], tuple[Array, Array, None] | None]
+    _watched: Callable[[Array, Array, Array], Callable[[], dict[str, float]]]
+    _adam: Callable[[int, int], Optimizer]  # for so many rows and columns
     _kept: list[Array] | None = None  # buffers of an interrupted fit
 
-    @fit_context
-    def fit(
-        self,
-        X: Array,
-        y: Array,
-        sample_weight: Array = None,
-        *,
-        X_val: Array = None,
-        y_val: Array = None,
+    def _fit(
+        self, X: Array, y: Array, sample_weight: Array, X_val: Array, y_val: Array
     ) -> Self:
-        """Initialize the net and fine-tune it.
-
-        Parameters
-        ----------
-        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
-            Columns of a frame may be categories, strings or booleans, and NaN is a
-            value that is not known. A sparse matrix stays sparse.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets. Of a classifier class labels, numbers or strings; or a 0/1 column
-            for each of several labels that a row may have.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in pretraining and fine-tuning; rows of weight zero are
-            left out.
-        X_val, y_val : array-like, default=None
-            Rows that are not trained on: `history_` gets their loss and score (accuracy
-            or R^2) after every epoch, and `early_stopping` watches them.
-
-        Returns
-        -------
-        self : object
-        """
         X = indexable(X)
         going_on = self.warm_start and hasattr(self, "network_")
         draft, job = self._prepared(X, y, sample_weight, going_on)
-        validation = check_watched(draft, X_val, y_val, numpy_dtype(job.rows))
+        validation = draft._validation(X_val, y_val, numpy_dtype(job.rows))
         if validation is None and self.early_stopping:
             check_holdable(draft, job)
         if job.prototypes is None and not going_on:
@@ -119,12 +98,12 @@ class DBNPredictor(NetEstimator):
             self._forget("_stack", "_kept")
         if job.prototypes is not None:
             machines = self.dbn_.rbms, job.prototypes
-            warn_of_machines(*machines, job.rows.shape[0], self.history_)
+            warn_of_machines(*machines, job.rows.shape[0], self.history_, _OF_FIT)
         if self.n_iter_ - before == self.max_iter_:  # nothing asked to stop
             losses = self.loss_curve_[before:]
-            constant = self.network_.loss.constant(job.targets, job.label_weight)
+            constant = job.constant_loss(self.network_.loss)
             asked = len(job.labelled), self.batch_size_, self.max_iter_
-            warn_of_net(losses, constant, count_updates(*asked))
+            warn_of_net(losses, constant, count_updates(*asked), _OF_FIT)
         return self
 
     @property
@@ -135,8 +114,13 @@ class DBNPredictor(NetEstimator):
     def _optimizer_for(self, n_rows: int, n_columns: int) -> Optimizer:
         """The optimizer that `optimizer` names or is, for so many rows and columns."""
         if isinstance(self.optimizer, str) and self.optimizer == "adam":
-            return adam_of_net(n_rows, n_columns, self._numeric_targets)
+            return self._adam(n_rows, n_columns)
         return get_optimizer(self.optimizer)
+
+    @property
+    def _noise(self) -> float:
+        """Of the rows that are trained on."""
+        return 0.0
 
     def _epochs_left(self, before: int) -> int:
         """Epochs that an interrupted fit, if this goes on from one, did not do."""
@@ -172,19 +156,17 @@ class DBNPredictor(NetEstimator):
         Nothing is trained yet, and this estimator is as it was.
         """
         optimizer = self._optimizer  # fails now, not after pretraining
-        check_deterministic(optimizer, bool(np.any(self.dropout)), self.batch_norm)
+        dropout, noise = bool(np.any(self.dropout)), self._noise > 0.0
+        check_deterministic(optimizer, dropout, self.batch_norm, noise)
         draft = self._draft(going_on)
-        job = check_supervised(draft, X, y, sample_weight, not going_on)
-        if not going_on:
-            draft._fit_targets(job, classes)
+        job = draft._job(X, y, sample_weight, not going_on)
         dtype = numpy_dtype(draft.network_.params.flat if going_on else job.rows)
-        job.targets = draft._encode_targets(job.y, dtype)
-        draft._weigh_classes(job)
+        draft._set_targets(job, dtype, going_on, classes)
         settle(draft, of_net(optimizer), len(job.labelled), chunk)
         if going_on:
             draft._check_classes(*(("classes", classes) if chunk else ("y", job.known)))
-            sizes = sizes_to_go_on(draft.network_, self.init, self.hidden_layer_sizes)
-            check_same_net(draft.network_, draft._network(sizes, dtype))
+            asked = draft._network(sizes_to_go_on(draft), dtype)
+            check_same_net(draft.network_, asked)
             job.rows = with_dtype(draft._encode(job.rows), dtype)
             job.rows = draft.visible_.inside(job.rows)
             draft._state.pop("best", None)  # of the rows held out before
@@ -206,9 +188,6 @@ class DBNPredictor(NetEstimator):
 
     def _check_classes(self, name: str, classes: Array) -> None:
         """Raise a ValueError if these are not the classes that training began with."""
-
-    def _weigh_classes(self, job: Job) -> None:
-        """Multiply weights of rows by those of their classes, if there are any."""
 
     def _strata(self, targets: Array) -> Array:
         """What rows held out are to have in the proportion of all rows, or None."""
@@ -241,6 +220,8 @@ class DBNPredictor(NetEstimator):
                 rows,
                 weight,
                 starting_rng,
+                unrolled=self._gives_back_rows,
+                loss=reconstruction_loss(self.visible_, rows.shape[1]),
             )
         else:  # of an interrupted fit
             set_buffers(network, self._kept)
@@ -263,6 +244,10 @@ class DBNPredictor(NetEstimator):
             set_buffers(own["network_"], kept["network"])
         return own
 
+    def _training_rows(self, rows: Array) -> tuple[Array, Any]:
+        """Encoded rows where they are trained on, and the `inputs` of `finetune`."""
+        return self._place.rows(self._filled(rows)), None
+
     def _finetune(
         self,
         job: Job,
@@ -271,9 +256,9 @@ class DBNPredictor(NetEstimator):
         validation: tuple[Array, Array, Array] | None,
     ) -> None:
         rows, *others = job.labelled_rows()
-        rows = self._place.rows(self._filled(rows))
+        rows, inputs = self._training_rows(rows)
         targets, weight = converted_beside(others, rows)
-        watched = None if validation is None else Watched(self, *validation)
+        watched = None if validation is None else self._watched(*validation)
         # A chunk, without a task, is one epoch, and one of nobody knows how many.
         shape = (ROWS_PER_COLUMN, 1) if task is None else rows.shape
         on_loss = task is not None and not self.early_stopping and self.tol > 0
@@ -286,6 +271,7 @@ class DBNPredictor(NetEstimator):
                 rng=self._rng,
                 optimizer=self._optimizer_for(*shape),
                 sample_weight=weight,
+                inputs=inputs,
                 batch_size=self.batch_size_,
                 max_iter=max_iter,
                 validate=watched,

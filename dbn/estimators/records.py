@@ -21,6 +21,7 @@ from ..backend.parts import Part
 from ..boltzmann import DBN, RBM
 from ..feedforward import Network
 from ..storage.packing import ModelFileError
+from .autoencoder import DBNAutoencoder
 from .base import DBNEstimator
 from .classifier import DBNClassifier
 from .dbn import DBNTransformer
@@ -45,6 +46,7 @@ MODELS = {
     "estimators.DBNTransformer": DBNTransformer,
     "estimators.DBNClassifier": DBNClassifier,
     "estimators.DBNRegressor": DBNRegressor,
+    "estimators.DBNAutoencoder": DBNAutoencoder,
 }
 # Parts have no state: their constructor stores its arguments and does nothing else.
 CLASSES = {
@@ -96,6 +98,12 @@ def _pieces(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if isinstance(model, DBN):
         return {"rbms": model.rbms}, {}
     if isinstance(model, Network):
+        if not model.is_as_built:
+            raise ModelFileError(
+                f"The layers of the net are {model.layers!r:.300}, which are not those "
+                "of any Network: the file would hold another net. Of the layers only "
+                "activations may be exchanged. Keep it with pickle."
+            )
         n_layers = len(model.dense)
         if n_layers > MAX_LAYERS:
             raise ModelFileError(

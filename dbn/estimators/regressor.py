@@ -9,12 +9,12 @@ from sklearn.metrics import r2_score
 from ..backend.device import asarray_like, to_host
 from ..backend.types import Array
 from ._sklearn import fit_context
-from .predictor import DBNPredictor
 from .preprocessing import standardisation
+from .supervised import SupervisedPredictor
 from .targets import Job, with_labels
 
 
-class DBNRegressor(RegressorMixin, DBNPredictor):
+class DBNRegressor(RegressorMixin, SupervisedPredictor):
     """Feed-forward regressor whose initial weights come from a DBN, or from elsewhere.
 
     The same net as `DBNClassifier` with linear outputs, trained on half the squared
@@ -35,15 +35,19 @@ class DBNRegressor(RegressorMixin, DBNPredictor):
         - A `DBNTransformer` is pretrained on X with its own sizes and machines.
         - ``FrozenEstimator(fitted DBNTransformer)`` copies from a stack that was
           pretrained before, on any rows: pretrain once, fine-tune many times.
+        - ``FrozenEstimator(fitted DBNAutoencoder)`` copies its encoder, with the
+          activations.
+        - "sae" trains denoising autoencoders, layer by layer (`DenoisingStack`).
     rbm : RBMTransformer, list of RBMTransformer or None, default=None
         Prototype of every layer of the DBN, or one per layer, as in `DBNTransformer`.
         Its `visible` also decides the preprocessing of X for every other `init`, except
         a DBN, which has its own machines. None takes the hidden units that go with the
-        activation.
-    activation : str or Activation, default="logistic"
-        Of the hidden layers: "logistic", "tanh", "scaled_tanh", "relu", "leaky_relu",
-        "elu", "softsign", "softplus" or "identity". A DBN starts logistic, tanh
-        (converted exactly) and relu layers (from rectified hidden units).
+        activation, and so does a single prototype where layers have different ones.
+    activation : str, Activation or list of them, default="logistic"
+        Of the hidden layers, or a list with one for each: "logistic", "tanh",
+        "scaled_tanh", "relu", "leaky_relu", "elu", "softsign", "softplus" or
+        "identity". A DBN starts logistic, tanh (converted exactly), relu (from
+        rectified hidden units) and identity layers (from Gaussian ones).
     dropout : float or sequence of float, default=0.0
         Probability that a unit is dropped in training: one number for the hidden
         layers, or one for the inputs and each hidden layer. Pretrained weights need no

@@ -1,18 +1,26 @@
 """Where a net begins: the layers that `init` asks for, and their first weights."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from ..backend.array import take_rows
 from ..backend.device import to_host
 from ..backend.types import Array
 from ..boltzmann import DBN, Units, get_units
-from ..feedforward import Given, Initializer, Network, get_activation, get_initializer
-from ..training import Pretrained
+from ..feedforward import (
+    Activation,
+    Given,
+    Initializer,
+    Loss,
+    Network,
+    VarianceScaling,
+    get_initializer,
+)
+from ..training import DenoisingStack, Pretrained, Unrolled
 from ..training.pretraining import STRUCTURES, check_startable, matching_units
 from .constraints import check_layer_sizes
 from .dbn import (
@@ -20,9 +28,11 @@ from .dbn import (
     Prototypes,
     check_adoptable,
     first_visible,
+    is_autoencoder,
     layer_prototypes,
 )
 from .rbm import RBMTransformer
+from .targets import net_sizes
 
 DEFAULT_SIZES = (256,)
 # What `init` may be; of a list each entry is a pair (W, c).
@@ -48,6 +58,11 @@ def brings_stack(init: Init) -> bool:
     return isinstance(init, DBNTransformer | FrozenEstimator)
 
 
+def brings_net(init: Init) -> bool:
+    """Whether `init` is a fitted autoencoder, whose encoder is copied."""
+    return isinstance(init, FrozenEstimator) and is_autoencoder(init.estimator)
+
+
 def resolve_init(estimator: Any) -> Plan:
     """Resolve `init`, `hidden_layer_sizes`, `rbm` and `activation` into a `Plan`.
 
@@ -58,6 +73,7 @@ def resolve_init(estimator: Any) -> Plan:
     """
     init, rbm = estimator.init, estimator.rbm
     asked = check_layer_sizes(estimator.hidden_layer_sizes)
+    default_sizes = list(estimator._default_sizes)
     if brings_stack(init) and rbm is not None:
         raise ValueError(
             f"rbm is {rbm!r}, but the DBN in init has machines of its own. "
@@ -65,22 +81,92 @@ def resolve_init(estimator: Any) -> Plan:
         )
     if isinstance(init, FrozenEstimator):
         stack = check_adoptable(init.estimator)
-        sizes = [machine.n_hidden for machine in stack.dbn_.rbms]
-        _check_sizes(asked, sizes)
+        if brings_net(init):
+            sizes = [W.shape[1] for W, _ in encoder_layers(stack.network_)]
+        else:
+            sizes = [machine.n_hidden for machine in stack.dbn_.rbms]
+        _check_sizes(asked, sizes, default_sizes)
+        estimator._stack_activations(len(sizes))  # fails now
         return Plan(sizes, stack=stack)
     if isinstance(init, DBNTransformer):
         sizes, rbm = check_layer_sizes(init.hidden_layer_sizes), init.rbm
-        _check_sizes(asked, sizes)
+        _check_sizes(asked, sizes, default_sizes)
         asked = sizes
-    activation = get_activation(estimator.activation)
-    default = RBMTransformer(hidden=matching_units(activation))
-    prototypes = layer_prototypes(default if rbm is None else rbm, len(asked))
+    activations = estimator._stack_activations(len(asked))
+    rbm = prototypes_for(rbm, activations, is_autoencoder(estimator))
+    prototypes = layer_prototypes(rbm, len(asked))
     visible = prototypes[0].visible
     if not pretrains(init):
         return Plan(asked, visible)
-    for prototype in prototypes:
+    for prototype, activation in zip(prototypes, activations, strict=True):
         check_startable(get_units(prototype.hidden), activation)
     return Plan(asked, visible, prototypes)
+
+
+def prototypes_for(
+    rbm: Prototypes, activations: list[Activation], to_code: bool = False
+) -> Prototypes:
+    """What `rbm` stands for where hidden layers need not have the same units.
+
+    One prototype of all layers takes, where activations differ, the hidden units that
+    go with each, and so it does where the only layer is a code (`to_code`).
+
+    Examples
+    --------
+    >>> from dbn.feedforward import get_activations
+    >>> found = prototypes_for(None, get_activations(["logistic", "identity"], 2))
+    >>> [prototype.hidden for prototype in found]
+    [Bernoulli(), Gaussian()]
+    """
+    units = [matching_units(one) for one in activations]
+    prototype = RBMTransformer(hidden=units[0]) if rbm is None else rbm
+    alike = all(one == activations[0] for one in activations)
+    alike = alike and not (to_code and len(activations) == 1)
+    if not isinstance(prototype, RBMTransformer) or alike:
+        return prototype
+    prototype.validate()
+    own = type(get_units(prototype.hidden))
+    return [
+        prototype if own is type(one) else _with_hidden(prototype, one) for one in units
+    ]
+
+
+def _with_hidden(prototype: RBMTransformer, hidden: Units) -> RBMTransformer:
+    copy: Any = clone(prototype)
+    own: RBMTransformer = copy.set_params(hidden=hidden)
+    return own
+
+
+def encoder_layers(network: Network) -> list[tuple[Array, Array]]:
+    """The (W, c) of the first half of an autoencoder's layers."""
+    layers = network.folded()
+    return layers[: len(layers) // 2]
+
+
+def brought_activations(init: Init, own: list[Activation] | None) -> list[Activation]:
+    """Activations of the encoder in `init`.
+
+    Parameters
+    ----------
+    init : FrozenEstimator
+        Of a fitted autoencoder.
+    own : list of Activation or None
+        What parameters ask for, if not the default.
+
+    Raises
+    ------
+    ValueError
+        If they ask for others.
+    """
+    network = check_adoptable(init.estimator).network_  # type: ignore[union-attr]
+    found: list[Activation] = network.hidden_activations
+    found = found[: (len(found) + 1) // 2]
+    if own not in (None, found):
+        raise ValueError(
+            f"The hidden layers have the activations {own}, the encoder in init has "
+            f"{found}. Leave activation at its default, or give the same."
+        )
+    return found
 
 
 def pretrains(init: Init) -> bool:
@@ -90,8 +176,8 @@ def pretrains(init: Init) -> bool:
     )
 
 
-def _check_sizes(asked: list[int], sizes: list[int]) -> None:
-    if asked not in (sizes, list(DEFAULT_SIZES)):
+def _check_sizes(asked: list[int], sizes: list[int], default: list[int]) -> None:
+    if asked not in (sizes, default):
         raise ValueError(
             f"hidden_layer_sizes is {asked}, but the DBN in init has {sizes}. "
             "Leave hidden_layer_sizes at its default, or give the same sizes."
@@ -105,15 +191,14 @@ def visible_of(init: Init, rbm: Prototypes) -> str | Units:
     return first_visible(init.rbm if isinstance(init, DBNTransformer) else rbm)
 
 
-def sizes_to_go_on(
-    network: Network, init: Init, hidden_layer_sizes: int | Sequence[int]
-) -> list[int]:
-    """Sizes of the layers that parameters ask for, to go on from a net."""
-    layers: list[int] = network.architecture["layer_sizes"]
-    asked = check_layer_sizes(hidden_layer_sizes)
-    if brings_stack(init) and asked == list(DEFAULT_SIZES):
+def sizes_to_go_on(estimator: Any) -> list[int]:
+    """Sizes of the layers that parameters ask for, to go on from a fitted net."""
+    layers: list[int] = estimator.network_.architecture["layer_sizes"]
+    asked = check_layer_sizes(estimator.hidden_layer_sizes)
+    if brings_stack(estimator.init) and asked == list(estimator._default_sizes):
         return layers
-    return [layers[0], *asked, layers[-1]]
+    n_outputs = None if is_autoencoder(estimator) else layers[-1]
+    return net_sizes(layers[0], asked, n_outputs)
 
 
 def check_same_net(network: Network, asked: Network) -> None:
@@ -138,7 +223,15 @@ def set_buffers(network: Network, kept: list[Array]) -> None:
 
 
 def first_weights(
-    init: Any, dbn: DBN | None, network: Network, rows: Array, weight: Array, rng: Any
+    init: Any,
+    dbn: DBN | None,
+    network: Network,
+    rows: Array,
+    weight: Array,
+    rng: Any,
+    *,
+    unrolled: bool,
+    loss: Loss,
 ) -> None:
     """Fill a new network as `init` says.
 
@@ -151,13 +244,29 @@ def first_weights(
     rows, weight : array of shape (n_rows, n_features), and (n_rows,) or None
         As the net sees them.
     rng : numpy.random.Generator
+    unrolled : bool
+        Whether the network is an autoencoder, whose decoder is started likewise.
+    loss : Loss
+        Of reconstructions of the rows.
     """
+    start: Initializer
     if dbn is not None:
-        start = Pretrained(dbn, init if isinstance(init, str) else "dbn")
+        kind = Unrolled if unrolled else Pretrained
+        start = kind(dbn, init if isinstance(init, str) else "dbn")
+    elif brings_net(init):
+        its = init.estimator.network_
+        layers = its.folded() if unrolled else encoder_layers(its)
+        VarianceScaling().fill(network, rows, rng)
+        start = Given([*layers, *network.dense[len(layers) :]])
     else:
-        start = get_initializer(init)
-    start.fill(network, rows if weight is None else _repeated(rows, weight), rng)
-    if network.statistics.shapes and isinstance(start, Pretrained | Given):
+        start = DenoisingStack() if init == "sae" else get_initializer(init)
+    if isinstance(start, DenoisingStack):
+        options = {"weight": weight, "loss": loss, "unrolled": unrolled}
+        start.train(network, rows, rng, **options)
+    else:
+        start.fill(network, rows if weight is None else _repeated(rows, weight), rng)
+    learned = Pretrained | Given | DenoisingStack
+    if network.statistics.shapes and isinstance(start, learned):
         network.calibrate(rows, weight)
 
 

@@ -9,10 +9,11 @@ import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 
-from ..backend.array import dense, take_rows
-from ..backend.device import numpy_dtype, to_host
+from ..backend.array import choose_rows, dense, take_rows
+from ..backend.device import converted_beside, numpy_dtype, to_host
 from ..backend.rows import LazyRows
 from ..backend.types import Array
+from ..feedforward import Loss
 from ._sklearn import check_y, is_pandas_na, is_scalar_nan, num_samples, safe_indexing
 from .preprocessing import indexable, of_moderate_size
 
@@ -28,13 +29,15 @@ class Job:
     label_weight: Array  # of the labelled rows, class weights included, or None
     known: Array  # y also of labelled rows of weight zero: their classes count
     given: Array  # labelled rows in what the user gave; None for all
-    targets: Array = None  # of the labelled rows, as the loss sees them
-    sizes: list[int] = field(default_factory=list)  # of the hidden layers
+    targets: Array = None  # of the labelled rows, as the loss sees them; or themselves
+    sizes: list[int] = field(default_factory=list)  # of the hidden layers, or encoder
     prototypes: list[Any] | None = None  # of the machines to pretrain, or None
 
     def keep(self, index: Array) -> None:
         """Fine-tune on these of the labelled rows only."""
-        self.targets, self.labelled = self.targets[index], self.labelled[index]
+        self.labelled = self.labelled[index]
+        if self.targets is not None:
+            self.targets = self.targets[index]
         if self.label_weight is not None:
             self.label_weight = self.label_weight[index]
 
@@ -53,7 +56,8 @@ class Job:
     @property
     def layer_sizes(self) -> list[int]:
         """Numbers of inputs, units of each layer and outputs of the net."""
-        return [self.rows.shape[1], *self.sizes, self.targets.shape[1]]
+        n_outputs = None if self.targets is None else self.targets.shape[1]
+        return net_sizes(self.rows.shape[1], self.sizes, n_outputs)
 
     def made_of(self, estimator: Any, going_on: bool) -> tuple[Any, ...]:
         """All that training depends on, but for parameters and validation rows."""
@@ -67,8 +71,35 @@ class Job:
     def labelled_rows(self) -> tuple[Array, Array, Array]:
         """Rows, targets and weights to fine-tune on."""
         everything = len(self.labelled) == self.rows.shape[0]
-        rows = self.rows if everything else take_rows(self.rows, self.labelled)
+        rows = self.rows if everything else choose_rows(self.rows, self.labelled)
         return rows, self.targets, self.label_weight
+
+    def constant_loss(self, loss: Loss) -> float:
+        """What the best constant prediction of the targets loses."""
+        rows, targets, weight = self.labelled_rows()
+        if targets is None:
+            targets, weight = rows, converted_beside(weight, rows)
+        return loss.constant(targets, weight)
+
+
+def net_sizes(n_inputs: int, sizes: list[int], n_outputs: int | None) -> list[int]:
+    """Sizes of all layers of a net.
+
+    Parameters
+    ----------
+    n_inputs : int
+    sizes : list of int
+        Of the hidden layers; of an autoencoder, those of its encoder.
+    n_outputs : int or None
+        None for an autoencoder.
+
+    Examples
+    --------
+    >>> net_sizes(8, [4, 2], 1), net_sizes(8, [4, 2], None)
+    ([8, 4, 2, 1], [8, 4, 2, 4, 8])
+    """
+    below = [n_inputs, *sizes]
+    return [*below, *(reversed(below[:-1]) if n_outputs is None else [n_outputs])]
 
 
 def labelled_part(y: Array, value: Any) -> tuple[Array, Array]:
@@ -176,7 +207,7 @@ def _warn_of_encoded(y: Array, mark: Any) -> None:
             "labelled. If this is fitted inside a meta-estimator that encodes labels "
             "anew (voting, stacking, bagging), the mark has become a class: use "
             "unlabeled=numpy.nan, which it refuses.",
-            stacklevel=6,
+            stacklevel=9,
         )
 
 

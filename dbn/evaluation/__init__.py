@@ -1,6 +1,6 @@
 """Evaluation: statistics, comparison of initializers, pictures, report."""
 
-from ..datasets import Dataset, bars_and_stripes, load_dataset
+from ..datasets import Dataset, bars_and_stripes, load_dataset, make_curves
 from .diagnostics import LayerStatistics, layer_statistics
 from .plots.curves import LabelBudgetDisplay, LossCurvesDisplay
 from .plots.errors_by_setting import ComparisonDisplay, DepthDisplay
@@ -42,6 +42,7 @@ __all__ = [
     "html_report",
     "layer_statistics",
     "load_dataset",
+    "make_curves",
     "paired_difference",
     "paired_spread",
     "provenance",

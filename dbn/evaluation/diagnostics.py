@@ -160,12 +160,15 @@ def layer_statistics(
     changes = []
     if previous is not None:
         changes = _changes(weights, [W for W, _ in _plain(previous).dense])
-    slope, low = network.activation.slope, 0.1 * _largest_slope(network.activation)
+    slopes = [
+        activation.slope(h) / _largest_slope(activation)
+        for activation, h in zip(network.hidden_activations, hidden, strict=True)
+    ]
     return LayerStatistics(
         activation_mean=_each(np.mean, hidden),
         activation_std=_each(np.std, hidden),
         activation_p98=_each(lambda h: np.percentile(h, 98), hidden),
-        saturation=_each(lambda h: np.mean(slope(h) < low), hidden),
+        saturation=_each(lambda slope: np.mean(slope < 0.1), slopes),
         gradient_std=_each(np.std, deltas[:-1]) if deltas else None,
         singular_value=_singular_values(network, hidden, n_jacobians),
         weight_norm=_each(np.linalg.norm, weights),
@@ -227,8 +230,10 @@ def _back_propagated(
         )
     delta = network.loss.gradient(z, y) * len(z)  # that of the mean, times the rows
     deltas = [delta]
-    for (W, _), h in zip(network.dense[:0:-1], hidden[::-1], strict=True):
-        delta = (delta @ W.T) * network.activation.slope(h)
+    activations = network.hidden_activations[::-1]
+    upper = zip(network.dense[:0:-1], activations, hidden[::-1], strict=True)
+    for (W, _), activation, h in upper:
+        delta = (delta @ W.T) * activation.slope(h)
         deltas.insert(0, delta)
     return deltas
 
@@ -242,8 +247,9 @@ def _singular_values(
     if n_rows == 0:
         return None
     means = []
-    for (W, _), h in zip(network.dense[:-1], hidden, strict=True):
-        jacobians = (W * slope for slope in network.activation.slope(h[:n_rows]))
+    layers = zip(network.dense[:-1], network.hidden_activations, hidden, strict=True)
+    for (W, _), activation, h in layers:
+        jacobians = (W * slope for slope in activation.slope(h[:n_rows]))
         means.append(np.mean([np.linalg.svd(J, compute_uv=False) for J in jacobians]))
     return np.array(means)
 

@@ -7,6 +7,7 @@ Layers that act differently in training are in `regularizers`.
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from ..backend.array import matmul_into, sigmoid, softplus
@@ -385,3 +386,38 @@ def get_activation(activation: str | Activation) -> Activation:
     ReLU()
     """
     return get_part(activation, Activation, ACTIVATIONS, "activation")
+
+
+# Of all hidden layers, or one for each.
+Activations: TypeAlias = str | Activation | Sequence[str | Activation]
+
+
+def get_activations(activation: Activations, n_layers: int) -> list[Activation]:
+    """The layers that one activation, or a list with one for each, stands for.
+
+    Parameters
+    ----------
+    activation : str, Activation or sequence of them
+        One for all layers, or `n_layers` of them.
+    n_layers : int
+
+    Raises
+    ------
+    ValueError
+        If one is not known, or there is another number of them.
+
+    Examples
+    --------
+    >>> get_activations(["relu", "identity"], 2)
+    [ReLU(), Identity()]
+    >>> get_activations("tanh", 2)
+    [Tanh(), Tanh()]
+    """
+    if not isinstance(activation, list | tuple):
+        return [get_activation(activation)] * n_layers  # type: ignore[arg-type]
+    if len(activation) != n_layers:
+        raise ValueError(
+            f"activation has {len(activation)} entries for {n_layers} hidden layers; "
+            f"it is {list(activation)!r}. Give one per layer, or a single one for all."
+        )
+    return [get_activation(one) for one in activation]

@@ -5,10 +5,15 @@ gradient with respect to `z` does not grow with the size of the batch.
 """
 
 from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 
-from ..backend.array import log_softmax, mean_weights, softplus
+import numpy as np
+
+from ..backend.array import dense, log_softmax, mean_weights, softplus
 from ..backend.device import namespace
+from ..backend.missing import mean_of_known
 from ..backend.parts import Part, get_part
+from ..backend.rows import row_slices
 from ..backend.types import Array
 
 # Of probabilities, so that their logarithms are finite in float32 too.
@@ -19,8 +24,12 @@ class Loss(Part):
     """Interface of all losses; `z` and `y` have shape (n_rows, n_outputs)."""
 
     @abstractmethod
+    def entries(self, z: Array, y: Array) -> Array:
+        """Terms of the loss in nats, one for each output, shape (n_rows, n_outputs)."""
+
     def row_values(self, z: Array, y: Array) -> Array:
         """Loss of each row, in nats, shape (n_rows,)."""
+        return namespace(z).sum(self.entries(z, y), axis=1)
 
     @abstractmethod
     def predict(self, z: Array) -> Array:
@@ -30,12 +39,15 @@ class Loss(Part):
     def link(self, mean: Array) -> Array:
         """An output of the network that stands for the prediction `mean`."""
 
+    def check_outputs(self, n: int) -> None:
+        """Raise a ValueError unless it can be that of `n` outputs; any by default."""
+
     def constant(self, y: Array, weight: Array = None) -> float:
         """Mean loss of the best prediction that is the same for all rows, in nats.
 
         Parameters
         ----------
-        y : array of shape (n_rows, n_outputs)
+        y : array, scipy sparse CSR or LazyRows of shape (n_rows, n_outputs)
         weight : array of shape (n_rows,), optional
             Weights of the rows. Default: all equal.
 
@@ -46,8 +58,13 @@ class Loss(Part):
         >>> round(SoftmaxCrossEntropy().constant(np.eye(2)), 4)  # log 2
         0.6931
         """
-        mean = (mean_weights(y, weight) @ y)[None, :]
-        return float(self.value(0.0 * y + self.link(mean), y, weight))
+        z = self.link(mean_of_known(y, weight)[0][None, :])
+        total, share = 0.0, mean_weights(y, weight)
+        for rows in row_slices(y):
+            part = dense(y[rows, ...])
+            all_z = namespace(z).broadcast_to(z, part.shape)
+            total += float(share[rows] @ self.row_values(all_z, part))
+        return total
 
     def value(self, z: Array, y: Array, weight: Array = None) -> Array:
         """Mean loss over the rows, in nats.
@@ -96,8 +113,8 @@ class SoftmaxCrossEntropy(Loss):
     array([[0.25, 0.25, 0.25, 0.25]])
     """
 
-    def row_values(self, z: Array, y: Array) -> Array:
-        return -namespace(z).sum(y * log_softmax(z), axis=1)
+    def entries(self, z: Array, y: Array) -> Array:
+        return -(y * log_softmax(z))
 
     def predict(self, z: Array) -> Array:
         return namespace(z).exp(log_softmax(z))
@@ -127,11 +144,11 @@ class BinaryCrossEntropy(Loss):
     array([[0.5, 0.5, 0.5, 0.5]])
     """
 
-    def row_values(self, z: Array, y: Array) -> Array:
+    def entries(self, z: Array, y: Array) -> Array:
         xp = namespace(z)
         # softplus(z) - y z, with the large parts cancelled before they swallow the rest
         rest = xp.log1p(xp.exp(-xp.abs(z)))
-        return xp.sum(xp.clip(z, 0.0, None) - y * z + rest, axis=1)
+        return xp.clip(z, 0.0, None) - y * z + rest
 
     def predict(self, z: Array) -> Array:
         # same as: sigmoid(z), which gives 0 for a float32 logit of -20
@@ -154,14 +171,170 @@ class SquaredError(Loss):
     2.0
     """
 
-    def row_values(self, z: Array, y: Array) -> Array:
-        return 0.5 * namespace(z).sum((z - y) ** 2, axis=1)
+    def entries(self, z: Array, y: Array) -> Array:
+        return 0.5 * (z - y) ** 2
 
     def predict(self, z: Array) -> Array:
         return z
 
     def link(self, mean: Array) -> Array:
         return mean
+
+
+class SpinCrossEntropy(Loss):
+    """Cross-entropy of independent outputs of -1 and 1, summed over them.
+
+    The output z stands for the mean tanh(z), as that of `dbn.boltzmann.Spin` units.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.feedforward import SpinCrossEntropy
+    >>> SpinCrossEntropy().predict(np.zeros((1, 2)))
+    array([[0., 0.]])
+    """
+
+    def entries(self, z: Array, y: Array) -> Array:
+        xp = namespace(z)
+        # log(2 cosh z) - y z
+        rest = xp.log1p(xp.exp(-2.0 * xp.abs(z)))
+        return xp.abs(z) - y * z + rest
+
+    def predict(self, z: Array) -> Array:
+        return namespace(z).tanh(z)
+
+    def link(self, mean: Array) -> Array:
+        xp = namespace(mean)
+        return xp.atanh(xp.clip(mean, _LEAST - 1.0, 1.0 - _LEAST))
+
+
+class BlockLoss(Loss):
+    """A loss for each block of columns, added up.
+
+    Parameters
+    ----------
+    blocks : sequence of (Loss, int)
+        Loss and number of columns of each block, in the order of the columns.
+
+    Raises
+    ------
+    ValueError
+        When a network is built, if there is no block, or one is no such pair.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.feedforward import BlockLoss, SoftmaxCrossEntropy, SquaredError
+    >>> table = BlockLoss([(SquaredError(), 1), (SoftmaxCrossEntropy(), 2)])
+    >>> table.predict(np.array([[7.0, 0.0, 0.0]]))
+    array([[7. , 0.5, 0.5]])
+    """
+
+    def __init__(self, blocks: Sequence[tuple[Loss, int]]) -> None:
+        self.blocks = blocks
+
+    def validate(self) -> None:
+        blocks = self.blocks if isinstance(self.blocks, list | tuple) else ()
+        for block in blocks:
+            if not (
+                isinstance(block, list | tuple)
+                and len(block) == 2
+                and isinstance(block[0], Loss)
+                and isinstance(block[1], int | np.integer)
+                and block[1] > 0
+            ):
+                raise ValueError(
+                    "BlockLoss needs blocks (loss, number of columns), such as "
+                    f"(SquaredError(), 5); one is {block!r:.200}."
+                )
+            block[0].validate()
+        if not blocks:
+            raise ValueError(
+                "BlockLoss needs at least one block, as in BlockLoss([(SquaredError(), "
+                f"5), (BinaryCrossEntropy(), 3)]); blocks is {self.blocks!r:.200}."
+            )
+
+    def check_outputs(self, n: int) -> None:
+        sizes = [size for _, size in self.blocks]
+        if sum(sizes) != n:
+            raise ValueError(
+                f"The blocks of the loss have {sizes!s:.200} columns, {sum(sizes)} in "
+                f"all, and the net {n} outputs. Give a block for each of them."
+            )
+
+    def _each(self) -> Iterator[tuple[Loss, slice]]:
+        start = 0
+        for loss, n in self.blocks:
+            yield loss, slice(start, start + n)
+            start += n
+
+    def entries(self, z: Array, y: Array) -> Array:
+        parts = [loss.entries(z[:, own], y[:, own]) for loss, own in self._each()]
+        return namespace(z).concat(parts, axis=1)
+
+    def predict(self, z: Array) -> Array:
+        parts = [loss.predict(z[:, own]) for loss, own in self._each()]
+        return namespace(z).concat(parts, axis=1)
+
+    def link(self, mean: Array) -> Array:
+        parts = [loss.link(mean[:, own]) for loss, own in self._each()]
+        return namespace(mean).concat(parts, axis=1)
+
+
+class OfKnown(Loss):
+    """A loss of what is known: entries of `y` that are NaN count for nothing.
+
+    Parameters
+    ----------
+    loss : Loss
+        Of all entries.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.feedforward import OfKnown, SquaredError
+    >>> z, y = np.array([[3.0, 5.0]]), np.array([[1.0, np.nan]])
+    >>> OfKnown(SquaredError()).row_values(z, y)
+    array([2.])
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+
+    def validate(self) -> None:
+        get_part(self.loss, Loss, {}, "loss")
+
+    def check_outputs(self, n: int) -> None:
+        self.loss.check_outputs(n)
+
+    def entries(self, z: Array, y: Array) -> Array:
+        unknown, y = _filled(y)
+        entries = self.loss.entries(z, y)
+        return entries if unknown is None else _without(entries, unknown)
+
+    def predict(self, z: Array) -> Array:
+        return self.loss.predict(z)
+
+    def link(self, mean: Array) -> Array:
+        return self.loss.link(mean)
+
+    def gradient(self, z: Array, y: Array, weight: Array = None) -> Array:
+        unknown, y = _filled(y)
+        slope = self.loss.gradient(z, y, weight)
+        return slope if unknown is None else _without(slope, unknown)
+
+
+def _filled(y: Array) -> tuple[Array, Array]:
+    """Which entries are not known, None for none, and `y` with 0 in their place."""
+    unknown = y != y
+    # On a device the answer would have to be awaited, and to fill nothing is cheap.
+    if isinstance(unknown, np.ndarray) and not unknown.any():
+        return None, y
+    return unknown, _without(y, unknown)
+
+
+def _without(values: Array, unknown: Array) -> Array:
+    return namespace(values).where(unknown, 0.0, values)
 
 
 LOSSES: dict[str, type[Loss]] = {

@@ -12,20 +12,29 @@ import numpy as np
 from ..backend.array import map_batches
 from ..backend.parameters import Parameters
 from ..backend.types import Array
-from .layers import Activation, Dense, Layer, Shapes, Views, get_activation
+from .layers import (
+    Activation,
+    Activations,
+    Dense,
+    Layer,
+    Shapes,
+    Views,
+    get_activation,
+    get_activations,
+)
 from .losses import Loss, get_loss
 from .regularizers import BatchNorm, Dropout, limit_norms
 
 
 class Network:
-    """Dense layers with one activation between them and a loss on top.
+    """Dense layers with activations between them and a loss on top.
 
     Parameters
     ----------
     layer_sizes : sequence of int
         Numbers of inputs, of units in each hidden layer, and of outputs.
-    activation : str or Activation, default="logistic"
-        Of all hidden layers; `get_activation` lists the names.
+    activation : str, Activation or list of them, default="logistic"
+        Of all hidden layers, or one for each; `get_activation` lists the names.
     loss : str or Loss, default="cross_entropy"
         `get_loss` lists the names.
     dropout : float or sequence of float, default=0.0
@@ -46,7 +55,10 @@ class Network:
     statistics : Parameters
         What batch normalization measures: ``"mean0"``, ``"variance0"``, ...; otherwise
         empty.
-    activation : Activation
+    activation : Activation or list of Activation
+        A list where hidden layers have different ones.
+    hidden_activations : list of Activation
+        Of each hidden layer.
     dropout : list of float
         Rate at the input of each dense layer.
     layers : list of Layer
@@ -70,7 +82,7 @@ class Network:
         self,
         layer_sizes: Sequence[int],
         *,
-        activation: str | Activation = "logistic",
+        activation: Activations = "logistic",
         loss: str | Loss = "cross_entropy",
         dropout: float | Sequence[float] = 0.0,
         batch_norm: bool = False,
@@ -83,20 +95,13 @@ class Network:
                 "A network needs positive sizes of its inputs, hidden layers and "
                 f"outputs, at least two; layer_sizes is {sizes}."
             )
-        self.activation = get_activation(activation)
+        activations = get_activations(activation, len(sizes) - 2)
+        # Where there is no hidden layer, it is only remembered.
+        self._named = activations[0] if activations else _single(activation)
         self.loss = get_loss(loss)
-        self.layers: list[Layer] = []
-        blocks: list[int] = []
+        self.loss.check_outputs(sizes[-1])
         self.dropout = _dropout_rates(dropout, len(sizes) - 1)
-        pairs = zip(pairwise(sizes), self.dropout, strict=True)
-        for block, ((n_in, n_out), rate) in enumerate(pairs):
-            layers: list[Layer] = [Dropout(rate)] if rate else []
-            layers.append(Dense(n_in, n_out))
-            if block < len(sizes) - 2:
-                layers += [BatchNorm(n_out)] if batch_norm else []
-                layers.append(self.activation)
-            self.layers += layers
-            blocks += [block] * len(layers)
+        self.layers, blocks = _make_layers(sizes, activations, self.dropout, batch_norm)
         self._keys, self.params = _buffer(
             [layer.shapes() for layer in self.layers], blocks, dtype
         )
@@ -105,6 +110,18 @@ class Network:
         )
         for layer, p in zip(self.layers, self._views(), strict=True):
             layer.reset(p)
+
+    @property
+    def hidden_activations(self) -> list[Activation]:
+        """Activation of each hidden layer, from the data upwards."""
+        return [layer for layer in self.layers if isinstance(layer, Activation)]
+
+    @property
+    def activation(self) -> Activation | list[Activation]:
+        """That of all hidden layers, or a list where they have different ones."""
+        first, *others = self.hidden_activations or [self._named]
+        alike = all(one is first or one == first for one in others)
+        return first if alike else [first, *others]
 
     @property
     def architecture(self) -> dict[str, Any]:
@@ -117,6 +134,46 @@ class Network:
             "dropout": self.dropout,
             "batch_norm": any(isinstance(layer, BatchNorm) for layer in self.layers),
         }
+
+    @property
+    def is_as_built(self) -> bool:
+        """Whether the layers are those that the constructor makes of `architecture`.
+
+        Other activations may have been put in place of those it was built with; of all
+        else nothing may have been exchanged.
+        """
+        sizes, _, _, dropout, batch_norm = self.architecture.values()
+        activations = self.hidden_activations
+        return (
+            len(activations) == len(sizes) - 2
+            and self.layers
+            == (_make_layers(sizes, activations, dropout, batch_norm)[0])
+        )
+
+    def cut(self, n: int) -> tuple["Network", "Network"]:
+        """The hidden layers up to the `n`-th, and what is above it, over one buffer.
+
+        `forward` of the first gives the outputs of that hidden layer, from which the
+        second goes on: of an autoencoder, encoder and decoder. They are views, for
+        prediction only.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dbn import Network
+        >>> net, X = Network([4, 3, 2, 4], loss="squared_error"), np.ones((1, 4))
+        >>> lower, upper = net.cut(2)
+        >>> lower.forward(X)
+        array([[0.5, 0.5]])
+        >>> bool((upper.forward(lower.forward(X)) == net.forward(X)).all())
+        True
+        """
+        places = [i for i, x in enumerate(self.layers) if isinstance(x, Activation)]
+        end, parts = places[n - 1] + 1, (copy.copy(self), copy.copy(self))
+        for part, own in zip(parts, (slice(end), slice(end, None)), strict=True):
+            part.layers = self.layers[own]
+            part._keys, part._measured = self._keys[own], self._measured[own]
+        return parts
 
     def __repr__(self) -> str:
         sizes, activation, loss, dropout, batch_norm = self.architecture.values()
@@ -255,6 +312,33 @@ class Network:
         """
         for W, _ in self.dense:
             limit_norms(W, max_norm)
+
+
+def _single(activation: Activations) -> Activation:
+    """What a net without hidden layers remembers as its activation."""
+    named = "logistic" if isinstance(activation, list | tuple) else activation
+    return get_activation(named)  # type: ignore[arg-type]
+
+
+def _make_layers(
+    sizes: Sequence[int],
+    activations: list[Activation],
+    dropout: list[float],
+    batch_norm: bool,
+) -> tuple[list[Layer], list[int]]:
+    """The layers of a net, and for each the number of its dense layer."""
+    made: list[Layer] = []
+    blocks: list[int] = []
+    pairs = zip(pairwise(sizes), dropout, strict=True)
+    for block, ((n_in, n_out), rate) in enumerate(pairs):
+        layers: list[Layer] = [Dropout(rate)] if rate else []
+        layers.append(Dense(n_in, n_out))
+        if block < len(sizes) - 2:
+            layers += [BatchNorm(n_out)] if batch_norm else []
+            layers.append(activations[block])
+        made += layers
+        blocks += [block] * len(layers)
+    return made, blocks
 
 
 def _dropout_rates(dropout: Any, n_layers: int) -> list[float]:

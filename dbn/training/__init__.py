@@ -3,6 +3,7 @@
 from ..backend.parts import Schedule
 from .callbacks import Checkpoint, RBMMonitor, TqdmBars
 from .contrastive import Sparsity, train_rbm
+from .denoising import DenoisingStack
 from .distributed import data_parallel
 from .finetuning import finetune
 from .optimizers import (
@@ -15,6 +16,7 @@ from .optimizers import (
     get_optimizer,
 )
 from .pretraining import Pretrained, pretrain
+from .unrolling import Unrolled
 
 __all__ = [
     "LBFGS",
@@ -22,6 +24,7 @@ __all__ = [
     "Adam",
     "Checkpoint",
     "ConjugateGradient",
+    "DenoisingStack",
     "Optimizer",
     "Pretrained",
     "RBMMonitor",
@@ -29,6 +32,7 @@ __all__ = [
     "Schedule",
     "Sparsity",
     "TqdmBars",
+    "Unrolled",
     "data_parallel",
     "finetune",
     "get_optimizer",

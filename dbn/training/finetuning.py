@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend.array import take_rows
+from ..backend.array import dense, take_rows
 from ..backend.device import asarray_like
 from ..backend.parameters import Parameters
 from ..backend.random import stream_on
@@ -25,7 +25,7 @@ from .task import Task
 def finetune(
     network: Network,
     X: Array,
-    y: Array,
+    y: Array | None,
     *,
     rng: Any,
     optimizer: str | Optimizer = "adam",
@@ -37,6 +37,7 @@ def finetune(
     max_iter: int | str = "auto",
     on_divergence: str = "raise",
     sample_weight: Array = None,
+    inputs: Callable[..., Array] | None = None,
     validate: Callable[[], dict[str, Any]] | None = None,
     patience: int | None = None,
     watch: str = "loss",
@@ -52,8 +53,8 @@ def finetune(
     network : Network
         Changed in place.
     X : array or scipy sparse CSR of shape (n_rows, n_inputs)
-    y : array of shape (n_rows, n_outputs)
-        One-hot rows, or values.
+    y : array of shape (n_rows, n_outputs) or None
+        One-hot rows, or values. None: the rows of X, of an autoencoder.
     rng : numpy.random.Generator
         For the shuffles and dropout.
     optimizer : {"sgd", "rmsprop", "adam", "adamw", "lbfgs", "cg"} or Optimizer, \
@@ -75,6 +76,9 @@ default="adam"
         epoch with half the learning rate (up to 30 times) and go on with that, which
         `history` tells as ``"learning_rate_factor"``.
     sample_weight : array of shape (n_rows,), optional
+    inputs : callable, optional
+        ``inputs(rows, rng=rng)`` makes what the network is given of a batch of rows of
+        X, such as a corrupted copy. Default: the batch.
     validate : callable, optional
         ``validate()`` returns metrics of the network on rows that are not trained on,
         for the history: ``"validation_score"`` and ``"validation_loss"``.
@@ -118,15 +122,17 @@ default="adam"
     state = {} if state is None else state
     constant = math.inf
     if patience is not None:
-        constant = network.loss.constant(y, sample_weight)
+        constant = network.loss.constant(X if y is None else y, sample_weight)
     asked = *length, on_divergence, task, history, state, patience, watch, tol, constant
     training = Training(rng, *asked)
     optimizer = training.lasting(optimizer)
 
     def gradient(rows: Array, grad: Parameters, epoch: int) -> Array:
         weight = None if sample_weight is None else take_rows(sample_weight, rows)
-        batch = take_rows(X, rows), take_rows(y, rows)
-        return network.gradient(*batch, grad, weight, rng)
+        batch = take_rows(X, rows)
+        targets = dense(batch) if y is None else take_rows(y, rows)
+        batch = batch if inputs is None else inputs(batch, rng=rng)
+        return network.gradient(batch, targets, grad, weight, rng)
 
     step = make_step(
         gradient,
@@ -153,7 +159,7 @@ default="adam"
 
 
 def check_deterministic(
-    optimizer: Optimizer, dropout: bool, batch_norm: bool | int
+    optimizer: Optimizer, dropout: bool, batch_norm: bool | int, noise: bool = False
 ) -> None:
     """Raise a ValueError where a batch's gradient is not what the optimizer needs.
 
@@ -165,11 +171,12 @@ def check_deterministic(
             "Batch normalization needs the moments of a whole batch, and several "
             "processes have a share each. Switch it off, or train in one process."
         )
-    if optimizer.searches and (dropout or batch_norm):
+    if optimizer.searches and (dropout or batch_norm or noise):
+        what = "noise" if noise else "dropout and batch normalization"
+        change, them = ("changes", "it") if noise else ("change", "them")
         raise ValueError(
             f"{optimizer!r} evaluates a batch's loss many times and needs the same one "
-            "each time; dropout and batch normalization change it. Switch them off, or "
-            "use Adam or SGD."
+            f"each time; {what} {change} it. Switch {them} off, or use Adam or SGD."
         )
 
 

@@ -15,9 +15,10 @@ from ..backend.device import (
 from ..backend.missing import filled, mean_of_known
 from ..backend.rows import as_rows, row_slices, rows_in_file
 from ..backend.types import Array
-from ..boltzmann import DBN, RBM, Bernoulli, Units, units
+from ..boltzmann import DBN, RBM, Bernoulli, Gaussian, Units, units
 from ..feedforward import (
     Activation,
+    Identity,
     Initializer,
     Logistic,
     Network,
@@ -183,11 +184,12 @@ def _encode(rbm: RBM, rows: Array, room: float) -> tuple[Array, int]:
 
 
 # For activations that a stack can start: the type of hidden units whose mean they give,
-# and a such that the activation at z is a * mean(a z) - (a - 1).
+# and the number `conversion` gives.
 _MATCHES: dict[type[Activation], tuple[type[Units], float]] = {
     Logistic: (Bernoulli, 1.0),
     Tanh: (Bernoulli, 2.0),
     ReLU: (units.ReLU, 1.0),
+    Identity: (Gaussian, 1.0),
 }
 
 
@@ -201,10 +203,24 @@ def matching_units(activation: Activation) -> Units:
     Returns
     -------
     Units
-        `Bernoulli` for logistic and tanh, `ReLU` for relu, and for activations that no
-        RBM starts `Bernoulli`, which then only serves the preprocessing.
+        `Bernoulli` for logistic and tanh, `ReLU` for relu, `Gaussian` for identity, and
+        for activations that no RBM starts `Bernoulli`, which then only serves the
+        preprocessing.
     """
     return _MATCHES.get(type(activation), (Bernoulli, None))[0]()
+
+
+def conversion(activation: Activation) -> float:
+    """The a with which the activation at z is a * mean(a z) - (a - 1).
+
+    The mean is that of the hidden units of a machine that starts such layers.
+
+    Examples
+    --------
+    >>> conversion(Tanh())
+    2.0
+    """
+    return _MATCHES[type(activation)][1]
 
 
 def check_startable(hidden: Units, activation: Activation) -> None:
@@ -220,8 +236,9 @@ def check_startable(hidden: Units, activation: Activation) -> None:
         raise ValueError(
             f"A DBN with {hidden!r} hidden units cannot start layers with the "
             f"activation {activation!r}. Bernoulli hidden units start 'logistic' and "
-            "'tanh' layers, ReLU hidden units 'relu' layers; for another activation "
-            "use init='he_normal' or another data-free initializer."
+            "'tanh' layers, ReLU hidden units 'relu' layers and Gaussian ones "
+            "'identity' layers; for another activation use init='he_normal' or another "
+            "data-free initializer."
         )
 
 
@@ -290,23 +307,47 @@ class Pretrained(Initializer):
                 f"The DBN's weights have shapes {found}, the network's hidden layers "
                 f"{sizes}. Use the same hidden_layer_sizes for both."
             )
-        for rbm in rbms:
-            check_startable(rbm.hidden, network.activation)
+        activations = network.hidden_activations
+        for rbm, activation in zip(rbms, activations, strict=True):
+            check_startable(rbm.hidden, activation)
         VarianceScaling().fill(network, X, rng)
-        _, a = _MATCHES[type(network.activation)]
-        below = 1.0  # the data; a pretrained layer gives a * h - (a - 1) instead of h
-        for (W, c), rbm in zip(hidden, rbms, strict=True):
-            source_W, source_c = (self._drawn(part, rng) for part in (rbm.W, rbm.c))
-            shift = (below - 1.0) / below * namespace(W).sum(source_W, axis=0)
-            W[...] = source_W / (a * below)
-            c[...] = (source_c + shift) / a
-            below = a
+        sources = [
+            tuple(drawn(part, self.structure, rng) for part in (rbm.W, rbm.c))
+            for rbm in rbms
+        ]
+        fill_upwards(hidden, sources, activations)
 
-    def _drawn(self, part: Array, rng: Any) -> Array:
-        """Weights or biases of a machine, or what is left of them."""
-        if self.structure == "dbn":
-            return part
-        xp, size = namespace(part), math.prod(part.shape)
-        shuffled = self.structure == "dbn-shuffled"
-        order = rng.permutation(size) if shuffled else rng.integers(size, size=size)
-        return xp.reshape(take_rows(xp.reshape(part, (size,)), order), part.shape)
+
+def fill_upwards(
+    layers: Sequence[tuple[Array, Array]],
+    sources: Sequence[tuple[Array, ...]],
+    activations: Sequence[Activation],
+) -> None:
+    """Give dense layers the weights and hidden biases of machines, converted.
+
+    Parameters
+    ----------
+    layers, sources : sequence of (W, c)
+        Views of the layers, and what the machines have.
+    activations : sequence of Activation
+        Of the layers.
+    """
+    below = 1.0  # the data; a pretrained layer gives a * h - (a - 1) instead of h
+    for (W, c), (source_W, source_c), activation in zip(
+        layers, sources, activations, strict=True
+    ):
+        a = conversion(activation)
+        shift = (below - 1.0) / below * namespace(W).sum(source_W, axis=0)
+        W[...] = source_W / (a * below)
+        c[...] = (source_c + shift) / a
+        below = a
+
+
+def drawn(part: Array, structure: str, rng: Any) -> Array:
+    """Weights or biases of a machine, or what a control leaves of them."""
+    if structure == "dbn":
+        return part
+    xp, size = namespace(part), math.prod(part.shape)
+    shuffled = structure == "dbn-shuffled"
+    order = rng.permutation(size) if shuffled else rng.integers(size, size=size)
+    return xp.reshape(take_rows(xp.reshape(part, (size,)), order), part.shape)

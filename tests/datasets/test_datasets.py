@@ -855,7 +855,8 @@ def test_true_is_no_number_of_a_column(tmp_path):
 
 
 def test_evaluation_offers_the_same_names():
-    assert dbn.datasets.__all__ == ["Dataset", "bars_and_stripes", "load_dataset"]
+    names = ["Dataset", "bars_and_stripes", "load_dataset", "make_curves"]
+    assert dbn.datasets.__all__ == names
     for name in dbn.datasets.__all__:
         assert getattr(dbn.evaluation, name) is getattr(dbn.datasets, name)
 

@@ -12,6 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from dbn import (
     DBN,
     RBM,
+    DBNAutoencoder,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -95,6 +96,15 @@ def make_zoo():
         "DBNRegressor-real": small(DBNRegressor, activation="tanh").fit(
             REAL, REAL[:, :2]
         ),
+        "DBNAutoencoder": small(DBNAutoencoder, code_activation="logistic").fit(X),
+        "DBNAutoencoder-real": small(
+            DBNAutoencoder, init="sae", activation="tanh", noise=0.1, batch_norm=True
+        ).fit(REAL),
+        "DBNRegressor-encoder": DBNRegressor(
+            init=FrozenEstimator(small(DBNAutoencoder).fit(X)),
+            max_iter=2,
+            random_state=0,
+        ).fit(X, X[:, 0]),
         **_mathematics(),
     }
 
@@ -114,7 +124,13 @@ def outputs(model):
         rows = np.zeros((7, model.W.shape[0]), dtype=model.W.dtype)
         return {"free_energy": model.free_energy(rows + 0.5)}
     found = {}
-    for name in ("transform", "predict", "predict_proba", "score_samples"):
+    for name in (
+        "transform",
+        "reconstruct",
+        "predict",
+        "predict_proba",
+        "score_samples",
+    ):
         if hasattr(model, name):
             values = np.asarray(getattr(model, name)(rows))
             found[name] = values.astype(str) if values.dtype == object else values

@@ -6,7 +6,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit, softmax
 from sklearn.datasets import load_diabetes
 
-from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from dbn import (
+    DBNAutoencoder,
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    RBMTransformer,
+)
 from dbn.training import Adam
 
 from .toy import ALL, PREDICTORS, REAL, Y3, X, Y, rbm, small
@@ -115,7 +121,7 @@ def test_history_has_one_entry_per_epoch(cls):
     layers = 1 if cls is RBMTransformer else 2
     seen = [(e["phase"], e.get("layer"), e["epoch"]) for e in fitted.history_]
     expected = [("pretrain", i, j) for i in range(layers) for j in range(2)]
-    if cls in PREDICTORS:
+    if cls in (*PREDICTORS, DBNAutoencoder):
         expected += [("finetune", None, j) for j in range(3)]
     assert seen == expected
     metric = {"pretrain": "reconstruction_error", "finetune": "loss"}

@@ -13,7 +13,13 @@ from sklearn.utils.estimator_checks import (
     estimator_checks_generator,
 )
 
-from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from dbn import (
+    DBNAutoencoder,
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    RBMTransformer,
+)
 from dbn.boltzmann import CD, Bernoulli, Gaussian, ReLU, Softmax
 from dbn.feedforward import LeakyReLU, VarianceScaling
 from dbn.training import SGD, Adam, RMSProp
@@ -63,6 +69,10 @@ def classifier(**params):
 
 def regressor(**params):
     return net(DBNRegressor, **params)
+
+
+def autoencoder(**params):
+    return net(DBNAutoencoder, **{"hidden_layer_sizes": (8, 3), "max_iter": 3} | params)
 
 
 FULL_BATCH = {"batch_size": 10_000, "max_iter": 30}
@@ -157,10 +167,26 @@ REGRESSORS = {
     "noisy rectified": regressor(init="dbn", rbm=machine(visible=ReLU(noisy=True))),
 }
 
+AUTOENCODERS = {
+    "by default": DBNAutoencoder((8, 3)),
+    "DBN": autoencoder(init="dbn", rbm=rbm()),
+    "denoising": autoencoder(init="sae", noise=0.2),
+    "code of spins": autoencoder(activation="relu", code_activation="tanh"),
+    "full batch": autoencoder(batch_size=10_000),
+    "lbfgs": autoencoder(optimizer="lbfgs", batch_size=10_000),
+    "early stopping": autoencoder(early_stopping=True, validation_fraction=0.2),
+    "dropout, batch norm": autoencoder(dropout=0.1, batch_norm=True),
+    "warm start": autoencoder(warm_start=True),
+    "Bernoulli": scaled(
+        autoencoder(init="dbn", rbm=rbm(visible="bernoulli"), random_state=0)
+    ),
+}
+
 ON_DEVICE = {
     "RBM on a device": rbm(device="cpu"),
     "DBN on a device": small(DBNTransformer, device="cpu"),
     "regressor on a device": regressor(device="cpu"),
+    "autoencoder on a device": autoencoder(device="cpu"),
 }
 
 
@@ -173,7 +199,8 @@ def expected_failures(estimator):
         nan = "its tags do not say that all of its steps take NaN"
         return dict.fromkeys(names, reason) | {"check_estimators_nan_inf": nan}
     found = {}
-    if getattr(estimator, "init", "dbn") == "dbn" or estimator.batch_size < 10_000:
+    sampled = getattr(estimator, "init", "dbn") in ("dbn", "sae")
+    if sampled or estimator.batch_size < 10_000:
         reason = (
             "batches are shuffled and hidden states sampled, one draw per row: a row "
             "of weight 2 is not 2 rows"  # test_weights.py has what replaces it
@@ -211,6 +238,11 @@ FITTED_TWICE = {
         "check_supervised_y_2d",
     ],
     DBNRegressor: ["check_supervised_y_2d"],
+    DBNAutoencoder: [
+        "check_pipeline_consistency",
+        "check_transformer_data_not_an_array",
+        "check_transformer_general",
+    ],
 }
 
 
@@ -241,6 +273,7 @@ CONFIGURATIONS = [
         "transformer": TRANSFORMERS,
         "classifier": CLASSIFIERS,
         "regressor": REGRESSORS,
+        "autoencoder": AUTOENCODERS,
     }.items()
     for name, estimator in estimators.items()
 ]

@@ -20,7 +20,13 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from dbn import (
+    DBNAutoencoder,
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    RBMTransformer,
+)
 from dbn.boltzmann import CD, Bernoulli, Gaussian
 from dbn.feedforward import Tanh, VarianceScaling
 from dbn.training import SGD, Adam, Sparsity
@@ -65,6 +71,9 @@ CHANGED = {
     "tol": 0.5,
     "class_weight": {0: 5.0, 1: 1.0},
     "unlabeled": 1,
+    "code_activation": "tanh",
+    "loss": "squared_error",
+    "noise": 0.4,
 }
 FAST = {"batch_size": 1, "max_iter": 40, "optimizer": Adam(0.02), "init": "he_normal"}
 # What a parameter needs to do something.
@@ -73,7 +82,10 @@ BESIDE = {
     # What watches a loss waits for 500 updates, and for the end of the first plateau.
     "n_iter_no_change": FAST | {"tol": 0.5},
     "tol": FAST,
+    "loss": {"init": "he_normal"},
 }
+# What another value means for an autoencoder, which has more layers.
+OF_AUTOENCODER = {"max_norm": 0.02, "learning_rate_multipliers": [0.0, 1.0, 0.5, 1.0]}
 
 
 @pytest.mark.parametrize("cls", ALL)
@@ -99,6 +111,8 @@ ELSEWHERE = {"verbose", "on_divergence", "memory_budget", "device"}
 def test_every_parameter_does_something(cls, name):
     value = {"hidden": "gaussian", "init": "zeros", "max_iter": 9}
     value = value.get(name, CHANGED[name])
+    if cls is DBNAutoencoder:
+        value = OF_AUTOENCODER.get(name, value)
     beside = BESIDE.get(name, {})
     estimators = small(cls, **beside), small(cls, **beside | {name: value})
     y = Y + (X[:, 2] > 0.5) if name == "unlabeled" else Y  # three classes

@@ -14,6 +14,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils._array_api import get_namespace_and_device, move_estimator_to
 
 from dbn import (
+    DBNAutoencoder,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -53,6 +54,7 @@ def results(estimator, rows):
     found.append(features)
     if hasattr(estimator, "inverse_transform"):
         found.append(estimator.inverse_transform(features))
+    if hasattr(estimator, "sample"):
         found.append(estimator.sample(3, steps=3, random_state=0))
     return [a for a in found if a is not None]
 
@@ -87,6 +89,11 @@ OPTIONS = {
         {"class_weight": "balanced", "unlabeled": 1, "optimizer": "cg"},
     ],
     DBNRegressor: [{}, {"early_stopping": True, "init": "he_normal"}],
+    DBNAutoencoder: [
+        {},
+        {"noise": 0.3, "activation": "tanh", "code_activation": "logistic"},
+        {"init": "sae", "early_stopping": True, "batch_norm": True},
+    ],
 }
 CASES = [(cls, options) for cls in ALL for options in OPTIONS[cls]]
 

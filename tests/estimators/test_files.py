@@ -23,6 +23,7 @@ import dbn
 from dbn import (
     DBN,
     RBM,
+    DBNAutoencoder,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -37,9 +38,15 @@ from dbn.boltzmann import PCD, Bernoulli, Gaussian
 from dbn.estimators import files, records
 from dbn.estimators.base import DBNEstimator
 from dbn.feedforward import (
+    ELU,
+    BatchNorm,
+    BinaryCrossEntropy,
     Dense,
+    Identity,
     Logistic,
     Network,
+    OfKnown,
+    ReLU,
     SoftmaxCrossEntropy,
     SquaredError,
     Tanh,
@@ -476,6 +483,58 @@ def test_layers_and_machines_are_few(tmp_path, monkeypatch):
     assert "more than 4000 models" in forged("dbn", path, many)
 
 
+def test_activations_that_were_exchanged_are_saved_as_they_are(tmp_path):
+    net = Network([4, 3, 3, 2], activation="tanh")
+    VarianceScaling().fill(net, X[:, :4], np.random.default_rng(0))
+    net.layers[1] = ELU(0.5)
+    loaded = there_and_back(net, tmp_path)
+    assert loaded.hidden_activations == [ELU(0.5), Tanh()]
+    assert_array_equal(loaded.forward(X[:, :4]), net.forward(X[:, :4]))
+
+
+@pytest.mark.parametrize(
+    "exchange",
+    [
+        lambda layers: layers.pop(1),
+        lambda layers: layers.insert(1, ReLU()),
+        lambda layers: layers.append(Tanh()),
+        lambda layers: layers.__setitem__(1, BatchNorm(3)),
+        lambda layers: layers.reverse(),
+    ],
+)
+def test_layers_that_no_network_has_are_refused(exchange, tmp_path):
+    """Such a file held another net: the one that the constructor had made."""
+    net = Network([4, 3, 3, 2], activation="tanh")
+    exchange(net.layers)
+    with pytest.raises(ModelFileError, match="are not those of any Network"):
+        save_model(net, tmp_path / "net.dbn")
+
+
+def test_other_options_of_batch_norm_are_refused(tmp_path):
+    net = Network([4, 3, 2], batch_norm=True)
+    net.layers[1] = BatchNorm(3, epsilon=0.1)
+    with pytest.raises(ModelFileError, match=r"epsilon=0\.1"):
+        save_model(net, tmp_path / "net.dbn")
+
+
+def test_files_of_no_autoencoder_are_refused(tmp_path):
+    path = tmp_path / "forged.dbn"
+
+    def lopsided(content):
+        net = content["state"]["network_"]["params"]
+        net["layer_sizes"] = [5, 3, 3, 5, 5]
+
+    assert "no autoencoder has layers" in forged("DBNAutoencoder", path, lopsided)
+
+    def short(content):
+        loss = content["state"]["network_"]["params"]["loss"]["params"]
+        block = ({"__class__": "feedforward.SquaredError", "params": {}}, 2)
+        blocks = {"__class__": "feedforward.BlockLoss", "params": {"blocks": [block]}}
+        loss["loss"] = blocks
+
+    assert "the net 5 outputs" in forged("DBNAutoencoder", path, short)
+
+
 def test_history_that_is_too_long_is_refused_on_both_sides(tmp_path, monkeypatch):
     path = tmp_path / "model.dbn"
     model = copy.deepcopy(ZOO["RBMTransformer-real"])
@@ -582,6 +641,7 @@ def by_joblib_memory_map(model, folder):
 CLASSES = [RBMTransformer, DBNTransformer, DBNClassifier, DBNRegressor, DBN, RBM]
 CLASSES += [Network, Parameters, Bernoulli, Gaussian, PCD, SGD, Sparsity, Dense]
 CLASSES += [Logistic, Tanh, SoftmaxCrossEntropy, SquaredError, VarianceScaling]
+CLASSES += [DBNAutoencoder, OfKnown, BinaryCrossEntropy, Identity]
 TRUSTED = [f"{cls.__module__}.{cls.__qualname__}" for cls in CLASSES]
 
 

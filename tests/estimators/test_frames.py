@@ -349,7 +349,7 @@ def test_one_file_is_the_whole_model(cls, tmp_path):
         np.testing.assert_array_equal(output(loaded, frame), output(model, frame))
         again = pickle.loads(pickle.dumps(model))
         np.testing.assert_array_equal(output(again, frame), output(model, frame))
-        if cls not in NETS:
+        if hasattr(loaded, "sample"):
             drawn = loaded.sample(5, steps=3, random_state=0)
             assert type(drawn) is type(frame)
 

@@ -16,7 +16,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 
 import dbn
-from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from dbn import (
+    DBNAutoencoder,
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    RBMTransformer,
+)
 from dbn.boltzmann import CD, Softmax
 from dbn.training import SGD
 
@@ -320,6 +326,12 @@ REFUSED = {
     DBNTransformer: BAD_ROWS | _NESTED | BAD_STACK,
     DBNClassifier: BAD_ROWS | _NESTED | BAD_STACK | BAD_TARGETS | BAD_LABELS,
     DBNRegressor: BAD_ROWS | _NESTED | BAD_STACK | BAD_TARGETS | BAD_VALUES,
+    DBNAutoencoder: BAD_ROWS
+    | _NESTED
+    | BAD_STACK
+    | {"loss": {"loss": "cross_entropy"}, "code": {"code_activation": "softsign"}}
+    | {"rows to watch": {"X_val": X_NEW.iloc[:, :1]}, "noise": {"noise": 1.0}}
+    | {"searched": {"noise": 0.1, "optimizer": "lbfgs"}},
 }
 ARGUMENTS = {"X", "y", "sample_weight", "X_val", "y_val"}
 
@@ -383,6 +395,9 @@ OTHERWISE = {
     DBNRegressor: OTHER_ROWS
     | OTHER_NET
     | {"two outputs": {"y": np.ones((24, 2))}, "y NaN": {"y": np.full(24, np.nan)}},
+    DBNAutoencoder: OTHER_ROWS
+    | OTHER_NET
+    | {"code": {"code_activation": "tanh"}, "loss": {"loss": "cross_entropy"}},
 }
 WATCHED = {
     "X_val": {"X_val": X_NEW, "y_val": LABELS},
@@ -421,6 +436,12 @@ DIVERGING = {
 DIVERGING |= {
     cls: [*DIVERGING[DBNTransformer], {"optimizer": WILD}] for cls in PREDICTORS
 }
+LINEAR = {"batch_size": 15, "hidden": "gaussian"}
+DIVERGING[DBNAutoencoder] = [
+    {"rbm": [rbm(batch_size=15, optimizer=WILD), rbm(**LINEAR)]},
+    {"rbm": [rbm(batch_size=15), rbm(**LINEAR, optimizer=WILD)]},
+    {"optimizer": WILD},
+]
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=str)

@@ -3,7 +3,13 @@
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from dbn import (
+    DBNAutoencoder,
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    RBMTransformer,
+)
 
 _rng = np.random.default_rng(0)
 X = _rng.random((60, 5))  # in [0, 1]: Bernoulli units
@@ -32,7 +38,7 @@ def small(cls, **params):
 
 TRANSFORMERS = [RBMTransformer, DBNTransformer]
 PREDICTORS = [DBNClassifier, DBNRegressor]
-ALL = [*TRANSFORMERS, *PREDICTORS]
+ALL = [*TRANSFORMERS, *PREDICTORS, DBNAutoencoder]
 
 
 def output(estimator, X):

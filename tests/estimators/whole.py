@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from dbn import (
+    DBNAutoencoder,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -22,7 +23,7 @@ from dbn import (
     save_model,
 )
 
-from .toy import PREDICTORS, TRANSFORMERS, buffers, rbm
+from .toy import ALL, PREDICTORS, buffers, rbm
 
 _rng = np.random.default_rng(0)
 _A = pd.DataFrame(_rng.standard_normal((24, 5)), columns=[*"abcde"])
@@ -34,13 +35,16 @@ BEFORE = {
     DBNRegressor: (_A, 10.0 * _rng.standard_normal(24)),
     DBNTransformer: (_A, None),
     RBMTransformer: (_A, None),
+    DBNAutoencoder: (_A, None),
 }
 ANEW = {
     DBNClassifier: (_B, np.tile(["x", "y", "z"], 10)),
     DBNRegressor: (_B, 1e3 + _rng.standard_normal((30, 2))),
     DBNTransformer: (_B, None),
     RBMTransformer: (_B, None),
+    DBNAutoencoder: (_B, None),
 }
+NETS = [*PREDICTORS, DBNAutoencoder]
 FACTS = ["classes_", "mean_", "scale_", "y_mean_", "y_scale_", "history_", "n_iter_"]
 FACTS += ["n_features_in_", "feature_names_in_", "visible_", "loss_curve_"]
 
@@ -51,14 +55,20 @@ def tiny(cls, **params):
         defaults = {"n_components": 3, "batch_size": 15, "max_iter": 2}
     else:
         defaults = {"hidden_layer_sizes": (3, 2), "rbm": rbm(batch_size=15)}
-    if cls in PREDICTORS:
+    if cls in NETS:
         defaults |= {"batch_size": 15, "max_iter": 2}
     return cls(**{"random_state": 0} | defaults | params)
 
 
 def outputs(estimator, rows):
     """What every method makes of the rows."""
-    names = ("transform", "predict", "predict_proba", "decision_function")
+    names = (
+        "transform",
+        "reconstruct",
+        "predict",
+        "predict_proba",
+        "decision_function",
+    )
     methods = [getattr(estimator, name) for name in names if hasattr(estimator, name)]
     return [np.asarray(method(rows)) for method in methods]
 
@@ -200,7 +210,7 @@ class Scene:
         found = outputs(estimator, self.rows)
         for values, wanted in zip(found, outputs(whole, self.rows), strict=True):
             assert values.shape[0] == wanted.shape[0], values.shape
-            if self.cls in PREDICTORS:
+            if self.cls in NETS:
                 assert values.shape == wanted.shape, values.shape
             if values.dtype.kind == "f":
                 assert np.isfinite(values).all(), "outputs are not finite"
@@ -300,4 +310,4 @@ SCENES += [
         ("partial_fit", True),
     ]
 ]
-assert {*TRANSFORMERS, *PREDICTORS} == {*BEFORE}
+assert {*ALL} == {*BEFORE}

@@ -6,7 +6,17 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from dbn import Network
 from dbn.backend.random import make_rng
-from dbn.feedforward import ELU, LeakyReLU, get_activation
+from dbn.feedforward import (
+    ELU,
+    BinaryCrossEntropy,
+    BlockLoss,
+    LeakyReLU,
+    OfKnown,
+    SoftmaxCrossEntropy,
+    SpinCrossEntropy,
+    SquaredError,
+    get_activation,
+)
 from dbn.feedforward.layers import ACTIVATIONS
 from dbn.feedforward.losses import LOSSES
 from tests.helpers import numerical_gradient, randomize, read_only
@@ -55,6 +65,52 @@ def test_gradient_is_that_of_the_loss(activation, loss, n_hidden, weight):
 
     expected = numerical_gradient(loss_value, net.params.flat, STEP)
     assert_allclose(gradient(net, X, y, weight), expected, rtol=1e-6, atol=1e-9)
+
+
+# Autoencoders: other activations for the code, holes in the rows.
+RECONSTRUCTION = {
+    "in [0, 1]": BinaryCrossEntropy(),
+    "numbers": SquaredError(),
+    "-1 and 1": SpinCrossEntropy(),
+    "mixed": BlockLoss(
+        [(SquaredError(), 1), (SoftmaxCrossEntropy(), 2), (BinaryCrossEntropy(), 1)]
+    ),
+}
+
+
+def rows_to_give_back(kind, rng):
+    rows = rng.standard_normal((6, 4))
+    if kind == "in [0, 1]":
+        rows = rng.random((6, 4))
+    if kind == "-1 and 1":
+        rows = np.sign(rows)
+    if kind == "mixed":
+        rows[:, 1:3] = np.eye(2)[rng.integers(2, size=6)]
+        rows[:, 3] = rng.random(6)
+    target = rows.copy()
+    target[1, 0] = target[4, 3] = np.nan
+    return read_only(rows, target)
+
+
+@weights
+@pytest.mark.parametrize("kind", RECONSTRUCTION)
+@pytest.mark.parametrize("code", ["identity", "logistic", "tanh", "relu"])
+@activations
+def test_gradient_of_an_autoencoder(activation, code, kind, weight):
+    net = Network(
+        [4, 5, 2, 5, 4],
+        activation=[activation, code, activation],
+        loss=OfKnown(RECONSTRUCTION[kind]),
+    )
+    randomize(net.params, seed=4, scale=0.8)
+    X, y = rows_to_give_back(kind, np.random.default_rng(3))
+    assert all(np.abs(z).min() > 100 * STEP for z in net.activations(X)[1:-1:2])
+
+    def loss_value():
+        return net.loss.value(net.forward(X), y, weight)
+
+    expected = numerical_gradient(loss_value, net.params.flat, STEP)
+    assert_allclose(gradient(net, X, y, weight), expected, rtol=1e-6, atol=1e-8)
 
 
 class Watched(type(get_activation("relu"))):

@@ -8,11 +8,21 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import log_loss, mean_squared_error
 
-from dbn.feedforward import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
+from dbn import Network
+from dbn.feedforward import (
+    BinaryCrossEntropy,
+    BlockLoss,
+    OfKnown,
+    SoftmaxCrossEntropy,
+    SpinCrossEntropy,
+    SquaredError,
+)
 from tests.helpers import numerical_gradient, read_only
 
 SHAPE = (4, 3)
 LOSSES = [SoftmaxCrossEntropy(), BinaryCrossEntropy(), SquaredError()]
+LOSSES += [SpinCrossEntropy(), OfKnown(BinaryCrossEntropy())]
+LOSSES += [BlockLoss([(SquaredError(), 1), (BinaryCrossEntropy(), 2)])]
 each_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 one_hot = st.lists(st.integers(0, 2), min_size=4, max_size=4).map(
     lambda i: np.eye(3)[i]
@@ -132,3 +142,85 @@ def test_float32_is_kept(loss):
         assert loss.value(z, y, w).dtype == np.float32
         assert loss.gradient(z, y, w).dtype == np.float32
     assert loss.predict(z).dtype == np.float32
+
+
+# Rows that are reconstructed
+
+
+def test_spins_are_bits_of_another_coding():
+    rng = np.random.default_rng(0)
+    z, spins = 5.0 * rng.standard_normal(SHAPE), rng.choice([-1.0, 1.0], SHAPE)
+    bits = 0.5 * (spins + 1.0)
+    found = SpinCrossEntropy().row_values(z, spins)
+    assert_allclose(found, BinaryCrossEntropy().row_values(2.0 * z, bits), rtol=1e-12)
+    assert_allclose(SpinCrossEntropy().predict(z), np.tanh(z), rtol=1e-14)
+    assert np.isfinite(SpinCrossEntropy().row_values(1e4 * z, spins)).all()
+
+
+MIXED = BlockLoss(
+    [(SquaredError(), 2), (SoftmaxCrossEntropy(), 3), (SquaredError(), 1)]
+)
+_rng = np.random.default_rng(1)
+Z = read_only(_rng.standard_normal((5, 6)))
+Y = _rng.standard_normal((5, 6))
+Y[:, 2:5] = np.eye(3)[[0, 2, 1, 1, 0]]
+
+
+def test_blocks_add_up():
+    numbers = [0, 1, 5]
+    expected = SquaredError().row_values(Z[:, numbers], Y[:, numbers])
+    expected = expected + SoftmaxCrossEntropy().row_values(Z[:, 2:5], Y[:, 2:5])
+    assert_allclose(MIXED.row_values(Z, Y), expected, rtol=1e-13)
+    assert_allclose(MIXED.predict(Z)[:, numbers], Z[:, numbers])
+    assert_allclose(MIXED.predict(Z)[:, 2:5].sum(axis=1), 1.0, rtol=1e-13)
+
+
+def with_holes(y):
+    y = y.copy()
+    y[0, 0] = y[1, 5] = y[4, 0] = np.nan
+    y[3, 2:5] = np.nan  # a category is known or not
+    return y
+
+
+def test_what_is_not_known_does_not_count():
+    loss, y = OfKnown(MIXED), read_only(with_holes(Y))
+    entries = MIXED.entries(Z, Y)
+    expected = np.where(np.isnan(y), 0.0, entries).sum(axis=1)
+    assert_allclose(loss.row_values(Z, y), expected, rtol=1e-13)
+    z, weight = Z.copy(), np.arange(1.0, 6.0)
+    numeric = numerical_gradient(lambda: loss.value(z, y, weight), z)
+    assert_allclose(loss.gradient(Z, y, weight), numeric, rtol=1e-6, atol=1e-9)
+    assert not loss.gradient(Z, y)[np.isnan(y)].any()
+
+
+def test_the_constant_prediction_is_that_of_what_is_known():
+    y, weight = with_holes(Y), np.arange(1.0, 6.0)
+    found = OfKnown(SquaredError()).constant(y[:, [0, 1, 5]], weight)
+    expected = 0.0
+    for column in y[:, [0, 1, 5]].T:
+        known, w = ~np.isnan(column), weight
+        mean = np.average(column[known], weights=w[known])
+        expected += 0.5 * (w[known] @ (column[known] - mean) ** 2) / w.sum()
+    assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_the_constant_prediction_of_many_rows_takes_them_in_slices():
+    y = np.random.default_rng(0).random((5000, 300))
+    loss = BinaryCrossEntropy()
+    z = np.broadcast_to(loss.link(y.mean(axis=0)[None, :]), y.shape)
+    assert_allclose(loss.constant(y), loss.value(z, y), rtol=1e-12)
+
+
+def test_blocks_must_be_those_of_the_outputs():
+    for loss in (MIXED, OfKnown(MIXED)):
+        Network([3, 6], loss=loss)
+        with pytest.raises(ValueError, match="6 in all, and the net 5 outputs"):
+            Network([3, 5], loss=loss)
+
+
+@pytest.mark.parametrize("blocks", [[], None, [(SquaredError(), 0)], [SquaredError()]])
+def test_blocks_that_are_none(blocks):
+    with pytest.raises(ValueError, match="BlockLoss needs"):
+        Network([3, 6], loss=BlockLoss(blocks))
+    with pytest.raises(ValueError, match="is not known"):
+        Network([3, 6], loss=OfKnown("squared_error"))

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from dbn import DBN, RBM, Network
 from dbn.backend.parameters import Parameters
 from dbn.backend.random import make_rng
-from dbn.feedforward import VarianceScaling
+from dbn.feedforward import Dense, Identity, Logistic, Tanh, VarianceScaling
 from dbn.feedforward.layers import ACTIVATIONS
 from dbn.feedforward.losses import LOSSES
 from dbn.training import SGD, Adam, Pretrained, finetune
@@ -315,3 +315,66 @@ def test_repr_shows_sizes_and_parts():
 def test_too_few_or_impossible_sizes_are_refused(sizes):
     with pytest.raises(ValueError, match="positive sizes"):
         Network(sizes)
+
+
+# An activation per layer
+
+
+def test_every_hidden_layer_may_have_an_activation_of_its_own():
+    net, X = small(activation=["tanh", "identity"]), np.ones((3, 4))
+    (W0, c0), (W1, c1), (W2, c2) = net.dense
+    h = np.tanh(X @ W0 + c0) @ W1 + c1
+    assert_allclose(net.forward(X), h @ W2 + c2, rtol=1e-13)
+    assert net.activation == net.hidden_activations == [Tanh(), Identity()]
+    assert repr(net).startswith("Network([4, 3, 5, 2], activation=[Tanh(), Identity()]")
+    again = Network(**net.architecture)
+    assert again.architecture == net.architecture
+    assert names(again) == ["Dense", "Tanh", "Dense", "Identity", "Dense"]
+
+
+def test_one_activation_for_all_is_told_as_one():
+    for activation in ("tanh", Tanh(), ["tanh", Tanh()]):
+        net = small(activation=activation)
+        assert net.activation == Tanh()
+        assert net.hidden_activations == [Tanh(), Tanh()]
+    assert Network([4, 2], activation="tanh").activation == Tanh()
+    assert Network([4, 2], activation=[]).activation == Logistic()
+
+
+def test_as_many_activations_as_hidden_layers():
+    with pytest.raises(ValueError, match="has 1 entries for 2 hidden layers") as error:
+        small(activation=["tanh"])
+    assert "it is ['tanh']" in str(error.value)
+    with pytest.raises(ValueError, match="activation='no' is not known"):
+        small(activation=["tanh", "no"])
+
+
+def test_calibration_goes_through_the_activations_of_the_layers():
+    net = small(activation=["tanh", "identity"], batch_norm=True)
+    plain = small(activation=["tanh", "identity"])
+    for name in plain.params:
+        net.params[name][...] = plain.params[name]
+    net.calibrate(X)
+    assert_allclose(net.forward(X), plain.forward(X), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, EVERYTHING], ids=["plain", "everything"])
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_net_is_cut_above_a_hidden_layer(n, options):
+    net = small(**options)
+    lower, upper = net.cut(n)
+    assert lower.forward(X).shape == (60, [3, 5][n - 1])
+    assert_allclose(upper.forward(lower.forward(X)), net.forward(X), rtol=1e-12)
+    assert_allclose(upper.predict(lower.forward(X)), net.predict(X), rtol=1e-12)
+    net.params.flat[...] = 0.0  # it is one buffer
+    assert not upper.forward(lower.forward(X)).any()
+
+
+def test_exchanged_activations_are_what_the_net_is_built_as():
+    net = small(activation="tanh")
+    assert net.is_as_built
+    net.layers[3] = Identity()
+    assert net.is_as_built
+    assert net.architecture["activation"] == [Tanh(), Identity()]
+    net.layers[1] = Dense(3, 3)
+    assert not net.is_as_built

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from dbn import DBN, RBM, Network
 from dbn.backend.random import make_rng
-from dbn.boltzmann import Bernoulli, ReLU
+from dbn.boltzmann import Bernoulli, Gaussian, ReLU
 from dbn.feedforward import Logistic, VarianceScaling, get_activation
 from dbn.training import Pretrained
 from dbn.training.pretraining import check_startable, matching_units
@@ -100,8 +100,8 @@ def test_the_refusal_names_both_and_the_way_out():
     assert str(error.value) == (
         "A DBN with Bernoulli() hidden units cannot start layers with the activation "
         "ReLU(). Bernoulli hidden units start 'logistic' and 'tanh' layers, ReLU "
-        "hidden units 'relu' layers; for another activation use init='he_normal' or "
-        "another data-free initializer."
+        "hidden units 'relu' layers and Gaussian ones 'identity' layers; for another "
+        "activation use init='he_normal' or another data-free initializer."
     )
 
 
@@ -164,13 +164,13 @@ def test_noisy_rectified_units_start_rectified_layers():
         ("tanh", Bernoulli),
         ("relu", ReLU),
         ("elu", Bernoulli),
-        ("identity", Bernoulli),
+        ("identity", Gaussian),
     ],
 )
 def test_units_that_match_an_activation(activation, units):
     activation = get_activation(activation)
     assert type(matching_units(activation)) is units
-    if activation.__class__.__name__ in ("Logistic", "Tanh", "ReLU"):
+    if activation.__class__.__name__ in ("Logistic", "Tanh", "ReLU", "Identity"):
         check_startable(matching_units(activation), activation)
     else:
         with pytest.raises(ValueError, match="cannot start layers"):
@@ -268,3 +268,25 @@ def test_an_unknown_structure_is_refused():
         "structure='dbn-rotated' is not known; use one of ('dbn', 'dbn-resampled', "
         "'dbn-shuffled')."
     )
+
+
+@pytest.mark.parametrize(
+    "activations", [["logistic", "tanh"], ["tanh", "logistic"], ["tanh", "identity"]]
+)
+def test_layers_may_have_activations_of_their_own(activations):
+    """Of each, what the DBN gives comes out of the activation's own conversion."""
+    dbn = stack()
+    dbn = DBN(dbn.rbms[:2])
+    if activations[1] == "identity":
+        dbn.rbms[1] = RBM(*dbn.rbms[1].W.shape, hidden="gaussian")
+        dbn.rbms[1].params.flat[...] = stack().rbms[1].params.flat
+    net = started(dbn, activations, (*SIZES[:3], 2))
+    lower, upper = net.activations(X)[2], net.activations(X)[4]
+    h = dbn.rbms[0].mean_hidden(X)
+    expected = [h, dbn.rbms[1].mean_hidden(h)]
+    found = [
+        0.5 * (values + 1.0) if name == "tanh" else values
+        for name, values in zip(activations, (lower, upper), strict=True)
+    ]
+    assert_allclose(found[0], expected[0], rtol=0, atol=1e-12)
+    assert_allclose(found[1], expected[1], rtol=0, atol=1e-12)

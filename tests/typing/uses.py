@@ -19,6 +19,7 @@ from sklearn.preprocessing import MinMaxScaler
 from dbn import (
     DBN,
     RBM,
+    DBNAutoencoder,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -47,6 +48,7 @@ from dbn.boltzmann import (
     pseudo_log_likelihood,
     reverse_ais,
 )
+from dbn.datasets import make_curves
 from dbn.estimators import from_sklearn, to_sklearn
 from dbn.evaluation import (
     Comparison,
@@ -93,6 +95,7 @@ from dbn.training import (
     Adam,
     Checkpoint,
     ConjugateGradient,
+    DenoisingStack,
     Optimizer,
     Pretrained,
     RBMMonitor,
@@ -226,6 +229,24 @@ def regressors() -> None:
     assert net.predict(X).shape == (60, 2)
     for optimizer in (LBFGS(), ConjugateGradient(), RMSProp(0.01), "sgd"):
         net.set_params(optimizer=optimizer, warm_start=False).fit(X, Y)
+
+
+def autoencoders() -> None:
+    net = DBNAutoencoder(
+        (8, 3), activation=["tanh"], code_activation="logistic", noise=0.1, max_iter=3
+    )
+    assert_type(net.fit(X, X_val=X[:9]), DBNAutoencoder)
+    assert_type(net.partial_fit(X), DBNAutoencoder)
+    assert_type(net.score(X), float)
+    assert net.inverse_transform(net.transform(X)).shape == net.reconstruct(X).shape
+    assert net.score_samples(X).shape == (60,)
+    first, second = net.network_.cut(2)
+    assert_type(first, Network)
+    assert second.loss == net.network_.loss
+    start = FrozenEstimator(net)
+    DBNClassifier(init=start, activation=["tanh", "logistic"], max_iter=2).fit(X, Y)
+    DBNRegressor((4,), init=DenoisingStack(0.1, max_iter=2), max_iter=2).fit(X, Y)
+    assert make_curves(3, random_state=0).shape == (3, 784)
 
 
 def with_scikit_learn() -> None:
@@ -399,7 +420,8 @@ def pictures() -> None:
 
 if __name__ == "__main__":
     for use in (
-        *(machines, stacks, classifiers, regressors, with_scikit_learn),
+        *(machines, stacks, classifiers, regressors, autoencoders),
+        with_scikit_learn,
         *(files_and_callbacks, mathematics_of_machines, mathematics_of_stacks),
         *(mathematics_of_nets, comparison, statistics, pictures),
     ):

@@ -11,10 +11,12 @@ from sklearn.pipeline import Pipeline
 
 from ...boltzmann import CD, get_sampler
 from ...estimators import DBNClassifier, DBNTransformer, RBMTransformer
-from ...feedforward import get_activation
+from ...estimators.constraints import check_layer_sizes
+from ...estimators.start import prototypes_for
+from ...feedforward import get_activations
 from ...training import Pretrained
 from ...training.budget import MACHINE
-from ...training.pretraining import STRUCTURES, matching_units
+from ...training.pretraining import STRUCTURES
 
 
 def copy_with(estimator: Any, **values: Any) -> Any:
@@ -55,8 +57,9 @@ def find_dbn(estimator: Any) -> DBNTransformer | None:
     first, _ = _place(estimator)
     dbn = first.init if isinstance(first, DBNClassifier) else first
     if isinstance(dbn, str) and dbn in STRUCTURES:
-        units = matching_units(get_activation(first.activation))
-        rbm = RBMTransformer(hidden=units) if first.rbm is None else first.rbm
+        n_layers = len(check_layer_sizes(first.hidden_layer_sizes))
+        activations = get_activations(first.activation, n_layers)
+        rbm = prototypes_for(first.rbm, activations)
         dbn = DBNTransformer(first.hidden_layer_sizes, rbm=rbm, device=first.device)
     if not isinstance(dbn, DBNTransformer):
         return None
