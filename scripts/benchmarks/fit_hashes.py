@@ -30,6 +30,7 @@ from dbn import (
     save_model,
 )
 from dbn.boltzmann import CD, FPCD, PCD, Gaussian, ParallelTempering, ReLU, Softmax
+from dbn.evaluation import provenance
 from dbn.training import SGD, Adam, RMSProp, Schedule
 
 N = 120
@@ -220,10 +221,12 @@ def main():
             found |= {f"{k} on {device}": v for k, v in hashes(device).items()}
     print(f"{len(found)} fits")
     if args.output:
-        args.output.write_text(json.dumps(found, indent=1) + "\n")
+        record = {"fits": found, **provenance()}
+        args.output.write_text(json.dumps(record, indent=1) + "\n")
     if not args.compare:
         return 0
     before = json.loads(args.compare.read_text())
+    before = before.get("fits", before)
     other = [name for name in before if found.get(name) != before[name]]
     for name in other:
         print(f"differs: {name}")
