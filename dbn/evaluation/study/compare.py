@@ -222,17 +222,13 @@ def compare_initializers(
     origin = provenance()
     journal = None if folder is None else Journal(folder, settings, origin)
     dbns = journal
-    if dbn_folder is not None:  # which scripts may share
-        about = study.about_pretraining(settings)
-        package = {k: v for k, v in origin.items() if k != "script_sha256"}
-        dbns = Journal(dbn_folder, about, package)
+    if dbn_folder is not None:
+        dbns = Journal(dbn_folder, study.about_pretraining(settings), origin, False)
     work = _Work(study, data, journal, dbns, n_jobs, verbose)
     records = work.records()
     settings = {"dataset": name, **settings, **origin, "blas_threads": 1}
-    settings |= {
-        "seconds": round(perf_counter() - began, 1),
-        "pretrained": work.pretrained(origin["command"]),
-    }
+    settings["seconds"] = round(perf_counter() - began, 1)
+    settings["pretrained"] = work.pretrained(origin["command"])
     return Comparison(settings, records)
 
 

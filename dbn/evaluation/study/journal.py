@@ -34,8 +34,9 @@ class Journal:
         Of the study, plain data. What a folder holds is used only for equal settings;
         numbers of seeds may differ.
     origin : dict
-        From `provenance`. What a folder holds is used only if the same code made it:
-        the package, and the script if the dict has it.
+        From `provenance`. What a folder holds is used only if the same code made it.
+    of_one_script : bool, default=True
+        Whether the script is part of that code; or several share the folder.
 
     Raises
     ------
@@ -57,7 +58,11 @@ class Journal:
     """
 
     def __init__(
-        self, folder: str | Path, settings: dict[str, Any], origin: dict[str, Any]
+        self,
+        folder: str | Path,
+        settings: dict[str, Any],
+        origin: dict[str, Any],
+        of_one_script: bool = True,
     ) -> None:
         from ... import __version__
 
@@ -69,9 +74,10 @@ class Journal:
             "version": _VERSION,
             "dbn": __version__,
             "settings": own,
-            "made_by": {key: origin[key] for key in _MAKER if key in origin},
+            "made_by": {key: origin[key] for key in _MAKER},
             "finished": False,
         }
+        self._code = [*_CODE] if of_one_script else [*_CODE][:1]
         about = self.folder / "study.json"
         try:
             (self.folder / "cells").mkdir(parents=True, exist_ok=True)
@@ -103,13 +109,13 @@ class Journal:
 
     def _refuse_other_code(self, theirs: dict[str, Any]) -> None:
         own = self._header["made_by"]
-        for key, what in _CODE.items():
-            if key in own and theirs.get(key) != own[key]:
+        for key in self._code:
+            if theirs.get(key) != own[key]:
                 raise ValueError(
                     f"The folder {self.folder} holds cells that other code made: "
-                    f"{what} was {_code(theirs, key)}, and is {_code(own, key)} now. "
-                    "Give another folder to begin anew, or go on with the code of "
-                    "that commit."
+                    f"{_CODE[key]} was {_code(theirs, key)}, and is "
+                    f"{_code(own, key)} now. Give another folder to begin anew, or go "
+                    "on with the code of that commit."
                 )
 
     def load(self, cell: Cell) -> Any:

@@ -1,7 +1,7 @@
 """How far a comparison is, and how long it still takes, shown while it runs."""
 
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from time import perf_counter
@@ -9,6 +9,8 @@ from typing import Any, Self
 
 from ...training.callbacks import progress_bar
 from .protocol import Cell, Study
+
+_Amounts = defaultdict[Hashable, float]
 
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<LEFT]"
 
@@ -54,9 +56,9 @@ def kinds_first(study: Study, cells: Iterable[Cell]) -> tuple[list[Cell], list[C
     for cell in sorted(kinds.values(), key=study.work):
         its.setdefault(_kinds(study, cell)[2], []).append(cell)
     least, most = ([own[i] for own in its.values()] for i in (0, -1))
-    ends = [*dict.fromkeys(sorted(least, key=study.work) + most)]
+    ends = dict.fromkeys(sorted(least, key=study.work) + most)
     others = dict.fromkeys([*kinds.values(), *cells])
-    return ends, [cell for cell in others if cell not in {*ends}]
+    return [*ends], [cell for cell in others if cell not in ends]
 
 
 class TimeLeft:
@@ -85,13 +87,13 @@ class TimeLeft:
     ) -> None:
         self._n_jobs, self._awaited = n_jobs, {*ends}
         self._about = {cell: (study.work(cell), _kinds(study, cell)) for cell in cells}
-        self._missing: Counter[Hashable] = Counter()
-        self._found: Counter[Hashable] = Counter()
+        self._missing: _Amounts = defaultdict(float)
+        self._found: _Amounts = defaultdict(float)
         self._levels = {kinds[0]: kinds for _, kinds in self._about.values()}
         for work, kinds in self._about.values():
-            self._missing[kinds[0]] += work  # type: ignore[assignment]
-        self._work: Counter[Hashable] = Counter()
-        self._seconds: Counter[Hashable] = Counter()
+            self._missing[kinds[0]] += work
+        self._work: _Amounts = defaultdict(float)
+        self._seconds: _Amounts = defaultdict(float)
         self._weight = 0.0
         self.share, self.total = 0.0, 0.0
 
@@ -107,9 +109,9 @@ class TimeLeft:
 
         Then `share` is the share of the work that is done, which never falls and is
         below a tenth while `ends` are not done, and `total` the estimated seconds of
-        all that was not done before. From the first
-        tenth on it follows what is measured within another tenth, so it does not jump,
-        except at the first net of a contender and network.
+        all that was not done before. From the first tenth on it follows what is
+        measured within another tenth, so it does not jump, except at the first net of
+        a contender and network.
         """
         work, kinds = self._of(cell)
         self._missing[kinds[0]] -= work
@@ -117,7 +119,7 @@ class TimeLeft:
         is_news = not self._work[kinds[1]]
         for kind in kinds:
             self._work[kind] += work
-            self._seconds[kind] += seconds  # type: ignore[assignment]
+            self._seconds[kind] += seconds
         ours, left = self._seconds[()], self._estimate(self._missing)
         before = self._estimate(self._found)
         share = 1.0 - left / (before + ours + left)
@@ -134,7 +136,7 @@ class TimeLeft:
         found = self._about.get(cell)
         return found or self._about[replace(cell, value=None)]
 
-    def _estimate(self, works: Counter[Hashable]) -> float:
+    def _estimate(self, works: _Amounts) -> float:
         """Seconds of so much work of each kind."""
         return sum(work * self._seconds_per_work(kind) for kind, work in works.items())
 
