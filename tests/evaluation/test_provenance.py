@@ -13,13 +13,13 @@ import pytest
 import dbn
 from dbn import DBNTransformer, RBMTransformer, load_model, save_model
 from dbn.backend.identity import identity
-from dbn.evaluation import provenance
+from dbn.evaluation import Comparison, html_report, provenance
 from dbn.evaluation.provenance import about_model, note_of_changes, sha256_of_code
 
 ROOT = Path(dbn.__file__).parents[1]
 TELL = """
 import json, sys
-from dbn.evaluation import provenance
+from dbn.evaluation import Comparison, html_report, provenance
 {more}
 print(json.dumps(provenance()))
 """
@@ -146,3 +146,14 @@ def test_changed_code_is_said_in_one_line():
     note = note_of_changes({"dirty": True, "commit": "abc1234"})
     assert "changes" in note and "abc1234" in note and "\n" not in note
     assert "\x1b" not in note_of_changes({"dirty": True, "commit": "\x1b[1m" * 99})
+
+
+def test_table_and_page_say_that_no_commit_has_the_code():
+    result = Comparison.from_json(ROOT / "results" / "digits.json")
+    note = "Made with changes that are in no commit"
+    assert note not in result.table() + html_report(result)
+    result.settings |= {"dirty": True, "commit": "<b>"}
+    last = result.table().splitlines()[-1]
+    assert last == f"{note}, on top of <b>." and result.table().count(note) == 1
+    page = html_report(result)
+    assert f"{note}, on top of &lt;b&gt;." in page and "<b>" not in page
