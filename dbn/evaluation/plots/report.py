@@ -105,6 +105,7 @@ def html_report(result: Comparison) -> str:
     (True, 2)
     """
     summary, settings = result.summary(), result.settings
+    note = note_of_changes(settings)
     title = escape(f"Does DBN pretraining help? {printable(settings['dataset'])}")
     body = [
         f"<h1>{title}</h1>",
@@ -118,7 +119,7 @@ def html_report(result: Comparison) -> str:
         "<h2>Protocol</h2>",
         _settings({k: v for k, v in settings.items() if k not in _ORIGIN}),
         "<h2>Where it comes from</h2>",
-        f"<p>{escape(note_of_changes(settings))}</p>",
+        *([f"<p>{escape(note)}</p>"] if note else []),
         _settings({k: settings[k] for k in _ORIGIN if k in settings}),
     ]
     page = (
