@@ -72,7 +72,7 @@ def require_classes(data):
 
 def write_json(path, record):
     path.write_text(json.dumps(record, indent=1) + "\n")
-    say_once(note_of_changes(record))
+    say_once(note_of_changes(record) or note_of_changes(record.get("settings", {})))
 
 
 @cache

@@ -33,6 +33,9 @@ from dbn.boltzmann import CD, FPCD, PCD, Gaussian, ParallelTempering, ReLU, Soft
 from dbn.evaluation import provenance
 from dbn.training import SGD, Adam, RMSProp, Schedule
 
+sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
+from data_options import write_json
+
 N = 120
 _rng = np.random.default_rng(0)
 UNIT = _rng.random((N, 12))  # in [0, 1]
@@ -221,8 +224,7 @@ def main():
             found |= {f"{k} on {device}": v for k, v in hashes(device).items()}
     print(f"{len(found)} fits")
     if args.output:
-        record = {"fits": found, **provenance()}
-        args.output.write_text(json.dumps(record, indent=1) + "\n")
+        write_json(args.output, {"fits": found, **provenance()})
     if not args.compare:
         return 0
     before = json.loads(args.compare.read_text())
