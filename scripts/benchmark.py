@@ -8,7 +8,6 @@ beside them: --resume goes on after a stop.
 
 import shutil
 import sys
-import time
 from pathlib import Path
 
 from data_options import DATA_OPTIONS, load, parse, path, require_classes, run, sizes
@@ -115,7 +114,6 @@ def study_folder(output, resume):
 
 def study(args):
     """Run the comparison; return it."""
-    start = time.perf_counter()
     folder = study_folder(args.output, args.resume)
     resumed = folder.exists()
     data = load(args)
@@ -150,8 +148,7 @@ def study(args):
         verbose=1,
         name=data.name,
     )
-    seconds = round(time.perf_counter() - start, 1)
-    result.settings |= {"seconds": seconds, "resumed": resumed}
+    result.settings["resumed"] = resumed
     result.to_json(args.output / "results.json")
     return result
 

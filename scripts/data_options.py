@@ -3,9 +3,11 @@
 import argparse
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 from dbn.evaluation import load_dataset
+from dbn.evaluation.provenance import note_of_changes
 
 
 def path(text):
@@ -70,6 +72,13 @@ def require_classes(data):
 
 def write_json(path, record):
     path.write_text(json.dumps(record, indent=1) + "\n")
+    say_once(note_of_changes(record) or note_of_changes(record.get("settings", {})))
+
+
+@cache
+def say_once(note):
+    if note:
+        print(note, file=sys.stderr)
 
 
 def run(main):

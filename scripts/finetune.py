@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from training import TRAINING_OPTIONS, fit, write
 
 from dbn import DBNClassifier, DBNRegressor, DBNTransformer, load_model
+from dbn.evaluation.provenance import about_model
 from dbn.training import get_optimizer
 
 OPTIONS = (
@@ -142,7 +143,9 @@ def main():
     if workers.rank == 0:
         with threadpool_limits(args.threads):
             found, told = test(net, X_test, y_test)
-        write(net, args, workers, seconds, **found, labelled_rows=len(y))
+        if isinstance(net.init, FrozenEstimator):
+            found["pretrained"] = about_model(net.init.estimator)
+        write(net, args, workers, seconds, [X, y], **found, labelled_rows=len(y))
         told += f" with {len(y)} labelled rows"
         print(f"{told}, {seconds:.0f} s; wrote {args.output}/")
 

@@ -182,7 +182,7 @@ def main():
     X, X_val = split(data.with_test(args.seed), args)
     workers, seconds = fit(model, args, [X], data, RBMMonitor(X_val))
     if workers.rank == 0:
-        write(model, args, workers, seconds, rows=X.shape[0])
+        write(model, args, workers, seconds, [X], rows=X.shape[0])
         draw(model, args)
         print(f"{seconds:.0f} s; wrote {args.output}/")
 

@@ -60,10 +60,11 @@ def fit(model, args, rows, data, *monitors):
     return workers, time.perf_counter() - start
 
 
-def write(model, args, workers, seconds, **found):
-    """Write the model, and a record of the training with its history."""
+def write(model, args, workers, seconds, data, **found):
+    """Write the model, and a record of the training with its data and history."""
     args.output.mkdir(parents=True, exist_ok=True)
     save_model(model, args.output / "model.dbn")
-    record = {**found, "seconds": round(seconds, 1), "processes": workers.size}
-    record |= {**provenance(), "history": model.history_}
+    record = {**found, **provenance(*data), "seed": args.seed}
+    record |= {"seconds": round(seconds, 1), "processes": workers.size}
+    record |= {"history": model.history_}
     write_json(args.output / "history.json", record)

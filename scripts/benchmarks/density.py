@@ -21,6 +21,7 @@ import scipy.sparse
 from threadpoolctl import threadpool_limits
 
 from dbn import RBM, RBMTransformer
+from dbn.backend.identity import identity
 from dbn.backend.random import make_rng
 from dbn.boltzmann import (
     CD,
@@ -70,8 +71,8 @@ def bars(args, seed):
             max_iter=epochs,
             random_state=seed,
         )
-        seconds = {"seconds": timed(model.fit, X)}
-        yield name, seconds | {"log_likelihood": model.score(patterns)}
+        found = {"data_sha256": identity(X), "seconds": timed(model.fit, X)}
+        yield name, found | {"log_likelihood": model.score(patterns)}
 
 
 def mnist(args, seed):
@@ -102,7 +103,8 @@ def mnist(args, seed):
         noise, start = make_rng(seed), time.perf_counter()
         for _ in range(epochs):
             model.partial_fit(binarized(grey, noise))
-        found = {"seconds": round(time.perf_counter() - start)}
+        found = {"data_sha256": identity(grey, rows)}
+        found["seconds"] = round(time.perf_counter() - start)
         bias = model.visible_.input_for_mean(grey.mean(axis=0))
         energy = float(np.mean(model.rbm_.free_energy(rows), dtype=float))
         for side, estimate in (("ais", ais), ("reverse", reverse_ais)):
@@ -138,6 +140,7 @@ def gaussian(args, seed):
             yield (
                 f"{name}, {hidden} hidden units",
                 {
+                    "data_sha256": identity(X),
                     "reconstruction_error_first": errors[0],
                     "reconstruction_error_last": errors[-1],
                     "largest_weight": float(np.abs(model.rbm_.W).max()),
@@ -170,8 +173,8 @@ def sparse(args, seed):
         50, sampler="pcd", optimizer=falling(0.05, 20, hold=0.5), max_iter=20,
         random_state=seed,
     )  # fmt: skip
-    seconds = {"seconds": timed(model.fit, train)}
-    yield "20newsgroups", seconds | {"log_likelihood": model.score(test)}
+    found = {"data_sha256": identity(news.X), "seconds": timed(model.fit, train)}
+    yield "20newsgroups", found | {"log_likelihood": model.score(test)}
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     shape = (200_000, 10_000)
     X = scipy.sparse.random_array(
@@ -212,6 +215,7 @@ def proteins(args, seed):
     yield (
         "WW domain",
         {
+            "data_sha256": identity(X),
             "valid_rows": bool((groups.sum(axis=2) == 1).all()),
             "site_correlation": correlation(X.mean(axis=0), rows.mean(axis=0)),
             "pair_covariance_correlation": correlation(*pairs),

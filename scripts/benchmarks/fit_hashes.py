@@ -30,7 +30,11 @@ from dbn import (
     save_model,
 )
 from dbn.boltzmann import CD, FPCD, PCD, Gaussian, ParallelTempering, ReLU, Softmax
+from dbn.evaluation import provenance
 from dbn.training import SGD, Adam, RMSProp, Schedule
+
+sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
+from data_options import write_json
 
 N = 120
 _rng = np.random.default_rng(0)
@@ -220,10 +224,11 @@ def main():
             found |= {f"{k} on {device}": v for k, v in hashes(device).items()}
     print(f"{len(found)} fits")
     if args.output:
-        args.output.write_text(json.dumps(found, indent=1) + "\n")
+        write_json(args.output, {"fits": found, **provenance()})
     if not args.compare:
         return 0
     before = json.loads(args.compare.read_text())
+    before = before.get("fits", before)
     other = [name for name in before if found.get(name) != before[name]]
     for name in other:
         print(f"differs: {name}")

@@ -7,7 +7,6 @@ and 7 from `layer_statistics` and prints what they give as numbers beside the pa
 """
 
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +134,6 @@ OPTIONS = (
 
 def main():
     args = parse(__doc__, OPTIONS)
-    start = time.perf_counter()
     data = load(args)
     require_classes(data)
     require_matplotlib()
@@ -143,7 +141,7 @@ def main():
     args.output.mkdir(parents=True, exist_ok=True)
     with threadpool_limits(args.threads):
         found = {name: follow(name, args, data) for name in NETS}
-        origin = provenance()
+        origin = provenance(data.X, data.y)
     draw(found, args.output)
     nets = {name: figures_of(statistics) for name, statistics in found.items()}
     for name, value in PAPER.items():
@@ -159,7 +157,6 @@ def main():
         "paper": {"mean_singular_value": PAPER},
         "nets": nets,
         "seed": args.seed,
-        "seconds": round(time.perf_counter() - start),
         **origin,
     }
     write_json(args.output / "layers.json", record)

@@ -16,7 +16,7 @@ from dbn import DBNClassifier, DBNTransformer
 from dbn.evaluation import load_dataset, provenance
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path, run, sizes
+from data_options import parse, path, run, sizes, write_json
 
 OPTIONS = {
     "--dataset": {"default": "mnist", "help": "with test rows of its own"},
@@ -63,8 +63,11 @@ def main():
         for seed in args.seeds:
             record["runs"].append(measure(data, args.layers, seed))
             print(record["runs"][-1], flush=True)
+            origin = provenance(data.X, data.y)
             if args.output:
-                write_record(args.output, record | provenance())
+                write_json(args.output, record | origin)
+        if args.output:  # complete, for the series
+            write_record(args.output, record | origin)
 
 
 if __name__ == "__main__":

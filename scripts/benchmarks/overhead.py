@@ -80,7 +80,7 @@ def main():
         X = np.random.default_rng(0).random((args.rows, 784), dtype=np.float32)
     with threadpool_limits(args.threads):
         pairs, size = measure(X, args)
-        origin = provenance()
+        origin = provenance(X)
     overhead = median(with_one / without for without, with_one in pairs) - 1.0
     seconds = median(without for without, _ in pairs)
     print(
@@ -93,6 +93,7 @@ def main():
             "rows": "mnist" if home else "random",
             "n_rows": len(X),
             "n_hidden": args.hidden,
+            "seed": 0,
             "bytes": size,
             "overhead": overhead,
             "seconds_without_and_with": pairs,

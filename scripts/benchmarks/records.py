@@ -1,6 +1,11 @@
 """Where figures are kept: the latest run in a file, all runs in a series beside it."""
 
 import json
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
+from data_options import write_json
 
 
 def write_record(path, record):
@@ -16,7 +21,7 @@ def write_record(path, record):
     record : dict
         Figures, and what `provenance` says.
     """
-    path.write_text(json.dumps(record, indent=1) + "\n")
+    write_json(path, record)
     series = path.parent / "history" / f"{path.stem}.jsonl"
     series.parent.mkdir(exist_ok=True)
     with series.open("a") as file:

@@ -142,7 +142,7 @@ def main():
         tempfile.TemporaryDirectory(prefix="dbn-", dir=args.folder) as folder,
     ):
         found = measure(args, folder)
-        record = found | provenance()
+        record = {"seed": args.seed, **found, **provenance()}
     for name in ("file", "memory"):
         print(f"{name}: {found[name]}")
     print(

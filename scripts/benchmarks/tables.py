@@ -34,6 +34,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from dbn import DBNClassifier, DBNRegressor
+from dbn.backend.identity import identity
 from dbn.evaluation import provenance
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
@@ -157,6 +158,7 @@ def main():
     folder = Path(args.data_home or os.environ.get("DBN_DATA", ".")) / "tables"
     settings = {"splits": args.splits, "validate": args.validate}
     record = {"settings": settings | {"threads": args.threads}, "runs": []}
+    record["data_sha256"] = {}
     # Two hundred epochs are scikit-learn's default, converged or not.
     warnings.simplefilter("ignore", ConvergenceWarning)
     # Some columns are categories or counts, and all contenders are given the same.
@@ -167,6 +169,7 @@ def main():
                 X, y, numeric = load(table, folder)
             except (ImportError, OSError) as error:
                 sys.exit(f"tables: {error}")
+            record["data_sha256"][table] = identity(X, y)
             for split in args.splits:
                 rows = parts(X, y, numeric, split, args.validate)
                 for name in args.contenders:

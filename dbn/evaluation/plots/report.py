@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import Any
 
 from ...storage.packing import printable
+from ..provenance import note_of_changes
 from ..study.comparison import Comparison
 from ..study.records import cell_name, measure
 from ..study.table_and_verdict import comparisons, figures, legend, verdict
@@ -38,7 +39,8 @@ figcaption, .legend { font-size: 0.85rem; color: #555; }
 """
 # Settings that say where a study ran; all others are its protocol.
 _ORIGIN = (
-    *("command", "commit", "versions", "cores", "blas_threads", "seconds", "resumed"),
+    *("command", "commit", "dirty", "package_sha256", "script_sha256", "versions"),
+    *("cores", "blas_threads", "seconds", "resumed", "pretrained"),
 )
 _NAMES = {
     "resumed": "went on after a stop (its seconds are those of the last call)",
@@ -61,7 +63,11 @@ _NAMES = {
     "scaled": "scaled to [0, 1] by the training rows",
     "dropout": "dropout, where a contender has it",
     "data_sha256": "SHA-256 of the data",
+    "dirty": "with changes that are in no commit",
+    "package_sha256": "SHA-256 of the package",
+    "script_sha256": "SHA-256 of the script",
     "blas_threads": "BLAS threads per net",
+    "pretrained": "DBNs, each with its call, SHA-256 and command",
 }
 
 
@@ -99,6 +105,7 @@ def html_report(result: Comparison) -> str:
     (True, 2)
     """
     summary, settings = result.summary(), result.settings
+    note = note_of_changes(settings)
     title = escape(f"Does DBN pretraining help? {printable(settings['dataset'])}")
     body = [
         f"<h1>{title}</h1>",
@@ -112,6 +119,7 @@ def html_report(result: Comparison) -> str:
         "<h2>Protocol</h2>",
         _settings({k: v for k, v in settings.items() if k not in _ORIGIN}),
         "<h2>Where it comes from</h2>",
+        *([f"<p>{escape(note)}</p>"] if note else []),
         _settings({k: settings[k] for k in _ORIGIN if k in settings}),
     ]
     page = (

@@ -1,12 +1,12 @@
 """Does pretraining help? One comparison of initializers, with equal chances for all."""
 
 import math
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import joblib
@@ -16,8 +16,7 @@ from ...backend.identity import identity
 from ...backend.types import Array
 from ...estimators import RBMTransformer
 from ...estimators.constraints import check_layer_sizes
-from ...training.callbacks import progress_bar
-from ..provenance import provenance
+from ..provenance import about_model, provenance
 from .check_input import (
     Data,
     check_labels,
@@ -34,6 +33,7 @@ from .contenders import Contender, contenders_and_controls
 from .journal import Journal
 from .protocol import Cell, Study
 from .run_cell import run_cell
+from .time_left import Progress, TimeLeft, kinds_first
 
 INITS = (
     ("dbn", "logistic"),
@@ -41,11 +41,6 @@ INITS = (
     ("xavier_x4_uniform", "logistic"),
     ("he_normal", "relu"),
 )
-
-_BAR = {
-    "desc": "comparison",
-    "bar_format": "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]",
-}
 
 
 def compare_initializers(
@@ -156,12 +151,14 @@ def compare_initializers(
         ray). Every net is trained on one BLAS thread, so results do not depend on it.
     folder : path or None, default=None
         Where every finished net is kept at once. The same call with the same folder
-        goes on where another one stopped, and repeats nothing; `n_seeds` may grow.
+        goes on where another one stopped, and repeats nothing; `n_seeds` may grow. Nets
+        that other code made, of this package or of the script, are refused.
     dbn_folder : path or None, default=None
         Where DBNs are kept instead, for several studies of the same rows: what one has
         pretrained the others take from there.
     verbose : int, default=0
-        1 shows a tqdm bar and, after the first net, an estimate of the time.
+        1 shows a tqdm bar with an estimate of the time that is left or, where there is
+        no terminal, a line for each tenth of the work.
     name : str, default="data"
         Name of the data set, for the report.
 
@@ -172,7 +169,8 @@ def compare_initializers(
     Raises
     ------
     ValueError
-        If data or settings make no comparison, or `folder` holds another study.
+        If data or settings make no comparison, or `folder` holds another study or nets
+        that other code made.
     OSError
         If `folder` cannot be written.
     RuntimeError
@@ -189,6 +187,7 @@ def compare_initializers(
     >>> sorted(result.errors()["1 x 16, 50 labels"])  # doctest: +ELLIPSIS
     ['dbn + logistic', 'dbn-features + logistic regression', 'he_normal + relu', ...]
     """
+    began = perf_counter()
     data = read_data(X, y, X_test, y_test, name)
     rates = check_rates(learning_rates)
     rbm = check_rbm(RBMTransformer() if rbm is None else rbm)
@@ -220,12 +219,16 @@ def compare_initializers(
     check_study(study)
     check_labels(study, data.y)
     settings = {**study.describe(), "data_sha256": identity(*data)}
-    journal = None if folder is None else Journal(folder, settings)
+    origin = provenance()
+    journal = None if folder is None else Journal(folder, settings, origin)
     dbns = journal
     if dbn_folder is not None:
-        dbns = Journal(dbn_folder, study.about_pretraining(settings))
-    records = _Work(study, data, journal, dbns, n_jobs, verbose).records()
-    settings = {"dataset": name, **settings, **provenance(), "blas_threads": 1}
+        dbns = Journal(dbn_folder, study.about_pretraining(settings), origin, False)
+    work = _Work(study, data, journal, dbns, n_jobs, verbose)
+    records = work.records()
+    settings = {"dataset": name, **settings, **origin, "blas_threads": 1}
+    settings["seconds"] = round(perf_counter() - began, 1)
+    settings["pretrained"] = work.pretrained(origin["command"])
     return Comparison(settings, records)
 
 
@@ -272,8 +275,6 @@ def _is_scaled(data: Data, scaling: str | None) -> bool:
 class _Work:
     """Runs the cells of a study that its journal does not have."""
 
-    bar: Any
-
     def __init__(
         self,
         study: Study,
@@ -285,60 +286,72 @@ class _Work:
     ) -> None:
         self.study, self.data, self.journal, self.dbns = study, data, journal, dbns
         self.n_jobs, self.verbose = n_jobs, verbose
-        self.n_done = 0
+        self.starts = study.starts()
+        self.made = dict(start for start in self.starts.values() if start)
+        self.results: dict[Cell, Any] = {}
 
     def records(self) -> list[dict[str, Any]]:
         """Pretrain, tune and test; return the records."""
-        study = self.study
-        starts, tuning = study.starts(), study.tuning()
-        dbns = dict(start for start in starts.values() if start)
-        total = sum(map(study.work, [*dbns, *tuning, *study.finals()]))
+        study, tuning = self.study, self.study.tuning()
+        cells = [*self.made, *tuning, *study.finals()]
+        early = [cell for cell in tuning if self.starts[cell] is None]
+        ends, _ = kinds_first(study, [*self.made, *early])
+        n_jobs = joblib.effective_n_jobs(self.n_jobs)
+        left = TimeLeft(study, cells, n_jobs, ends)
         with (
-            progress_bar(total=total, disable=not self.verbose, **_BAR) as self.bar,
+            Progress(left, shown=bool(self.verbose)) as self.progress,
             self._told_how_to_go_on(),
         ):
-            fitted = dict(zip(dbns, self._run(dbns, dbns.get, self.dbns), strict=True))
-
-            def start(cell: Cell) -> Any:
-                found = starts[replace(cell, stage="tune")]
-                return found and fitted[found[0]]
-
-            tuned = self._run(tuning, start, self.journal)
-            tested = self._run(study.testing(tuned), start, self.journal)
+            self._run(dict.fromkeys([*ends, *self.made]))
+            self._run([cell for part in kinds_first(study, tuning) for cell in part])
+            tuned = [self.results[cell] for cell in tuning]
+            testing = study.testing(tuned)
+            self._run(testing)
         if self.journal:
             self.journal.finish()
-        return tuned + tested
+        return tuned + [self.results[cell] for cell in testing]
 
-    def _run(
-        self,
-        cells: Iterable[Cell],
-        start: Callable[[Cell], Any],
-        journal: Journal | None,
-    ) -> list[Any]:
-        """Results of cells, in their order, those of a journal included.
+    def pretrained(self, command: str) -> list[dict[str, Any]]:
+        """What a record says of each DBN; those of no journal are of this command."""
+        return [
+            {
+                "n_labels": cell.n_labels,
+                **about_model(self.results[cell][1]),
+                "command": self.dbns.command(cell) if self.dbns else command,
+            }
+            for cell in self.made
+        ]
 
-        `start` gives what `run_cell` needs for one beside the data.
-        """
-        kept = ((cell, journal.load(cell)) for cell in cells if journal)
-        results = {cell: result for cell, result in kept if result is not None}
-        done = sum(map(self.study.work, results))
-        if self.verbose:
-            self.bar.initial += done  # they tell nothing about the speed
-        self.bar.update(done)
-        missing = [cell for cell in cells if cell not in results]
-        for cell, result, seconds in self._computed(missing, start):
+    def _start(self, cell: Cell) -> Any:
+        """What `run_cell` needs for a cell beside the data."""
+        if cell.stage == "pretrain":
+            return self.made[cell]
+        found = self.starts[replace(cell, stage="tune")]
+        return found and self.results[found[0]]
+
+    def _run(self, cells: Iterable[Cell]) -> None:
+        """Results of cells, those of a journal included."""
+        for cell in cells:
+            journal = self._journal(cell)
+            result = journal.load(cell) if journal else None
+            if result is not None and cell not in self.results:
+                self.results[cell] = result
+                self.progress.left.found(cell)
+        missing = [cell for cell in cells if cell not in self.results]
+        for cell, result, seconds in self._computed(missing):
+            journal = self._journal(cell)
             if journal:
                 journal.save(cell, result)
-            results[cell] = result
-            self._progress(cell, seconds)
-        return [results[cell] for cell in cells]
+            self.results[cell] = result
+            self.progress.update(cell, seconds)
 
-    def _computed(
-        self, cells: list[Cell], start: Callable[[Cell], Any]
-    ) -> Iterator[tuple[Cell, Any, float]]:
+    def _journal(self, cell: Cell) -> Journal | None:
+        return self.dbns if cell.stage == "pretrain" else self.journal
+
+    def _computed(self, cells: list[Cell]) -> Iterator[tuple[Cell, Any, float]]:
         """What `run_cell` returns for each, as soon as it is there, in any order."""
         tasks = [
-            joblib.delayed(run_cell)(cell, self.study, start(cell), *self.data)
+            joblib.delayed(run_cell)(cell, self.study, self._start(cell), *self.data)
             for cell in cells
         ]
         options: dict[str, Any] = {"n_jobs": self.n_jobs, "batch_size": 1}
@@ -352,20 +365,6 @@ class _Work:
         else:
             with parallel:
                 yield from parallel(tasks)
-
-    def _progress(self, cell: Cell, seconds: float) -> None:
-        work = self.study.work(cell)
-        if self.n_done == 0 and self.verbose:
-            n_jobs = joblib.effective_n_jobs(self.n_jobs)
-            left = (self.bar.total - self.bar.n) * seconds / work / n_jobs
-            self.bar.write(
-                f"About {_duration(left)}, judged by the first of "
-                f"{len(self.study.tuning()) + len(self.study.finals())} nets, with "
-                f"{n_jobs} at a time",
-                file=sys.stderr,
-            )
-        self.n_done += 1
-        self.bar.update(work)
 
     @contextmanager
     def _told_how_to_go_on(self) -> Iterator[None]:
@@ -387,12 +386,3 @@ class _Work:
                 ) from error
             error.add_note(advice)
             raise
-
-
-def _duration(seconds: float) -> str:
-    """A time to wait, in words."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} minutes"
-    return f"{seconds / 3600:.1f} h"

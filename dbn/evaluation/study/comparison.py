@@ -12,6 +12,7 @@ from ...backend.types import Array
 from ...storage.archive import replacing
 from ...storage.packing import parse_json, printable
 from ...storage.regular_file import open_file
+from ..provenance import note_of_changes
 from ..statistics import holm, paired_difference, paired_spread
 from .records import (
     OWN,
@@ -219,7 +220,8 @@ class Comparison:
 
     def table(self) -> str:
         """The summary as text: a table of errors and differences for each setting."""
-        return table(self.summary(), self.settings)
+        note = note_of_changes(self.settings)
+        return table(self.summary(), self.settings) + (note and f"\n{note}")
 
     def verdict(self) -> str:
         """One sentence: where pretraining helped, hurt, or made no difference.

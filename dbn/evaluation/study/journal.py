@@ -8,12 +8,15 @@ from typing import Any
 
 from ...estimators import load_model, save_model
 from ...storage.archive import replacing
-from ...storage.packing import parse_json
+from ...storage.packing import parse_json, printable
 from ...storage.regular_file import open_file
 from .protocol import Cell
 from .records import RECORD, check_fields, check_record
 
-_FORMAT, _VERSION = "dbn study", 3
+_FORMAT, _VERSION = "dbn study", 4
+# What code is told by, and what it is called.
+_CODE = {"package_sha256": "the package dbn", "script_sha256": "the script"}
+_MAKER = ("command", "commit", "dirty", *_CODE)
 _COSTS = {key: RECORD[key] for key in ("pretrain_seconds", "pretrain_multiply_adds")}
 
 
@@ -30,26 +33,37 @@ class Journal:
     settings : dict
         Of the study, plain data. What a folder holds is used only for equal settings;
         numbers of seeds may differ.
+    origin : dict
+        From `provenance`. What a folder holds is used only if the same code made it.
+    of_one_script : bool, default=True
+        Whether the script is part of that code; or several share the folder.
 
     Raises
     ------
     ValueError
-        If the folder holds another study, or one of another version of dbn.
+        If the folder holds another study, or one that other code made.
     OSError
         If it cannot be made or written.
 
     Examples
     --------
     >>> import tempfile
+    >>> from dbn.evaluation import provenance
     >>> from dbn.evaluation.study.protocol import Cell
     >>> cell = Cell("pretrain", (5,), 0, None, "dbn")
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     journal = Journal(folder, {"batch_size": 20})
+    ...     journal = Journal(folder, {"batch_size": 20}, provenance())
     ...     journal.load(cell) is None
     True
     """
 
-    def __init__(self, folder: str | Path, settings: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        settings: dict[str, Any],
+        origin: dict[str, Any],
+        of_one_script: bool = True,
+    ) -> None:
         from ... import __version__
 
         self.folder = Path(folder)
@@ -60,8 +74,10 @@ class Journal:
             "version": _VERSION,
             "dbn": __version__,
             "settings": own,
+            "made_by": {key: origin[key] for key in _MAKER},
             "finished": False,
         }
+        self._code = [*_CODE] if of_one_script else [*_CODE][:1]
         about = self.folder / "study.json"
         try:
             (self.folder / "cells").mkdir(parents=True, exist_ok=True)
@@ -79,7 +95,7 @@ class Journal:
             return
         found = found or {}
         theirs = {k: found.get(k) for k in ("format", "version", "dbn")}
-        theirs |= found["settings"] if isinstance(found.get("settings"), dict) else {}
+        theirs |= _dict(found.get("settings"))
         own = {k: self._header[k] for k in theirs.keys() & self._header.keys()}
         own |= self._header["settings"]
         for key in [*theirs, *own]:
@@ -88,6 +104,18 @@ class Journal:
                     f"The folder {self.folder} holds another study: {key} is "
                     f"{theirs.get(key)!r:.80} there and {own.get(key)!r:.80} here. "
                     "Give another folder, or the settings and data of that study."
+                )
+        self._refuse_other_code(_dict(found.get("made_by")))
+
+    def _refuse_other_code(self, theirs: dict[str, Any]) -> None:
+        own = self._header["made_by"]
+        for key in self._code:
+            if theirs.get(key) != own[key]:
+                raise ValueError(
+                    f"The folder {self.folder} holds cells that other code made: "
+                    f"{_CODE[key]} was {_code(theirs, key)}, and is "
+                    f"{_code(own, key)} now. Give another folder to begin anew, or go "
+                    "on with the code of that commit."
                 )
 
     def load(self, cell: Cell) -> Any:
@@ -108,11 +136,17 @@ class Journal:
 
     def save(self, cell: Cell, result: Any) -> None:
         """Keep what `run_cell` returned for a cell."""
-        path, record = self._path(cell), result
+        path, record, made_by = self._path(cell), result, {}
         if cell.stage == "pretrain":
             record, dbn = result
             save_model(dbn, path.with_suffix(".dbn"))
-        self._write(path, {"cell": cell.describe(), "record": record})
+            made_by = {"made_by": self._header["made_by"]}
+        self._write(path, {"cell": cell.describe(), "record": record, **made_by})
+
+    def command(self, cell: Cell) -> str:
+        """The command that pretrained the DBN of a cell that is there."""
+        content = _read(self._path(cell)) or {}
+        return printable(_dict(content.get("made_by")).get("command"), 1000)
 
     def finish(self) -> None:
         """Note that the study is complete."""
@@ -135,6 +169,17 @@ def _read(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _code(maker: dict[str, Any], key: str) -> str:
+    """Code in words: 'SHA-256 0123456789ab of commit 1a2b3c4'."""
+    changed = "with changes on top of" if maker.get("dirty") else "of"
+    digest, commit = printable(maker.get(key), 15)[:12], printable(maker.get("commit"))
+    return f"SHA-256 {digest} {changed} commit {commit}"
 
 
 def is_finished(folder: str | Path) -> bool | None:

@@ -1,0 +1,204 @@
+"""How far a comparison is, and how long it still takes, shown while it runs."""
+
+import sys
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
+from time import perf_counter
+from typing import Any, Self
+
+from ...training.callbacks import progress_bar
+from .protocol import Cell, Study
+
+_Amounts = defaultdict[Hashable, float]
+
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<LEFT]"
+
+
+def _kinds(study: Study, cell: Cell) -> list[Hashable]:
+    """What cells a cell is like: in all that costs time, in less and less, in none."""
+    what, value = cell.stage, cell.value
+    if cell.stage != "pretrain":
+        what = type(study.contender(cell).estimator).__name__
+    if what == "DBNClassifier":  # as long with any learning rate
+        value = None
+    network = cell.hidden_layer_sizes, cell.n_labels
+    return [
+        (what, cell.name, *network, value),
+        (what, cell.name, *network),
+        (what, cell.name),
+        (what, *network),
+        (what,),
+        (),
+    ]
+
+
+def kinds_first(study: Study, cells: Iterable[Cell]) -> tuple[list[Cell], list[Cell]]:
+    """The cells in an order in which the time that all take is known early.
+
+    Parameters
+    ----------
+    study : Study
+    cells : iterable of Cell
+
+    Returns
+    -------
+    ends : list of Cell
+        Those with the least and the most work of every contender and DBN.
+    others : list of Cell
+        One of every other kind, and then the rest.
+    """
+    kinds: dict[Hashable, Cell] = {}
+    cells = [*cells]
+    for cell in cells:
+        kinds.setdefault(_kinds(study, cell)[0], cell)
+    its: dict[Hashable, list[Cell]] = {}
+    for cell in sorted(kinds.values(), key=study.work):
+        its.setdefault(_kinds(study, cell)[2], []).append(cell)
+    least, most = ([own[i] for own in its.values()] for i in (0, -1))
+    ends = dict.fromkeys(sorted(least, key=study.work) + most)
+    others = dict.fromkeys([*kinds.values(), *cells])
+    return [*ends], [cell for cell in others if cell not in ends]
+
+
+class TimeLeft:
+    """An estimate of the time that cells take, from those that are done.
+
+    A cell takes as many seconds for its work (`Study.work`, which knows sizes, labels,
+    epochs and folds) as those that are most like it have taken.
+
+    Parameters
+    ----------
+    study : Study
+    cells : iterable of Cell
+        All of them; of final nets without their values.
+    n_jobs : int
+        How many are done at a time.
+    ends : iterable of Cell
+        Those that must be done before the estimate is good for anything.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        cells: Iterable[Cell],
+        n_jobs: int,
+        ends: Iterable[Cell] = (),
+    ) -> None:
+        self._n_jobs, self._awaited = n_jobs, {*ends}
+        self._about = {cell: (study.work(cell), _kinds(study, cell)) for cell in cells}
+        self._missing: _Amounts = defaultdict(float)
+        self._found: _Amounts = defaultdict(float)
+        self._levels = {kinds[0]: kinds for _, kinds in self._about.values()}
+        for work, kinds in self._about.values():
+            self._missing[kinds[0]] += work
+        self._work: _Amounts = defaultdict(float)
+        self._seconds: _Amounts = defaultdict(float)
+        self._weight = 0.0
+        self.share, self.total = 0.0, 0.0
+
+    def found(self, cell: Cell) -> None:
+        """Note that a cell was done before."""
+        work, kinds = self._of(cell)
+        self._awaited.discard(cell)
+        self._missing[kinds[0]] -= work
+        self._found[kinds[0]] += work
+
+    def done(self, cell: Cell, seconds: float, elapsed: float) -> None:
+        """Note that a cell is done, in so many seconds; and how long all has taken.
+
+        Then `share` is the share of the work that is done, which never falls and is
+        below a tenth while `ends` are not done, and `total` the estimated seconds of
+        all that was not done before. From the first tenth on it follows what is
+        measured within another tenth, so it does not jump, except at the first net of
+        a contender and network.
+        """
+        work, kinds = self._of(cell)
+        self._missing[kinds[0]] -= work
+        self._awaited.discard(cell)
+        is_news = not self._work[kinds[1]]
+        for kind in kinds:
+            self._work[kind] += work
+            self._seconds[kind] += seconds
+        ours, left = self._seconds[()], self._estimate(self._missing)
+        before = self._estimate(self._found)
+        share = 1.0 - left / (before + ours + left)
+        self.share = max(self.share, min(share, 0.09) if self._awaited else share)
+        weight, total = ours / (ours + left), elapsed + left / self._n_jobs
+        if self._awaited or is_news or self._weight < 0.1:
+            self.total = total
+        else:
+            pull = min(1.0, max(0.0, weight - self._weight) / 0.1)
+            self.total *= (total / self.total) ** pull
+        self._weight = max(weight, self._weight)
+
+    def _of(self, cell: Cell) -> tuple[int, list[Hashable]]:
+        found = self._about.get(cell)
+        return found or self._about[replace(cell, value=None)]
+
+    def _estimate(self, works: _Amounts) -> float:
+        """Seconds of so much work of each kind."""
+        return sum(work * self._seconds_per_work(kind) for kind, work in works.items())
+
+    def _seconds_per_work(self, kind: Hashable) -> float:
+        like = next(kind for kind in self._levels[kind] if self._work[kind])
+        return self._seconds[like] / self._work[like]
+
+
+class Progress:
+    """Shows a `TimeLeft`: a bar on a terminal, elsewhere a line for each tenth.
+
+    Parameters
+    ----------
+    left : TimeLeft
+    shown : bool
+    """
+
+    def __init__(self, left: TimeLeft, shown: bool) -> None:
+        self.left, self._shown, self._began = left, shown, perf_counter()
+        self._tenths = 0
+        bar: Any = progress_bar(disable=True)
+        notebook = any(c.__module__ == "tqdm.notebook" for c in type(bar).__mro__)
+        self._lines = not notebook and not sys.stderr.isatty()
+        text = _BAR.replace("LEFT", "?")
+        self._bar: Any = progress_bar(
+            total=1.0,
+            desc="comparison",
+            bar_format=text,
+            disable=self._lines or not shown,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *more: object) -> None:
+        if error is None and self.left.share < 1.0:  # all was done before
+            self._show(1.0, "0 s")
+        self._bar.close()
+
+    def update(self, cell: Cell, seconds: float) -> None:
+        """Note that a cell is done, in so many seconds."""
+        elapsed = perf_counter() - self._began
+        self.left.done(cell, seconds, elapsed)
+        self._show(self.left.share, _duration(max(0.0, self.left.total - elapsed)))
+
+    def _show(self, share: float, left: str) -> None:
+        tenths = int(10.0 * share + 1e-9)
+        if not self._lines:
+            self._bar.bar_format = _BAR.replace("LEFT", left)
+            self._bar.update(share - self._bar.n)
+        elif self._shown and tenths > self._tenths:
+            self._tenths = tenths
+            then = f", about {left} left" if tenths < 10 else ""
+            past = _duration(perf_counter() - self._began)
+            sys.stderr.write(f"comparison: {10 * tenths}% after {past}{then}\n")
+            sys.stderr.flush()
+
+
+def _duration(seconds: float) -> str:
+    """A time to wait, in words."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,540 @@
+"""Figures in README and docs are those of the records in results/, rounding included.
+
+Each text below is made from a record and must stand in README.md or in a page of docs/,
+wherever that is. Figures are rounded half to even from exact decimals: errors are what
+the record has in its shortest form, so a mean of 11.845 is 11.84 or 11.8, and 11.85 is
+11.8.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from functools import cache
+from pathlib import Path
+from statistics import mean, median, stdev
+
+import pytest
+
+from dbn.evaluation import Comparison
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NAMES = {
+    "dbn + logistic": "DBN",
+    "standard + logistic": 'their start without pretraining ("standard")',
+    "xavier_uniform + logistic": "Xavier",
+    "xavier_x4_uniform + logistic": "Xavier x 4",
+    "he_normal + relu": "He + ReLU",
+    "he_normal + relu + dropout": "He + ReLU + dropout",
+    "dbn-features + logistic regression": "logistic regression on the DBN's features",
+}
+DBN, STANDARD, XAVIER, XAVIER_X4, HE, HE_DROPOUT, FEATURES = NAMES
+
+
+READ = set()  # records that were asked for
+
+
+# --- figures --------------------------------------------------------------------------
+
+
+def exact(value):
+    """A number as the record has it; what was computed, without its rounding errors."""
+    return value if isinstance(value, Decimal) else Decimal(f"{value:.12g}")
+
+
+def figure(value, digits=1, sign="", rounding=ROUND_HALF_EVEN):
+    """A number with so many digits behind the point."""
+    step = Decimal(1).scaleb(-digits)
+    return f"{exact(value).quantize(step, rounding):{sign}}"
+
+
+def spread(values, digits=1):
+    """Mean and standard deviation in percent."""
+    values = [100 * exact(value) for value in values]
+    return f"{figure(mean(values), digits)} +- {figure(stdev(values), digits)}"
+
+
+def average(values, digits=1):
+    return figure(mean([100 * exact(value) for value in values]), digits)
+
+
+def interval(difference):
+    """The DBN minus another, in points, with its interval."""
+    its = [figure(100 * difference[key], 1, "+") for key in ("mean", "low", "high")]
+    return "{} [{}, {}]".format(*its)
+
+
+def row(name, *cells):
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def record(name):
+    READ.add(name)
+    return _record(name)
+
+
+@cache
+def _record(name):
+    return json.loads((ROOT / "results" / f"{name}.json").read_text())
+
+
+def study(name):
+    READ.add(name)
+    return _study(name)
+
+
+@cache
+def _study(name):
+    return Comparison.from_json(ROOT / "results" / f"{name}.json")
+
+
+@cache
+def summary(name):
+    return study(name).summary()
+
+
+# --- texts, by record -----------------------------------------------------------------
+
+
+def digits() -> Iterable[str]:
+    result = study("digits")
+    *settings, _ = result.table().split("\n\n")
+    yield from settings
+    yield result.verdict()
+    yield f"pretrained on all {result.settings['n_train']:,} training rows of a seed"
+
+
+def mnist_few() -> Iterable[str]:
+    cells = [*study("mnist-few").errors().values()]
+    cells += study("fashion-1000").errors().values()
+    rows = summary("mnist-few") + summary("fashion-1000")
+    for name in (DBN, HE_DROPOUT, XAVIER, FEATURES):
+        yield row(NAMES[name], *(spread(errors[name]) for errors in cells))
+    best = [its["best_other"] for its in rows]
+    yield row(
+        "best other start",
+        *(
+            f"{spread(errors[name])} ({NAMES[name]})"
+            for errors, name in zip(cells, best, strict=True)
+        ),
+    )
+    minus = [its["contenders"][its["best_other"]]["difference"] for its in rows]
+    yield row(
+        "DBN minus it, 95 % interval", *(interval(its).lstrip("+") for its in minus)
+    )
+    apart = max(
+        abs(its["contenders"][name]["mean"] - its["contenders"][XAVIER]["mean"])
+        for its in rows
+        for name in ("orthogonal + logistic", "lsuv + logistic")
+    )
+    within = figure(100 * apart, rounding=ROUND_CEILING)
+    yield f"LSUV starts end within {within} points of Xavier"
+    by = {
+        figure(100 * rows[i]["contenders"][FEATURES]["difference"]["mean"])
+        for i in (1, 2)
+    }
+    yield f"better with 600 and 1000 labels (by {' and '.join(sorted(by))} points)"
+
+
+def of_labels(name, n_labels, contender):
+    """Test errors of a record of few labels, tuned inside them."""
+    return [
+        run["strict"]["test_error"]
+        for run in record(name)["runs"]
+        if (run.get("n_labels"), run.get("contender")) == (n_labels, contender)
+    ]
+
+
+def mnist_labels() -> Iterable[str]:
+    errors = {
+        (n, contender): of_labels(name, n, contender)
+        for name, budgets in (
+            ("mnist-labels", (100, 600, 1000)),
+            ("mnist-labels-3000", (3000,)),
+        )
+        for n in budgets
+        for contender in ("dbn", FEATURES, HE_DROPOUT)
+    }
+    a, b, c, d = (average(errors[n, "dbn"]) for n in (100, 600, 1000, 3000))
+    yield f"do better than either ({a}, {b}, {c} and {d} %)"
+    few = (100, 600, 1000)
+    a, b, c = (spread(errors[n, "dbn"]) for n in few)
+    told = [f"{a}, {b} and {c} %"]
+    for contender in (FEATURES, HE_DROPOUT):
+        a, b, c = (average(errors[n, contender]) for n in few)
+        told.append(f"{a}, {b} and {c} %")
+    yield f"(500-500-2000) | {'; '.join(told)} |"
+    yield (
+        "DBN; logistic regression on its features; He + ReLU + dropout | "
+        f"{spread(errors[3000, 'dbn'])} %; {average(errors[3000, FEATURES])} %; "
+        f"{average(errors[3000, HE_DROPOUT])} % |"
+    )
+
+
+def mnist_depth() -> Iterable[str]:
+    cells = study("mnist-depth").errors().values()
+    for name in (
+        DBN,
+        STANDARD,
+        XAVIER_X4,
+        HE_DROPOUT,
+    ):
+        yield row(NAMES[name], *(spread(errors[name], 2) for errors in cells))
+    one, two, _, _, five = (
+        figure(100 * abs(its["mean"])) for its in summary("mnist-depth")
+    )
+    yield (
+        f"worse with one layer (by {one} points), better with two ({two}) and five "
+        f"({five}), and not shown to differ with three and four"
+    )
+
+
+def mnist_60000() -> Iterable[str]:
+    (its,), (errors,) = summary("mnist-60000"), study("mnist-60000").errors().values()
+    told = ", ".join(
+        f"{NAMES[name]} {spread(errors[name], 2)} %" for name in (DBN, XAVIER_X4, HE)
+    )
+    yield (
+        f"{told}, with dropout {spread(errors[HE_DROPOUT], 2)} %: from the last, the "
+        "best other start, the DBN is not shown to differ "
+        f"({interval(its).replace(' ', ' points, ', 1)})"
+    )
+
+
+def of_recipe(name, recipe):
+    return [r["test_error"] for r in record(name)["runs"] if r.get("recipe") == recipe]
+
+
+def right(errors):
+    return [1 - exact(error) for error in errors]
+
+
+def mnist_1024_recipes() -> Iterable[str]:
+    published = ["81.70", "93.65", "97.27", "98.73"]
+    budgets = (100, 1000, 10_000)
+    accuracies = {
+        contender: [
+            right(of_labels("mnist-1024-labels", n, contender)) for n in budgets
+        ]
+        for contender in ("dbn", FEATURES, HE_DROPOUT)
+    }
+    for contender, recipe in (("dbn", "multipliers"), (HE_DROPOUT, "control")):
+        accuracies[contender].append(right(of_recipe("mnist-1024-full", recipe)))
+    for contender, name in (("dbn", "DBN"), (HE_DROPOUT, NAMES[HE_DROPOUT])):
+        yield row(name, *(spread(its, 2) for its in accuracies[contender]))
+    cells = [spread(its, 2) for its in accuracies[FEATURES]]
+    yield row(NAMES[FEATURES], *cells)[:-1] + "| |"
+    yield row("published: from an RBM", *published)
+    a, b, c, d = (
+        100 * mean(its) - Decimal(other)
+        for its, other in zip(accuracies["dbn"], published, strict=True)
+    )
+    error = 1 - mean(accuracies["dbn"][-1])
+    yield (
+        f"above the published run by {figure(a)}, {figure(b)} and {figure(c)} points "
+        f"and, with all labels, {figure(-d, 2)} below it (with 10,000 test images such "
+        f"a figure has a standard error of {figure((error * (1 - error)).sqrt(), 2)})"
+    )
+
+
+def mnist_1024() -> Iterable[str]:
+    cells = study("mnist-1024").errors().values()
+    for name in (DBN, FEATURES, XAVIER, HE_DROPOUT):
+        yield row(NAMES[name], *(spread(right(errors[name]), 2) for errors in cells))
+
+
+NUMBERS = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight"]
+
+
+def tables() -> Iterable[str]:
+    scores, seconds = {}, {}
+    for run in record("tables")["runs"]:
+        key = run["table"], run["contender"]
+        scores.setdefault(key, []).append(exact(run["score"]))
+        seconds.setdefault(key, []).append(exact(run["seconds"]))
+    names = [
+        name for name in dict.fromkeys(table for table, _ in scores) if name in FILES
+    ]
+    contenders = ["dbn", "xavier", "he + relu", "mlp", "linear", "boosting"]
+    means = {key: mean(values) for key, values in scores.items()}
+    for table in names:
+        cells = (means[table, contender] for contender in contenders)
+        shown = (figure(v, 3).lstrip("0") if v >= 0 else "below 0" for v in cells)
+        yield row(table + (" (R2)" if table in ("autompg", "hprice2") else ""), *shown)
+    rivals = ("linear", "mlp", "xavier")
+    worse = [
+        max(means[table, rival] for rival in rivals) - means[table, "dbn"]
+        > Decimal("0.01")
+        for table in names
+    ]
+    n_worse, n_others = (NUMBERS[n] for n in (sum(worse), len(worse) - sum(worse)))
+    yield (
+        f"on {n_worse} the DBN is more than 0.01 below the best of a linear model, "
+        "scikit-learn's MLP and the same net from Xavier, on "
+        f"{n_others} it is not"
+    )
+    ratios = [mean(seconds[t, "dbn"]) / mean(seconds[t, "mlp"]) for t in names]
+    yield (
+        f"takes {figure(median(ratios), 0)} times as long as that of scikit-learn's "
+        f"MLP ({figure(min(ratios))} to {figure(max(ratios))} times)"
+    )
+
+
+FILES = (
+    *("phoneme", "ionosphere", "german", "autompg", "mammographic", "vehicle"),
+    *("hprice2", "segment", "australian", "spambase", "splice"),
+)
+
+
+def few_labels() -> Iterable[str]:
+    content = record("few-labels")
+    for table, found in content["tables"].items():
+        for cell, errors in found["errors"].items():
+            name = f"{table}, {cell.split(', ')[1].removesuffix(' labels')}"
+            yield row(name, *(average(its) for its in errors.values()))
+    others = ("xavier", "he + relu", "logistic regression")
+    its = [content["standings"][name] for name in others]
+    assert not any(found["below"] or found["above"] for found in its)
+    yield f"in none of {its[0]['settings']} settings against Xavier, He + ReLU or"
+
+
+def density() -> Iterable[str]:
+    runs = {}
+    for run in record("density-bars")["runs"]:
+        runs.setdefault(run["name"], []).append(run["log_likelihood"])
+    told = {
+        k: (figure(mean(map(exact, v)), 2), figure(min(v), 2)) for k, v in runs.items()
+    }
+    pt, cd10, cd1 = (told[name] for name in ("pt, 10 x 50 chains", "cd-10", "cd-1"))
+    yield (
+        f"parallel tempering {pt[0]} (worst seed {pt[1]}); "
+        f"CD-10 {cd10[0]} ({cd10[1]}), CD-1 {cd1[0]} ({cd1[1]}); "
+        "with the same learning rate the chains of PCD are too slow: "
+        f"500 chains {told['pcd-1, 500 chains'][0]}, 100 chains "
+        f"{told['pcd-1, 100 chains'][0]}; fast PCD {told['fpcd-1, 100 chains'][0]} |"
+    )
+    good, bad = record("density-mnist")["runs"]
+    below, above = (f"log_likelihood_{side}" for side in ("ais", "reverse"))
+    yield (
+        f"{figure(good[below])} and {figure(good[above])} nats in "
+        f"{figure(good['seconds'] / 60)} minutes on two cores; the same without "
+        f"centering fails ({figure(bad[below], 0)} and {figure(bad[above], 0)})"
+    )
+    off = max(
+        abs(1 - exact(ratio))
+        for run in record("density-gaussian")["runs"]
+        for ratio in run.get("learned_over_true", [])
+    )
+    yield f"learned variances within {figure(100 * off, 0)} % of the true ones"
+    sparse = record("density-sparse")["runs"][1]
+    yield (
+        f"peak memory {sparse['peak_mb']} MB, of which {sparse['peak_before_mb']} MB "
+        f"before; the dense matrix has {sparse['dense_mb']:,} MB"
+    )
+    (proteins,) = record("density-proteins")["runs"]
+    yield (
+        "in 5,000 samples correlate "
+        f"{figure(proteins['site_correlation'], 3)} with the data's, covariances of "
+        f"pairs {figure(proteins['pair_covariance_correlation'], 3)} |"
+    )
+
+
+def attacks() -> Iterable[str]:
+    kill, cases = record("kill"), 0
+    for name in ("fuzz", "fuzz-1"):
+        assert record(name)["escapes"] == 0
+        cases += record(name)["cases"]
+    assert kill["different"] == 0
+    yield f"({kill['runs']} runs, killed {kill['kills']} times at random moments: no"
+    yield f"{cases:,} damaged and malicious files of all these formats"
+    yield f"in two halves, {cases:,} cases, none escaped"
+
+
+def mnist_full() -> Iterable[str]:
+    plain = spread(of_recipe("mnist-full", "plain"), 2)
+    first = [run["test_error"] for run in record("mnist")["runs"]]
+    yield (
+        f"{plain} % (without a sparsity target and weight decay {average(first, 2)} %, "
+        f"{len(first)} seeds, `results/mnist.json`)"
+    )
+    dropout, control = (
+        spread(of_recipe("mnist-full", name), 2) for name in ("dropout", "control")
+    )
+    yield f"| {dropout} %; {control} %: here the DBN is no better |"
+    yield (
+        f"dropout from the DBN {dropout} %, the control {control} %; without dropout, "
+        f"from the DBN, {plain} % (five seeds)"
+    )
+    error = spread(of_recipe("mnist-1024-full", "multipliers"), 2)
+    yield f"(multiplier 0.3, 30 epochs, {error} % of the test rows)"
+    job = record("mnist-job")["runs"]
+    machines = job[0]["pretrain_seconds"]
+    both = machines + job[1]["finetune_seconds"]
+    yield f"{figure(both / 60)} minutes, of which {figure(machines / 60)} for the RBMs"
+
+
+def mnist_defaults() -> Iterable[str]:
+    runs = record("mnist-defaults")["runs"]
+    errors = [exact(run["test_error_percent"]) / 100 for run in runs]
+    share = mean(exact(run["share_of_twenty_epochs"]) for run in runs)
+    yield f"| {spread(errors, 2)} %; {figure(share, 2)} |"
+
+
+def mnist_deep() -> Iterable[str]:
+    told, tests = [], []
+    for depth in (5, 8):
+        errors = {}
+        for run in record(f"mnist-deep-{depth}")["runs"]:
+            if run.get("stage") == "final":
+                errors.setdefault(run["init"], []).append(run["test_error"])
+        best = "xavier_x4_uniform"  # on validation rows
+        told.append(
+            f"{depth} x 500: {spread(errors['dbn'], 2)} %; {spread(errors[best], 2)} %"
+        )
+        starts = ("xavier_uniform", best, "orthogonal", "lsuv")
+        others = ", ".join(average(errors[start], 2) for start in starts)
+        tests.append(f"{depth} layers {others} and {average(errors['dbn'], 2)} %")
+    yield f"| {'. '.join(told)} |"
+    yield "; ".join(tests)
+
+
+def speed() -> Iterable[str]:
+    times = {its["case"]: its.get("times_dbn") for its in record("speed")["results"]}
+    updates = {
+        (net, batch): times[f"CD-1 update {net}, batch {batch}, float32"]
+        for net in ("784-500", "500-2000")
+        for batch in (10, 100, 500)
+    }
+    (product,) = (
+        its["milliseconds"]["products"]
+        for its in record("speed")["results"]
+        if its["case"] == "CD-1 update 784-500, batch 100, float32"
+    )
+    yield f"in float32 is {figure(product, 2)} ms of matrix products"
+    share = {key: figure(its["products"], 2) for key, its in updates.items()}
+    wide = ", ".join(share["500-2000", batch] for batch in (10, 100, 500))
+    yield (
+        f"| {share['784-500', 100]} (batch 10: {share['784-500', 10]}, batch 500: "
+        f"{share['784-500', 500]}; 500-2000, batch 10, 100, 500: {wide}) |"
+    )
+    ours = {name: figure(time) for name, time in updates["784-500", 100].items()}
+    (epoch,) = (its for case, its in times.items() if case.startswith("epoch of"))
+    yield (
+        f"scikit-learn's `BernoulliRBM` {ours['BernoulliRBM']}, in its float64 "
+        f"{ours['BernoulliRBM float64']}, with its default batch of 10 "
+        f"{figure(epoch['BernoulliRBM'])}; learnergy {ours['learnergy']}; CD-1 written "
+        f"by hand in PyTorch {ours['PyTorch']} (its products are faster) |"
+    )
+    large, small = (
+        times[f"fine-tuning update {net}, adam, batch 100, float32"]
+        for net in ("784-500-500-2000-10", "784-500-500-10")
+    )
+    yield (
+        f"`MLPClassifier` {figure(large['MLPClassifier'], 2)}, PyTorch "
+        f"{figure(large['PyTorch'], 2)}; 784-500-500-10: "
+        f"{figure(small['MLPClassifier'], 2)} and {figure(small['PyTorch'], 2)} |"
+    )
+
+
+def layers() -> Iterable[str]:
+    starts = [
+        record("layers")["nets"][f"tanh, {name}"]["start"]
+        for name in ("standard", "normalized")
+    ]
+    values = " and ".join(figure(its["mean_singular_value"], 2) for its in starts)
+    ratios = " and ".join(figure(its["top_to_bottom_gradient_std"]) for its in starts)
+    yield f"| {values} (Glorot and Bengio 2010: 0.5 and 0.8); {ratios} |"
+
+
+def files() -> Iterable[str]:
+    found, stream = record("checkpoint"), record("stream")
+    yield f"| A checkpoint of {figure(found['bytes'] / 1e6)} MB after every epoch"
+    pairs = found["seconds_without_and_with"]
+    overhead = median(with_one / without for without, with_one in pairs) - 1
+    yield f"784-500 | {figure(100 * overhead)} % of the time |"
+    yield (
+        f"at most {stream['peak_anonymous_mb']} MB, {stream['anonymous_before_mb']} MB "
+        "before |"
+    )
+    yield f"a {figure(stream['file_mb'] / 1000, 0)} GB memory map of bytes"
+
+
+def comparison() -> Iterable[str]:
+    seconds = study("digits").settings["seconds"]
+    yield f"| The comparison above | {figure(seconds, 0)} s on two cores |"
+
+
+QUOTING = (
+    *(digits, comparison, mnist_few, mnist_labels, mnist_depth, mnist_60000),
+    *(mnist_1024_recipes, mnist_1024, tables, few_labels, density, attacks),
+    *(mnist_full, mnist_defaults, mnist_deep, speed, layers, files),
+)
+
+
+# --- tests ----------------------------------------------------------------------------
+
+
+def words(text):
+    """A text without what a page does to it: line breaks, and marks of quotations."""
+    return " ".join(re.sub(r"^> ", "", text, flags=re.MULTILINE).split())
+
+
+@cache
+def pages():
+    return {page: words(page.read_text(encoding="utf-8")) for page in PAGES}
+
+
+def closest(text):
+    """The place in a page that begins or ends as the text does."""
+    starts = [text[:n] for n in range(len(text), 12, -1)]
+    for start in starts:
+        for page in pages().values():
+            if start in page:
+                return page[page.index(start) :][: len(text) + 20]
+    return "nothing"
+
+
+@pytest.mark.parametrize("quotes", QUOTING, ids=lambda quotes: quotes.__name__)
+def test_pages_have_the_figures_of_records(quotes):
+    for text in map(words, quotes()):
+        assert any(text in page for page in pages().values()), (
+            f"No page has this, which is in the record:\n{text}\n"
+            f"but this, or a record was changed:\n{closest(text)}"
+        )
+
+
+# Figures of others, and of no record.
+OTHERS = re.compile(r"\| (published: |The same error by Hinton and Salakhutdinov)")
+
+
+def test_no_other_figures_stand_in_tables_of_results():
+    """What is measured anew gets a line above before it stands in README."""
+    quoted = [words(text) for quotes in QUOTING for text in quotes()]
+    left = []
+    for page in (ROOT / "README.md", ROOT / "docs" / "results.md"):
+        if page not in pages():
+            continue
+        text = pages()[page]
+        for quote in sorted(quoted, key=len, reverse=True):
+            text = text.replace(quote, " ")
+        left += re.findall(r".{60}\d \+- \d", text)
+        # Lines of tables, of which nothing is left where they are quoted as a whole.
+        lines = [words(line) for line in page.read_text(encoding="utf-8").splitlines()]
+        left += [
+            line
+            for line in lines
+            if line.startswith("|")
+            and re.search(r"\d?\.\d", line)
+            and not OTHERS.match(line)
+            and not any(quote in line or line in quote for quote in quoted)
+        ]
+    assert not left
+
+
+def test_every_record_is_quoted():
+    """What nothing refers to is no record but a leftover."""
+    for quotes in QUOTING:
+        list(quotes())
+    names = {file.stem for file in (ROOT / "results").glob("*.json")}
+    assert names == READ
