@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 from dbn import DBNClassifier, DBNTransformer, RBMTransformer
 from dbn.boltzmann import CD, PCD
 from dbn.evaluation import Comparison, compare_initializers
-from dbn.evaluation.study.check_input import read_data
+from dbn.evaluation.study.read_data import read_data
 from dbn.evaluation.study.records import LOGISTIC
 
 TOY = {

@@ -10,9 +10,13 @@ from sklearn.model_selection import train_test_split
 
 from ...backend.identity import identity
 from ...backend.types import Array
-from ...estimators import DBNClassifier, DBNTransformer, RBMTransformer
-from .contenders import CS, Contender, Start, tested_dbn
+from ...estimators import DBNTransformer, RBMTransformer
+from ...estimators.predictor import DBNPredictor
+from .contenders import Contender, Start, tested_dbn
+from .controls import Control
+from .read_data import known
 from .records import DROPOUT, chosen, key_of
+from .semi_supervised import SelfTraining
 from .shared_dbn import copy_with, find_dbn, pretraining_cost, set_everywhere
 
 N_FOLDS = 5
@@ -24,6 +28,8 @@ MAX_VALIDATION_ROWS = 10_000
 # itself, and for the optimizer's pass over each weight.
 _PER_LAYER = 1_000_000
 _PER_WEIGHT = 80
+# A grid with fewer rates has no inside: what was chosen is always at an end of it.
+_FEWEST_RATES = 3
 
 
 @dataclass(frozen=True)
@@ -75,11 +81,16 @@ class Study:
         The user's own rows of each seed.
     labelled_rows : dict of int to tuple of ndarray or None
         The user's own labelled rows, for each label budget and seed.
-    n_train, n_test, n_features, n_classes : int
-        Sizes of the data and of each seed's split.
+    n_train, n_unlabeled, n_test, n_features, n_classes : int
+        Sizes of the data and of each seed's split: training rows with a label, and
+        without one. Features are columns of numbers.
+    target : {"classes", "numbers"}
+        What y holds; of numbers n_classes is 0.
     fixed_test_split : bool
-    scaled : bool
-        Whether rows are scaled to [0, 1].
+    scaled, is_grey : bool
+        Whether rows are scaled to [0, 1]; whether they lie there then.
+    search : tuple of dict
+        Candidates of all nets in place of the learning rates, see `drawn_candidates`.
 
     Examples
     --------
@@ -104,11 +115,15 @@ class Study:
     pretrain_updates: int
     batch_size: int
     n_train: int
+    n_unlabeled: int
     n_test: int
     n_features: int
     n_classes: int
+    target: str
     fixed_test_split: bool
     scaled: bool
+    is_grey: bool
+    search: tuple[dict[str, Any], ...] = ()
 
     def describe(self) -> dict[str, Any]:
         """The settings as plain data, in words where the names do not tell."""
@@ -127,7 +142,10 @@ class Study:
             f"{k}_sha256": identity(its) for k, its in own.items() if its
         }
         if self.controls:
-            about["Cs"] = [*CS]
+            about["controls"] = {
+                c.name: f"{c.parameter} {', '.join(f'{v:g}' for v in c.values)}"
+                for c in self.controls
+            }
         lists = {k: [*v] for k, v in fields.items() if isinstance(v, tuple)}
         lists["hidden_layer_sizes"] = [[*sizes] for sizes in self.hidden_layer_sizes]
         return {"inits": [c.name for c in contenders], **fields, **lists, **about} | {
@@ -154,17 +172,30 @@ class Study:
     def split(self, y: Array, seed: int) -> tuple[Array, Array]:
         """Indices of the training rows and of the test rows of a seed.
 
-        With a fixed split, all rows and None.
+        All have a label. With a fixed split, all that have one and None.
         """
         if self.splits is not None:
-            return self.splits[seed]
-        rows = np.arange(len(y))
+            train, test = (rows[known(y[rows])] for rows in self.splits[seed])
+            return train, test
+        rows = np.flatnonzero(known(y))
         if self.fixed_test_split:
             return rows, None
         train, test = train_test_split(
-            rows, test_size=self.n_test, stratify=y, random_state=seed
+            rows,
+            test_size=self.n_test,
+            stratify=self._classes(y, rows),
+            random_state=seed,
         )
         return train, test
+
+    def unlabeled(self, y: Array, seed: int) -> Array:
+        """Indices of a seed's rows without a label, of which a split tests none."""
+        rows = np.flatnonzero(~known(y))
+        return rows if self.splits is None else np.setdiff1d(rows, self.splits[seed][1])
+
+    def _classes(self, y: Array, rows: Array) -> Array:
+        """What rows are stratified by, or None."""
+        return y[rows] if self.target == "classes" else None
 
     def labelled(self, train: Array, y: Array, budget: int, seed: int) -> Array:
         """Indices of a seed's labelled rows, drawn from its training rows."""
@@ -173,7 +204,10 @@ class Study:
         if budget == len(train):
             return train
         return train_test_split(
-            train, train_size=budget, stratify=y[train], random_state=seed
+            train,
+            train_size=budget,
+            stratify=self._classes(y, train),
+            random_state=seed,
         )[0]
 
     def contender(self, cell: Cell) -> Contender:
@@ -182,17 +216,21 @@ class Study:
         return next(contender for contender in its if contender.name == cell.name)
 
     def kind(self, contender: Contender) -> str:
-        """'dbn', 'start' or 'control': the user's DBN beside the tested one is that."""
-        own = contender.kind == "dbn" and not isinstance(contender, Start)
-        beside = own and contender is not tested_dbn(self.contenders)
+        """'dbn', 'start' or 'control': another DBN beside the tested one is that."""
+        is_dbn = contender.kind == "dbn"
+        beside = is_dbn and contender is not tested_dbn(self.contenders)
         return "control" if beside else contender.kind
 
     def who(self, cell: Cell) -> dict[str, Any]:
         """What a record says about the contender of a cell."""
         contender = self.contender(cell)
-        if isinstance(contender, Start):
-            return {k: getattr(contender, k) for k in ("init", "activation", "dropout")}
-        return {"contender": contender.name, "kind": self.kind(contender)}
+        kind = self.kind(contender)
+        if not isinstance(contender, Start):
+            return {"contender": contender.name, "kind": kind}
+        names = ["init", "activation", "dropout"]
+        names += ["batch_norm"] if contender.batch_norm else []
+        told = {} if kind == contender.kind else {"kind": kind}
+        return {name: getattr(contender, name) for name in names} | told
 
     def candidate(self, cell: Cell) -> Any:
         """The estimator of a cell, with its value; layers and batches are the study's.
@@ -201,7 +239,7 @@ class Study:
         """
         contender = self.contender(cell)
         estimator = contender.candidate(cell.value)
-        if isinstance(contender, Start):
+        if isinstance(contender, Start | Control):
             set_everywhere(
                 estimator,
                 hidden_layer_sizes=cell.hidden_layer_sizes,
@@ -236,7 +274,7 @@ class Study:
     def _n_pretraining(self, cell: Cell) -> int:
         """Number of rows that a cell's DBN is pretrained on."""
         if self.pretraining_rows == "all" or cell.n_labels is None:
-            return self.n_train
+            return self.n_train + self.n_unlabeled
         return cell.n_labels
 
     def tuning(self) -> list[Cell]:
@@ -246,9 +284,43 @@ class Study:
             for sizes in self.hidden_layer_sizes
             for budget in self.label_budgets
             for contender in (*self.contenders, *self.controls)
+            if self._takes_part(contender, budget)
             for seed in self.seeds
             for value in contender.values
         ]
+
+    def _takes_part(self, contender: Contender, budget: int) -> bool:
+        """Controls that live on rows without labels need some."""
+        needs = isinstance(contender, Control) and contender.unlabeled
+        return not needs or budget < self.n_train + self.n_unlabeled
+
+    def beyond(self, tuned: list[dict[str, Any]]) -> list[Cell]:
+        """Cells of two more rates beyond the end of the grid that was chosen.
+
+        For every net that is tuned by the learning rates, and every seed.
+        """
+        rates = sorted(self.learning_rates)
+        if self.search or len(rates) < _FEWEST_RATES:
+            return []
+        lower, upper = rates[1] / rates[0], rates[-1] / rates[-2]
+        more = {
+            rates[0]: [rates[0] / lower, rates[0] / lower**2],
+            rates[-1]: [rates[-1] * upper, rates[-1] * upper**2],
+        }
+        best = chosen(tuned)
+        return [
+            replace(cell, stage="tune", value=float(f"{rate:.3g}"))
+            for cell in self.finals()
+            if self._is_named_net(self.contender(cell))
+            for rate in more.get(best[self._key(cell)]["value"], ())
+        ]
+
+    def _is_named_net(self, contender: Contender) -> bool:
+        named = isinstance(contender, Start)
+        return named and isinstance(contender.estimator, DBNPredictor)
+
+    def _key(self, cell: Cell) -> tuple[str, str, int]:
+        return key_of(cell.describe() | self.who(cell))
 
     def finals(self) -> list[Cell]:
         """Cells of the final nets, their values not yet chosen."""
@@ -259,7 +331,7 @@ class Study:
         """Cells of the final nets, given the records of the tuning."""
         best = chosen(tuned)
         return [
-            replace(cell, value=best[key_of(cell.describe() | self.who(cell))]["value"])
+            replace(cell, value=best[self._key(cell)]["value"])
             for cell in self.finals()
         ]
 
@@ -286,7 +358,8 @@ class Study:
 
     def _weights(self, cell: Cell) -> list[int]:
         """Numbers of weights of a net's layers, the one to the classes last."""
-        sizes = [self.n_features, *cell.hidden_layer_sizes, self.n_classes]
+        n_outputs = self.n_classes or 1
+        sizes = [self.n_features, *cell.hidden_layer_sizes, n_outputs]
         return [a * b for a, b in pairwise(sizes)]
 
     def _pretraining_cost(self, cell: Cell) -> int:
@@ -310,7 +383,11 @@ class Study:
             return self._pretraining_cost(cell) + updates
         folded = n_rows <= FULL_CROSS_VALIDATION and self.tune == "strict"
         n_fits = N_FOLDS if cell.stage == "tune" and folded else 1
-        if not isinstance(self.contender(cell).estimator, DBNClassifier):
+        estimator = self.contender(cell).estimator
+        if isinstance(estimator, SelfTraining):
+            n_fits *= 1 + estimator.n_rounds
+            estimator = estimator.estimator
+        if not isinstance(estimator, DBNPredictor):
             width = cell.hidden_layer_sizes[-1]
             return n_fits * (150 * _PER_LAYER + 2000 * n_rows * width)
         n_epochs = self.epochs(cell, n_rows)

@@ -10,7 +10,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from ...boltzmann import CD, get_sampler
-from ...estimators import DBNClassifier, DBNTransformer, RBMTransformer
+from ...estimators import DBNTransformer, RBMTransformer
+from ...estimators.predictor import DBNPredictor
 from ...feedforward import get_activation
 from ...training import Pretrained
 from ...training.budget import MACHINE
@@ -47,13 +48,14 @@ def find_dbn(estimator: Any) -> DBNTransformer | None:
 
     Examples
     --------
+    >>> from dbn import DBNClassifier
     >>> find_dbn(DBNClassifier((5,), init="he_normal")) is None
     True
     >>> find_dbn(DBNClassifier((5,), init=DBNTransformer((5,), random_state=3)))
     DBNTransformer(hidden_layer_sizes=(5,))
     """
     first, _ = _place(estimator)
-    dbn = first.init if isinstance(first, DBNClassifier) else first
+    dbn = first.init if isinstance(first, DBNPredictor) else first
     if isinstance(dbn, str) and dbn in STRUCTURES:
         units = matching_units(get_activation(first.activation))
         rbm = RBMTransformer(hidden=units) if first.rbm is None else first.rbm
@@ -68,7 +70,7 @@ def with_dbn(estimator: Any, dbn: Any) -> Any:
     """The estimator with a fitted DBN in the place where `find_dbn` found it."""
     first, prefix = _place(estimator)
     start: dict[str, Any] = {prefix.removesuffix("__"): FrozenEstimator(dbn)}
-    if isinstance(first, DBNClassifier):
+    if isinstance(first, DBNPredictor):
         start = {f"{prefix}init": FrozenEstimator(dbn), f"{prefix}rbm": None}
         init = first.init
         if isinstance(init, str) and init in STRUCTURES[1:]:  # only its weights stay
@@ -81,6 +83,7 @@ def set_everywhere(estimator: Any, **values: Any) -> Any:
 
     Examples
     --------
+    >>> from dbn import DBNClassifier
     >>> net = DBNClassifier(rbm=RBMTransformer())
     >>> set_everywhere(net, batch_size=5, rbm__max_iter=2)
     DBNClassifier(batch_size=5, rbm=RBMTransformer(batch_size=5, max_iter=2))

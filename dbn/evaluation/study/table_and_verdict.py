@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from ...storage.packing import printable
-from .records import measure
+from .records import display_name, measure
 
 # What pretraining did in a setting, in the order of the verdict.
 _LOWERED = "lowered the test error in"
@@ -27,7 +27,8 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     str
     """
     title, factor, unit = measure(settings)
-    width = max(len(name) for row in summary for name in row["contenders"])
+    names = [display_name(name) for row in summary for name in row["contenders"]]
+    width = max(map(len, names))
     lines = []
     for row in summary:
         lines += [
@@ -38,7 +39,7 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
         for name, contender in row["contenders"].items():
             its = figures(contender, factor)
             lines.append(
-                f"  {name:{width}}  {its['error']:>15}  {its['median']:>6}  "
+                f"  {display_name(name):{width}}  {its['error']:>15}  {its['median']:>6}  "
                 f"{its['validation']:>10}  {its['value']:>9}  {its['difference']:>24}  "
                 f"{its['p_holm']:>6}  {its['seconds']}"
             )
@@ -113,7 +114,7 @@ def comparisons(row: dict[str, Any], factor: float, unit: str) -> list[str]:
     spread = row["spread"]
     difference = _interval(row, factor, unit, ", 95 % interval ")
     return [
-        f"DBN minus {row['best_other']} (best other start on validation rows): "
+        f"DBN minus {display_name(row['best_other'])} (best other start on validation rows): "
         f"{difference}, Holm p = {row['p_holm']:.3f}",
         f"Standard deviation over seeds: {factor * spread['std_a']:.2f} (DBN), "
         f"{factor * spread['std_b']:.2f} (that start), "
@@ -171,7 +172,7 @@ def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
             if contender["kind"] == "control" and (
                 difference["mean"] > 0 and difference["p_holm"] < 0.05
             ):
-                beaten.append(f"{name} ({row['cell']})")
+                beaten.append(f"{display_name(name)} ({row['cell']})")
     parts = [
         f"{words} {len(cells)} ({'; '.join(cells)})"
         for words, cells in found.items()
