@@ -1,4 +1,4 @@
-"""Comparisons on data as people have them: unlabelled rows, numbers, frames with holes."""
+"""Comparisons on data as people have them: labels missing, numbers, frames, holes."""
 
 import numpy as np
 import pytest

@@ -34,8 +34,9 @@ TOY = {
     "n_updates": 10,
     "pretrain_updates": 10,
 }
-# Two DBNs; on two seeds three nets with two rates, two controls with five Cs; finals.
-N_CELLS = 2 + 2 * (3 * 2 + 2 * 5) + 2 * 5
+# Two DBNs; on two seeds three nets with two rates, seven controls with 25 values in
+# all; finals.
+N_CELLS = 2 + 2 * (3 * 2 + 25) + 2 * (3 + 7)
 
 
 @pytest.fixture(scope="module")
@@ -320,7 +321,7 @@ def test_the_estimate_of_the_time_comes_first(digits, tmp_path, capsys):
     compare_initializers(*digits, **TOY, verbose=1)
     shown = capsys.readouterr()
     assert shown.out == "" and "100%" in shown.err
-    before, _, after = shown.err.partition("judged by the first of 42 nets, with 1 at")
+    before, _, after = shown.err.partition("judged by the first of 82 nets, with 1 at")
     assert {*re.findall(r"(\d+)%", before)} == {"0"}
     assert len({*re.findall(r"(\d+)%", after)}) > 1
 

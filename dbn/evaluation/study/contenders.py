@@ -76,8 +76,9 @@ class Contender:
                 f"name is {self.name!r:.200}; give a contender a printable one of at "
                 "most 100 characters."
             )
-        predicts = is_classifier(self.estimator) or is_regressor(self.estimator)
-        if isinstance(self.estimator, type) or not predicts:
+        model = self.estimator
+        is_one = not isinstance(model, type)
+        if not is_one or not (is_classifier(model) or is_regressor(model)):
             raise ValueError(
                 f"estimator of {self.name!r} is {self.estimator!r:.200}; give a "
                 "classifier, or a regressor for numbers, not yet fitted."

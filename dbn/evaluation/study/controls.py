@@ -12,6 +12,7 @@ from sklearn.ensemble import (
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
@@ -126,6 +127,7 @@ def contenders_and_controls(
     *,
     n_unlabeled: int = 0,
     table: bool = False,
+    scoring: str = "accuracy",
 ) -> tuple[tuple[Contender, ...], tuple[Contender, ...]]:
     """What a study compares: its contenders, and its controls beside them.
 
@@ -138,6 +140,9 @@ def contenders_and_controls(
         The most rows without labels that a seed has.
     table : bool
         Whether trees are a rival.
+    scoring : str
+        Name of the scorer. SVMs, which have no probabilities, take no part where it
+        needs them.
 
     Raises
     ------
@@ -166,7 +171,16 @@ def contenders_and_controls(
     made = [*_on_rows(nets.target, table), *_on_features(nets.target, contenders)]
     if n_unlabeled and nets.target == "classes":
         made += _semi_supervised(nets, n_unlabeled)
+    if not _takes_decisions(scoring):
+        made = [control for control in made if "SVM" not in control.name]
     return tuple(contenders), tuple(made)
+
+
+def _takes_decisions(scoring: Any) -> bool:
+    """Whether a scorer can do without probabilities."""
+    known = isinstance(scoring, str) and scoring in get_scorer_names()
+    told = repr(get_scorer(scoring)) if known else ""
+    return "'predict_proba'" not in told or "'decision_function'" in told
 
 
 def _on_rows(target: str, table: bool) -> list[Contender]:
@@ -204,7 +218,7 @@ def _semi_supervised(nets: Nets, n_unlabeled: int) -> list[Contender]:
     return [
         Control(f"label spreading{ending}", Spreading(), {"alpha": SPREADING}, **rows),
         Control(
-            f"self-training RBF SVM{ending}", svm, {"estimator__C": SVM_CS}, **rows
+            f"self-training RBF SVM{ending}", svm, {"estimator__C": SVM_CS[:2]}, **rows
         ),
         Control(
             f"self-training He + ReLU{ending}",

@@ -29,7 +29,7 @@ class SelfTraining(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     ----------
     estimator : classifier
         With a `decision_function`.
-    n_rounds : int, default=5
+    n_rounds : int, default=3
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class SelfTraining(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     array([0, 0, 0, 1, 1, 1])
     """
 
-    def __init__(self, estimator: Any, n_rounds: int = 5) -> None:
+    def __init__(self, estimator: Any, n_rounds: int = 3) -> None:
         self.estimator = estimator
         self.n_rounds = n_rounds
 
@@ -64,7 +64,7 @@ class SelfTraining(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         labels, rest = np.array(y), np.flatnonzero(y < 0)
         self.classes_ = np.unique(y[y >= 0])
-        self.estimator_ = self._fitted(X, labels, y)
+        self._fit_again(X, labels, y)
         for i in range(self.n_rounds if len(rest) else 0):
             scores = self.estimator_.decision_function(rows_at(X, rest))
             if scores.ndim == 1:
@@ -74,12 +74,13 @@ class SelfTraining(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             surest = surest[: math.ceil(len(rest) * (i + 1) / self.n_rounds)]
             labels[rest] = -1
             labels[rest[surest]] = self.classes_[scores[surest].argmax(axis=1)]
-            self.estimator_ = self._fitted(X, labels, y)
+            self._fit_again(X, labels, y)
         return self
 
-    def _fitted(self, X: Array, labels: Array, y: Array) -> Any:
-        """A copy fitted on the rows that have a label or a guess."""
+    def _fit_again(self, X: Array, labels: Array, y: Array) -> None:
+        """Fit a copy on the rows that have a label or a guess."""
         model: Any = clone(self.estimator)
+        self.estimator_ = model  # also when its training diverges
         if isinstance(model, DBNClassifier):
             batches, of_labels = (
                 math.ceil(np.count_nonzero(its >= 0) / model.batch_size)
@@ -87,10 +88,11 @@ class SelfTraining(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
             model.set_params(max_iter=math.ceil(model.max_iter * of_labels / batches))
             if model.unlabeled is not None and (labels < 0).any():
-                return model.fit(X, labels)
+                model.fit(X, labels)
+                return
             model.set_params(unlabeled=None)
         used = np.flatnonzero(labels >= 0)
-        return model.fit(rows_at(X, used), labels[used])
+        model.fit(rows_at(X, used), labels[used])
 
     def predict(self, X: Array) -> Array:
         """Classes, by the last of its classifiers.

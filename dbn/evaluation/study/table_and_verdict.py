@@ -37,9 +37,9 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
             "median  validation  rate or C      DBN minus it [95 %]  Holm p  seconds",
         ]
         for name, contender in row["contenders"].items():
-            its = figures(contender, factor)
+            its, name = figures(contender, factor), display_name(name)
             lines.append(
-                f"  {display_name(name):{width}}  {its['error']:>15}  {its['median']:>6}  "
+                f"  {name:{width}}  {its['error']:>15}  {its['median']:>6}  "
                 f"{its['validation']:>10}  {its['value']:>9}  {its['difference']:>24}  "
                 f"{its['p_holm']:>6}  {its['seconds']}"
             )
@@ -113,8 +113,9 @@ def comparisons(row: dict[str, Any], factor: float, unit: str) -> list[str]:
     """
     spread = row["spread"]
     difference = _interval(row, factor, unit, ", 95 % interval ")
+    other = display_name(row["best_other"])
     return [
-        f"DBN minus {display_name(row['best_other'])} (best other start on validation rows): "
+        f"DBN minus {other} (best other start on validation rows): "
         f"{difference}, Holm p = {row['p_holm']:.3f}",
         f"Standard deviation over seeds: {factor * spread['std_a']:.2f} (DBN), "
         f"{factor * spread['std_b']:.2f} (that start), "
