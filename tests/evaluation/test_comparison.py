@@ -250,7 +250,10 @@ def test_json_round_trip(result, tmp_path):
     path = tmp_path / "results.json"
     result.to_json(path)
     loaded = Comparison.from_json(path)
-    assert loaded.records == result.records
+    # What a record has not is None there.
+    for mine, kept in zip(result.records, loaded.records, strict=True):
+        assert mine == {k: v for k, v in kept.items() if k in mine}
+        assert all(v is None for k, v in kept.items() if k not in mine)
     assert loaded.table() == result.table()
     path.write_text("[]")
     with pytest.raises(ValueError, match="not a comparison of format 2 or 3"):
@@ -344,7 +347,7 @@ def test_files_are_small_and_no_net_has_a_long_curve(digits, tmp_path):
     assert epochs.shape == (25,) and losses.shape == (2, 25)
     assert (losses[:, -1] < losses[:, 0]).all()
     result.to_json(tmp_path / "results.json")
-    assert (tmp_path / "results.json").stat().st_size < 12_000
+    assert (tmp_path / "results.json").stat().st_size < 20_000
 
 
 def test_every_label_budget_may_have_its_updates(digits):
@@ -419,9 +422,7 @@ def test_verdict_names_controls_that_beat_the_dbn():
     """They are never the best other start, however good."""
     errors = [0.10, 0.11, 0.12], [0.20, 0.21, 0.23]
     result = by_hand(*errors, control=[0.01, 0.02, 0.04])
-    assert "the best other start; of the controls, dbn-shuffled + lo" in (
-        result.verdict()
-    )
+    assert "the best other start; of the controls, DBN shuffled (" in (result.verdict())
     assert result.summary()[0]["best_other"] == "xavier_uniform + logistic"
     result = by_hand(*errors, control=[0.30, 0.31, 0.32])
     assert "controls" not in result.verdict()
@@ -663,7 +664,10 @@ def test_a_rate_at_which_training_diverges_loses_and_stops_nothing(digits):
         ({"n_seeds": 1}, "n_seeds is 1; an interval needs at least 2"),
         ({"inits": [("dbn", "logistic")]}, None),  # against the control
         ({"inits": [("he_normal", "relu"), ("zeros", "tanh")]}, "needs 'dbn' and at"),
-        ({"inits": [("dbn", "logistic"), ("dbn", "tanh")]}, "needs 'dbn' and at le"),
+        (
+            {"inits": [("dbn", "logistic"), ("dbn", "tanh")], "controls": None},
+            "needs 'dbn' and at least",
+        ),
         ({"inits": [("dbn", "logistic"), ("cauchy", "relu")]}, "cauchy"),
         ({"inits": [("dbn", "logistic"), ("lsuv", "relu", "drop")]}, "'drop'"),
         ({"inits": [("dbn", "elu"), ("lsuv", "relu")]}, "cannot start layers"),
@@ -710,14 +714,13 @@ def damaged(X, y, **change):
 @pytest.mark.parametrize(
     ("data", "options", "message"),
     [
-        (lambda X, y: damaged(X, y, x=np.nan), {}, "1 values that are missing or inf"),
-        (lambda X, y: damaged(X, y, x=np.inf), {}, "1 values that are missing or inf"),
+        (lambda X, y: damaged(X, y, x=np.inf), {}, "1 values that are infinite, in 1"),
         (lambda X, y: damaged(X, y, label=None), {}, "has 1 missing labels"),
         (lambda X, y: damaged(X, y, label=np.nan), {}, "has 1 missing labels"),
         (lambda X, y: damaged(X, y, label=pd.NA), {}, "has 1 missing labels"),
         (lambda X, y: (X, np.where(y == 3, " ", y.astype(str))), {}, "missing labels"),
         (lambda X, y: (X, np.where(y == 3, "", y.astype(str))), {}, "missing labels"),
-        (lambda X, y: (X, y + 0.5), {}, "continuous"),
+        (lambda X, y: (X, np.where(y == 1, np.inf, y)), {}, "labels that are infinite"),
         (lambda X, y: (X[:-1], y), {}, "inconsistent numbers of samples"),
         (lambda X, y: (X, np.zeros(len(y))), {}, "y has 1 classes"),
         (lambda X, y: (X, np.append(y[:-1], 9)), {}, "the smallest of 1 rows"),
@@ -725,7 +728,7 @@ def damaged(X, y, **change):
         (
             lambda X, y: (X, y),
             {"X_test": np.eye(5), "y_test": np.arange(5) % 4},
-            "X_test has 5 features, X has 64",
+            "X_test has 5 features in a ndarray, X has 64",
         ),
         (
             lambda X, y: (X, y),
@@ -734,7 +737,7 @@ def damaged(X, y, **change):
         ),
         (
             lambda X, y: (X, y),
-            {"X_test": np.full((4, 64), np.nan), "y_test": np.arange(4)},
+            {"X_test": np.full((4, 64), np.inf), "y_test": np.arange(4)},
             "X_test of data set 'data' has 256 values",
         ),
     ],

@@ -236,7 +236,7 @@ def compare_initializers(
         inits,
         controls,
         Nets(rates, rbm, data.target, drawn, data.incomplete),
-        n_unlabeled=n_pretraining - min(label_budgets, default=0),
+        n_unlabeled=max(n_pretraining - min(label_budgets, default=0), 0),
         table=data.incomplete or not of_images(data.X),
         scoring=scoring or _SCORING[data.target],
     )

@@ -106,6 +106,11 @@ def read_data(
     _refuse_missing(labels, "y", name)
     if labels.dtype == object:
         labels = np.asarray(labels.tolist())
+    if labels.dtype.kind == "f" and (n_bad := int(np.isinf(labels).sum())):
+        raise ValueError(
+            f"y of data set {name!r} has {n_bad} labels that are infinite. Leave these "
+            "rows out, or mark them with unlabeled."
+        )
     codes, classes = _codes(labels)
     if X_unlabeled is not None:
         X = _below(X, _rows(X_unlabeled, "X_unlabeled", name))
