@@ -55,7 +55,7 @@ def untimed(result):
     left_out = ("command", "commit", "versions", "cores")
     settings = {k: v for k, v in result.settings.items() if k not in left_out}
     records = [
-        {k: v for k, v in record.items() if "seconds" not in k}
+        {k: v for k, v in record.items() if "seconds" not in k and v is not None}
         for record in result.records
     ]
     return settings, records

@@ -1,7 +1,7 @@
 """Whether data and settings make a comparison: said before anything is trained."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -184,6 +184,28 @@ def check_rates(learning_rates: Iterable[float]) -> list[float]:
     return rates
 
 
+def check_updates(n_updates: int | Sequence[int], n_budgets: int) -> tuple[int, ...]:
+    """Updates for each label budget.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many numbers as budgets, or one is not positive.
+
+    Examples
+    --------
+    >>> check_updates(500, 2)
+    (500, 500)
+    """
+    given = [*n_updates] if np.iterable(n_updates) else [n_updates] * n_budgets
+    if len(given) != n_budgets:
+        raise ValueError(
+            f"n_updates is {given} for {n_budgets} label budgets; give one "
+            "number for all, or one for each."
+        )
+    return tuple(count(n, "n_updates") for n in given)
+
+
 def check_study(study: Study) -> None:
     """Raise a ValueError unless these settings make a comparison.
 
@@ -255,15 +277,13 @@ def check_labels(study: Study, y: Array) -> None:
         Of `Data`.
     """
     least = 2 * (study.n_classes or N_FOLDS)
-    needs = f"{study.n_classes} classes need 2 labels each"
-    if study.target == "numbers":
-        needs = f"{N_FOLDS} folds of numbers need 2 each"
+    whose = f"{study.n_classes} classes" if study.n_classes else f"{N_FOLDS} folds"
     for budget in study.label_budgets:
         left = study.n_train - budget
         if not least <= budget or left < 0:
             raise ValueError(
-                f"A label budget of {budget} is not possible: {needs} to "
-                f"cross-validate, and there are {study.n_train} training rows with a "
+                f"A label budget of {budget} is not possible: {whose} need 2 "
+                f"labels each to cross-validate, and there are {study.n_train} training rows with a "
                 f"label. Choose label budgets from {least} to {study.n_train}."
             )
         if study.tune == "literature" and left < least:

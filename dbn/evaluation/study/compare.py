@@ -1,6 +1,5 @@
 """Does pretraining help? One comparison of initializers, with equal chances for all."""
 
-import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
@@ -10,22 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-import numpy as np
 
 from ...backend.identity import identity
-from ...backend.missing import extent_of_known
 from ...backend.types import Array
-from ...boltzmann import Bernoulli
 from ...estimators import RBMTransformer
 from ...estimators.constraints import check_layer_sizes
-from ...estimators.frames import frame_columns
 from ...training.callbacks import progress_bar
 from ..provenance import provenance
+from .cell import Cell
 from .check_input import (
     check_labels,
     check_rates,
     check_rbm,
     check_study,
+    check_updates,
     count,
     read_labelled_rows,
     read_splits,
@@ -33,9 +30,10 @@ from .check_input import (
 from .comparison import Comparison
 from .contenders import Contender, Nets, drawn_candidates
 from .controls import contenders_and_controls
+from .data_settings import scale_of, sizes_of
 from .journal import Journal
-from .protocol import Cell, Study
-from .read_data import Data, known, of_images, read_data
+from .protocol import Study
+from .read_data import Data, of_images, read_data
 from .run_cell import run_cell
 
 INITS = (
@@ -228,7 +226,7 @@ def compare_initializers(
         drawn = drawn_candidates(count(search, "search"), rates)
     seeds = tuple(range(count(n_seeds, "n_seeds")))
     own_splits = read_splits(splits, data, len(seeds))
-    sizes = _sizes(data, own_splits, test_size)
+    sizes = sizes_of(data, own_splits, test_size)
     n_pretraining = 0
     if pretraining_rows == "all":
         n_pretraining = sizes["n_train"] + sizes["n_unlabeled"]
@@ -256,16 +254,16 @@ def compare_initializers(
         pretraining_rows=pretraining_rows,
         rbm=rbm,
         scoring=scoring or _SCORING[data.target],
-        n_updates=_updates(n_updates, len(label_budgets)),
+        n_updates=check_updates(n_updates, len(label_budgets)),
         pretrain_updates=count(pretrain_updates, "pretrain_updates"),
         batch_size=count(batch_size, "batch_size"),
         search=drawn,
-        **_scale(data, scaling),
+        **scale_of(data, scaling),
         **sizes,
     )
     check_study(study)
     check_labels(study, data.y)
-    settings = {**study.describe(), "data_sha256": identity(*data)}
+    settings = {"data_sha256": identity(*data), **study.describe()}
     journal = None if folder is None else Journal(folder, settings)
     dbns = journal
     if dbn_folder is not None:
@@ -273,57 +271,6 @@ def compare_initializers(
     records = _Work(study, data, journal, dbns, n_jobs, verbose).records()
     settings = {"dataset": name, **settings, **provenance(), "blas_threads": 1}
     return Comparison(settings, records)
-
-
-def _updates(n_updates: int | Sequence[int], n_budgets: int) -> tuple[int, ...]:
-    """Updates for each label budget."""
-    given = [*n_updates] if np.iterable(n_updates) else [n_updates] * n_budgets
-    if len(given) != n_budgets:
-        raise ValueError(
-            f"n_updates is {given} for {n_budgets} label budgets; give one "
-            "number for all, or one for each."
-        )
-    return tuple(count(n, "n_updates") for n in given)
-
-
-def _sizes(
-    data: Data, splits: tuple[tuple[Array, Array], ...] | None, test_size: float
-) -> dict[str, Any]:
-    """What a study says about its data; of own splits those of the smallest."""
-    fixed, n_known = data.X_test is not None, int(known(data.y).sum())
-    if not fixed and not 0 < test_size < 1:
-        raise ValueError(f"test_size must be between 0 and 1; it is {test_size!r}.")
-    n_test = len(data.X_test) if fixed else math.ceil(test_size * n_known)
-    n_train = n_known - (0 if fixed else n_test)
-    n_unlabeled = len(data.y) - n_known
-    if splits is not None:
-        parts = [[rows[known(data.y[rows])] for rows in pair] for pair in splits]
-        n_train, n_test = (min(map(len, its)) for its in zip(*parts, strict=True))
-        marked = np.flatnonzero(~known(data.y))
-        n_unlabeled = min(len(np.setdiff1d(marked, test)) for _, test in splits)
-    columns = frame_columns(data.X)
-    classes = data.target == "classes"
-    return {
-        "n_train": n_train,
-        "n_unlabeled": n_unlabeled,
-        "n_test": n_test,
-        "n_features": sum(columns.group_sizes) if columns else data.X.shape[1],
-        "n_classes": int(data.y.max()) + 1 if classes else 0,
-        "target": data.target,
-        "fixed_test_split": fixed,
-    }
-
-
-def _scale(data: Data, scaling: str | None) -> dict[str, bool]:
-    """Whether the study scales rows to [0, 1], and whether they lie there then."""
-    if scaling not in ("auto", None):
-        raise ValueError(f"scaling is {scaling!r}; it may be 'auto' or None.")
-    if not isinstance(data.X, np.ndarray):
-        return {"scaled": False, "is_grey": False}
-    arrays = [X for X in (data.X, data.X_test) if X is not None]
-    outside = any(not Bernoulli().holds(*extent_of_known(X)) for X in arrays)
-    scaled = outside and scaling == "auto"
-    return {"scaled": scaled, "is_grey": scaled or not outside}
 
 
 class _Work:

@@ -140,6 +140,11 @@ class Start(Contender):
     def kind(self) -> str:
         return kind_of(vars(self))
 
+    @property
+    def is_net(self) -> bool:
+        """Whether it is a net, tuned as all nets are."""
+        return isinstance(self.estimator, DBNPredictor)
+
     def candidate(self, value: float | None) -> Any:
         if not self.search or value is None:
             return super().candidate(value)
@@ -151,6 +156,25 @@ class Start(Contender):
             optimizer=Adam(Schedule(rate, 0.0) if falls else rate),
             **its,
         )
+
+
+def rates_beyond(rates: Sequence[float]) -> dict[float, list[float]]:
+    """Two more learning rates beyond the smallest, and two beyond the largest.
+
+    None of fewer than three rates: of these each is at an end.
+
+    Examples
+    --------
+    >>> rates_beyond([0.001, 0.01, 0.1])
+    {0.001: [0.0001, 1e-05], 0.1: [1.0, 10.0]}
+    """
+    if len(rates) < 3:
+        return {}
+    found, ends = sorted(rates), {}
+    for end, inner in ((found[0], found[1]), (found[-1], found[-2])):
+        step = end / inner
+        ends[end] = [float(f"{end * step**i:.3g}") for i in (1, 2)]
+    return ends
 
 
 def drawn_candidates(n: int, rates: Sequence[float]) -> tuple[dict[str, Any], ...]:

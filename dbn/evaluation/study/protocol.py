@@ -1,7 +1,7 @@
 """What a comparison of initializers trains, and under which rules."""
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +12,8 @@ from ...backend.identity import identity
 from ...backend.types import Array
 from ...estimators import DBNTransformer, RBMTransformer
 from ...estimators.predictor import DBNPredictor
-from .contenders import Contender, Start, tested_dbn
+from .cell import Cell
+from .contenders import Contender, Start, rates_beyond, tested_dbn
 from .controls import Control
 from .read_data import known
 from .records import DROPOUT, chosen, key_of
@@ -28,42 +29,6 @@ MAX_VALIDATION_ROWS = 10_000
 # itself, and for the optimizer's pass over each weight.
 _PER_LAYER = 1_000_000
 _PER_WEIGHT = 80
-# A grid with fewer rates has no inside: what was chosen is always at an end of it.
-_FEWEST_RATES = 3
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One piece of work: a DBN to pretrain, a candidate to validate, a final net.
-
-    Parameters
-    ----------
-    stage : {"pretrain", "tune", "test"}
-    hidden_layer_sizes : tuple of int
-    seed : int
-    n_labels : int or None
-        None for a DBN that is pretrained on all training rows.
-    name : str
-        Of the contender; of a DBN to pretrain, its identity.
-    value : float or None
-        Of what is tuned.
-
-    Examples
-    --------
-    >>> Cell("pretrain", (5,), 0, None, "dbn").value is None
-    True
-    """
-
-    stage: str
-    hidden_layer_sizes: tuple[int, ...]
-    seed: int
-    n_labels: int | None
-    name: str
-    value: float | None = None
-
-    def describe(self) -> dict[str, Any]:
-        """The cell as plain data."""
-        return asdict(self) | {"hidden_layer_sizes": list(self.hidden_layer_sizes)}
 
 
 @dataclass(frozen=True)
@@ -299,25 +264,14 @@ class Study:
 
         For every net that is tuned by the learning rates, and every seed.
         """
-        rates = sorted(self.learning_rates)
-        if self.search or len(rates) < _FEWEST_RATES:
-            return []
-        lower, upper = rates[1] / rates[0], rates[-1] / rates[-2]
-        more = {
-            rates[0]: [rates[0] / lower, rates[0] / lower**2],
-            rates[-1]: [rates[-1] * upper, rates[-1] * upper**2],
-        }
+        more = {} if self.search else rates_beyond(self.learning_rates)
         best = chosen(tuned)
         return [
-            replace(cell, stage="tune", value=float(f"{rate:.3g}"))
+            replace(cell, stage="tune", value=rate)
             for cell in self.finals()
-            if self._is_named_net(self.contender(cell))
+            if getattr(self.contender(cell), "is_net", False)
             for rate in more.get(best[self._key(cell)]["value"], ())
         ]
-
-    def _is_named_net(self, contender: Contender) -> bool:
-        named = isinstance(contender, Start)
-        return named and isinstance(contender.estimator, DBNPredictor)
 
     def _key(self, cell: Cell) -> tuple[str, str, int]:
         return key_of(cell.describe() | self.who(cell))

@@ -20,9 +20,10 @@ from ...backend.types import Array
 from ...estimators import DBNTransformer
 from ...estimators.predictor import DBNPredictor
 from ...estimators.targets import rows_at
+from .cell import Cell
 from .contenders import Contender, Start
 from .controls import MAX_UNLABELED, Control, as_categories, as_numbers
-from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS, Cell, Study
+from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS, Study
 from .read_data import MARKS, known
 from .semi_supervised import SelfTraining
 from .shared_dbn import copy_with, pretraining_cost, set_everywhere, with_dbn
@@ -185,7 +186,6 @@ def _costs(phase: str, seconds: float, multiply_adds: int | None) -> dict[str, A
 def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, Any]:
     """The record of a candidate or of a final net."""
     contender = study.contender(cell)
-    is_net = _is_net_of_study(contender)
     cost, made = start or (_costs("pretrain", 0.0, 0), None)
     is_pca = isinstance(contender, Start) and contender.init == "pca"
     kind = "numbers" if is_pca else getattr(contender, "rows", "given")
@@ -196,27 +196,14 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
         # As many as the net's top layer has units, or as there are.
         pca = PCA(min(cell.hidden_layer_sizes[-1], *X.shape))
         cost, made = _pretrain(pca, cell, X)
-    given: Any = rows.among_unlabelled if contender.unlabeled else rows.pair
-    if isinstance(contender, Control) and contender.unlabeled:
-        given = partial(rows.among_unlabelled, at_most=MAX_UNLABELED)
-    parts: Iterable[Any]
-    if cell.stage == "tune":  # a fold at a time in memory
-        parts = ((given(a), rows.pair(b)) for a, b in rows.folds(study.tune))
-    else:
-        parts = [(given(rows.labelled), rows.test())]
+    is_named_net = isinstance(contender, Start) and contender.is_net
     scorer, best = get_scorer(study.scoring), not study.scoring.startswith("neg_")
     loss, n_held, seconds, multiply_adds = 0.0, 0, 0.0, 0
-    losses: Any = None
-    found: dict[str, float] = {}
+    model: Any = None
     candidate = set_everywhere(study.candidate(cell), random_state=cell.seed)
-    for (X, y), (X_held, y_held) in parts:
-        model: Any = clone(candidate)
+    for (X, y), (X_held, y_held) in _parts(cell, study, contender, rows):
         n_labels = int(known(y).sum())
-        if is_net:
-            set_everywhere(model, max_iter=study.epochs(cell, n_labels))
-        if isinstance(contender, Start) and is_net:
-            marked = n_labels < len(y)
-            model.set_params(unlabeled=MARKS[study.target] if marked else None)
+        model = _made_for(clone(candidate), cell, study, len(y) - n_labels, n_labels)
         if made is not None:
             model = with_dbn(model, made)
         began = time.perf_counter()
@@ -224,11 +211,8 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
         seconds += time.perf_counter() - began
         loss += len(y_held) * (float(best) - float(scorer(model, X_held, y_held)))
         n_held += len(y_held)
-        if hasattr(model, "n_iter_") and is_net:
+        if is_named_net:
             multiply_adds += study.finetuning_cost(cell, n_labels) * model.n_iter_
-        losses = getattr(model, "loss_curve_", None)
-        if study.target == "numbers":
-            found = _of_numbers(model, X_held, y_held)
     record = {
         **{k: v for k, v in cell.describe().items() if k not in ("name", "value")},
         **study.who(cell),
@@ -237,13 +221,40 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
         # Without rounding errors, so that equal numbers of wrong rows are ties.
         "error": max(round(loss / n_held, 12), 0.0),
         **cost,
-        **_costs("finetune", seconds, multiply_adds or None),
+        **_costs("finetune", seconds, multiply_adds if is_named_net else None),
     }
     if cell.stage == "test":
-        record |= found
+        if study.target == "numbers":
+            record |= _of_numbers(model, X_held, y_held)
+        losses = getattr(model, "loss_curve_", None)
         if losses is not None:
             record["loss_curve"] = _curve(losses)
     return record
+
+
+def _parts(
+    cell: Cell, study: Study, contender: Contender, rows: _Rows
+) -> Iterable[Any]:
+    """Pairs of rows and labels to train on, and to validate or test on."""
+    given: Any = rows.among_unlabelled if contender.unlabeled else rows.pair
+    if isinstance(contender, Control) and contender.unlabeled:
+        given = partial(rows.among_unlabelled, at_most=MAX_UNLABELED)
+    if cell.stage == "tune":  # a fold at a time in memory
+        return ((given(a), rows.pair(b)) for a, b in rows.folds(study.tune))
+    return [(given(rows.labelled), rows.test())]
+
+
+def _made_for(
+    model: Any, cell: Cell, study: Study, n_unlabeled: int, n_labels: int
+) -> Any:
+    """The model with what the study says of it: epochs, and the mark of no label."""
+    contender = study.contender(cell)
+    if _is_net_of_study(contender):
+        set_everywhere(model, max_iter=study.epochs(cell, n_labels))
+        if isinstance(contender, Start):
+            mark = MARKS[study.target] if n_unlabeled else None
+            model.set_params(unlabeled=mark)
+    return model
 
 
 def _is_net_of_study(contender: Contender) -> bool:
