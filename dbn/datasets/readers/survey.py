@@ -35,11 +35,11 @@ def to_numbers(
             values[cell] = to_number(cell, layout) if value is None else value
         numbers = np.array([values[cell] for cell in cells])
     with np.errstate(over="ignore"):
-        numbers = numbers.astype(np.float32).reshape(n_rows, -1)
+        found: Array = numbers.astype(np.float32).reshape(n_rows, -1)
     for j, its in (codes or {}).items():
-        texts = cells[j :: numbers.shape[1]]
-        numbers[:, j] = [its.get(text.strip(), np.nan) for text in texts]
-    return numbers
+        texts = cells[j :: found.shape[1]]
+        found[:, j] = [its.get(text.strip(), np.nan) for text in texts]
+    return found
 
 
 @dataclass

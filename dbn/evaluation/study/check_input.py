@@ -282,9 +282,9 @@ def check_labels(study: Study, y: Array) -> None:
         left = study.n_train - budget
         if not least <= budget or left < 0:
             raise ValueError(
-                f"A label budget of {budget} is not possible: {whose} need 2 "
-                f"labels each to cross-validate, and there are {study.n_train} training rows with a "
-                f"label. Choose label budgets from {least} to {study.n_train}."
+                f"A label budget of {budget} is not possible: {whose} need 2 labels "
+                f"each to cross-validate, and there are {study.n_train} training rows "
+                f"with a label. Choose label budgets from {least} to {study.n_train}."
             )
         if study.tune == "literature" and left < least:
             raise ValueError(

@@ -30,11 +30,12 @@ from .check_input import (
 from .comparison import Comparison
 from .contenders import Contender, Nets, drawn_candidates
 from .controls import contenders_and_controls
-from .data_settings import scale_of, sizes_of
+from .data_settings import most_unlabeled, scale_of, sizes_of
 from .journal import Journal
 from .protocol import Study
 from .read_data import Data, of_images, read_data
 from .run_cell import run_cell
+from .starts import find_starts
 
 INITS = (
     ("dbn", "logistic"),
@@ -216,34 +217,29 @@ def compare_initializers(
     ...     X / 16, y, hidden_layer_sizes=[(16,)], label_budgets=[50], n_seeds=2,
     ...     learning_rates=[0.01], n_updates=10, pretrain_updates=10)
     >>> sorted(result.errors()["1 x 16, 50 labels"])  # doctest: +ELLIPSIS
-    ['dbn + logistic', 'dbn-features + logistic regression', 'he_normal + relu', ...]
+    ['RBF SVM', 'dbn + logistic', 'dbn-features + logistic regression', ...]
     """
     data = read_data(X, y, X_test, y_test, name, unlabeled, X_unlabeled)
     rates = check_rates(learning_rates)
     rbm = check_rbm(RBMTransformer() if rbm is None else rbm)
-    drawn: tuple[dict[str, Any], ...] = ()
-    if search is not None:
-        drawn = drawn_candidates(count(search, "search"), rates)
+    drawn = drawn_candidates(0 if search is None else count(search, "search"), rates)
+    layers = map(check_layer_sizes, hidden_layer_sizes)
     seeds = tuple(range(count(n_seeds, "n_seeds")))
     own_splits = read_splits(splits, data, len(seeds))
     sizes = sizes_of(data, own_splits, test_size)
-    n_pretraining = 0
-    if pretraining_rows == "all":
-        n_pretraining = sizes["n_train"] + sizes["n_unlabeled"]
+    scoring = scoring or _SCORING[data.target]
     contenders, own_controls = contenders_and_controls(
         inits,
         controls,
         Nets(rates, rbm, data.target, drawn, data.incomplete),
-        n_unlabeled=max(n_pretraining - min(label_budgets, default=0), 0),
+        n_unlabeled=most_unlabeled(sizes, label_budgets, pretraining_rows),
         table=data.incomplete or not of_images(data.X),
-        scoring=scoring or _SCORING[data.target],
+        scoring=scoring,
     )
     study = Study(
         contenders=contenders,
         controls=own_controls,
-        hidden_layer_sizes=tuple(
-            tuple(check_layer_sizes(n)) for n in hidden_layer_sizes
-        ),
+        hidden_layer_sizes=tuple(tuple(sizes) for sizes in layers),
         label_budgets=tuple(int(n) for n in label_budgets),
         splits=own_splits,
         labelled_rows=read_labelled_rows(label_budgets, data, len(seeds)),
@@ -253,7 +249,7 @@ def compare_initializers(
         equal=equal,
         pretraining_rows=pretraining_rows,
         rbm=rbm,
-        scoring=scoring or _SCORING[data.target],
+        scoring=scoring,
         n_updates=check_updates(n_updates, len(label_budgets)),
         pretrain_updates=count(pretrain_updates, "pretrain_updates"),
         batch_size=count(batch_size, "batch_size"),
@@ -264,13 +260,20 @@ def compare_initializers(
     check_study(study)
     check_labels(study, data.y)
     settings = {"data_sha256": identity(*data), **study.describe()}
-    journal = None if folder is None else Journal(folder, settings)
-    dbns = journal
-    if dbn_folder is not None:
-        dbns = Journal(dbn_folder, study.about_pretraining(settings))
-    records = _Work(study, data, journal, dbns, n_jobs, verbose).records()
+    journals = _journals(study, settings, folder, dbn_folder)
+    records = _Work(study, data, *journals, n_jobs, verbose).records()
     settings = {"dataset": name, **settings, **provenance(), "blas_threads": 1}
     return Comparison(settings, records)
+
+
+def _journals(
+    study: Study, settings: dict[str, Any], folder: Any, dbn_folder: Any
+) -> tuple[Journal | None, Journal | None]:
+    """Where finished nets are kept, and where DBNs are."""
+    journal = None if folder is None else Journal(folder, settings)
+    if dbn_folder is None:
+        return journal, journal
+    return journal, Journal(dbn_folder, study.about_pretraining(settings))
 
 
 class _Work:
@@ -294,7 +297,7 @@ class _Work:
     def records(self) -> list[dict[str, Any]]:
         """Pretrain, tune and test; return the records."""
         study = self.study
-        starts, tuning = study.starts(), study.tuning()
+        starts, tuning = find_starts(study), study.tuning()
         dbns = dict(start for start in starts.values() if start)
         total = sum(map(study.work, [*dbns, *tuning, *study.finals()]))
         with (

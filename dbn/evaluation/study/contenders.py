@@ -281,8 +281,8 @@ class Nets:
         grid: dict[str, Any] = {"optimizer__learning_rate": self.rates}
         if self.search:
             grid = {"candidate": [*range(len(self.search))]}
-        options = {"unlabeled": self.marked, "search": self.search}
-        return Start(contender_name(names), net, grid, **names, **options)
+        names |= {"unlabeled": self.marked, "search": self.search}
+        return Start(contender_name(names), net, grid, **names)
 
     def _check_own(self, contender: Contender) -> None:
         fits = is_classifier if self.target == "classes" else is_regressor

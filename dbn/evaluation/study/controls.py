@@ -1,7 +1,7 @@
 """What stands beside the contenders of every comparison: the rivals one would name."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -58,6 +58,11 @@ class Control(Contender):
     def kind(self) -> str:
         return "control"
 
+    @property
+    def needs_unlabeled(self) -> bool:
+        """Whether it takes part only where there are rows without a label."""
+        return self.unlabeled
+
 
 def as_numbers(X: Array, is_grey: bool) -> Pipeline:
     """What makes numbers of rows for controls that need them, fitted on such rows.
@@ -73,6 +78,7 @@ def as_numbers(X: Array, is_grey: bool) -> Pipeline:
 
     Examples
     --------
+    >>> import numpy as np
     >>> as_numbers(np.array([[1.0], [np.nan], [3.0]]), False).transform([[2.0], [3.0]])
     array([[0.        ],
            [1.22474487]])
@@ -114,7 +120,7 @@ def _with_categories(X: Array) -> Array:
     columns, frame = frame_columns(X), nw.from_native(X, pass_through=True)
     if columns is None or not isinstance(frame, nw.DataFrame):
         return X
-    dtypes = {"string": nw.Categorical, "boolean": nw.Float64}
+    dtypes: dict[str, Any] = {"string": nw.Categorical, "boolean": nw.Float64}
     named = zip(columns.names, columns.kinds, strict=True)
     cast = [nw.col(n).cast(dtypes[kind]) for n, kind in named if kind in dtypes]
     return frame.with_columns(cast).to_native()
@@ -213,21 +219,17 @@ def _semi_supervised(nets: Nets, n_unlabeled: int) -> list[Contender]:
     )
     middle = (len(nets.rates) - 1) // 2
     rates = [*nets.rates][middle : middle + 2]
-    rows = {"unlabeled": True}
+    name, rate = "self-training", "estimator__optimizer__learning_rate"
     svm, again = SelfTraining(SVC()), SelfTraining(net)
-    return [
-        Control(f"label spreading{ending}", Spreading(), {"alpha": SPREADING}, **rows),
+    few_cs = {"estimator__C": SVM_CS[:2]}
+    made: list[Contender] = [
+        Control("label spreading", Spreading(), {"alpha": SPREADING}, unlabeled=True),
+        Control(f"{name} RBF SVM", svm, few_cs, unlabeled=True),
         Control(
-            f"self-training RBF SVM{ending}", svm, {"estimator__C": SVM_CS[:2]}, **rows
-        ),
-        Control(
-            f"self-training He + ReLU{ending}",
-            again,
-            {"estimator__optimizer__learning_rate": rates},
-            **rows,
-            rows="given",
+            f"{name} He + ReLU", again, {rate: rates}, unlabeled=True, rows="given"
         ),
     ]
+    return [replace(control, name=f"{control.name}{ending}") for control in made]
 
 
 def _on_features(target: str, contenders: list[Contender]) -> list[Contender]:

@@ -1,6 +1,7 @@
 """What the settings of a comparison say of its data: sizes, and how rows are scaled."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,29 @@ def sizes_of(
     }
 
 
-def scale_of(data: Data, scaling: str | None) -> dict[str, bool]:
+def most_unlabeled(
+    sizes: dict[str, Any], label_budgets: Iterable[int], pretraining_rows: str
+) -> int:
+    """The most rows without labels that contenders of a seed can be given.
+
+    Parameters
+    ----------
+    sizes : dict
+        From `sizes_of`.
+    label_budgets, pretraining_rows
+        As in `compare_initializers`.
+
+    Examples
+    --------
+    >>> most_unlabeled({"n_train": 50, "n_unlabeled": 20}, [10, 30], "all")
+    60
+    """
+    n_all = int(sizes["n_train"] + sizes["n_unlabeled"])
+    fewest = min(label_budgets, default=n_all)
+    return max(n_all - fewest, 0) if pretraining_rows == "all" else 0
+
+
+def scale_of(data: Data, scaling: str | None) -> dict[str, Any]:
     """Whether a study scales rows to [0, 1], and whether they lie there then.
 
     Parameters

@@ -213,29 +213,6 @@ class Study:
             )
         return estimator
 
-    def starts(self) -> dict[Cell, tuple[Cell, DBNTransformer] | None]:
-        """For each cell of the tuning, the DBN that it starts from, or None.
-
-        A DBN is a cell and a `DBNTransformer`, unfitted.
-        """
-        found: dict[Cell, tuple[Cell, DBNTransformer] | None] = {}
-        first = self.seeds[0]
-        for cell in sorted(self.tuning(), key=lambda cell: cell.seed != first):
-            if cell.seed == first:
-                start = self._start(cell)
-            elif start := found[replace(cell, seed=first)]:
-                start = replace(start[0], seed=cell.seed), start[1]
-            found[cell] = start
-        return found
-
-    def _start(self, cell: Cell) -> tuple[Cell, DBNTransformer] | None:
-        dbn = find_dbn(self.candidate(cell))
-        if dbn is None:
-            return None
-        sizes = tuple(np.ravel(dbn.hidden_layer_sizes).tolist())
-        n_labels = cell.n_labels if self.pretraining_rows == "labelled" else None
-        return Cell("pretrain", sizes, cell.seed, n_labels, identity(dbn)), dbn
-
     def _n_pretraining(self, cell: Cell) -> int:
         """Number of rows that a cell's DBN is pretrained on."""
         if self.pretraining_rows == "all" or cell.n_labels is None:
@@ -244,20 +221,16 @@ class Study:
 
     def tuning(self) -> list[Cell]:
         """Cells of the tuning: every contender with every value, for every seed."""
+        n_rows = self.n_train + self.n_unlabeled
         return [
             Cell("tune", sizes, seed, budget, contender.name, value)
             for sizes in self.hidden_layer_sizes
             for budget in self.label_budgets
             for contender in (*self.contenders, *self.controls)
-            if self._takes_part(contender, budget)
+            if budget < n_rows or not getattr(contender, "needs_unlabeled", False)
             for seed in self.seeds
             for value in contender.values
         ]
-
-    def _takes_part(self, contender: Contender, budget: int) -> bool:
-        """Controls that live on rows without labels need some."""
-        needs = isinstance(contender, Control) and contender.unlabeled
-        return not needs or budget < self.n_train + self.n_unlabeled
 
     def beyond(self, tuned: list[dict[str, Any]]) -> list[Cell]:
         """Cells of two more rates beyond the end of the grid that was chosen.
@@ -312,8 +285,7 @@ class Study:
 
     def _weights(self, cell: Cell) -> list[int]:
         """Numbers of weights of a net's layers, the one to the classes last."""
-        n_outputs = self.n_classes or 1
-        sizes = [self.n_features, *cell.hidden_layer_sizes, n_outputs]
+        sizes = [self.n_features, *cell.hidden_layer_sizes, self.n_classes or 1]
         return [a * b for a, b in pairwise(sizes)]
 
     def _pretraining_cost(self, cell: Cell) -> int:

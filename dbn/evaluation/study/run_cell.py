@@ -201,7 +201,7 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
     loss, n_held, seconds, multiply_adds = 0.0, 0, 0.0, 0
     model: Any = None
     candidate = set_everywhere(study.candidate(cell), random_state=cell.seed)
-    for (X, y), (X_held, y_held) in _parts(cell, study, contender, rows):
+    for (X, y), (X_held, y_held) in _parts(cell, study, rows):
         n_labels = int(known(y).sum())
         model = _made_for(clone(candidate), cell, study, len(y) - n_labels, n_labels)
         if made is not None:
@@ -225,17 +225,16 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
     }
     if cell.stage == "test":
         if study.target == "numbers":
-            record |= _of_numbers(model, X_held, y_held)
+            record |= _of_numbers(model, *rows.test())
         losses = getattr(model, "loss_curve_", None)
         if losses is not None:
             record["loss_curve"] = _curve(losses)
     return record
 
 
-def _parts(
-    cell: Cell, study: Study, contender: Contender, rows: _Rows
-) -> Iterable[Any]:
+def _parts(cell: Cell, study: Study, rows: _Rows) -> Iterable[Any]:
     """Pairs of rows and labels to train on, and to validate or test on."""
+    contender = study.contender(cell)
     given: Any = rows.among_unlabelled if contender.unlabeled else rows.pair
     if isinstance(contender, Control) and contender.unlabeled:
         given = partial(rows.among_unlabelled, at_most=MAX_UNLABELED)

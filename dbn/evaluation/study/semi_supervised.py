@@ -81,10 +81,10 @@ class SelfTraining(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Fit a copy on the rows that have a label or a guess."""
         model: Any = clone(self.estimator)
         self.estimator_ = model  # also when its training diverges
-        if isinstance(model, DBNClassifier):
+        if isinstance(self.estimator, DBNClassifier):
+            size: Any = model.batch_size
             batches, of_labels = (
-                math.ceil(np.count_nonzero(its >= 0) / model.batch_size)
-                for its in (labels, y)
+                math.ceil(int((its >= 0).sum()) / size) for its in (labels, y)
             )
             model.set_params(max_iter=math.ceil(model.max_iter * of_labels / batches))
             if model.unlabeled is not None and (labels < 0).any():
@@ -184,7 +184,8 @@ class Spreading(LabelSpreading):
     """
 
     def __init__(self, alpha: float = 0.2) -> None:
-        super().__init__(NeighbourGraph(), alpha=alpha, max_iter=500)
+        graph: Any = NeighbourGraph()
+        super().__init__(graph, alpha=alpha, max_iter=500)
 
     def predict_proba(self, X: Array) -> Array:
         """Probabilities of classes, NaN where no label reaches.
