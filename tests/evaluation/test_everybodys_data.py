@@ -13,6 +13,7 @@ from tests.evaluation.test_comparison import spied
 from tests.evaluation.test_study import TOY, untimed
 
 FEW = TOY | {"learning_rates": [0.01], "controls": None}
+FEATURES = "dbn-features + logistic regression"
 CELL = "1 x 8, 40 labels"
 
 
@@ -238,7 +239,7 @@ def test_trees_and_linear_models_learn_from_categories():
     X = pd.DataFrame({"a": rng.choice([*"xyz"], 300), "b": rng.normal(size=300)})
     y = np.where(X["a"] == "y", "in", "out")
     result = compare_initializers(X, y, **TOY | {"n_updates": 400})
-    for name in ("logistic regression", "RBF SVM", "gradient boosting"):
+    for name in ("logistic regression", "RBF SVM", "gradient boosting", FEATURES):
         assert result.errors()[CELL][name].max() < 0.02, name
     assert result.errors()[CELL]["xavier_uniform + logistic"].max() < 0.05
 

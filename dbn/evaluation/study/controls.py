@@ -174,7 +174,7 @@ def contenders_and_controls(
     modern = nets.contender(MODERN)
     if modern.name not in [contender.name for contender in contenders]:
         contenders.append(modern)
-    made = [*_on_rows(nets.target, table), *_on_features(nets.target, contenders)]
+    made = [*_on_rows(nets.target, table), *_on_features(nets, contenders)]
     if n_unlabeled and nets.target == "classes":
         made += _semi_supervised(nets, n_unlabeled)
     if not _takes_decisions(scoring):
@@ -232,19 +232,22 @@ def _semi_supervised(nets: Nets, n_unlabeled: int) -> list[Contender]:
     return [replace(control, name=f"{control.name}{ending}") for control in made]
 
 
-def _on_features(target: str, contenders: list[Contender]) -> list[Contender]:
+def _on_features(nets: Nets, contenders: list[Contender]) -> list[Contender]:
     """Linear models on the features of the DBN and on principal components.
 
-    None where no contender is a DBN.
+    None where no contender is a DBN. On frames its features, most of which hardly move,
+    are standardised: without that the penalty left nothing of them.
     """
     dbn = tested_dbn(contenders)
     if dbn is None:
         return []
     made: list[Contender] = []
-    name, line, grid = LINEAR[target]
+    name, line, grid = LINEAR[nets.target]
     for init, features in (("dbn-features", find_dbn(dbn.estimator)), ("pca", PCA())):
         names: dict[str, Any] = {"init": init, "activation": name, "dropout": 0.0}
-        both = make_pipeline(features, copy_with(line))
+        scaled = init == "dbn-features" and nets.marked
+        steps = [features, *([StandardScaler()] if scaled else []), copy_with(line)]
+        both = make_pipeline(*steps)
         last = both.steps[-1][0]
         its = {f"{last}__{parameter}": values for parameter, values in grid.items()}
         about = contender_name(names), both, its
