@@ -10,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from data_options import DATA_OPTIONS, load, parse, path, require_classes, run, sizes
+from data_options import DATA_OPTIONS, load, parse, path, require_labels, run, sizes
 
 from dbn import RBMTransformer
 from dbn.evaluation import (
@@ -34,8 +34,8 @@ OPTIONS = DATA_OPTIONS | {
         "nargs": "+",
         "type": contender,
         "default": [":".join(entry) for entry in INITS],
-        "help": "starts, each as init:activation or init:activation:dropout; "
-        "he_normal:relu:dropout and two logistic regressions are always compared",
+        "help": "starts, each as init:activation, with :dropout or :batch_norm after "
+        "it or both; he_normal:relu:dropout and controls are always compared",
     },
     "--hidden-layer-sizes": {
         "nargs": "+",
@@ -50,7 +50,17 @@ OPTIONS = DATA_OPTIONS | {
         "help": "label budgets",
     },
     "--seeds": {"type": int, "default": 8, "help": "number of seeds"},
-    "--learning-rates": {"nargs": "+", "type": float, "default": [0.003, 0.01]},
+    "--learning-rates": {
+        "nargs": "+",
+        "type": float,
+        "default": [0.001, 0.003, 0.01, 0.03],
+        "help": "of all nets; two more are tried beyond the ends of three or more",
+    },
+    "--search": {
+        "type": int,
+        "help": "number of candidates that are drawn instead, the same for all nets: "
+        "rate, weight decay, dropout, and whether the rate falls",
+    },
     "--tune": {
         "default": "strict",
         "choices": ["strict", "literature"],
@@ -68,8 +78,15 @@ OPTIONS = DATA_OPTIONS | {
         "choices": ["all", "labelled"],
         "help": "training rows that DBNs are pretrained on, without labels",
     },
+    "--visible": {
+        "default": "auto",
+        "help": "visible units of DBNs: auto (by columns), bernoulli, gaussian or spin",
+    },
     "--sparsity": {"type": float, "help": "target of the DBN's mean hidden activity"},
-    "--scoring": {"default": "accuracy", "help": "name of a scikit-learn scorer"},
+    "--scoring": {
+        "help": "name of a scikit-learn scorer; default: accuracy, of numbers the mean "
+        "squared error",
+    },
     "--updates": {
         "nargs": "+",
         "type": int,
@@ -118,27 +135,23 @@ def study(args):
     resumed = folder.exists()
     data = load(args)
     print(data.summary(), flush=True)
-    require_classes(data)
-    if data.X_unlabeled is not None:
-        raise ValueError(
-            f"{data.X_unlabeled.shape[0]} rows of {data.name!r} have no label, and the "
-            "comparison needs one in every row. Remove these rows; pretrain.py learns "
-            "from them."
-        )
+    require_labels(data)
     result = compare_initializers(
         data.X,
         data.y,
         X_test=data.X_test,
         y_test=data.y_test,
+        X_unlabeled=data.X_unlabeled,
         inits=args.inits,
         hidden_layer_sizes=args.hidden_layer_sizes,
         label_budgets=args.labels,
         n_seeds=args.seeds,
         learning_rates=args.learning_rates,
+        search=args.search,
         tune=args.tune,
         equal=args.equal,
         pretraining_rows=args.pretraining_rows,
-        rbm=RBMTransformer(sparsity=args.sparsity),
+        rbm=RBMTransformer(visible=args.visible, sparsity=args.sparsity),
         scoring=args.scoring,
         n_updates=args.updates if len(args.updates) > 1 else args.updates[0],
         pretrain_updates=args.pretrain_updates,

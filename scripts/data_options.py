@@ -45,22 +45,38 @@ DATA_OPTIONS = {
         "help": "name or number (from 0; -1: the last) of the column of a table with "
         "the labels; default: the one named label, class, target or y, or else the last"
     },
+    "--unlabeled": {
+        "metavar": "VALUE",
+        "help": "label of rows that have none, which only pretraining sees; those with "
+        "an empty label, ?, NA or NaN are such rows anyway",
+    },
 }
 
 
 def load(args):
     """The data that the options ask for."""
-    return load_dataset(
+    data = load_dataset(
         args.dataset, data_home=args.data_home, label_column=args.label_column
     )
+    return data if args.unlabeled is None else data.with_unlabeled(args.unlabeled)
 
 
-def require_classes(data):
-    """Raise a ValueError unless labels are classes."""
+def require_labels(data):
+    """Raise a ValueError unless there are labels."""
     if data.target is None:
         raise ValueError(
             f"Data set {data.name!r} has no labels. Name their column with "
             "--label-column, or give an array y beside X."
+        )
+
+
+def require_classes(data):
+    """Raise a ValueError unless labels are classes."""
+    require_labels(data)
+    if hasattr(data.X, "columns"):
+        raise ValueError(
+            f"{data.name!r} has columns of texts, and numbers are needed. Encode them "
+            "as numbers first, a column of 0 and 1 for each value."
         )
     if data.target == "numbers":
         raise ValueError(

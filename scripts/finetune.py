@@ -118,7 +118,8 @@ def split(data, args):
             rng.permutation(np.flatnonzero((y == label) | (label is None)))[:n_each]
             for label in classes
         ]
-        X, y = X[np.concatenate(rows)], y[np.concatenate(rows)]
+        index = np.concatenate(rows)
+        X, y = X.iloc[index] if hasattr(X, "iloc") else X[index], y[index]
     return X, y, data.X_test, data.y_test
 
 

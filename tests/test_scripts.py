@@ -145,9 +145,57 @@ def test_rows_without_labels_are_learned_from_without_labels(tmp_path, half_labe
     done = run("finetune.py", model, *half_labelled, *options)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(said) and "with 21 labelled rows" in done.stdout
-    done = toy(tmp_path, *half_labelled)
-    assert done.returncode == 1 and done.stdout == said
-    assert "benchmark: 30 rows of 'half' have no label" in done.stderr
+    done = toy(tmp_path, *half_labelled, "--labels", "10")
+    assert done.returncode == 0 and done.stdout.startswith(said), done.stderr
+    settings = json.loads((tmp_path / "out" / "results.json").read_text())["settings"]
+    assert [settings[f"n_{part}"] for part in ("train", "test", "unlabeled")] == [
+        *(21, 9, 30)
+    ]
+
+
+def test_benchmark_on_a_table_as_people_have_it(tmp_path):
+    """Categories, values missing, most labels empty; and a mark for no label."""
+    pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    lines = ["colour,size,weight,kind"]
+    for i in range(300):
+        colour, size = rng.choice(["red", "green", "blue"]), rng.normal(50, 10)
+        label = "old" if (colour == "red") == (size > 50) else "new"
+        label = label if i % 3 == 0 else ("", "?")[i % 2]
+        colour, weight = "" if i % 11 == 0 else colour, rng.random()
+        weight = "NA" if i % 7 == 0 else f"{weight:.3f}"
+        lines.append(f"{colour},{size:.2f},{weight},{label}")
+    path = tmp_path / "people.csv"
+    path.write_text("\n".join(lines))
+    done = toy(tmp_path, "--dataset", str(path), "--labels", "30")
+    assert done.returncode == 0, done.stderr
+    said, _, told = done.stdout.partition("\n")
+    n_holes = sum(i % 11 == 0 for i in range(300)) + sum(i % 7 == 0 for i in range(300))
+    assert said == (
+        "label: column 'kind', 2 classes; 3 features (2 numbers, 1 category); 100 of "
+        f"300 rows labelled; '?' taken for no label; {n_holes} values missing"
+    )
+    assert "gradient boosting" in told and "Verdict on people: of the 2 settin" in told
+    path.write_text("\n".join(lines).replace("?", "unknown"))
+    marked = toy(
+        tmp_path, *["--dataset", str(path), "--labels", "30", "--unlabeled", "unknown"]
+    )
+    assert marked.returncode == 0, marked.stderr
+    assert marked.stdout.startswith(said.replace("'?' taken for no label; ", ""))
+    wrong = toy(tmp_path, "--dataset", str(path), "--unlabeled", "nobody")
+    assert wrong.returncode == 1 and "label of none of the rows" in wrong.stderr
+
+
+def test_benchmark_on_numbers(tmp_path):
+    done = toy(tmp_path, "--dataset", "diabetes", "--search", "2", "--visible", "auto")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(
+        "label: numbers from 25 to 346; 10 features; 442 rows"
+    )
+    assert "ridge on DBN features" in done.stdout
+    content = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert {"r2", "rmse"} <= {*content["fields"]}
+    assert len(content["settings"]["search"]) == 2
 
 
 def test_finetune_fits_numbers(tmp_path):
@@ -162,15 +210,21 @@ def test_finetune_fits_numbers(tmp_path):
     assert 30 < record["test_rmse"] < 300 and record["test_r2"] < 1
 
 
-@pytest.mark.parametrize("script", ["benchmark.py", "benchmarks/layers.py"])
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("script", "name", "message"),
     [
-        ("diabetes", "labels of 'diabetes' are numbers, and classes are needed"),
-        ("bars-and-stripes", "'bars-and-stripes' has no labels. Name their column"),
+        (
+            *("benchmarks/layers.py", "diabetes"),
+            "labels of 'diabetes' are numbers, and classes are needed",
+        ),
+        (
+            *("benchmarks/layers.py", "bars-and-stripes"),
+            "'bars-and-stripes' has no labels. Name their column",
+        ),
+        ("benchmark.py", "bars-and-stripes", "'bars-and-stripes' has no labels."),
     ],
 )
-def test_scripts_that_need_classes(tmp_path, script, name, message):
+def test_scripts_that_need_labels(tmp_path, script, name, message):
     done = run(script, "--dataset", name, "--output", str(tmp_path / "out"))
     assert done.returncode == 1 and message in done.stderr
     assert "Traceback" not in done.stderr

@@ -5,17 +5,37 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import narwhals.stable.v2 as nw
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 
-from ..backend.array import extent
+from ..backend.missing import extent_of_known
 from ..backend.types import Array
 from .readers.stored import Stored
 
 _PARTS = ("X", "X_unlabeled", "X_valid", "X_test")
 # Numbers with more values than this, each in few rows, are no classes.
 _MANY_CLASSES, _ROWS_PER_CLASS = 20, 5
+
+
+def target_of(y: Array) -> str:
+    """What labels are: "classes", or "numbers", of which few repeat or some are broken.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+
+    Examples
+    --------
+    >>> target_of(np.array([1.5, 2.0, 2.0])), target_of(np.array([0.0, 1.0, 1.0]))
+    ('numbers', 'classes')
+    """
+    if y.dtype.kind not in "iuf":
+        return "classes"
+    values = np.unique(y)
+    few = len(values) <= max(_MANY_CLASSES, len(y) / _ROWS_PER_CLASS)
+    return "classes" if few and (values == np.round(values)).all() else "numbers"
 
 
 @dataclass(frozen=True)
@@ -25,8 +45,9 @@ class Dataset:
     Parameters
     ----------
     name : str
-    X : ndarray or csr_array of shape (n_samples, n_features), float32
-        The training rows where there is a split.
+    X : ndarray or csr_array of shape (n_samples, n_features), float32, or frame
+        The training rows where there is a split; a pandas frame where columns are
+        texts. NaN is a value that is not known.
     y : ndarray of shape (n_samples,) or None
         None where there are no labels.
     X_unlabeled : ndarray or None
@@ -62,14 +83,8 @@ class Dataset:
 
     @property
     def target(self) -> str | None:
-        """What y is: "classes", "numbers" (of which few repeat), or None."""
-        if self.y is None:
-            return None
-        if self.y.dtype.kind not in "iuf":
-            return "classes"
-        values = np.unique(self.y)
-        few = len(values) <= max(_MANY_CLASSES, len(self.y) / _ROWS_PER_CLASS)
-        return "classes" if few and (values == np.round(values)).all() else "numbers"
+        """What y is: "classes", "numbers" (see `target_of`), or None."""
+        return None if self.y is None else target_of(self.y)
 
     def summary(self) -> str:
         """What was understood, in one line.
@@ -95,22 +110,78 @@ class Dataset:
                 if n_more
                 else f"{rows}, all labelled"
             )
-        parts = [label, _count(self.X.shape[1], "feature", "s"), rows]
+        parts = [label, self._features(), rows]
         for name, X in (("validation", self.X_valid), ("test", self.X_test)):
             parts += [] if X is None else [f"{X.shape[0]:,} {name} rows"]
         return "; ".join([*parts, *self.notes])
+
+    def _features(self) -> str:
+        """How many columns X has; of a frame, of each kind."""
+        told = _count(self.X.shape[1], "feature", "s")
+        if not hasattr(self.X, "columns"):
+            return told
+        n_numbers = sum(dtype.kind == "f" for dtype in self.X.dtypes)
+        n_texts = self.X.shape[1] - n_numbers
+        numbers = [_count(n_numbers, "number", "s")] if n_numbers else []
+        kinds = [*numbers, _count(n_texts, "categor", "ies", "y")]
+        return f"{told} ({', '.join(kinds)})"
+
+    def with_unlabeled(self, value: Any) -> "Dataset":
+        """The same data, in which rows with this label have none.
+
+        Parameters
+        ----------
+        value : scalar
+            As a number or as text.
+
+        Raises
+        ------
+        ValueError
+            If no training row has it, or a test row.
+
+        Examples
+        --------
+        >>> from dbn.datasets import load_dataset
+        >>> load_dataset("digits").with_unlabeled("9").summary()
+        'label: 9 classes; 64 features; 1,617 of 1,797 rows labelled'
+        """
+        if self.y is None:
+            raise ValueError(
+                f"unlabeled is {value!r}, and {self.name!r} has no labels."
+            )
+        marks = _marks(self.y, value)
+        if not marks.any() or marks.all():
+            some = np.unique(self.y)[:5].tolist()
+            raise ValueError(
+                f"unlabeled is {value!r}, which is the label of "
+                f"{'all' if marks.all() else 'none'} of the rows of {self.name!r}; it "
+                f"has labels such as {some!r:.200}. Give the mark of rows without one; "
+                "empty labels need none."
+            )
+        if self.y_test is not None and _marks(self.y_test, value).any():
+            raise ValueError(
+                f"Test rows of {self.name!r} have the label {value!r}, which says that "
+                "it is not known. Remove those rows."
+            )
+        more = [
+            self.X[marks],
+            *([] if self.X_unlabeled is None else [self.X_unlabeled]),
+        ]
+        return replace(
+            self, X=self.X[~marks], y=self.y[~marks], X_unlabeled=_stacked(more)
+        )
 
     def all_rows(self) -> Array:
         """The training rows with and without labels.
 
         Returns
         -------
-        ndarray or csr_array
+        ndarray, csr_array or frame
             `X`, and below it `X_unlabeled`.
         """
         if self.X_unlabeled is None:
             return self.X
-        return np.concatenate([self.X, self.X_unlabeled])
+        return _stacked([self.X, self.X_unlabeled])
 
     def with_test(self, random_state: int = 0, test_size: float = 0.3) -> "Dataset":
         """The same data with test rows: its own, or drawn from labelled `X`.
@@ -156,8 +227,28 @@ class Dataset:
         return replace(self, X=X, y=y, X_test=X_test, y_test=y_test)
 
 
-def _count(n: int, one: str, ending: str) -> str:
-    return f"{n:,} {one}{ending if n != 1 else ''}"
+def _count(n: int, one: str, ending: str, of_one: str = "") -> str:
+    return f"{n:,} {one}{ending if n != 1 else of_one}"
+
+
+def _stacked(parts: list[Array]) -> Array:
+    """Rows, the ones below the others."""
+    if len(parts) == 1:
+        return parts[0]
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    frames: list[Any] = [nw.from_native(part, eager_only=True) for part in parts]
+    return nw.concat(frames).to_native()
+
+
+def _marks(y: Array, value: Any) -> Array:
+    """Which labels are a value, which may be the text of a number."""
+    if y.dtype.kind not in "iufb":
+        return y == str(value)
+    try:
+        return y == float(value)
+    except ValueError:
+        return np.zeros(len(y), dtype=bool)
 
 
 def checked(
@@ -176,16 +267,18 @@ def checked(
             "where there are y and X_test."
         )
     parts = [part for part in _PARTS if part in arrays]
+    if hasattr(arrays["X"], "columns"):  # a frame, which its reader has checked
+        return Dataset(name, **arrays, label=label, notes=notes)
     images |= arrays["X"].ndim > 2
     for part in parts:
         _check_part(path, part, arrays)
     arrays = {key: _read(array, key in parts) for key, array in arrays.items()}
     for part in parts:
         X = arrays[part]
-        if 0 in X.shape or not np.isfinite(extent(X)).all():
+        if 0 in X.shape or not np.isfinite(extent_of_known(X)).all():
             raise ValueError(
                 f"{path}: {part} is empty or has values that are not finite as "
-                "float32. Remove or fill those rows first."
+                "float32. Remove those rows, or write NaN where a value is not known."
             )
     if images and arrays["X"].max() > 1:
         for part in parts:

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import sys
 from http.client import IncompleteRead
 from pathlib import Path
 from urllib.error import URLError
@@ -13,6 +14,7 @@ from scipy.sparse import csr_array, csr_matrix, random_array, save_npz
 
 import dbn.datasets
 import dbn.evaluation
+from dbn import DBNTransformer, RBMTransformer
 from dbn.boltzmann import Softmax
 from dbn.datasets import bars_and_stripes, load_dataset
 from dbn.datasets.readers.fasta import AMINO_ACIDS
@@ -460,8 +462,9 @@ def test_truth_is_zero_or_one(tmp_path):
 def test_a_first_value_that_is_missing_is_no_name(tmp_path, content):
     path = tmp_path / "mine.csv"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"missing values: 1 in column 0\. Fill"):
-        load_dataset(path)
+    data = load_dataset(path)
+    np.testing.assert_array_equal(data.X, [[np.nan, 2.0], [1.0, 3.0]])
+    assert data.summary().endswith("no line of names; 1 value missing")
 
 
 @pytest.mark.parametrize(
@@ -472,10 +475,16 @@ def test_a_first_value_that_is_missing_is_no_name(tmp_path, content):
         (b"1\n2\n", "at least 2"),
         (b"a,b\n", "has no rows of numbers"),
         (b"1,x,a\n2,3,b\n", "neither names nor a row: 'x' is a name or an error, '1'"),
-        (b"a,b,c\n1,red,x\n2,blue,y\n", "not a number.* column 'b' has 'red', 'blue'"),
+        (
+            b"a,b,c\n1,red,x\n2,4,y\n3,5,y\n",
+            "not a number.* column 'b' has 'red'.*label is in column 'c'",
+        ),
+        (
+            b"a,c\n" + b"".join(b"n%d,x\n" % i for i in range(1500)),
+            "more than 1000 different texts, column 'a'.* Leave that column out",
+        ),
         (b"a,c\n1_000,x\n", "column 'a' has '1_000'"),
-        (b"1,,a\n2,3,b\n", r"missing values: 1 in column 1\. Fill missing values"),
-        (b"a,b,c\n1,nan,a\n?,3,b\n?,1,a", "missing values: 2 in column 'a', 1 in"),
+        (b"1,,a\n2,,b\n", "features without any value: column 1. Leave these"),
         (b"1,inf,a\n2,3,b\n", "none that float32 holds: column 1 has 'inf'"),
         (b"1,1e99,a\n2,3,b\n", "none that float32 holds: column 1 has '1e99'"),
         (b"1;2,5;x\n1.5;2;y\n", "numbers with a comma and numbers with a point"),
@@ -495,6 +504,73 @@ def test_csv_that_does_not_fit(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message):
         load_dataset(path)
+
+
+def test_a_table_with_categories_and_values_missing(tmp_path):
+    """A frame, of rows without a label too; pandas reads the same."""
+    pd = pytest.importorskip("pandas")
+    path = tmp_path / "mine.csv"
+    path.write_text(
+        "colour,size,x,label\nred,S,1.5,a\nblue,,2,b\n,M,,\n red ,S,?,a\nblue,M,3,\n"
+    )
+    data = load_dataset(path)
+    frame = pd.read_csv(path, na_values="?", skipinitialspace=True)
+    whole = data.all_rows()
+    assert [*whole.columns] == ["colour", "size", "x"] and data.y.tolist() == [*"aba"]
+    order = [0, 1, 3, 2, 4]
+    np.testing.assert_array_equal(whole["x"], frame["x"][order].astype(np.float32))
+    for name in ("colour", "size"):
+        expected = frame[name].str.strip()[order]
+        assert whole[name].astype(object).where(whole[name].notna(), "-").tolist() == (
+            expected.astype(object).where(expected.notna(), "-").tolist()
+        )
+        assert data.X[name].dtype == data.X_unlabeled[name].dtype == "category"
+    assert data.summary() == (
+        "label: column 'label', 2 classes; 3 features (1 number, 2 categories); 3 of 5 "
+        "rows labelled; 4 values missing"
+    )
+    assert DBNTransformer((2,), rbm=RBMTransformer(max_iter=1)).fit(data.X).visible_
+
+
+def test_texts_beside_semicolons_are_no_numbers(tmp_path):
+    pytest.importorskip("pandas")
+    path = tmp_path / "mine.csv"
+    path.write_text("a;b;c\n1,5;St. John;x\n2,5;B, C;y\n")
+    data = load_dataset(path)
+    assert data.X["a"].tolist() == [1.5, 2.5]
+    assert data.X["b"].tolist() == ["St. John", "B, C"]
+
+
+def test_categories_without_pandas(tmp_path, monkeypatch):
+    (tmp_path / "a.csv").write_text("a,b,c\n1,red,x\n2,blue,y\n")
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(
+        ImportError, match=r"columns of texts, b, and pandas.*not installed"
+    ):
+        load_dataset(tmp_path / "a.csv")
+
+
+def test_holes_in_an_npz(tmp_path, arrays):
+    X = arrays["X"].copy()
+    X[3, 1] = np.nan
+    np.savez(tmp_path / "a.npz", **arrays | {"X": X})
+    np.testing.assert_array_equal(
+        load_dataset(tmp_path / "a.npz").X, X.astype(np.float32)
+    )
+
+
+@pytest.mark.parametrize("value", [9, "9", "9.0"])
+def test_a_label_that_marks_rows_without_one(value):
+    digits = load_dataset("digits")
+    data = digits.with_unlabeled(value)
+    np.testing.assert_array_equal(data.X, digits.X[digits.y != 9])
+    np.testing.assert_array_equal(data.X_unlabeled, digits.X[digits.y == 9])
+    assert data.y.max() == 8
+    twice = data.with_unlabeled(8)
+    assert len(twice.X_unlabeled) + len(twice.X) == 1797 and twice.y.max() == 7
+    for wrong in (10, "none"):
+        with pytest.raises(ValueError, match=r"label of none of the rows.*0, 1, 2"):
+            digits.with_unlabeled(wrong)
 
 
 def test_a_name_shows_no_escapes_of_a_terminal(tmp_path):

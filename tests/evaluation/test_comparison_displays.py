@@ -16,6 +16,7 @@ from dbn.evaluation import (
     LabelBudgetDisplay,
     LossCurvesDisplay,
 )
+from dbn.evaluation.study.records import display_name
 
 CONTENDERS = (
     ("dbn", "logistic", 0.0),
@@ -104,7 +105,7 @@ def test_comparison_shows_every_seed():
     assert len(points) == 2 * 9  # settings, contenders
     errors = result.errors()["2 x 50, 100 labels"]["dbn + logistic"]
     assert_allclose(points[0].get_ydata(), 100 * errors)
-    assert len(names(display)) == 9 and "he_normal + relu + dropout" in names(display)
+    assert len(names(display)) == 9 and "He + ReLU + dropout" in names(display)
     looks = {(p.get_color(), p.get_marker(), p.get_markerfacecolor()) for p in points}
     assert len(looks) == 9
     assert display.ax_.get_ylim()[0] == 0.0
@@ -117,10 +118,11 @@ def test_budgets_have_means_and_intervals():
     display = LabelBudgetDisplay.from_results(result)
     lines, bands = display.ax_.lines, display.ax_.collections
     assert len(lines) == len(bands) == 9
-    assert names(display)[0] == "dbn + logistic"
+    assert names(display)[0] == "DBN"
     rows = sorted(result.summary(), key=lambda row: row["n_labels"])
     for line, band, name in zip(lines, bands, names(display), strict=True):
-        its = [row["contenders"][name] for row in rows]
+        shown = {display_name(its): its for its in rows[0]["contenders"]}
+        its = [row["contenders"][shown[name]] for row in rows]
         assert line.get_xdata().tolist() == [100, 600, 3000]
         assert_allclose(line.get_ydata(), [100 * c["mean"] for c in its])
         corners = {tuple(corner) for corner in band.get_paths()[0].vertices.round(6)}
@@ -192,7 +194,7 @@ def test_losses_are_medians_with_the_middle_half():
     result = made(budgets=(100,))
     display = LossCurvesDisplay.from_results(result)
     curves = result.curves()["2 x 50, 100 labels"]
-    assert names(display) == [*curves] and len(curves) == 7
+    assert names(display) == [*map(display_name, curves)] and len(curves) == 7
     for line, (epochs, losses) in zip(display.ax_.lines, curves.values(), strict=True):
         assert line.get_xdata().tolist() == epochs.tolist()
         assert_allclose(line.get_ydata(), np.median(losses, axis=0))

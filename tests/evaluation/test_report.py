@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from dbn.evaluation import Comparison, html_report
+from dbn.evaluation.study.records import display_name
 from tests.evaluation.test_comparison_displays import made
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -106,7 +107,10 @@ def test_the_error_of_every_seed_is_there(result, page):
     for table, contenders in zip(tables, result.errors().values(), strict=True):
         assert table[0] == ["test error (%)", *(f"seed {i}" for i in range(4))]
         for line, (name, errors) in zip(table[1:], contenders.items(), strict=True):
-            assert line == [name, *(f"{100 * error:.2f}" for error in errors)]
+            assert line == [
+                display_name(name),
+                *(f"{100 * error:.2f}" for error in errors),
+            ]
 
 
 def test_pictures_can_be_read_and_none_is_left_open(result, page):

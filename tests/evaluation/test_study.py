@@ -36,8 +36,9 @@ TOY = {
     "n_updates": 10,
     "pretrain_updates": 10,
 }
-# Two DBNs; on two seeds three nets with two rates, two controls with five Cs; finals.
-N_CELLS = 2 + 2 * (3 * 2 + 2 * 5) + 2 * 5
+# Two DBNs; on two seeds three nets with two rates, seven controls with 25 values in
+# all; finals.
+N_CELLS = 2 + 2 * (3 * 2 + 25) + 2 * (3 + 7)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def untimed(result):
     left_out += ("pretrained", "script_sha256")  # with their commands
     settings = {k: v for k, v in result.settings.items() if k not in left_out}
     records = [
-        {k: v for k, v in record.items() if "seconds" not in k}
+        {k: v for k, v in record.items() if "seconds" not in k and v is not None}
         for record in result.records
     ]
     return settings, records

@@ -58,6 +58,14 @@ class Layout:
         columns = [j for j in range(self.n_columns) if j != self.label]
         return [self._name(j) for j in columns[self.n_index :]]
 
+    def plain_names(self) -> list[str]:
+        """Names of the columns of X in a frame, each once."""
+        columns = [j for j in range(self.n_columns) if j != self.label]
+        names = [self.names[j].strip() if self.names else str(j) for j in columns]
+        names = names[self.n_index :]
+        twice = len({*names}) < len(names)
+        return [f"{name} {j}" for j, name in enumerate(names)] if twice else names
+
     def label_name(self) -> str:
         """What to call the column of the labels."""
         last = "" if self.names or self.label_is_named else " (the last)"

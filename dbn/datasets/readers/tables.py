@@ -6,9 +6,7 @@ installed, and a row costs memory only while it is turned into numbers.
 
 import csv
 import io
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,19 +16,20 @@ import numpy as np
 from ...backend.types import Array
 from .layout import Layout, find_layout, is_missing, split, to_number
 from .streams import check_room, open_unpacked, pieces
+from .survey import MAX_CATEGORIES, Survey, to_numbers
 
 _BATCH = 2**16  # characters; as lists of cells up to 30 times as many bytes
 # Text may take so many times the bytes of a packed file; binary images take 41.
 _TEXT_RATIO = 60
 _SAMPLE = 200  # lines
-_MANY = 10_000  # missing values, from which on they are no longer counted
-_CODE = re.compile(r"-?(0\d+|\d{16,})")
-_TRUTH = {"true": 1.0, "false": 0.0}
 _SHOWN = 5  # columns, or values, in a message
 
 
 def read_table(path: Path, label_column: str | int | None = None) -> dict[str, Any]:
-    """Rows of numbers and their labels; rows without a label go to ``X_unlabeled``."""
+    """Rows and their labels; rows without a label go to ``X_unlabeled``.
+
+    Rows are numbers, NaN where one is missing; with columns of texts they are a frame.
+    """
     try:
         _check_lines(path)
         layout = find_layout(path, _sample(path), label_column)
@@ -114,76 +113,12 @@ def _any_cells(path: Path, lines: list[str], layout: Layout, number: int) -> lis
     return [*chain.from_iterable(row for row in rows if any(row))]
 
 
-def _numbers(layout: Layout, cells: list[str], n_rows: int) -> Array:
-    """What the features of rows are as numbers, NaN where they are none."""
-    try:
-        if "_" in "".join(cells):
-            raise ValueError("Python takes 1_000 for a number")
-        numbers = np.fromiter(map(float, cells), np.float64, len(cells))
-    except ValueError:
-        values = {cell: _TRUTH.get(cell.strip().lower()) for cell in set(cells)}
-        for cell, value in values.items():
-            values[cell] = to_number(cell, layout) if value is None else value
-        numbers = np.array([values[cell] for cell in cells])
-    with np.errstate(over="ignore"):
-        return numbers.astype(np.float32).reshape(n_rows, -1)
-
-
-@dataclass
-class _Survey:
-    """What a whole table holds."""
-
-    missing: Array  # number of missing values of every feature
-    n_rows: int = 0
-    n_labelled: int = 0
-    numbered: bool = True  # the first column counts the rows from 0
-    label_is_number: bool = True
-    label_is_whole: bool = True
-    longest_label: int = 1
-    # Values that are no numbers, by feature.
-    texts: dict[int, list[str]] = field(default_factory=dict)
-    commas: bool = False
-    points: bool = False
-
-    def add(self, layout: Layout, cells: list[str]) -> None:
-        labels = layout.take_labels(cells)
-        self._add_labels(layout, labels)
-        numbers = _numbers(layout, cells, len(labels))
-        for i, j in np.argwhere(~np.isfinite(numbers)).tolist():
-            if is_missing(cell := cells[i * numbers.shape[1] + j]):
-                self.missing[j] += 1
-            elif len(self.texts) < _SHOWN or j in self.texts:
-                found = self.texts.setdefault(j, [])
-                if cell not in found and len(found) < _SHOWN:
-                    found.append(cell)
-        counted = np.arange(self.n_rows, self.n_rows + len(labels))
-        self.numbered = self.numbered and np.array_equal(numbers[:, 0], counted)
-        if layout.separator != ",":
-            text = "".join(cells)
-            self.commas |= "," in text
-            self.points |= "." in text
-        self.n_rows += len(labels)
-
-    def _add_labels(self, layout: Layout, labels: list[str]) -> None:
-        distinct = {label for label in set(labels) if not is_missing(label)}
-        self.n_labelled += sum(label in distinct for label in labels)
-        self.longest_label = max(self.longest_label, *map(len, distinct), 1)
-        if self.label_is_number:
-            numbers = np.array([to_number(label, layout) for label in distinct])
-            # Codes such as 007, or of 18 digits, are words: as numbers two become one.
-            codes = any(_CODE.fullmatch(label) for label in distinct)
-            self.label_is_number = bool(np.isfinite(numbers).all()) and not codes
-            self.label_is_whole &= bool((numbers == np.round(numbers)).all())
-
-
-def _look_through(path: Path, layout: Layout) -> _Survey:
+def _look_through(path: Path, layout: Layout) -> Survey:
     """Read all of a table once; raise a ValueError about what cannot be used."""
     names = layout.feature_names()
-    survey = _Survey(np.zeros(len(names), np.int64))
+    survey = Survey(len(names))
     for cells in _batches(path, layout):
         survey.add(layout, cells)
-        if survey.texts or survey.missing.sum() > _MANY:
-            break
     if not survey.n_rows:
         raise ValueError(f"{path} has no rows of numbers.")
     if not (survey.n_labelled or layout.label_is_named):
@@ -191,26 +126,32 @@ def _look_through(path: Path, layout: Layout) -> _Survey:
             f"{path} has no labels: its last column is empty. Say where they are with "
             "label_column (--label-column), or remove separators at the ends of lines."
         )
-    if survey.texts:
+    about_label = (
+        f"The label is in {layout.label_name()}; if that is wrong, name another "
+        "label_column (--label-column)."
+    )
+    if mixed := survey.mixed():
         shown = "; ".join(
-            f"{names[j]} has {', '.join(f'{text!r:.40}' for text in texts)}"
-            for j, texts in survey.texts.items()
+            f"{names[j]} has {', '.join(f'{text!r:.40}' for text in texts[:_SHOWN])}"
+            for j, texts in mixed[:_SHOWN]
         )
         raise ValueError(
-            f"{path} has a feature that is not a number, or none that float32 holds: "
-            f"{shown}. Encode categories as numbers first, one column of 0 and 1 for "
-            f"each value. The label is in {layout.label_name()}; if that is wrong, "
-            "name another label_column (--label-column)."
+            f"{path} has a feature of numbers with a value that is not a number, or "
+            f"none that float32 holds: {shown}. Correct these values, or leave them "
+            f"empty if they are not known. {about_label}"
         )
-    if survey.missing.any():
-        columns = np.flatnonzero(survey.missing)
-        found = [f"{survey.missing[j]} in {names[j]}" for j in columns[:_SHOWN]]
-        if (n_more := len(columns) - _SHOWN) > 0:
-            found.append(f"and in {n_more} more columns")
-        about = "at least " if survey.missing.sum() > _MANY else ""
+    for j, categories in survey.categories().items():
+        if len(categories) > MAX_CATEGORIES:
+            raise ValueError(
+                f"{path} has a feature with more than {MAX_CATEGORIES} different "
+                f"texts, {names[j]}, which are no categories. Leave that column out. "
+                f"{about_label}"
+            )
+    empty = [names[j] for j in np.flatnonzero(survey.missing == survey.n_rows)]
+    if empty:
         raise ValueError(
-            f"{path} has missing values: {about}{', '.join(found)}. Fill missing "
-            "values (SimpleImputer), or leave out those rows or columns, first."
+            f"{path} has {len(empty)} features without any value: "
+            f"{', '.join(empty[:_SHOWN])}. Leave these columns out."
         )
     if survey.commas and survey.points:
         raise ValueError(
@@ -220,7 +161,7 @@ def _look_through(path: Path, layout: Layout) -> _Survey:
     return survey
 
 
-def _arrays(path: Path, layout: Layout, survey: _Survey) -> dict[str, Any]:
+def _arrays(path: Path, layout: Layout, survey: Survey) -> dict[str, Any]:
     """Read a table again, which nothing is wrong with."""
     n, width = survey.n_rows, len(layout.feature_names())
     unnamed = survey.numbered and not layout.names and layout.label != 0
@@ -230,11 +171,16 @@ def _arrays(path: Path, layout: Layout, survey: _Survey) -> dict[str, Any]:
     check_room(path, n * (4 * width + kind.itemsize))
     X, known = np.empty((n, width - skip), np.float32), np.empty(n, bool)
     y, start = np.empty(n, kind), 0
+    categories = survey.categories()
+    codes = {
+        j: {text: float(i) for i, text in enumerate(texts)}
+        for j, texts in categories.items()
+    }
     marks: set[str] = set()
     for cells in _batches(path, layout):
         labels = layout.take_labels(cells)
         these = slice(start, start + len(labels))
-        X[these] = _numbers(layout, cells, len(labels))[:, skip:]
+        X[these] = to_numbers(layout, cells, len(labels), codes)[:, skip:]
         missing = {label for label in set(labels) if is_missing(label)}
         known[these] = [label not in missing for label in labels]
         marks |= missing
@@ -248,6 +194,11 @@ def _arrays(path: Path, layout: Layout, survey: _Survey) -> dict[str, Any]:
     if shown := [f"{mark!r:.20}" for mark in sorted(marks - {""})]:
         notes.append(f"{', '.join(shown[:_SHOWN])} taken for no label")
     found: dict[str, Any] = {"label": layout.label_name(), "notes": notes}
+    if n_holes := int(survey.missing.sum()):
+        notes.append(f"{n_holes:,} value{'s' * (n_holes > 1)} missing")
+    if categories:
+        texts = [categories.get(j, []) for j in range(skip, width)]
+        X = _as_frame(path, X, layout.plain_names()[skip:], texts)
     if not known.any():
         return found | {"X": X}
     if not known.all():
@@ -255,3 +206,25 @@ def _arrays(path: Path, layout: Layout, survey: _Survey) -> dict[str, Any]:
         X, y = X[known], y[known]
     whole = number and survey.label_is_whole and np.abs(y).max() < 2**53
     return found | {"X": X, "y": y.astype(np.int64) if whole else y}
+
+
+def _as_frame(path: Path, X: Array, names: list[str], texts: list[list[str]]) -> Any:
+    """A frame of rows in which the numbers of some columns stand for texts."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        which = [name for name, its in zip(names, texts, strict=True) if its]
+        raise ImportError(
+            f"{path} has columns of texts, {', '.join(which[:_SHOWN])}, and pandas, "
+            "which holds these beside numbers, is not installed: pip install pandas. "
+            "Or encode them as numbers first, a column of 0 and 1 for each value."
+        ) from error
+    columns = []
+    for values, its in zip(X.T, texts, strict=True):
+        if its:
+            codes = np.where(np.isnan(values), -1, values).astype(np.int64)
+            values = pd.Categorical.from_codes(codes, its)
+        columns.append(pd.Series(values))
+    frame = pd.concat(columns, axis=1)
+    frame.columns = names
+    return frame

@@ -10,7 +10,7 @@ from typing import Any
 from ...storage.packing import printable
 from ..provenance import note_of_changes
 from ..study.comparison import Comparison
-from ..study.records import cell_name, measure
+from ..study.records import cell_name, display_name, measure
 from ..study.table_and_verdict import comparisons, figures, legend, verdict
 from .curves import LabelBudgetDisplay, LossCurvesDisplay
 from .display import Display, require_matplotlib
@@ -48,6 +48,8 @@ _NAMES = {
     "hidden_layer_sizes": "hidden layers",
     "learning_rates": "grid of learning rates",
     "Cs": "grid of C",
+    "controls": "controls, and what is tried of each",
+    "search": "candidates of all nets, in place of the rates",
     "tune": "protocol of tuning",
     "tuning": "validation rows",
     "equal": "equal for all",
@@ -56,7 +58,10 @@ _NAMES = {
     "rbm_sha256": "SHA-256 of their parameters",
     "n_updates": "updates of fine-tuning, for each label budget",
     "pretrain_updates": "updates of pretraining, per layer",
-    "n_train": "training rows",
+    "n_train": "training rows with a label",
+    "n_unlabeled": "training rows without a label",
+    "target": "y holds",
+    "is_grey": "values in [0, 1]",
     "n_test": "test rows",
     "n_features": "features",
     "n_classes": "classes",
@@ -197,7 +202,7 @@ def _table(row: dict[str, Any], settings: dict[str, Any]) -> str:
     for name, contender in row["contenders"].items():
         texts = figures(contender, factor)
         texts["error"] = texts["error"].replace("+-", "\u00b1")
-        lines.append((contender["kind"], [name, *texts.values()]))
+        lines.append((contender["kind"], [display_name(name), *texts.values()]))
     return _grid(head, lines)
 
 
@@ -207,7 +212,7 @@ def _seeds(result: Comparison, cell: str) -> str:
     tests = [r for r in result.records if r["stage"] == "test"]
     seeds = sorted({r["seed"] for r in tests if cell_name(r) == cell})
     lines = [
-        ("", [name, *(f"{factor * error:.2f}" for error in errors)])
+        ("", [display_name(name), *(f"{factor * error:.2f}" for error in errors)])
         for name, errors in result.errors()[cell].items()
     ]
     return _grid([f"test {title}", *(f"seed {seed}" for seed in seeds)], lines)

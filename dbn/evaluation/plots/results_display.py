@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from ...backend.types import Array
 from ..study.comparison import Comparison
-from ..study.records import measure
+from ..study.records import display_name, measure
 from .display import Display, legend_beside, logarithmic, plain, tidy
 
 # Where the largest error is so many times the smallest, their axis is logarithmic.
@@ -64,7 +64,8 @@ class ResultsDisplay(Display):
         name = plain(self.result.settings["dataset"])
         ax.set_title(f"{name}: {words}", fontsize="medium", loc="left")
         tidy(ax, axis=grid)
-        legend_beside(ax, handles=[*handles.values()], labels=[*map(plain, handles)])
+        labels = [plain(display_name(name)) for name in handles]
+        legend_beside(ax, handles=[*handles.values()], labels=labels)
 
 
 def choose(names: Iterable[Any], asked: Any, what: str) -> Any:

@@ -1,132 +1,24 @@
 """Whether data and settings make a comparison: said before anything is trained."""
 
 import math
-import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import get_scorer
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 
-from ...backend.array import dense
 from ...backend.types import Array
 from ...boltzmann import CD, get_sampler
 from ...estimators import RBMTransformer
-from .protocol import Study
+from .protocol import N_FOLDS, Study
+from .read_data import Data, known
 
 _CHOICES = {
     "tune": ("strict", "literature"),
     "equal": ("epochs", "multiply_adds"),
     "pretraining_rows": ("all", "labelled"),
 }
-
-
-class Data(NamedTuple):
-    """Rows and their labels as integers from 0; test rows, or None."""
-
-    X: Array
-    y: Array
-    X_test: Array
-    y_test: Array
-
-
-def read_data(X: Array, y: Array, X_test: Array, y_test: Array, name: str) -> Data:
-    """Check rows and labels; return them as `Data`, in single precision.
-
-    Parameters
-    ----------
-    X, y, X_test, y_test
-        As in `compare_initializers`.
-    name : str
-        Of the data set, for messages.
-
-    Raises
-    ------
-    ValueError
-        If there are no labels, values are missing or infinite, sizes do not fit, or
-        test rows have labels that no training row has.
-
-    Examples
-    --------
-    >>> read_data([[0], [1], [2], [3]], ["b", "b", "a", "a"], None, None, "letters").y
-    array([1, 1, 0, 0])
-    """
-    if y is None:
-        raise ValueError(
-            f"Data set {name!r} has no labels; the comparison needs y. To compare "
-            "density models without labels, use RBMTransformer.score."
-        )
-    X, y = _rows_and_labels(X, y, "", name)
-    check_classification_targets(y)
-    if (X_test is None) != (y_test is None):
-        raise ValueError("X_test and y_test go together; one of them is None.")
-    classes, codes = np.unique(y, return_inverse=True)
-    counts = np.bincount(codes)
-    if len(classes) < 2 or counts.min() < 2:
-        raise ValueError(
-            f"y has {len(classes)} classes, the smallest of {counts.min()} rows; the "
-            "comparison needs 2 classes or more, of 2 rows or more each."
-        )
-    _warn_of_marks(classes)
-    if X_test is None:
-        return Data(X, codes, None, None)
-    X_test, y_test = _rows_and_labels(X_test, y_test, "_test", name)
-    if X_test.shape[1] != X.shape[1]:
-        raise ValueError(
-            f"X_test has {X_test.shape[1]} features, X has {X.shape[1]}. Use the same."
-        )
-    unknown = [*{*y_test.tolist()}.difference(classes.tolist())]
-    if unknown:
-        raise ValueError(
-            f"y_test holds labels that y does not, {unknown[:3]!r:.80}. Leave these "
-            "rows out."
-        )
-    return Data(X, codes, X_test, np.searchsorted(classes, y_test))
-
-
-def _rows_and_labels(X: Array, y: Array, which: str, name: str) -> tuple[Array, Array]:
-    """Rows in single precision and their labels; `which` ends the names of both."""
-    X = check_array(dense(X), dtype="float32", ensure_all_finite=False, order="C")
-    bad = ~np.isfinite(X)
-    if bad.any():
-        raise ValueError(
-            f"X{which} of data set {name!r} has {int(bad.sum())} values that are "
-            f"missing or infinite, in {int(bad.any(axis=1).sum())} rows. Fill them "
-            "(sklearn.impute.SimpleImputer) or leave those rows out."
-        )
-    y = column_or_1d(y)
-    missing = sum(map(_is_missing, y.tolist()))
-    if missing:
-        raise ValueError(
-            f"y{which} of data set {name!r} has {missing} missing labels. Leave those "
-            "rows out: the comparison draws its own labelled rows."
-        )
-    check_consistent_length(X, y)
-    return X, y
-
-
-def _is_missing(label: Any) -> bool:
-    missing = label is None or type(label).__name__ == "NAType" or label != label
-    return missing or (isinstance(label, str) and not label.strip())
-
-
-def _warn_of_marks(classes: Array) -> None:
-    """Warn of -1 beside 0, 1, 2, ..., as scikit-learn marks rows without a label.
-
-    Not of {-1, 1}, which is an ordinary pair of classes.
-    """
-    names = [str(label).removesuffix(".0") for label in classes]
-    others = [name for name in names if name != "-1"]
-    if "-1" in names and len(others) > 1 and all(map(str.isdigit, others)):
-        warnings.warn(
-            f"y has the class -1 beside {len(others)} others, {', '.join(others[:3])} "
-            "and so on, and it is compared as a class like them. If it marks rows "
-            "without a label, leave these rows out.",
-            stacklevel=4,
-        )
 
 
 def read_splits(
@@ -148,7 +40,8 @@ def read_splits(
 
     Examples
     --------
-    >>> data = read_data([[0], [1], [2], [3]], [0, 1, 0, 1], None, None, "digits")
+    >>> X = np.zeros((4, 1))
+    >>> data = Data(X, np.array([0, 1, 0, 1]), None, None)
     >>> read_splits([([0, 1], [2, 3])], data, 1)
     ((array([0, 1]), array([2, 3])),)
     """
@@ -197,7 +90,8 @@ def read_labelled_rows(
 
     Examples
     --------
-    >>> data = read_data([[0], [1], [2], [3]], [0, 1, 0, 1], None, None, "digits")
+    >>> X = np.zeros((4, 1))
+    >>> data = Data(X, np.array([0, 1, 0, 1]), None, None)
     >>> read_labelled_rows({2: [[3, 0]]}, data, 1)
     {2: (array([3, 0]),)}
     """
@@ -290,6 +184,28 @@ def check_rates(learning_rates: Iterable[float]) -> list[float]:
     return rates
 
 
+def check_updates(n_updates: int | Sequence[int], n_budgets: int) -> tuple[int, ...]:
+    """Updates for each label budget.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many numbers as budgets, or one is not positive.
+
+    Examples
+    --------
+    >>> check_updates(500, 2)
+    (500, 500)
+    """
+    given = [*n_updates] if np.iterable(n_updates) else [n_updates] * n_budgets
+    if len(given) != n_budgets:
+        raise ValueError(
+            f"n_updates is {given} for {n_budgets} label budgets; give one "
+            "number for all, or one for each."
+        )
+    return tuple(count(n, "n_updates") for n in given)
+
+
 def check_study(study: Study) -> None:
     """Raise a ValueError unless these settings make a comparison.
 
@@ -304,9 +220,9 @@ def check_study(study: Study) -> None:
             )
     kinds = [study.kind(contender) for contender in study.contenders]
     names = [contender.name for contender in study.contenders]
-    if kinds.count("dbn") != 1 or "start" not in kinds:
+    if "dbn" not in kinds or "start" not in kinds:
         raise ValueError(
-            f"inits has the starts {names}; it needs 'dbn' once and at least one other "
+            f"inits has the starts {names}; it needs 'dbn' and at least one other "
             "start that is not made from a DBN."
         )
     if len(study.seeds) < 2:
@@ -358,17 +274,17 @@ def check_labels(study: Study, y: Array) -> None:
     ----------
     study : Study
     y : ndarray of shape (n_samples,)
-        Labels as integers from 0.
+        Of `Data`.
     """
-    least = 2 * study.n_classes
+    least = 2 * (study.n_classes or N_FOLDS)
+    whose = f"{study.n_classes} classes" if study.n_classes else f"{N_FOLDS} folds"
     for budget in study.label_budgets:
         left = study.n_train - budget
         if not least <= budget or left < 0:
             raise ValueError(
-                f"A label budget of {budget} is not possible: {study.n_classes} "
-                "classes need 2 labels each to cross-validate, and there are "
-                f"{study.n_train} training rows. Choose label budgets from {least} to "
-                f"{study.n_train}."
+                f"A label budget of {budget} is not possible: {whose} need 2 labels "
+                f"each to cross-validate, and there are {study.n_train} training rows "
+                f"with a label. Choose label budgets from {least} to {study.n_train}."
             )
         if study.tune == "literature" and left < least:
             raise ValueError(
@@ -385,11 +301,18 @@ def check_labels(study: Study, y: Array) -> None:
         for seed in study.seeds:
             train, _ = study.split(y, seed)
             labelled = study.labelled(train, y, budget, seed)
+            if not known(y[labelled]).all():
+                raise ValueError(
+                    f"label_budgets[{budget}] has rows without a label for seed "
+                    f"{seed}. Leave them out: pretraining has them anyway."
+                )
             if n_outside := len(np.setdiff1d(labelled, train)):
                 raise ValueError(
                     f"label_budgets[{budget}] has {n_outside} rows outside the "
                     f"training rows of seed {seed}. Give your splits too, or X_test."
                 )
+            if study.target == "numbers":
+                continue
             fewest = np.bincount(y[labelled], minlength=study.n_classes).min()
             if fewest < 2:
                 raise ValueError(

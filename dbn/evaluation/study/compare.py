@@ -1,6 +1,5 @@
 """Does pretraining help? One comparison of initializers, with equal chances for all."""
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
@@ -10,29 +9,32 @@ from time import perf_counter
 from typing import Any
 
 import joblib
-import numpy as np
 
 from ...backend.identity import identity
 from ...backend.types import Array
 from ...estimators import RBMTransformer
 from ...estimators.constraints import check_layer_sizes
 from ..provenance import about_model, provenance
+from .cell import Cell
 from .check_input import (
-    Data,
     check_labels,
     check_rates,
     check_rbm,
     check_study,
+    check_updates,
     count,
-    read_data,
     read_labelled_rows,
     read_splits,
 )
 from .comparison import Comparison
-from .contenders import Contender, contenders_and_controls
+from .contenders import Contender, Nets, drawn_candidates
+from .controls import contenders_and_controls
+from .data_settings import most_unlabeled, scale_of, sizes_of
 from .journal import Journal
-from .protocol import Cell, Study
+from .protocol import Study
+from .read_data import Data, of_images, read_data
 from .run_cell import run_cell
+from .starts import find_starts
 from .time_left import Progress, TimeLeft, kinds_first
 
 INITS = (
@@ -42,6 +44,8 @@ INITS = (
     ("he_normal", "relu"),
 )
 
+_SCORING = {"classes": "accuracy", "numbers": "neg_mean_squared_error"}
+
 
 def compare_initializers(
     X: Array,
@@ -49,19 +53,22 @@ def compare_initializers(
     *,
     X_test: Array = None,
     y_test: Array = None,
+    unlabeled: Any = None,
+    X_unlabeled: Array = None,
     splits: Iterable[Sequence[Array]] | None = None,
     inits: Iterable[Sequence[str] | Contender] = INITS,
     controls: str | None = "auto",
     hidden_layer_sizes: Iterable[Sequence[int]] = ((128, 128),),
     label_budgets: Sequence[int] | dict[int, Any] = (100, 300),
     n_seeds: int = 8,
-    learning_rates: Iterable[float] = (0.003, 0.01),
+    learning_rates: Iterable[float] = (0.001, 0.003, 0.01, 0.03),
+    search: int | None = None,
     tune: str = "strict",
     equal: str = "epochs",
     pretraining_rows: str = "all",
     rbm: RBMTransformer | None = None,
     scaling: str | None = "auto",
-    scoring: str = "accuracy",
+    scoring: str | None = None,
     n_updates: int | Sequence[int] = 500,
     pretrain_updates: int = 3000,
     batch_size: int = 20,
@@ -80,27 +87,43 @@ def compare_initializers(
     used once, by the final net. DBNs are pretrained without labels and never on test
     rows; what that costs stands beside the errors.
 
-    Three controls are compared with them: He's start with rectified units and dropout,
-    and logistic regressions on the features of the DBN and on as many principal
-    components as the net's top layer has units, with C tuned by the same protocol.
+    Controls are compared with them, each with a grid of its own that is tuned by the
+    same protocol: He's start with rectified units and dropout; logistic regression on
+    the rows, on the features of the DBN, and on as many principal components as the
+    net's top layer has units; an RBF SVM; and on tables gradient boosting. Where DBNs
+    see rows without labels, label spreading, and self-training of the SVM and of the
+    net from He's start with rectified units are given these rows as well, 10,000 of
+    them at the most. Where y holds numbers the controls are ridge regressions and
+    gradient boosting.
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
-        Rows, see `scaling`.
+    X : array-like or frame of shape (n_samples, n_features)
+        Rows, see `scaling`. Columns of a frame of pandas, polars or PyArrow may be
+        categories, strings or booleans; NaN is a value that is not known. Contenders
+        that need numbers get categories as columns of 0 and 1, what is not known as the
+        mean of its column, and columns standardised, by the rows of their seed.
     y : array-like of shape (n_samples,)
-        Class labels.
+        Class labels; or numbers to predict, of which few repeat or which are not whole.
     X_test, y_test : array-like, optional
         Fixed test split. Default: each seed holds out `test_size` of the rows,
         stratified, and intervals are corrected for the overlap.
+    unlabeled : scalar, default=None
+        The value of y that marks a row without a label, such as -1 or NaN. Such rows
+        are for pretraining, in every seed: they are never tested on, and are no part of
+        a label budget. Default: no value is special.
+    X_unlabeled : array-like or frame, default=None
+        More rows without labels.
     splits : sequence of (train, test), optional
         Your own split for each seed, or for more of them: numbers of rows of X, as
         ``list(GroupKFold(5).split(X, y, groups))`` has them. In place of `X_test`.
-    inits : sequence of (init, activation), (init, activation, "dropout") or Contender
-        Contenders, by the names that `DBNClassifier` knows; ``"dbn"`` once, and at
-        least one start that is not made from a DBN. ``"dbn-resampled"`` and
-        ``"dbn-shuffled"`` are the controls of Erhan et al. (2010). A `Contender` is any
-        other classifier, with its own grid.
+    inits : sequence of (init, activation), (init, activation, option) or Contender
+        Contenders, by the names that `DBNClassifier` knows, and "dropout" or
+        "batch_norm" or both as options: ``("he_normal", "relu", "batch_norm")``.
+        ``"dbn"`` is among them, and at least one start that is not made from a DBN; of
+        several DBNs the first is the one that all are compared with.
+        ``"dbn-resampled"`` and ``"dbn-shuffled"`` are the controls of Erhan et al.
+        (2010). A `Contender` is any other classifier or regressor, with its own grid.
     controls : {"auto", None}, default="auto"
         None: none but those that stand in `inits`.
     hidden_layer_sizes : sequence of sequences of int
@@ -112,7 +135,13 @@ def compare_initializers(
     n_seeds : int, default=8
         Seeds 0, 1, ...; at least 2.
     learning_rates : sequence of float
-        The grid, the same for all.
+        The grid, the same for all nets. Where the best of three or more for a seed is
+        the smallest or the largest, two more are tried beyond it.
+    search : int or None, default=None
+        Number of candidates that are tried instead, the same for all nets: learning
+        rate (from a third of the smallest of the rates to three times the largest),
+        weight decay, dropout (but where it is part of the start), and whether the rate
+        falls, drawn with one seed.
     tune : {"strict", "literature"}, default="strict"
         Where validation rows come from, for each seed. "strict": 5-fold cross-
         validation inside the label budget; above 1000 labels its first fold alone.
@@ -132,9 +161,11 @@ def compare_initializers(
         "auto": where values lie outside [0, 1], every column is scaled to it by the
         training rows. None: contenders are given X as it is; a net then standardises
         columns that are not grey values, others need a scaler of their own.
-    scoring : str, default="accuracy"
+    scoring : str or None, default=None
         Name of a scikit-learn scorer. An error is 1 minus its value, or minus its value
-        where the name begins with "neg_".
+        where the name begins with "neg_". None is "accuracy" for classes and
+        "neg_mean_squared_error" for numbers; of these R2 and root mean squared errors
+        are in the records too.
     n_updates : int or sequence of int, default=500
         Updates of fine-tuning, rounded up to whole epochs; one number for all label
         budgets, since small ones need as much training as large ones, or one for each.
@@ -185,21 +216,30 @@ def compare_initializers(
     ...     X / 16, y, hidden_layer_sizes=[(16,)], label_budgets=[50], n_seeds=2,
     ...     learning_rates=[0.01], n_updates=10, pretrain_updates=10)
     >>> sorted(result.errors()["1 x 16, 50 labels"])  # doctest: +ELLIPSIS
-    ['dbn + logistic', 'dbn-features + logistic regression', 'he_normal + relu', ...]
+    ['RBF SVM', 'dbn + logistic', 'dbn-features + logistic regression', ...]
     """
     began = perf_counter()
-    data = read_data(X, y, X_test, y_test, name)
+    data = read_data(X, y, X_test, y_test, name, unlabeled, X_unlabeled)
     rates = check_rates(learning_rates)
     rbm = check_rbm(RBMTransformer() if rbm is None else rbm)
-    contenders, own_controls = contenders_and_controls(inits, controls, rates, rbm)
+    drawn = drawn_candidates(0 if search is None else count(search, "search"), rates)
+    layers = map(check_layer_sizes, hidden_layer_sizes)
     seeds = tuple(range(count(n_seeds, "n_seeds")))
     own_splits = read_splits(splits, data, len(seeds))
+    sizes = sizes_of(data, own_splits, test_size)
+    scoring = scoring or _SCORING[data.target]
+    contenders, own_controls = contenders_and_controls(
+        inits,
+        controls,
+        Nets(rates, rbm, data.target, drawn, data.incomplete),
+        n_unlabeled=most_unlabeled(sizes, label_budgets, pretraining_rows),
+        table=data.incomplete or not of_images(data.X),
+        scoring=scoring,
+    )
     study = Study(
         contenders=contenders,
         controls=own_controls,
-        hidden_layer_sizes=tuple(
-            tuple(check_layer_sizes(n)) for n in hidden_layer_sizes
-        ),
+        hidden_layer_sizes=tuple(tuple(sizes) for sizes in layers),
         label_budgets=tuple(int(n) for n in label_budgets),
         splits=own_splits,
         labelled_rows=read_labelled_rows(label_budgets, data, len(seeds)),
@@ -210,21 +250,34 @@ def compare_initializers(
         pretraining_rows=pretraining_rows,
         rbm=rbm,
         scoring=scoring,
-        n_updates=_updates(n_updates, len(label_budgets)),
+        n_updates=check_updates(n_updates, len(label_budgets)),
         pretrain_updates=count(pretrain_updates, "pretrain_updates"),
         batch_size=count(batch_size, "batch_size"),
-        scaled=_is_scaled(data, scaling),
-        **_sizes(data, own_splits, test_size),
+        search=drawn,
+        **scale_of(data, scaling),
+        **sizes,
     )
     check_study(study)
     check_labels(study, data.y)
-    settings = {**study.describe(), "data_sha256": identity(*data)}
+    kept = folder, dbn_folder
+    return _compared(study, data, name, *kept, n_jobs, verbose, began)
+
+
+def _compared(
+    study: Study,
+    data: Data,
+    name: str,
+    folder: Any,
+    dbn_folder: Any,
+    n_jobs: Any,
+    verbose: int,
+    began: float,
+) -> Comparison:
+    """Run a study; return its records, and where they come from."""
+    settings = {"data_sha256": identity(*data), **study.describe()}
     origin = provenance()
-    journal = None if folder is None else Journal(folder, settings, origin)
-    dbns = journal
-    if dbn_folder is not None:
-        dbns = Journal(dbn_folder, study.about_pretraining(settings), origin, False)
-    work = _Work(study, data, journal, dbns, n_jobs, verbose)
+    journals = _journals(study, settings, origin, folder, dbn_folder)
+    work = _Work(study, data, *journals, n_jobs, verbose)
     records = work.records()
     settings = {"dataset": name, **settings, **origin, "blas_threads": 1}
     settings["seconds"] = round(perf_counter() - began, 1)
@@ -232,44 +285,20 @@ def compare_initializers(
     return Comparison(settings, records)
 
 
-def _updates(n_updates: int | Sequence[int], n_budgets: int) -> tuple[int, ...]:
-    """Updates for each label budget."""
-    given = [*n_updates] if np.iterable(n_updates) else [n_updates] * n_budgets
-    if len(given) != n_budgets:
-        raise ValueError(
-            f"n_updates is {given} for {n_budgets} label budgets; give one "
-            "number for all, or one for each."
-        )
-    return tuple(count(n, "n_updates") for n in given)
-
-
-def _sizes(
-    data: Data, splits: tuple[tuple[Array, Array], ...] | None, test_size: float
-) -> dict[str, Any]:
-    """What a study says about its data; of own splits those of the smallest."""
-    fixed = data.X_test is not None
-    if not fixed and not 0 < test_size < 1:
-        raise ValueError(f"test_size must be between 0 and 1; it is {test_size!r}.")
-    n_test = len(data.X_test) if fixed else math.ceil(test_size * len(data.y))
-    n_train = len(data.y) - (0 if fixed else n_test)
-    if splits is not None:
-        n_train, n_test = (min(map(len, rows)) for rows in zip(*splits, strict=True))
-    return {
-        "n_train": n_train,
-        "n_test": n_test,
-        "n_features": data.X.shape[1],
-        "n_classes": int(data.y.max()) + 1,
-        "fixed_test_split": fixed,
-    }
-
-
-def _is_scaled(data: Data, scaling: str | None) -> bool:
-    """Whether the study scales rows to [0, 1]."""
-    if scaling not in ("auto", None):
-        raise ValueError(f"scaling is {scaling!r}; it may be 'auto' or None.")
-    arrays = [X for X in (data.X, data.X_test) if X is not None]
-    outside = any(bool(X.min() < 0.0 or X.max() > 1.0) for X in arrays)
-    return outside and scaling == "auto"
+def _journals(
+    study: Study,
+    settings: dict[str, Any],
+    origin: dict[str, Any],
+    folder: Any,
+    dbn_folder: Any,
+) -> tuple[Journal | None, Journal | None]:
+    """Where finished nets are kept, and where DBNs are."""
+    journal = None if folder is None else Journal(folder, settings, origin)
+    if dbn_folder is None:
+        return journal, journal
+    return journal, Journal(
+        dbn_folder, study.about_pretraining(settings), origin, of_one_script=False
+    )
 
 
 class _Work:
@@ -286,7 +315,7 @@ class _Work:
     ) -> None:
         self.study, self.data, self.journal, self.dbns = study, data, journal, dbns
         self.n_jobs, self.verbose = n_jobs, verbose
-        self.starts = study.starts()
+        self.starts = find_starts(study)
         self.made = dict(start for start in self.starts.values() if start)
         self.results: dict[Cell, Any] = {}
 
@@ -304,7 +333,10 @@ class _Work:
         ):
             self._run(dict.fromkeys([*ends, *self.made]))
             self._run([cell for part in kinds_first(study, tuning) for cell in part])
-            tuned = [self.results[cell] for cell in tuning]
+            beyond = study.beyond([self.results[cell] for cell in tuning])
+            left.add(beyond)
+            self._run(beyond)
+            tuned = [self.results[cell] for cell in [*tuning, *beyond]]
             testing = study.testing(tuned)
             self._run(testing)
         if self.journal:
@@ -326,7 +358,10 @@ class _Work:
         """What `run_cell` needs for a cell beside the data."""
         if cell.stage == "pretrain":
             return self.made[cell]
-        found = self.starts[replace(cell, stage="tune")]
+        # A rate beyond the grid starts from what those inside it do.
+        inside = self.study.contender(cell).values
+        value = cell.value if cell.value in inside else inside[0]
+        found = self.starts[replace(cell, stage="tune", value=value)]
         return found and self.results[found[0]]
 
     def _run(self, cells: Iterable[Cell]) -> None:

@@ -5,23 +5,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
-from sklearn.decomposition import PCA
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 
-from ...estimators import DBNClassifier, DBNTransformer, RBMTransformer
+from ...estimators import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from ...estimators.predictor import DBNPredictor
 from ...feedforward import get_activation, get_initializer
-from ...training import Adam, Pretrained
+from ...training import Adam, Pretrained, Schedule
 from ...training.pretraining import STRUCTURES, check_startable, matching_units
-from .records import DROPOUT, LOGISTIC, RECORD, contender_name, kind_of
-from .shared_dbn import copy_with, find_dbn
+from .records import DROPOUT, RECORD, contender_name, kind_of
+from .shared_dbn import copy_with
 
-# What most people would train today.
-MODERN = ("he_normal", "relu", "dropout")
-# The grid of the controls without a net.
-CS = (0.01, 0.1, 1.0, 10.0, 100.0)
+NETS = {"classes": DBNClassifier, "numbers": DBNRegressor}
+# What the third and fourth name of a start may be.
+_OPTIONS = ("dropout", "batch_norm")
 
 
 @dataclass(frozen=True)
@@ -45,13 +42,13 @@ class Contender:
     ----------
     name : str
         In tables and pictures.
-    estimator : classifier
+    estimator : classifier, or regressor where y holds numbers
         Cloned for every fit.
     grid : dict of str to sequence of float
         One parameter, as in `set_params`, and its values, 0 or more.
     unlabeled : bool, default=False
         Whether it learns from rows without labels too: it is fitted on all rows that
-        DBNs are pretrained on, and y is -1 where there is no label.
+        DBNs are pretrained on, and y is -1 where there is no label (NaN of numbers).
 
     Raises
     ------
@@ -79,10 +76,12 @@ class Contender:
                 f"name is {self.name!r:.200}; give a contender a printable one of at "
                 "most 100 characters."
             )
-        if isinstance(self.estimator, type) or not is_classifier(self.estimator):
+        model = self.estimator
+        is_one = not isinstance(model, type)
+        if not is_one or not (is_classifier(model) or is_regressor(model)):
             raise ValueError(
                 f"estimator of {self.name!r} is {self.estimator!r:.200}; give a "
-                "classifier, not yet fitted."
+                "classifier, or a regressor for numbers, not yet fitted."
             )
         one = isinstance(self.grid, dict) and len(self.grid) == 1
         values: Any = self.values if one else ()
@@ -110,7 +109,7 @@ class Contender:
     def kind(self) -> str:
         """'dbn', 'start' or 'control', see `kind_of`."""
         init = getattr(self.estimator, "init", None)
-        if not isinstance(self.estimator, DBNClassifier):
+        if not isinstance(self.estimator, DBNPredictor):
             return "control"
         if isinstance(init, DBNTransformer) or init == "dbn":
             return "dbn"
@@ -127,133 +126,175 @@ class Contender:
 class Start(Contender):
     """A contender by the names that `inits` has, or a control of every comparison.
 
-    Its layers, epochs and batches are those of the comparison.
+    Its layers, epochs and batches are those of the comparison. With `search`, what is
+    tried are these candidates, by number.
     """
 
     init: str
     activation: str
     dropout: float = 0.0
+    batch_norm: bool = False
+    search: tuple[dict[str, Any], ...] = ()
 
     @property
     def kind(self) -> str:
         return kind_of(vars(self))
 
+    @property
+    def is_net(self) -> bool:
+        """Whether it is a net, tuned as all nets are."""
+        return isinstance(self.estimator, DBNPredictor)
 
-def as_contender(entry: Any, rates: Sequence[float], rbm: RBMTransformer) -> Contender:
-    """The contender that an entry of `inits` names, or is.
+    def candidate(self, value: float | None) -> Any:
+        if not self.search or value is None:
+            return super().candidate(value)
+        its = dict(self.search[int(value)])
+        rate, falls = its.pop("learning_rate"), its.pop("falls")
+        its["dropout"] = self.dropout or its["dropout"]
+        return copy_with(
+            self.estimator,
+            optimizer=Adam(Schedule(rate, 0.0) if falls else rate),
+            **its,
+        )
 
-    Parameters
-    ----------
-    entry : (init, activation), (init, activation, "dropout") or Contender
-    rates : sequence of float
-        The grid of a net that is named.
-    rbm : RBMTransformer
-        Of which its DBN is made.
 
-    Raises
-    ------
-    ValueError
-        If it is neither, or there is no such start.
+def rates_beyond(rates: Sequence[float]) -> dict[float, list[float]]:
+    """Two more learning rates beyond the smallest, and two beyond the largest.
+
+    None of fewer than three rates: of these each is at an end.
 
     Examples
     --------
-    >>> from dbn import RBMTransformer
-    >>> as_contender(("he_normal", "relu", "dropout"), [0.01], RBMTransformer()).name
+    >>> rates_beyond([0.001, 0.01, 0.1])
+    {0.001: [0.0001, 1e-05], 0.1: [1.0, 10.0]}
+    """
+    if len(rates) < 3:
+        return {}
+    found, ends = sorted(rates), {}
+    for end, inner in ((found[0], found[1]), (found[-1], found[-2])):
+        step = end / inner
+        ends[end] = [float(f"{end * step**i:.3g}") for i in (1, 2)]
+    return ends
+
+
+def drawn_candidates(n: int, rates: Sequence[float]) -> tuple[dict[str, Any], ...]:
+    """What is tried of every net alike with `search`: drawn from one seed.
+
+    Parameters
+    ----------
+    n : int
+    rates : sequence of float
+        Learning rates are drawn from a third of the smallest to three times the
+        largest.
+
+    Examples
+    --------
+    >>> [sorted(its) for its in drawn_candidates(1, [0.01])]
+    [['dropout', 'falls', 'learning_rate', 'weight_decay']]
+    """
+    rng = np.random.default_rng(0)
+    ends = np.log10([min(rates) / 3, 3 * max(rates)])
+    return tuple(
+        {
+            "learning_rate": float(f"{10 ** rng.uniform(*ends):.3g}"),
+            "weight_decay": float(rng.choice([0.0, 1e-4, 1e-3])),
+            "dropout": float(rng.choice([0.0, 0.25, DROPOUT])),
+            "falls": bool(rng.random() < 0.5),  # the rate, to 0
+        }
+        for _ in range(n)
+    )
+
+
+@dataclass(frozen=True)
+class Nets:
+    """What all nets that are named have in common.
+
+    Parameters
+    ----------
+    rates : sequence of float
+        The grid.
+    rbm : RBMTransformer
+        Of which DBNs are made.
+    target : {"classes", "numbers"}
+    search : tuple of dict
+        In place of the grid, see `drawn_candidates`.
+    marked : bool
+        Whether they are given rows without labels too, for their columns: what values
+        these have, their scale, and what to expect where a value is not known.
+
+    Examples
+    --------
+    >>> nets = Nets([0.01], RBMTransformer())
+    >>> nets.contender(("he_normal", "relu", "dropout")).name
     'he_normal + relu + dropout'
     """
-    if isinstance(entry, Contender):
-        return entry
-    entry = tuple(entry) if isinstance(entry, list | tuple) else (entry,)
-    if len(entry) not in (2, 3) or not all(isinstance(word, str) for word in entry):
-        raise ValueError(
-            f"{entry!r} in inits is no start. Give names: (init, activation), or "
-            "(init, activation, 'dropout'); or a Contender."
-        )
-    init, activation, *more = entry
-    if more not in ([], ["dropout"]):
-        raise ValueError(
-            f"{more[0]!r} in {entry!r} is not known; the third name may be 'dropout'."
-        )
-    function = get_activation(activation)
-    units = matching_units(function)
-    if init in STRUCTURES:
-        check_startable(units, function)
-    else:
-        get_initializer(init)
-    names: dict[str, Any] = {
-        "init": init,
-        "activation": activation,
-        "dropout": DROPOUT if more else 0.0,
-    }
-    rbm = copy_with(rbm, hidden=units)
-    # Equal epochs are equal: none of them stops on its training loss.
-    net = DBNClassifier(rbm=rbm, optimizer=Adam(), tol=0.0, **names)
-    grid = {"optimizer__learning_rate": rates}
-    return Start(contender_name(names), net, grid, **names)
+
+    rates: Sequence[float]
+    rbm: RBMTransformer
+    target: str = "classes"
+    search: tuple[dict[str, Any], ...] = ()
+    marked: bool = False
+
+    def contender(self, entry: Any) -> Contender:
+        """The contender that an entry of `inits` names, or is.
+
+        Parameters
+        ----------
+        entry : (init, activation), perhaps with options, or Contender
+
+        Raises
+        ------
+        ValueError
+            If it is neither, or there is no such start.
+        """
+        if isinstance(entry, Contender):
+            self._check_own(entry)
+            return entry
+        entry = tuple(entry) if isinstance(entry, list | tuple) else (entry,)
+        if not 2 <= len(entry) <= 4 or not all(isinstance(word, str) for word in entry):
+            raise ValueError(
+                f"{entry!r} in inits is no start. Give names: (init, activation), or "
+                "(init, activation, 'dropout'); or a Contender."
+            )
+        init, activation, *more = entry
+        unknown = [word for word in more if word not in _OPTIONS]
+        if unknown or len({*more}) < len(more):
+            raise ValueError(
+                f"{(unknown or more)[0]!r} in {entry!r} is not known; after the "
+                "activation may stand 'dropout' and 'batch_norm', each once."
+            )
+        function = get_activation(activation)
+        units = matching_units(function)
+        if init in STRUCTURES:
+            check_startable(units, function)
+        else:
+            get_initializer(init)
+        names: dict[str, Any] = {
+            "init": init,
+            "activation": activation,
+            "dropout": DROPOUT if "dropout" in more else 0.0,
+            "batch_norm": "batch_norm" in more,
+        }
+        rbm = copy_with(self.rbm, hidden=units)
+        # Equal epochs are equal: none of them stops on its training loss.
+        net = NETS[self.target](rbm=rbm, optimizer=Adam(), tol=0.0, **names)
+        grid: dict[str, Any] = {"optimizer__learning_rate": self.rates}
+        if self.search:
+            grid = {"candidate": [*range(len(self.search))]}
+        names |= {"unlabeled": self.marked, "search": self.search}
+        return Start(contender_name(names), net, grid, **names)
+
+    def _check_own(self, contender: Contender) -> None:
+        fits = is_classifier if self.target == "classes" else is_regressor
+        if not fits(contender.estimator):
+            kind = "classifier" if self.target == "classes" else "regressor"
+            raise ValueError(
+                f"y holds {self.target}, and the estimator of {contender.name!r} is "
+                f"{contender.estimator!r:.200}. Give a {kind}."
+            )
 
 
 def tested_dbn(contenders: Iterable[Contender]) -> Contender | None:
     """The DBN that is compared with the others: one by name, or the first; or None."""
     dbns = (contender for contender in contenders if contender.kind == "dbn")
     return min(dbns, key=lambda dbn: not isinstance(dbn, Start), default=None)
-
-
-def contenders_and_controls(
-    inits: Iterable[Any],
-    controls: str | None,
-    rates: Sequence[float],
-    rbm: RBMTransformer,
-) -> tuple[tuple[Contender, ...], tuple[Contender, ...]]:
-    """What a study compares: its contenders, and its controls beside them.
-
-    Parameters
-    ----------
-    inits, controls
-        As in `compare_initializers`.
-    rates, rbm
-        As in `as_contender`.
-
-    Raises
-    ------
-    ValueError
-        If one of them is not known.
-
-    Examples
-    --------
-    >>> from dbn import RBMTransformer
-    >>> inits = [("dbn", "logistic"), ("he_normal", "relu")]
-    >>> made, _ = contenders_and_controls(inits, None, [0.01], RBMTransformer())
-    >>> [contender.name for contender in made]
-    ['dbn + logistic', 'he_normal + relu']
-    """
-    if controls not in ("auto", None):
-        raise ValueError(
-            f"controls is {controls!r}; it may be 'auto' or None. Those of your own "
-            "stand in inits."
-        )
-    contenders = [as_contender(entry, rates, rbm) for entry in inits]
-    if controls is None:
-        return tuple(contenders), ()
-    modern = as_contender(MODERN, rates, rbm)
-    if modern.name not in [contender.name for contender in contenders]:
-        contenders.append(modern)
-    return tuple(contenders), _logistic_controls(contenders)
-
-
-def _logistic_controls(contenders: list[Contender]) -> tuple[Contender, ...]:
-    """Logistic regressions on the features of the DBN and on principal components.
-
-    None where no contender is a DBN.
-    """
-    dbn = tested_dbn(contenders)
-    if dbn is None:
-        return ()
-    made: list[Contender] = []
-    for init, features in (("dbn-features", find_dbn(dbn.estimator)), ("pca", PCA())):
-        names: dict[str, Any] = {"init": init, "activation": LOGISTIC, "dropout": 0.0}
-        line = make_pipeline(features, LogisticRegression(max_iter=1000))
-        about = contender_name(names), line, {"logisticregression__C": CS}
-        # A DBN of the user's keeps its layers.
-        own = init == "dbn-features" and not isinstance(dbn, Start)
-        made.append(Contender(*about) if own else Start(*about, **names))
-    return tuple(made)

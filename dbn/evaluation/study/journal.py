@@ -10,7 +10,7 @@ from ...estimators import load_model, save_model
 from ...storage.archive import replacing
 from ...storage.packing import parse_json, printable
 from ...storage.regular_file import open_file
-from .protocol import Cell
+from .cell import Cell
 from .records import RECORD, check_fields, check_record
 
 _FORMAT, _VERSION = "dbn study", 4
@@ -49,7 +49,7 @@ class Journal:
     --------
     >>> import tempfile
     >>> from dbn.evaluation import provenance
-    >>> from dbn.evaluation.study.protocol import Cell
+    >>> from dbn.evaluation.study.cell import Cell
     >>> cell = Cell("pretrain", (5,), 0, None, "dbn")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     journal = Journal(folder, {"batch_size": 20}, provenance())

@@ -1,7 +1,7 @@
 """What a comparison of initializers trains, and under which rules."""
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -10,9 +10,14 @@ from sklearn.model_selection import train_test_split
 
 from ...backend.identity import identity
 from ...backend.types import Array
-from ...estimators import DBNClassifier, DBNTransformer, RBMTransformer
-from .contenders import CS, Contender, Start, tested_dbn
+from ...estimators import DBNTransformer, RBMTransformer
+from ...estimators.predictor import DBNPredictor
+from .cell import Cell
+from .contenders import Contender, Start, rates_beyond, tested_dbn
+from .controls import Control
+from .read_data import known
 from .records import DROPOUT, chosen, key_of
+from .semi_supervised import SelfTraining
 from .shared_dbn import copy_with, find_dbn, pretraining_cost, set_everywhere
 
 N_FOLDS = 5
@@ -24,40 +29,6 @@ MAX_VALIDATION_ROWS = 10_000
 # itself, and for the optimizer's pass over each weight.
 _PER_LAYER = 1_000_000
 _PER_WEIGHT = 80
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One piece of work: a DBN to pretrain, a candidate to validate, a final net.
-
-    Parameters
-    ----------
-    stage : {"pretrain", "tune", "test"}
-    hidden_layer_sizes : tuple of int
-    seed : int
-    n_labels : int or None
-        None for a DBN that is pretrained on all training rows.
-    name : str
-        Of the contender; of a DBN to pretrain, its identity.
-    value : float or None
-        Of what is tuned.
-
-    Examples
-    --------
-    >>> Cell("pretrain", (5,), 0, None, "dbn").value is None
-    True
-    """
-
-    stage: str
-    hidden_layer_sizes: tuple[int, ...]
-    seed: int
-    n_labels: int | None
-    name: str
-    value: float | None = None
-
-    def describe(self) -> dict[str, Any]:
-        """The cell as plain data."""
-        return asdict(self) | {"hidden_layer_sizes": list(self.hidden_layer_sizes)}
 
 
 @dataclass(frozen=True)
@@ -75,11 +46,16 @@ class Study:
         The user's own rows of each seed.
     labelled_rows : dict of int to tuple of ndarray or None
         The user's own labelled rows, for each label budget and seed.
-    n_train, n_test, n_features, n_classes : int
-        Sizes of the data and of each seed's split.
+    n_train, n_unlabeled, n_test, n_features, n_classes : int
+        Sizes of the data and of each seed's split: training rows with a label, and
+        without one. Features are columns of numbers.
+    target : {"classes", "numbers"}
+        What y holds; of numbers n_classes is 0.
     fixed_test_split : bool
-    scaled : bool
-        Whether rows are scaled to [0, 1].
+    scaled, is_grey : bool
+        Whether rows are scaled to [0, 1]; whether they lie there then.
+    search : tuple of dict
+        Candidates of all nets in place of the learning rates, see `drawn_candidates`.
 
     Examples
     --------
@@ -104,11 +80,15 @@ class Study:
     pretrain_updates: int
     batch_size: int
     n_train: int
+    n_unlabeled: int
     n_test: int
     n_features: int
     n_classes: int
+    target: str
     fixed_test_split: bool
     scaled: bool
+    is_grey: bool
+    search: tuple[dict[str, Any], ...] = ()
 
     def describe(self) -> dict[str, Any]:
         """The settings as plain data, in words where the names do not tell."""
@@ -127,7 +107,10 @@ class Study:
             f"{k}_sha256": identity(its) for k, its in own.items() if its
         }
         if self.controls:
-            about["Cs"] = [*CS]
+            about["controls"] = {
+                c.name: f"{c.parameter} {', '.join(f'{v:g}' for v in c.values)}"
+                for c in self.controls
+            }
         lists = {k: [*v] for k, v in fields.items() if isinstance(v, tuple)}
         lists["hidden_layer_sizes"] = [[*sizes] for sizes in self.hidden_layer_sizes]
         return {"inits": [c.name for c in contenders], **fields, **lists, **about} | {
@@ -154,17 +137,30 @@ class Study:
     def split(self, y: Array, seed: int) -> tuple[Array, Array]:
         """Indices of the training rows and of the test rows of a seed.
 
-        With a fixed split, all rows and None.
+        All have a label. With a fixed split, all that have one and None.
         """
         if self.splits is not None:
-            return self.splits[seed]
-        rows = np.arange(len(y))
+            train, test = (rows[known(y[rows])] for rows in self.splits[seed])
+            return train, test
+        rows = np.flatnonzero(known(y))
         if self.fixed_test_split:
             return rows, None
         train, test = train_test_split(
-            rows, test_size=self.n_test, stratify=y, random_state=seed
+            rows,
+            test_size=self.n_test,
+            stratify=self._classes(y, rows),
+            random_state=seed,
         )
         return train, test
+
+    def unlabeled(self, y: Array, seed: int) -> Array:
+        """Indices of a seed's rows without a label, of which a split tests none."""
+        rows = np.flatnonzero(~known(y))
+        return rows if self.splits is None else np.setdiff1d(rows, self.splits[seed][1])
+
+    def _classes(self, y: Array, rows: Array) -> Array:
+        """What rows are stratified by, or None."""
+        return y[rows] if self.target == "classes" else None
 
     def labelled(self, train: Array, y: Array, budget: int, seed: int) -> Array:
         """Indices of a seed's labelled rows, drawn from its training rows."""
@@ -173,7 +169,10 @@ class Study:
         if budget == len(train):
             return train
         return train_test_split(
-            train, train_size=budget, stratify=y[train], random_state=seed
+            train,
+            train_size=budget,
+            stratify=self._classes(y, train),
+            random_state=seed,
         )[0]
 
     def contender(self, cell: Cell) -> Contender:
@@ -182,17 +181,21 @@ class Study:
         return next(contender for contender in its if contender.name == cell.name)
 
     def kind(self, contender: Contender) -> str:
-        """'dbn', 'start' or 'control': the user's DBN beside the tested one is that."""
-        own = contender.kind == "dbn" and not isinstance(contender, Start)
-        beside = own and contender is not tested_dbn(self.contenders)
+        """'dbn', 'start' or 'control': another DBN beside the tested one is that."""
+        is_dbn = contender.kind == "dbn"
+        beside = is_dbn and contender is not tested_dbn(self.contenders)
         return "control" if beside else contender.kind
 
     def who(self, cell: Cell) -> dict[str, Any]:
         """What a record says about the contender of a cell."""
         contender = self.contender(cell)
-        if isinstance(contender, Start):
-            return {k: getattr(contender, k) for k in ("init", "activation", "dropout")}
-        return {"contender": contender.name, "kind": self.kind(contender)}
+        kind = self.kind(contender)
+        if not isinstance(contender, Start):
+            return {"contender": contender.name, "kind": kind}
+        names = ["init", "activation", "dropout"]
+        names += ["batch_norm"] if contender.batch_norm else []
+        told = {} if kind == contender.kind else {"kind": kind}
+        return {name: getattr(contender, name) for name in names} | told
 
     def candidate(self, cell: Cell) -> Any:
         """The estimator of a cell, with its value; layers and batches are the study's.
@@ -201,7 +204,7 @@ class Study:
         """
         contender = self.contender(cell)
         estimator = contender.candidate(cell.value)
-        if isinstance(contender, Start):
+        if isinstance(contender, Start | Control):
             set_everywhere(
                 estimator,
                 hidden_layer_sizes=cell.hidden_layer_sizes,
@@ -210,45 +213,41 @@ class Study:
             )
         return estimator
 
-    def starts(self) -> dict[Cell, tuple[Cell, DBNTransformer] | None]:
-        """For each cell of the tuning, the DBN that it starts from, or None.
-
-        A DBN is a cell and a `DBNTransformer`, unfitted.
-        """
-        found: dict[Cell, tuple[Cell, DBNTransformer] | None] = {}
-        first = self.seeds[0]
-        for cell in sorted(self.tuning(), key=lambda cell: cell.seed != first):
-            if cell.seed == first:
-                start = self._start(cell)
-            elif start := found[replace(cell, seed=first)]:
-                start = replace(start[0], seed=cell.seed), start[1]
-            found[cell] = start
-        return found
-
-    def _start(self, cell: Cell) -> tuple[Cell, DBNTransformer] | None:
-        dbn = find_dbn(self.candidate(cell))
-        if dbn is None:
-            return None
-        sizes = tuple(np.ravel(dbn.hidden_layer_sizes).tolist())
-        n_labels = cell.n_labels if self.pretraining_rows == "labelled" else None
-        return Cell("pretrain", sizes, cell.seed, n_labels, identity(dbn)), dbn
-
     def _n_pretraining(self, cell: Cell) -> int:
         """Number of rows that a cell's DBN is pretrained on."""
         if self.pretraining_rows == "all" or cell.n_labels is None:
-            return self.n_train
+            return self.n_train + self.n_unlabeled
         return cell.n_labels
 
     def tuning(self) -> list[Cell]:
         """Cells of the tuning: every contender with every value, for every seed."""
+        n_rows = self.n_train + self.n_unlabeled
         return [
             Cell("tune", sizes, seed, budget, contender.name, value)
             for sizes in self.hidden_layer_sizes
             for budget in self.label_budgets
             for contender in (*self.contenders, *self.controls)
+            if budget < n_rows or not getattr(contender, "needs_unlabeled", False)
             for seed in self.seeds
             for value in contender.values
         ]
+
+    def beyond(self, tuned: list[dict[str, Any]]) -> list[Cell]:
+        """Cells of two more rates beyond the end of the grid that was chosen.
+
+        For every net that is tuned by the learning rates, and every seed.
+        """
+        more = {} if self.search else rates_beyond(self.learning_rates)
+        best = chosen(tuned)
+        return [
+            replace(cell, stage="tune", value=rate)
+            for cell in self.finals()
+            if getattr(self.contender(cell), "is_net", False)
+            for rate in more.get(best[self._key(cell)]["value"], ())
+        ]
+
+    def _key(self, cell: Cell) -> tuple[str, str, int]:
+        return key_of(cell.describe() | self.who(cell))
 
     def finals(self) -> list[Cell]:
         """Cells of the final nets, their values not yet chosen."""
@@ -259,7 +258,7 @@ class Study:
         """Cells of the final nets, given the records of the tuning."""
         best = chosen(tuned)
         return [
-            replace(cell, value=best[key_of(cell.describe() | self.who(cell))]["value"])
+            replace(cell, value=best[self._key(cell)]["value"])
             for cell in self.finals()
         ]
 
@@ -286,7 +285,7 @@ class Study:
 
     def _weights(self, cell: Cell) -> list[int]:
         """Numbers of weights of a net's layers, the one to the classes last."""
-        sizes = [self.n_features, *cell.hidden_layer_sizes, self.n_classes]
+        sizes = [self.n_features, *cell.hidden_layer_sizes, self.n_classes or 1]
         return [a * b for a, b in pairwise(sizes)]
 
     def _pretraining_cost(self, cell: Cell) -> int:
@@ -310,7 +309,11 @@ class Study:
             return self._pretraining_cost(cell) + updates
         folded = n_rows <= FULL_CROSS_VALIDATION and self.tune == "strict"
         n_fits = N_FOLDS if cell.stage == "tune" and folded else 1
-        if not isinstance(self.contender(cell).estimator, DBNClassifier):
+        estimator = self.contender(cell).estimator
+        if isinstance(estimator, SelfTraining):
+            n_fits *= 1 + estimator.n_rounds
+            estimator = estimator.estimator
+        if not isinstance(estimator, DBNPredictor):
             width = cell.hidden_layer_sizes[-1]
             return n_fits * (150 * _PER_LAYER + 2000 * n_rows * width)
         n_epochs = self.epochs(cell, n_rows)

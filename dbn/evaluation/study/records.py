@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any
 
-# What a control is that has no net: a linear classifier on features.
-LOGISTIC = "logistic regression"
+# What a control is that has no net: a linear model on features.
+LOGISTIC, RIDGE = "logistic regression", "ridge"
 # Probability that a hidden unit is dropped in a contender with "dropout": Srivastava et
 # al. (2014).
 DROPOUT = 0.5
@@ -23,8 +23,52 @@ def contender_name(record: dict[str, Any]) -> str:
     """
     if record.get("contender") is not None:
         return str(record["contender"])
-    dropout = ["dropout"] if record["dropout"] else []
-    return " + ".join([record["init"], record["activation"], *dropout])
+    options = ["dropout"] if record["dropout"] else []
+    options += ["batch norm"] if record.get("batch_norm") else []
+    return " + ".join([record["init"], record["activation"], *options])
+
+
+# How people call starts and activations; others are called as they are.
+_INITS = {
+    "dbn": "DBN",
+    "dbn-shuffled": "DBN shuffled",
+    "dbn-resampled": "DBN resampled",
+    "xavier_uniform": "Xavier",
+    "xavier_x4_uniform": "Xavier x 4",
+    "he_normal": "He",
+    "lsuv": "LSUV",
+}
+_FEATURES = {"dbn-features": "DBN features", "pca": "PCA"}
+
+
+def display_name(name: str) -> str:
+    """How a contender is called in tables and pictures.
+
+    Logistic units, which most starts here have, are not said.
+
+    Parameters
+    ----------
+    name : str
+        From `contender_name`.
+
+    Examples
+    --------
+    >>> display_name("he_normal + relu + dropout")
+    'He + ReLU + dropout'
+    >>> display_name("xavier_x4_uniform + logistic")
+    'Xavier x 4'
+    >>> display_name("pca + logistic regression")
+    'logistic regression on PCA'
+    >>> display_name("my forest")
+    'my forest'
+    """
+    first, *rest = name.split(" + ")
+    if first in _FEATURES and rest in ([LOGISTIC], [RIDGE]):
+        return f"{rest[0]} on {_FEATURES[first]}"
+    if first not in _INITS or not rest:
+        return name
+    units = {"logistic": [], "relu": ["ReLU"]}.get(rest[0], rest[:1])
+    return " + ".join([_INITS[first], *units, *rest[1:]])
 
 
 def cell_name(record: dict[str, Any]) -> str:
@@ -52,9 +96,9 @@ def kind_of(record: dict[str, Any]) -> str:
     >>> kind_of({"init": "dbn-shuffled", "activation": "logistic"})
     'control'
     """
-    if record.get("contender") is not None:
+    if record.get("kind") is not None:
         return str(record["kind"])
-    if record["activation"] == LOGISTIC or record["init"].startswith("dbn-"):
+    if record["activation"] in (LOGISTIC, RIDGE) or record["init"].startswith("dbn-"):
         return "control"
     return "dbn" if record["init"] == "dbn" else "start"
 
@@ -173,6 +217,8 @@ OWN: dict[str, Callable[[Any], bool]] = {
 NAMED: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(["init", "activation"], _is_name),
     "dropout": lambda value: _is_amount(value, most=1),
+    "batch_norm": lambda value: value in (None, False, True),
+    "kind": lambda value: value in (None, "control"),
 }
 
 

@@ -4,26 +4,33 @@ import time
 import warnings
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import get_scorer
-from sklearn.model_selection import StratifiedKFold
+from sklearn.metrics import get_scorer, r2_score
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import MinMaxScaler
 
 from ...backend.threads import one_blas_thread
 from ...backend.types import Array
 from ...estimators import DBNTransformer
-from .contenders import Start
-from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS, Cell, Study
-from .records import LOGISTIC
+from ...estimators.predictor import DBNPredictor
+from ...estimators.targets import rows_at
+from .cell import Cell
+from .contenders import Contender, Start
+from .controls import MAX_UNLABELED, Control, as_categories, as_numbers
+from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS, Study
+from .read_data import MARKS, known
+from .semi_supervised import SelfTraining
 from .shared_dbn import copy_with, pretraining_cost, set_everywhere, with_dbn
 
 # Points of a learning curve in a record.
 MAX_POINTS = 25
+_ENCODERS = {"numbers": as_numbers, "categories": as_categories}
 
 
 def run_cell(
@@ -75,33 +82,57 @@ class _Rows:
         self, cell: Cell, study: Study, X: Array, y: Array, X_test: Array, y_test: Array
     ) -> None:
         self.X, self.y, self.seed = X, y, cell.seed
+        self.target, self.is_grey = study.target, study.is_grey
         self.train, test = study.split(y, cell.seed)
+        rest = study.unlabeled(y, cell.seed)
+        if study.fixed_test_split:
+            self._all: Any = np.arange(len(y))
+        else:
+            self._all = np.concatenate([self.train, rest]) if len(rest) else self.train
         self.all_train = study.fixed_test_split
         self.scaler = None
         if study.scaled:
-            self.scaler = MinMaxScaler(clip=True).fit(self._take(self.train))
+            self.scaler = MinMaxScaler(clip=True).fit(self._take(self._all))
         self.labelled = self.train
         if cell.n_labels is not None:
             self.labelled = study.labelled(self.train, y, cell.n_labels, cell.seed)
         self._test: Any = (X_test, y_test) if test is None else test
         every = study.pretraining_rows == "all"
-        self._pretraining = self.train if every else self.labelled
+        self._pretraining = self._all if every else self.labelled
+        self._encoder: Any = None
+
+    def encode(self, make: Any) -> None:
+        """From now on rows are what `as_numbers` or `as_categories` make of them."""
+        self._encoder = make(self.inputs(self._pretraining), self.is_grey)
 
     def pretraining(self) -> Array:
         """The rows that DBNs and principal components are made from."""
         return self.inputs(self._pretraining)
 
-    def among_unlabelled(self, rows: Array) -> tuple[Array, Array]:
-        """The rows that DBNs are made from, and the labels of the given ones, or -1."""
+    def among_unlabelled(
+        self, rows: Array, at_most: int | None = None
+    ) -> tuple[Array, Array]:
+        """The rows that DBNs are made from, and the labels of the given ones, or marks.
+
+        Those without a label may be fewer: `at_most`, drawn by the seed.
+        """
         every = self._pretraining
-        return self.inputs(every), np.where(np.isin(every, rows), self.y[every], -1)
+        others = np.setdiff1d(every, self.labelled)
+        if at_most is not None and len(others) > at_most:
+            rng = np.random.default_rng(self.seed)
+            every = np.concatenate(
+                [self.labelled, rng.choice(others, at_most, replace=False)]
+            )
+        mark = MARKS[self.target]
+        return self.inputs(every), np.where(np.isin(every, rows), self.y[every], mark)
 
     def _take(self, rows: Array) -> Array:
         """Rows of X as they are; all of them, which may be many, without a copy."""
-        return self.X if self.all_train and rows is self.train else self.X[rows]
+        return self.X if self.all_train and rows is self._all else rows_at(self.X, rows)
 
     def _scaled(self, X: Array) -> Array:
-        return X if self.scaler is None else self.scaler.transform(X)
+        X = X if self.scaler is None else self.scaler.transform(X)
+        return X if self._encoder is None else self._encoder.transform(X)
 
     def inputs(self, rows: Array) -> Array:
         """The given rows of X, in [0, 1]."""
@@ -125,8 +156,12 @@ class _Rows:
             rest = np.setdiff1d(self.train, rows)
             rest = np.random.default_rng(self.seed).permutation(rest)
             return [(rows, rest[:MAX_VALIDATION_ROWS])]
-        n_splits = int(min(N_FOLDS, np.unique(y[rows], return_counts=True)[1].min()))
-        splitter = StratifiedKFold(n_splits, shuffle=True, random_state=self.seed)
+        about = {"shuffle": True, "random_state": self.seed}
+        if self.target == "numbers":
+            splitter: Any = KFold(N_FOLDS, **about)
+        else:
+            n_splits = min(N_FOLDS, np.unique(y[rows], return_counts=True)[1].min())
+            splitter = StratifiedKFold(int(n_splits), **about)
         folds = [(rows[a], rows[b]) for a, b in splitter.split(rows, y[rows])]
         return folds if len(rows) <= FULL_CROSS_VALIDATION else folds[:1]
 
@@ -151,28 +186,24 @@ def _costs(phase: str, seconds: float, multiply_adds: int | None) -> dict[str, A
 def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, Any]:
     """The record of a candidate or of a final net."""
     contender = study.contender(cell)
-    named = contender if isinstance(contender, Start) else None
     cost, made = start or (_costs("pretrain", 0.0, 0), None)
-    if named and named.init == "pca":
+    is_pca = isinstance(contender, Start) and contender.init == "pca"
+    kind = "numbers" if is_pca else getattr(contender, "rows", "given")
+    if kind in _ENCODERS:
+        rows.encode(_ENCODERS[kind])
+    if is_pca:
         X = rows.pretraining()
         # As many as the net's top layer has units, or as there are.
         pca = PCA(min(cell.hidden_layer_sizes[-1], *X.shape))
         cost, made = _pretrain(pca, cell, X)
-    given = rows.among_unlabelled if contender.unlabeled else rows.pair
-    parts: Iterable[Any]
-    if cell.stage == "tune":  # a fold at a time in memory
-        parts = ((given(a), rows.pair(b)) for a, b in rows.folds(study.tune))
-    else:
-        parts = [(given(rows.labelled), rows.test())]
+    is_named_net = isinstance(contender, Start) and contender.is_net
     scorer, best = get_scorer(study.scoring), not study.scoring.startswith("neg_")
-    is_net = named is not None and named.activation != LOGISTIC
     loss, n_held, seconds, multiply_adds = 0.0, 0, 0.0, 0
-    losses: Any = None
+    model: Any = None
     candidate = set_everywhere(study.candidate(cell), random_state=cell.seed)
-    for (X, y), (X_held, y_held) in parts:
-        model: Any = clone(candidate)
-        if is_net:
-            model.set_params(max_iter=study.epochs(cell, len(y)))
+    for (X, y), (X_held, y_held) in _parts(cell, study, rows):
+        n_labels = int(known(y).sum())
+        model = _made_for(clone(candidate), cell, study, len(y) - n_labels, n_labels)
         if made is not None:
             model = with_dbn(model, made)
         began = time.perf_counter()
@@ -180,9 +211,8 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
         seconds += time.perf_counter() - began
         loss += len(y_held) * (float(best) - float(scorer(model, X_held, y_held)))
         n_held += len(y_held)
-        if is_net:
-            multiply_adds += study.finetuning_cost(cell, len(y)) * model.n_iter_
-        losses = getattr(model, "loss_curve_", None)
+        if is_named_net:
+            multiply_adds += study.finetuning_cost(cell, n_labels) * model.n_iter_
     record = {
         **{k: v for k, v in cell.describe().items() if k not in ("name", "value")},
         **study.who(cell),
@@ -191,18 +221,63 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
         # Without rounding errors, so that equal numbers of wrong rows are ties.
         "error": max(round(loss / n_held, 12), 0.0),
         **cost,
-        **_costs("finetune", seconds, multiply_adds if is_net else None),
+        **_costs("finetune", seconds, multiply_adds if is_named_net else None),
     }
-    if cell.stage == "test" and losses is not None:
-        record["loss_curve"] = _curve(losses)
+    if cell.stage == "test":
+        if study.target == "numbers":
+            record |= _of_numbers(model, *rows.test())
+        losses = getattr(model, "loss_curve_", None)
+        if losses is not None:
+            record["loss_curve"] = _curve(losses)
     return record
+
+
+def _parts(cell: Cell, study: Study, rows: _Rows) -> Iterable[Any]:
+    """Pairs of rows and labels to train on, and to validate or test on."""
+    contender = study.contender(cell)
+    given: Any = rows.among_unlabelled if contender.unlabeled else rows.pair
+    if isinstance(contender, Control) and contender.unlabeled:
+        given = partial(rows.among_unlabelled, at_most=MAX_UNLABELED)
+    if cell.stage == "tune":  # a fold at a time in memory
+        return ((given(a), rows.pair(b)) for a, b in rows.folds(study.tune))
+    return [(given(rows.labelled), rows.test())]
+
+
+def _made_for(
+    model: Any, cell: Cell, study: Study, n_unlabeled: int, n_labels: int
+) -> Any:
+    """The model with what the study says of it: epochs, and the mark of no label."""
+    contender = study.contender(cell)
+    if _is_net_of_study(contender):
+        set_everywhere(model, max_iter=study.epochs(cell, n_labels))
+        if isinstance(contender, Start):
+            mark = MARKS[study.target] if n_unlabeled else None
+            model.set_params(unlabeled=mark)
+    return model
+
+
+def _is_net_of_study(contender: Contender) -> bool:
+    """Whether the study says how many epochs a contender's net is trained."""
+    estimator: Any = contender.estimator
+    if isinstance(estimator, SelfTraining):
+        estimator = estimator.estimator
+    ours = isinstance(contender, Start | Control)
+    return ours and isinstance(estimator, DBNPredictor)
+
+
+def _of_numbers(model: Any, X: Array, y: Array) -> dict[str, float]:
+    """What people ask of a regression beside the error that is tested."""
+    predicted = model.predict(X)
+    rmse = float(np.sqrt(np.mean((predicted - y) ** 2)))
+    return {"r2": float(r2_score(y, predicted)), "rmse": rmse}
 
 
 def _fit(model: Any, X: Array, y: Array) -> None:
     """Fit; what diverges is scored as it was before."""
     with suppress(FloatingPointError):
         model.fit(X, y)
-    if -1 in getattr(model, "classes_", ()):
+    classes: Any = getattr(model, "classes_", ())
+    if -1 in classes:
         raise ValueError(
             f"{model!r:.200} is given rows without labels, and takes their mark, -1, "
             "for a class. Set unlabeled=-1 in a net; use another estimator, or a "

@@ -10,8 +10,9 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from ...boltzmann import CD, get_sampler
-from ...estimators import DBNClassifier, DBNTransformer, RBMTransformer
+from ...estimators import DBNTransformer, RBMTransformer
 from ...estimators.constraints import check_layer_sizes
+from ...estimators.predictor import DBNPredictor
 from ...estimators.start import prototypes_for
 from ...feedforward import get_activations
 from ...training import Pretrained
@@ -49,13 +50,14 @@ def find_dbn(estimator: Any) -> DBNTransformer | None:
 
     Examples
     --------
+    >>> from dbn import DBNClassifier
     >>> find_dbn(DBNClassifier((5,), init="he_normal")) is None
     True
     >>> find_dbn(DBNClassifier((5,), init=DBNTransformer((5,), random_state=3)))
     DBNTransformer(hidden_layer_sizes=(5,))
     """
     first, _ = _place(estimator)
-    dbn = first.init if isinstance(first, DBNClassifier) else first
+    dbn = first.init if isinstance(first, DBNPredictor) else first
     if isinstance(dbn, str) and dbn in STRUCTURES:
         n_layers = len(check_layer_sizes(first.hidden_layer_sizes))
         activations = get_activations(first.activation, n_layers)
@@ -71,7 +73,7 @@ def with_dbn(estimator: Any, dbn: Any) -> Any:
     """The estimator with a fitted DBN in the place where `find_dbn` found it."""
     first, prefix = _place(estimator)
     start: dict[str, Any] = {prefix.removesuffix("__"): FrozenEstimator(dbn)}
-    if isinstance(first, DBNClassifier):
+    if isinstance(first, DBNPredictor):
         start = {f"{prefix}init": FrozenEstimator(dbn), f"{prefix}rbm": None}
         init = first.init
         if isinstance(init, str) and init in STRUCTURES[1:]:  # only its weights stay
@@ -84,6 +86,7 @@ def set_everywhere(estimator: Any, **values: Any) -> Any:
 
     Examples
     --------
+    >>> from dbn import DBNClassifier
     >>> net = DBNClassifier(rbm=RBMTransformer())
     >>> set_everywhere(net, batch_size=5, rbm__max_iter=2)
     DBNClassifier(batch_size=5, rbm=RBMTransformer(batch_size=5, max_iter=2))

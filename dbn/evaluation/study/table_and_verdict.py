@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from ...storage.packing import printable
-from .records import measure
+from .records import display_name, measure
 
 # What pretraining did in a setting, in the order of the verdict.
 _LOWERED = "lowered the test error in"
@@ -27,7 +27,8 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     str
     """
     title, factor, unit = measure(settings)
-    width = max(len(name) for row in summary for name in row["contenders"])
+    names = [display_name(name) for row in summary for name in row["contenders"]]
+    width = max(map(len, names))
     lines = []
     for row in summary:
         lines += [
@@ -36,7 +37,7 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
             "median  validation  rate or C      DBN minus it [95 %]  Holm p  seconds",
         ]
         for name, contender in row["contenders"].items():
-            its = figures(contender, factor)
+            its, name = figures(contender, factor), display_name(name)
             lines.append(
                 f"  {name:{width}}  {its['error']:>15}  {its['median']:>6}  "
                 f"{its['validation']:>10}  {its['value']:>9}  {its['difference']:>24}  "
@@ -112,8 +113,9 @@ def comparisons(row: dict[str, Any], factor: float, unit: str) -> list[str]:
     """
     spread = row["spread"]
     difference = _interval(row, factor, unit, ", 95 % interval ")
+    other = display_name(row["best_other"])
     return [
-        f"DBN minus {row['best_other']} (best other start on validation rows): "
+        f"DBN minus {other} (best other start on validation rows): "
         f"{difference}, Holm p = {row['p_holm']:.3f}",
         f"Standard deviation over seeds: {factor * spread['std_a']:.2f} (DBN), "
         f"{factor * spread['std_b']:.2f} (that start), "
@@ -171,7 +173,7 @@ def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
             if contender["kind"] == "control" and (
                 difference["mean"] > 0 and difference["p_holm"] < 0.05
             ):
-                beaten.append(f"{name} ({row['cell']})")
+                beaten.append(f"{display_name(name)} ({row['cell']})")
     parts = [
         f"{words} {len(cells)} ({'; '.join(cells)})"
         for words, cells in found.items()

@@ -7,8 +7,10 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any, Self
 
+from ...estimators.predictor import DBNPredictor
 from ...training.callbacks import progress_bar
-from .protocol import Cell, Study
+from .cell import Cell
+from .protocol import Study
 
 _Amounts = defaultdict[Hashable, float]
 
@@ -19,9 +21,12 @@ def _kinds(study: Study, cell: Cell) -> list[Hashable]:
     """What cells a cell is like: in all that costs time, in less and less, in none."""
     what, value = cell.stage, cell.value
     if cell.stage != "pretrain":
-        what = type(study.contender(cell).estimator).__name__
-    if what == "DBNClassifier":  # as long with any learning rate
-        value = None
+        contender = study.contender(cell)
+        what = type(contender.estimator).__name__
+        if isinstance(
+            contender.estimator, DBNPredictor
+        ):  # as long with any learning rate
+            value = None
     network = cell.hidden_layer_sizes, cell.n_labels
     return [
         (what, cell.name, *network, value),
@@ -86,16 +91,24 @@ class TimeLeft:
         ends: Iterable[Cell] = (),
     ) -> None:
         self._n_jobs, self._awaited = n_jobs, {*ends}
-        self._about = {cell: (study.work(cell), _kinds(study, cell)) for cell in cells}
+        self._study = study
+        self._about: dict[Cell, tuple[int, list[Hashable]]] = {}
         self._missing: _Amounts = defaultdict(float)
         self._found: _Amounts = defaultdict(float)
-        self._levels = {kinds[0]: kinds for _, kinds in self._about.values()}
-        for work, kinds in self._about.values():
-            self._missing[kinds[0]] += work
+        self._levels: dict[Hashable, list[Hashable]] = {}
         self._work: _Amounts = defaultdict(float)
         self._seconds: _Amounts = defaultdict(float)
         self._weight = 0.0
         self.share, self.total = 0.0, 0.0
+        self.add(cells)
+
+    def add(self, cells: Iterable[Cell]) -> None:
+        """Note that these are to be done, too."""
+        for cell in cells:
+            work, kinds = self._study.work(cell), _kinds(self._study, cell)
+            self._about[cell] = work, kinds
+            self._levels[kinds[0]] = kinds
+            self._missing[kinds[0]] += work
 
     def found(self, cell: Cell) -> None:
         """Note that a cell was done before."""

@@ -1,0 +1,116 @@
+"""What the settings of a comparison say of its data: sizes, and how rows are scaled."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ...backend.missing import extent_of_known
+from ...backend.types import Array
+from ...boltzmann import Bernoulli
+from ...estimators.frames import frame_columns
+from .read_data import Data, known
+
+
+def sizes_of(
+    data: Data, splits: tuple[tuple[Array, Array], ...] | None, test_size: float
+) -> dict[str, Any]:
+    """The sizes in a study's settings; of own splits those of the smallest.
+
+    Parameters
+    ----------
+    data : Data
+    splits, test_size
+        As in `Study`, and in `compare_initializers`.
+
+    Raises
+    ------
+    ValueError
+        If test_size is no share, or a split has no labelled row in one of its parts.
+
+    Examples
+    --------
+    >>> data = Data(np.eye(4), np.array([0, 1, 0, -1]), None, None)
+    >>> sizes_of(data, None, 0.3)["n_unlabeled"]
+    1
+    """
+    fixed, n_known = data.X_test is not None, int(known(data.y).sum())
+    if not fixed and not 0 < test_size < 1:
+        raise ValueError(f"test_size must be between 0 and 1; it is {test_size!r}.")
+    n_test = len(data.X_test) if fixed else math.ceil(test_size * n_known)
+    n_train = n_known - (0 if fixed else n_test)
+    n_unlabeled = len(data.y) - n_known
+    if splits is not None:
+        parts = [[rows[known(data.y[rows])] for rows in pair] for pair in splits]
+        n_train, n_test = (min(map(len, its)) for its in zip(*parts, strict=True))
+        if not (n_train and n_test):
+            raise ValueError(
+                f"splits has a pair with {n_train} training rows and {n_test} test "
+                "rows that have a label. Give some of both."
+            )
+        marked = np.flatnonzero(~known(data.y))
+        n_unlabeled = min(len(np.setdiff1d(marked, test)) for _, test in splits)
+    columns = frame_columns(data.X)
+    classes = data.target == "classes"
+    return {
+        "n_train": n_train,
+        "n_unlabeled": n_unlabeled,
+        "n_test": n_test,
+        "n_features": sum(columns.group_sizes) if columns else data.X.shape[1],
+        "n_classes": int(data.y.max()) + 1 if classes else 0,
+        "target": data.target,
+        "fixed_test_split": fixed,
+    }
+
+
+def most_unlabeled(
+    sizes: dict[str, Any], label_budgets: Iterable[int], pretraining_rows: str
+) -> int:
+    """The most rows without labels that contenders of a seed can be given.
+
+    Parameters
+    ----------
+    sizes : dict
+        From `sizes_of`.
+    label_budgets, pretraining_rows
+        As in `compare_initializers`.
+
+    Examples
+    --------
+    >>> most_unlabeled({"n_train": 50, "n_unlabeled": 20}, [10, 30], "all")
+    60
+    """
+    n_all = int(sizes["n_train"] + sizes["n_unlabeled"])
+    fewest = min(label_budgets, default=n_all)
+    return max(n_all - fewest, 0) if pretraining_rows == "all" else 0
+
+
+def scale_of(data: Data, scaling: str | None) -> dict[str, Any]:
+    """Whether a study scales rows to [0, 1], and whether they lie there then.
+
+    Parameters
+    ----------
+    data : Data
+    scaling
+        As in `compare_initializers`.
+
+    Raises
+    ------
+    ValueError
+        If scaling is something else.
+
+    Examples
+    --------
+    >>> data = Data(3 * np.eye(2), np.array([0, 1]), None, None)
+    >>> scale_of(data, "auto")
+    {'scaled': True, 'is_grey': True}
+    """
+    if scaling not in ("auto", None):
+        raise ValueError(f"scaling is {scaling!r}; it may be 'auto' or None.")
+    if not isinstance(data.X, np.ndarray):
+        return {"scaled": False, "is_grey": False}
+    arrays = [X for X in (data.X, data.X_test) if X is not None]
+    outside = any(not Bernoulli().holds(*extent_of_known(X)) for X in arrays)
+    scaled = outside and scaling == "auto"
+    return {"scaled": scaled, "is_grey": scaled or not outside}
