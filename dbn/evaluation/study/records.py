@@ -126,6 +126,10 @@ def _is_amount(value: Any, most: float = 1e300) -> bool:
     return type(value) in (int, float) and 0 <= value <= most
 
 
+def _is_amount_or_none(value: Any) -> bool:
+    return value is None or _is_amount(value)
+
+
 def _is_curve(value: Any) -> bool:
     """None, or pairs of an epoch and its loss, in their order."""
     return value is None or (
@@ -159,9 +163,14 @@ RECORD: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(["pretrain_seconds", "finetune_seconds"], _is_amount),
     **dict.fromkeys(
         ["pretrain_multiply_adds", "finetune_multiply_adds"],
-        lambda value: value is None or _is_amount(value),
+        _is_amount_or_none,
     ),
     "loss_curve": _is_curve,
+    **dict.fromkeys(["diverged", "unconverged"], _is_amount_or_none),
+    **dict.fromkeys(
+        ["losses", "test_rows", "train_rows_sha256"],
+        lambda value: value is None or isinstance(value, str),
+    ),
 }
 
 

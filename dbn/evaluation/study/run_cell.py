@@ -2,8 +2,8 @@
 
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,14 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import MinMaxScaler
 
+from ...backend.identity import identity
 from ...backend.threads import one_blas_thread
 from ...backend.types import Array
 from ...estimators import DBNTransformer
 from .contenders import Start
 from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS, Cell, Study
 from .records import LOGISTIC
+from .row_losses import packed, row_losses
 from .shared_dbn import copy_with, pretraining_cost, set_everywhere, with_dbn
 
 # Points of a learning curve in a record.
@@ -56,9 +58,7 @@ def run_cell(
         That all of it took.
     """
     with one_blas_thread(), warnings.catch_warnings():
-        # How long nets and machines train is the study's choice.
-        ours = "Pretraining has hardly|Fine-tuning ended"
-        warnings.filterwarnings("ignore", ours, ConvergenceWarning)
+        _ignore_lengths()
         began = time.perf_counter()
         rows = _Rows(cell, study, X, y, X_test, y_test)
         if cell.stage == "pretrain":
@@ -66,6 +66,12 @@ def run_cell(
         else:
             result = _finetune(cell, study, start, rows)
     return cell, result, time.perf_counter() - began
+
+
+def _ignore_lengths() -> None:
+    """Ignore what is said of short trainings: their length is the study's choice."""
+    ours = "Pretraining has hardly|Fine-tuning ended"
+    warnings.filterwarnings("ignore", ours, ConvergenceWarning)
 
 
 class _Rows:
@@ -83,6 +89,7 @@ class _Rows:
         self.labelled = self.train
         if cell.n_labels is not None:
             self.labelled = study.labelled(self.train, y, cell.n_labels, cell.seed)
+        self.test_rows = test
         self._test: Any = (X_test, y_test) if test is None else test
         every = study.pretraining_rows == "all"
         self._pretraining = self.train if every else self.labelled
@@ -117,6 +124,11 @@ class _Rows:
             X, y = self._test
             return self._scaled(X), y
         return self.pair(self._test)
+
+    def kept(self, losses: Array) -> dict[str, Any]:
+        """What a record has of the losses of a final net, and of its rows."""
+        trained = identity(self.labelled, self._pretraining)
+        return packed(losses, self.test_rows) | {"train_rows_sha256": trained}
 
     def folds(self, tune: str) -> list[tuple[Array, Array]]:
         """Pairs of indices, to train on and to validate on."""
@@ -164,10 +176,9 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
         parts = ((given(a), rows.pair(b)) for a, b in rows.folds(study.tune))
     else:
         parts = [(given(rows.labelled), rows.test())]
-    scorer, best = get_scorer(study.scoring), not study.scoring.startswith("neg_")
     is_net = named is not None and named.activation != LOGISTIC
     loss, n_held, seconds, multiply_adds = 0.0, 0, 0.0, 0
-    losses: Any = None
+    failures, curve, losses = Counter[str](), None, None
     candidate = set_everywhere(study.candidate(cell), random_state=cell.seed)
     for (X, y), (X_held, y_held) in parts:
         model: Any = clone(candidate)
@@ -176,13 +187,14 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
         if made is not None:
             model = with_dbn(model, made)
         began = time.perf_counter()
-        _fit(model, X, y)
+        failures.update(_fit(model, X, y))
         seconds += time.perf_counter() - began
-        loss += len(y_held) * (float(best) - float(scorer(model, X_held, y_held)))
+        error, losses = _error(model, X_held, y_held, study.scoring)
+        loss += len(y_held) * error
         n_held += len(y_held)
         if is_net:
             multiply_adds += study.finetuning_cost(cell, len(y)) * model.n_iter_
-        losses = getattr(model, "loss_curve_", None)
+        curve = getattr(model, "loss_curve_", None)
     record = {
         **{k: v for k, v in cell.describe().items() if k not in ("name", "value")},
         **study.who(cell),
@@ -192,16 +204,41 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
         "error": max(round(loss / n_held, 12), 0.0),
         **cost,
         **_costs("finetune", seconds, multiply_adds if is_net else None),
+        **{failure: failures[failure] for failure in ("diverged", "unconverged")},
     }
     if cell.stage == "test" and losses is not None:
-        record["loss_curve"] = _curve(losses)
+        record |= rows.kept(losses)
+    if cell.stage == "test" and curve is not None:
+        record["loss_curve"] = _curve(curve)
     return record
 
 
-def _fit(model: Any, X: Array, y: Array) -> None:
-    """Fit; what diverges is scored as it was before."""
-    with suppress(FloatingPointError):
-        model.fit(X, y)
+def _error(model: Any, X: Array, y: Array, scoring: str) -> tuple[float, Array | None]:
+    """The error of a model, and its loss on every row where it is their mean."""
+    losses = row_losses(model, X, y, scoring)
+    if losses is not None:
+        return float(losses.mean()), losses
+    best = not scoring.startswith("neg_")
+    return float(best) - float(get_scorer(scoring)(model, X, y)), None
+
+
+def _fit(model: Any, X: Array, y: Array) -> list[str]:
+    """Fit, and say what failed; what diverges is scored as it was before."""
+    failures = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        _ignore_lengths()
+        try:
+            model.fit(X, y)
+        except FloatingPointError:
+            failures.append("diverged")
+    for warning in caught:
+        if issubclass(warning.category, ConvergenceWarning):
+            failures.append("unconverged")
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
     if -1 in getattr(model, "classes_", ()):
         raise ValueError(
             f"{model!r:.200} is given rows without labels, and takes their mark, -1, "
