@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from ..backend.types import Array
 
@@ -219,11 +219,12 @@ def _student(
     mean: float, error: float, n: int, confidence: float, method: str
 ) -> PairedDifference:
     """The interval of a mean of n with this standard error."""
-    t = stats.t(df=n - 1)
-    half, more = (float(t.ppf(q)) * error for q in (0.5 + confidence / 2.0, 0.8))
+    half, more = (
+        float(stdtrit(n - 1, q)) * error for q in (0.5 + confidence / 2.0, 0.8)
+    )
     p_value = 1.0
     if error:
-        p_value = float(2.0 * t.sf(abs(mean) / error))
+        p_value = float(2.0 * stdtr(n - 1, -abs(mean) / error))
     elif mean or method != ROWS:  # nothing tells how certain it is
         half = math.inf
     return PairedDifference(

@@ -10,7 +10,13 @@ from typing import Any
 from ...storage.packing import printable
 from ..study.comparison import Comparison
 from ..study.records import cell_name, measure
-from ..study.table_and_verdict import comparisons, ends_of_grids, figures, legend, verdict
+from ..study.table_and_verdict import (
+    comparisons,
+    ends_of_grids,
+    figures,
+    legend,
+    verdict,
+)
 from .curves import LabelBudgetDisplay, LossCurvesDisplay
 from .display import Display, require_matplotlib
 from .errors_by_setting import ComparisonDisplay, DepthDisplay

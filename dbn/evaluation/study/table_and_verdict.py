@@ -10,9 +10,10 @@ from .row_losses import has_row_losses
 from .summary import LEVEL
 
 # What pretraining did in a setting, in the order of the verdict.
-_LOWERED = "lowered the test error below that of every other start in"
-_RAISED = "raised the test error above that of every other start in"
-_UNDECIDED = "is not shown to lower or to raise the test error against every other start in"
+_LOWERED = "lowered the test error in"
+_RAISED = "raised the test error in"
+_IN_PART = "is shown to differ from single starts only in"
+_UNDECIDED = "made no difference that these seeds can show in"
 
 
 def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
@@ -118,7 +119,7 @@ def comparisons(row: dict[str, Any], factor: float, unit: str) -> list[str]:
     among = f"DBN minus the other starts: {low:+.2f} to {high:+.2f}{unit}"
     sentences = [
         f"{among}; for all of them together Holm p = {row['p_holm']:.3f}"
-        + _given(row, "; ", "")
+        + _given(row, "; ")
     ]
     for failure, words in (
         ("diverged", "Fits that diverged"),
@@ -136,9 +137,9 @@ def _starts(row: dict[str, Any]) -> list[float]:
     return [its["difference"]["mean"] for its in contenders if its["kind"] == "start"]
 
 
-def _given(row: dict[str, Any], before: str, after: str) -> str:
+def _given(row: dict[str, Any], before: str) -> str:
     """What a setting speaks of, where all its seeds have the same training rows."""
-    return f"{before}for this training set{after}" if row["same_training_rows"] else ""
+    return f"{before}for this training set" if row["same_training_rows"] else ""
 
 
 def legend(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
@@ -215,15 +216,12 @@ def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     str
     """
     _, factor, unit = measure(settings)
-    found: dict[str, list[str]] = {_LOWERED: [], _RAISED: [], _UNDECIDED: []}
+    kinds = (_LOWERED, _RAISED, _IN_PART, _UNDECIDED)
+    found: dict[str, list[str]] = {words: [] for words in kinds}
     beaten = []
     for row in summary:
-        low, high = (factor * f(_starts(row)) for f in (min, max))
-        by = f"{low:+.1f} to {high:+.1f}{unit}" if low < high else f"{low:+.1f}{unit}"
-        words = _LOWERED if high < 0 else _RAISED
-        if row["p_holm"] >= LEVEL:
-            words, by = _UNDECIDED, _in_part(row)
-        found[words].append(f"{row['cell']}{_given(row, ', ', '')}: {by}")
+        words, by = _told(row, factor, unit)
+        found[words].append(f"{row['cell']}{_given(row, ', ')}: {by}")
         for name, contender in row["contenders"].items():
             difference = contender["difference"]
             if contender["kind"] == "control" and (
@@ -243,8 +241,13 @@ def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     )
 
 
-def _in_part(row: dict[str, Any]) -> str:
-    """The starts that the DBN is shown to be below and above, each by itself."""
+def _told(row: dict[str, Any], factor: float, unit: str) -> tuple[str, str]:
+    """What pretraining did in a setting, and by how much or against which starts."""
+    low, high = (f"{factor * f(_starts(row)):+.1f}" for f in (min, max))
+    by = f"{low}{unit}" if low == high else f"{low} to {high}{unit}"
+    if row["p_holm"] < LEVEL:
+        words = _LOWERED if max(_starts(row)) < 0.0 else _RAISED
+        return words, f"{by} against every other start"
     parts = [
         f"{words} {_join(row[key])}"
         for key, words in (
@@ -254,7 +257,8 @@ def _in_part(row: dict[str, Any]) -> str:
         )
         if row[key]
     ]
-    return ", ".join(parts)
+    words = _IN_PART if row["below"] or row["above"] else _UNDECIDED
+    return words, ", ".join(parts)
 
 
 def _join(parts: list[str]) -> str:
