@@ -151,8 +151,8 @@ def run_learners(args, keep):
 N_ROWS, N_TEST, ERROR = 1797, 540, 0.10  # the digits
 
 
-def made_study(number, n_starts, better):
-    """What a study of 2 settings and 8 seeds says of a DBN, better by so many points.
+def made_study(number, n_starts, better, n_settings):
+    """What a study of 8 seeds says of a DBN that is better by so many points.
 
     A row is wrong where the sum of what is hard about it, for all and for this net and
     seed, is among the largest. The errors of a net differ between seeds by 0.9 points
@@ -160,7 +160,7 @@ def made_study(number, n_starts, better):
     """
     rng, records = np.random.default_rng(number), []
     names = ["dbn", *(f"start{i}" for i in range(n_starts))]
-    for n_labels in (100, 300):
+    for n_labels in (100, 300)[:n_settings]:
         hard = np.sqrt(0.5) * rng.normal(size=N_ROWS)
         hard = hard + np.sqrt(0.2) * rng.normal(size=(len(names), N_ROWS))
         for seed in range(8):
@@ -197,13 +197,14 @@ def effect(row):
 def run_ties(args, keep):
     """Claims where all starts are equal, and the power where the DBN is better."""
     found = {}
-    for n_starts, better in ((1, 0.0), (5, 0.0), (5, 2.0)):
-        name = f"{n_starts} other starts, DBN {better:g} points below each"
-        effects = keep(name, args.pools, made_study, n_starts, better)
+    for kind in ((1, 0.0, 2), (5, 0.0, 2), (5, 2.0, 2), (5, 2.0, 1)):
+        n_starts, better, n_settings = kind
+        name = f"{n_starts} other starts, DBN {better:g} points below, {n_settings} settings"
+        effects = keep(name, args.pools, made_study, *kind)
         found[name] = {
             "studies": len(effects),
-            "any claim in 2 settings": float(np.mean((effects != 0).any(1))),
-            "lowered, of all settings": float(np.mean(effects < 0)),
+            "with a claim": float(np.mean((effects != 0).any(1))),
+            "settings lowered": float(np.mean(effects < 0)),
         }
     return found
 

@@ -168,8 +168,8 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
     if named and named.init == "pca":
         X = rows.pretraining()
         # As many as the net's top layer has units, or as there are.
-        pca = PCA(min(cell.hidden_layer_sizes[-1], *X.shape))
-        cost, made = _pretrain(pca, cell, X)
+        n = min(cell.hidden_layer_sizes[-1], *X.shape)
+        cost, made = _pretrain(PCA(n), cell, X)
     given = rows.among_unlabelled if contender.unlabeled else rows.pair
     parts: Iterable[Any]
     if cell.stage == "tune":  # a fold at a time in memory
@@ -206,10 +206,9 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
         **_costs("finetune", seconds, multiply_adds if is_net else None),
         **{failure: failures[failure] for failure in ("diverged", "unconverged")},
     }
-    if cell.stage == "test" and losses is not None:
-        record |= rows.kept(losses)
-    if cell.stage == "test" and curve is not None:
-        record["loss_curve"] = _curve(curve)
+    if cell.stage == "test":
+        record |= {} if losses is None else rows.kept(losses)
+        record |= {} if curve is None else {"loss_curve": _curve(curve)}
     return record
 
 
