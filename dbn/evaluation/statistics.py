@@ -1,8 +1,10 @@
 """Statistics of paired comparisons over seeds."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -123,10 +125,10 @@ def paired_difference(
 
 
 def paired_losses(
-    a: Sequence[Array],
-    b: Sequence[Array],
+    a: Iterable[Array],
+    b: Iterable[Array],
     *,
-    rows: Sequence[Array] | None = None,
+    rows: Iterable[Array] | None = None,
     n_rows: int | None = None,
     confidence: float = 0.95,
 ) -> PairedDifference:
@@ -140,11 +142,12 @@ def paired_losses(
 
     Parameters
     ----------
-    a, b : sequence of array of shape (n_test_rows,)
+    a, b : iterable of array of shape (n_test_rows,)
         For each seed the losses of two methods on the same rows; boolean where a loss
-        is that a row is wrong. Smaller is better, as in all comparisons here.
-    rows : sequence of array of shape (n_test_rows,), optional
-        For each seed the numbers of its test rows. Default: the same rows for all.
+        is that a row is wrong. Read once, seed by seed.
+    rows : iterable of array of shape (n_test_rows,), optional
+        For each seed the numbers of its test rows, from 0, each once. Default: the same
+        rows for all.
     n_rows : int or None, default=None
         Where every seed splits the same rows anew: how many these are, for training and
         test together. None where the test rows are fixed.
@@ -162,13 +165,13 @@ def paired_losses(
 
     Notes
     -----
-    C is the covariance s / n_test where test rows are fixed, and s / n_rows where they
-    are drawn anew: s is the mean over pairs of seeds, each weighted by the rows that
-    both test (less one), or 0 if that is negative. The variance is at least that of
-    n_seeds independent test sets, w / (n_seeds n_test), with w the mean variance of d
-    over the rows of a seed: at least one row's worth, 1 / n_test, for wrong rows. If no
-    two seeds test the same row, C is S^2 n_test / (n_rows - n_test), the correction of
-    Nadeau and Bengio (2003).
+    C is s / n_test where test rows are fixed, and s / n_rows where they are drawn anew.
+    s is the mean covariance of the d of two seeds over the rows that both test, of
+    which each counts once for every pair of seeds; or 0 if that is negative. The
+    variance is at least that of n_seeds independent test sets, w / (n_seeds n_test),
+    with w the mean variance of d over the rows of a seed: at least one row's worth,
+    1 / n_test, for wrong rows. If no two seeds test the same row, C is
+    S^2 n_test / (n_rows - n_test), the correction of Nadeau and Bengio (2003).
 
     Examples
     --------
@@ -179,40 +182,46 @@ def paired_losses(
     >>> paired_losses(a, b).mean
     -0.375
     """
-    if rows is None:
-        rows = [np.arange(len(losses)) for losses in a]
-    shapes = [[np.shape(losses) for losses in its] for its in (a, b, rows)]
-    if shapes[0] != shapes[1] or shapes[0] != shapes[2] or len(a) < 2:
-        raise ValueError(
-            "Paired losses need two methods with the same rows for each seed, and at "
-            f"least 2 seeds; got shapes {shapes[0]}, {shapes[1]} and rows {shapes[2]}."
-        )
-    d = [np.asarray(x, float) - np.asarray(y, float) for x, y in zip(a, b, strict=True)]
-    n, n_test = len(d), float(np.mean([len(x) for x in d]))
-    means = np.array([x.mean() for x in d])
-    variance, common = float(means.var(ddof=1)), _common_variance(d, rows)
-    if common is not None:
-        common /= n_test if n_rows is None else n_rows
-    elif n_rows is not None:
-        common = variance * n_test / (n_rows - n_test)
-    least = float(np.mean([x.var(ddof=min(1, len(x) - 1)) for x in d]))
-    if all(np.asarray(losses).dtype == bool for losses in a):
-        least = max(least, 1.0 / n_test)
-    variance = max(variance / n + (common or 0.0), least / (n * n_test))
-    return _student(float(means.mean()), math.sqrt(variance), n, confidence, ROWS)
+    means, variances, sizes, are_wrong = [], [], [], True
+    # For each row how many seeds test it, and sums of d - D and of its square.
+    counts, sums, squares = np.zeros(0), np.zeros(0), np.zeros(0)
+    every: Iterable[Any] = repeat(None) if rows is None else rows
+    for x, y, its in zip(a, b, every, strict=rows is not None):
+        own = np.arange(len(x)) if its is None else np.asarray(its)
+        if not np.shape(x) == np.shape(y) == own.shape:
+            raise ValueError(
+                "Paired losses need the same rows of two methods for each seed; got "
+                f"shapes {np.shape(x)}, {np.shape(y)} and {own.shape}."
+            )
+        are_wrong = are_wrong and np.asarray(x).dtype == bool
+        d = np.subtract(x, y, dtype=float)
+        means.append(d.mean())
+        d -= means[-1]
+        variances.append((d @ d) / max(len(d) - 1, 1))
+        sizes.append(len(d))
+        counts = _added(counts, np.bincount(own))
+        sums = _added(sums, np.bincount(own, d))
+        squares = _added(squares, np.bincount(own, d**2))
+    if len(means) < 2:
+        raise ValueError(f"Paired losses need 2 seeds or more; got {len(means)}.")
+    n, n_test, S2 = len(means), float(np.mean(sizes)), float(np.var(means, ddof=1))
+    if n_both := float((counts * (counts - 1.0)).sum()):
+        # Of deviations from the mean of n_test rows.
+        covariance = float((sums**2 - squares).sum()) / n_both * n_test / (n_test - 1.0)
+        common = max(0.0, covariance) / (n_test if n_rows is None else n_rows)
+    else:
+        common = 0.0 if n_rows is None else S2 * n_test / (n_rows - n_test)
+    least = max(float(np.mean(variances)), 1.0 / n_test if are_wrong else 0.0)
+    error = math.sqrt(max(S2 / n + common, least / (n * n_test)))
+    return _student(float(np.mean(means)), error, n, confidence, ROWS)
 
 
-def _common_variance(d: Sequence[Array], rows: Sequence[Array]) -> float | None:
-    """Mean covariance of two seeds over the rows that both have; None without any."""
-    found, places = np.unique(np.concatenate(rows), return_inverse=True)
-    whose = np.repeat(np.arange(len(d)), [len(x) for x in d])
-    values, has = np.zeros((2, len(d), len(found)))
-    values[whose, places], has[whose, places] = np.concatenate(d), 1.0
-    n_both, sums, products = has @ has.T, values @ has.T, values @ values.T
-    products -= sums * sums.T / np.maximum(n_both, 1.0)
-    pairs = np.triu_indices(len(d), 1)
-    degrees = float(np.maximum(n_both[pairs] - 1.0, 0.0).sum())
-    return max(0.0, float(products[pairs].sum()) / degrees) if degrees else None
+def _added(total: np.ndarray, more: np.ndarray) -> np.ndarray:
+    """Two sums by row, of which the first is used up; rows that one has not are 0."""
+    if len(more) > len(total):
+        total, more = more.astype(float), total
+    total[: len(more)] += more
+    return total
 
 
 def _student(

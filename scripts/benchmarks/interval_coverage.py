@@ -199,7 +199,7 @@ def run_ties(args, keep):
     found = {}
     for kind in ((1, 0.0, 2), (5, 0.0, 2), (5, 2.0, 2), (5, 2.0, 1)):
         n_starts, better, n_settings = kind
-        name = f"{n_starts} other starts, DBN {better:g} points below, {n_settings} settings"
+        name = f"{n_starts} other starts, DBN {better:g} points below, settings {n_settings}"
         effects = keep(name, args.pools, made_study, *kind)
         found[name] = {
             "studies": len(effects),

@@ -160,16 +160,17 @@ def row_variance(d, settings):
     """Variance of the mean over seeds, of differences by row, from its formula."""
     n, n_test = len(d), settings["n_test"]
     n_rows = n_test if settings["fixed_test_split"] else n_test + settings["n_train"]
-    products, degrees = 0.0, 0
-    for a, b in itertools.combinations(d, 2):
-        if both := sorted(a.keys() & b.keys()):
-            x, y = (np.array([float(its[row]) for row in both]) for its in (a, b))
-            products += ((x - x.mean()) * (y - y.mean())).sum()
-            degrees += len(both) - 1
+    products, n_both = 0.0, 0
+    d = [{row: float(its[row]) for row in its} for its in d]
+    left = [{row: its[row] - np.mean([*its.values()]) for row in its} for its in d]
+    for a, b in itertools.combinations(left, 2):
+        products += sum(a[row] * b[row] for row in a.keys() & b.keys())
+        n_both += len(a.keys() & b.keys())
+    common = max(0, products / n_both * n_test / (n_test - 1)) / n_rows
     w = np.mean([np.var([*its.values()], ddof=1) for its in d])
     S2 = np.var([np.mean([*its.values()]) for its in d], ddof=1)
     least = max(w, 1 / n_test) / n / n_test
-    return max(S2 / n + max(0, products / degrees) / n_rows, least)
+    return max(S2 / n + common, least)
 
 
 def corrected(p_values):

@@ -133,15 +133,15 @@ def test_losses_on_fixed_rows_by_hand():
 @pytest.mark.parametrize(
     ("second", "third", "common"),
     [
-        # Of rows 1, 2, 3 the first has (1, 2, 3), of 2, 3 (2, 3): products of what is
-        # left of the means with those of the second; third; second and third. There are
-        # four degrees of freedom: 2 + 1 + 1.
-        ([3.0, 2.0, 1.0, 0.0], [1.0, 5.0, 0.0, 0.0], (2 + 2 + 2) / 4),
-        ([1.0, 2.0, 3.0, 0.0], [5.0, 1.0, 0.0, 0.0], (-2 - 2 - -2) / 4),
+        # Seeds have three, two and two rows in common. Less its mean the first is -1.5,
+        # -.5, .5 at rows 1, 2, 3; the second -.5, .5, 1.5; the third -.5, 3.5 at 2, 3.
+        ([3.0, 2.0, 1.0, 0.0], [1.0, 5.0, 0.0, 0.0], (1.25 + 2 + 5) / 7 * 4 / 3),
+        # The second 1.5, .5, -.5; the third 3.5, -.5.
+        ([1.0, 2.0, 3.0, 0.0], [5.0, 1.0, 0.0, 0.0], (-2.75 - 2 + 2) / 7 * 4 / 3),
     ],
 )
 def test_losses_on_rows_that_are_drawn_anew_by_hand(second, third, common):
-    """Pairs of seeds count by the rows they have in common, less one."""
+    """Pairs of seeds count by the rows they have in common."""
     rows = [[0, 1, 2, 3], [3, 2, 1, 9], [2, 3, 7, 8]]
     first = [14.0, 11.0, 12.0, 13.0]
     found = paired_losses(
@@ -194,14 +194,18 @@ def test_folds_without_a_common_row_have_the_correction_of_nadeau_and_bengio():
 @pytest.mark.parametrize(
     ("a", "b", "rows"),
     [
-        ([[1, 0]], [[1, 0]], None),
         ([[1, 0], [1, 0]], [[1, 0], [1]], None),
         ([[1, 0], [1, 0]], [[1, 0], [1, 0]], [[1, 2], [1]]),
     ],
 )
 def test_losses_of_other_rows(a, b, rows):
-    with pytest.raises(ValueError, match="the same rows for each seed, and at least 2"):
+    with pytest.raises(ValueError, match="the same rows of two methods for each seed"):
         paired_losses(a, b, rows=rows)
+
+
+def test_losses_of_one_seed():
+    with pytest.raises(ValueError, match="2 seeds or more; got 1"):
+        paired_losses([[1, 0]], [[1, 0]])
 
 
 @pytest.mark.parametrize("fixed", [True, False])

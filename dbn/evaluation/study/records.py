@@ -112,6 +112,8 @@ def chosen(
 # Of a file: what a name may be that stands in every line of a table, how many layers a
 # net, and how many points a curve, of which 25 are kept.
 _MAX_NAME, _MAX_LAYERS, _MAX_POINTS = 100, 1000, 100
+# Losses of so many rows as row_losses.py keeps, two bytes each, as a text.
+_MAX_TEXT = 550_000
 
 
 def _is_name(value: Any) -> bool:
@@ -128,6 +130,10 @@ def _is_amount(value: Any, most: float = 1e300) -> bool:
 
 def _is_amount_or_none(value: Any) -> bool:
     return value is None or _is_amount(value)
+
+
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and len(value) <= _MAX_TEXT)
 
 
 def _is_curve(value: Any) -> bool:
@@ -167,10 +173,7 @@ RECORD: dict[str, Callable[[Any], bool]] = {
     ),
     "loss_curve": _is_curve,
     **dict.fromkeys(["diverged", "unconverged"], _is_amount_or_none),
-    **dict.fromkeys(
-        ["losses", "test_rows", "train_rows_sha256"],
-        lambda value: value is None or isinstance(value, str),
-    ),
+    **dict.fromkeys(["losses", "test_rows", "train_rows_sha256"], _is_text_or_none),
 }
 
 

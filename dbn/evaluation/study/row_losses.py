@@ -34,6 +34,10 @@ _LOSSES: dict[str, Callable[[Any, Array, Array], Array]] = {
 }
 
 
+# Of more test rows no losses are kept: their texts would have megabytes for each net.
+MAX_ROWS = 200_000
+
+
 def has_row_losses(scoring: str) -> bool:
     """Whether a score is a mean over rows, of losses that are kept.
 
@@ -101,10 +105,8 @@ def packed(losses: Array, rows: Array | None) -> dict[str, Any]:
     }
 
 
-def unpacked(
-    record: dict[str, Any], settings: dict[str, Any]
-) -> tuple[Array, Array] | None:
-    """Losses and numbers of their rows, from a record; None if it has none.
+def unpacked(record: dict[str, Any], settings: dict[str, Any]) -> tuple[Array, Array]:
+    """Losses and numbers of their rows, from a record that has them.
 
     Parameters
     ----------
@@ -119,14 +121,13 @@ def unpacked(
     Examples
     --------
     >>> record = packed(np.array([True, False]), np.array([7, 3])) | {"error": 0.5}
-    >>> unpacked(record, {"scoring": "accuracy"})
+    >>> unpacked(record, {"scoring": "accuracy", "n_test": 2})
     (array([False,  True]), array([3, 7]))
     """
-    if record.get("losses") is None:
-        return None
-    rows = np.arange(settings.get("n_test", 0))
     if record.get("test_rows") is not None:
         rows = np.flatnonzero(np.unpackbits(_bytes(record["test_rows"])))
+    else:
+        rows = np.arange(min(settings["n_test"], MAX_ROWS))
     kept, n_rows, error = _bytes(record["losses"]), len(rows), float(record["error"])
     if settings["scoring"] == "accuracy":
         losses = np.unpackbits(kept)[:n_rows].astype(bool)

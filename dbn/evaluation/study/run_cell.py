@@ -21,7 +21,7 @@ from ...estimators import DBNTransformer
 from .contenders import Start
 from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS, Cell, Study
 from .records import LOGISTIC
-from .row_losses import packed, row_losses
+from .row_losses import MAX_ROWS, packed, row_losses
 from .shared_dbn import copy_with, pretraining_cost, set_everywhere, with_dbn
 
 # Points of a learning curve in a record.
@@ -207,8 +207,10 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
         **{failure: failures[failure] for failure in ("diverged", "unconverged")},
     }
     if cell.stage == "test":
-        record |= {} if losses is None else rows.kept(losses)
-        record |= {} if curve is None else {"loss_curve": _curve(curve)}
+        if losses is not None and len(losses) <= MAX_ROWS:
+            record |= rows.kept(losses)
+        if curve is not None:
+            record["loss_curve"] = _curve(curve)
     return record
 
 
@@ -244,6 +246,7 @@ def _fit(model: Any, X: Array, y: Array) -> list[str]:
             "for a class. Set unlabeled=-1 in a net; use another estimator, or a "
             "Contender without unlabeled."
         )
+    return failures
 
 
 def _curve(losses: list[float]) -> list[list[float]]:

@@ -1,5 +1,6 @@
 """The figures of a comparison, from its records."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -17,8 +18,6 @@ _COSTS = (
     *("pretrain_multiply_adds", "finetune_multiply_adds"),
 )
 _FAILURES = ("diverged", "unconverged")
-# Errors of the seeds, and for each seed losses and numbers of the test rows, or None.
-Sample = tuple[Array, list[tuple[Array, Array]] | None]
 
 
 def of_stage(records: list[dict[str, Any]], stage: str) -> list[dict[str, Any]]:
@@ -91,17 +90,16 @@ def _row(
     tried: dict[Any, list[dict[str, Any]]],
     settings: dict[str, Any],
 ) -> dict[str, Any]:
-    samples = {name: _sample(its, settings) for name, its in contenders.items()}
     dbn = next(name for name, its in contenders.items() if kind_of(its[0]) == "dbn")
     rows: dict[str, Any] = {}
     for name, its in contenders.items():
-        alone = _difference(samples[name], _nothing(samples[name]), settings)
+        alone = _difference(its, None, settings)
         rows[name] = {
             **_figures(its, tried),
             **{end: alone[end] for end in ("low", "high")},
             "difference": None
             if name == dbn
-            else _difference(samples[dbn], samples[name], settings),
+            else _difference(contenders[dbn], its, settings),
         }
     starts = {n: its["difference"] for n, its in rows.items() if its["kind"] == "start"}
     first = contenders[dbn][0]
@@ -170,35 +168,35 @@ def _known(combine: Any, records: list[dict[str, Any]], key: str) -> Any:
     return made if isinstance(made, int) else float(made)
 
 
-def _sample(records: list[dict[str, Any]], settings: dict[str, Any]) -> Sample:
-    losses = [unpacked(record, settings) for record in records]
-    known = [pair for pair in losses if pair is not None]
-    errors = np.array([record["error"] for record in records])
-    return errors, known if len(known) == len(losses) else None
-
-
-def _nothing(sample: Sample) -> Sample:
-    """Zeros in the place of a sample."""
-    errors, losses = sample
-    none = losses and [(np.zeros_like(its), rows) for its, rows in losses]
-    return np.zeros_like(errors), none
-
-
 def _difference(
-    ours: Sample, theirs: Sample, settings: dict[str, Any]
+    ours: list[dict[str, Any]],
+    theirs: list[dict[str, Any]] | None,
+    settings: dict[str, Any],
 ) -> dict[str, Any]:
-    """The paired difference of two samples, as plain data."""
+    """The paired difference of two contenders, or of one from nothing, as plain data.
+
+    Losses of a file are unpacked seed by seed: all of them would be far larger.
+    """
     n_train, n_test = settings["n_train"], settings["n_test"]
-    if ours[1] is None or theirs[1] is None:
-        ratio = 0.0 if settings["fixed_test_split"] else n_test / n_train
-        found = paired_difference(
-            ours[0], theirs[0], test_train_ratio=ratio, n_test=n_test
+    if all(record.get("losses") for record in (*ours, *(theirs or ()))):
+        fixed = len({record.get("test_rows") for record in ours}) == 1
+        found = paired_losses(
+            _losses(ours, settings),
+            map(np.zeros_like, _losses(ours, settings))
+            if theirs is None
+            else _losses(theirs, settings),
+            rows=(unpacked(record, settings)[1] for record in ours),
+            n_rows=None if fixed else n_train + n_test,
         )
         return asdict(found)
-    (a, rows), (b, _) = (zip(*sample, strict=True) for sample in (ours[1], theirs[1]))
-    fixed = all(np.array_equal(rows[0], its) for its in rows)
-    n_rows = None if fixed else n_train + n_test
-    return asdict(paired_losses(a, b, rows=rows, n_rows=n_rows))
+    a = np.array([record["error"] for record in ours])
+    b = np.array([record["error"] for record in theirs]) if theirs else np.zeros(len(a))
+    ratio = 0.0 if settings["fixed_test_split"] else n_test / n_train
+    return asdict(paired_difference(a, b, test_train_ratio=ratio, n_test=n_test))
+
+
+def _losses(records: list[dict[str, Any]], settings: dict[str, Any]) -> Iterator[Array]:
+    return (unpacked(record, settings)[0] for record in records)
 
 
 def _same_training_rows(
