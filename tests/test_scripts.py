@@ -46,7 +46,7 @@ def test_every_script_says_how_it_is_used():
     scripts = [
         p for p in (ROOT / "scripts").rglob("*.py") if "__main__" in p.read_text()
     ]
-    assert len(scripts) == 17
+    assert len(scripts) == 19
     for script in scripts:
         done = run(script.relative_to(ROOT / "scripts"), "--help")
         assert done.returncode == 0 and done.stdout.startswith("usage: "), done.stderr
@@ -869,3 +869,22 @@ def test_distributed_needs_torchrun(tmp_path, script):
     assert done.returncode == 1
     assert "RANK is not set: distributed training needs processes that" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_interval_coverage(tmp_path):
+    """A few pools of each kind; it goes on from them."""
+    record = tmp_path / "coverage.json"
+    args = ["--small", "--output", str(record), "--cells"]
+    groups = ["learners", "ties", "dbn", "studies"]
+    done = run("benchmarks/interval_coverage.py", *args, *groups)
+    assert done.returncode == 0, done.stderr
+    content = json.loads(record.read_text())
+    assert [*content] == groups and all(its["commit"] for its in content.values())
+    assert [len(its["figures"]) for its in content.values()] == [8, 4, 2, 4]
+    for figures in content["learners"]["figures"].values():
+        assert [*figures] == ["8 seeds", "4 seeds"]
+        assert all(its["pools"] == 4 and its["width"] > 0.5 for its in figures.values())
+    assert "noise labels, 2 seeds: 1 of 1" in done.stderr
+    again = run("benchmarks/interval_coverage.py", *args, "studies")
+    assert again.stderr == "" and again.stdout in done.stdout
+    assert [*json.loads(record.read_text())] == groups

@@ -9,13 +9,7 @@ from .plots.images import FiltersDisplay, ReconstructionsDisplay, SamplesDisplay
 from .plots.layers import LayerStatisticsDisplay
 from .plots.report import html_report
 from .provenance import provenance
-from .statistics import (
-    PairedDifference,
-    PairedSpread,
-    holm,
-    paired_difference,
-    paired_spread,
-)
+from .statistics import PairedDifference, holm, paired_difference, paired_losses
 from .study.compare import compare_initializers
 from .study.comparison import Comparison
 from .study.contenders import Contender
@@ -33,7 +27,6 @@ __all__ = [
     "LayerStatisticsDisplay",
     "LossCurvesDisplay",
     "PairedDifference",
-    "PairedSpread",
     "ReconstructionsDisplay",
     "SamplesDisplay",
     "bars_and_stripes",
@@ -44,6 +37,6 @@ __all__ = [
     "load_dataset",
     "make_curves",
     "paired_difference",
-    "paired_spread",
+    "paired_losses",
     "provenance",
 ]

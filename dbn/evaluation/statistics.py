@@ -1,11 +1,13 @@
 """Statistics of paired comparisons over seeds."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from ..backend.types import Array
 
@@ -19,9 +21,15 @@ class PairedDifference:
     mean, low, high : float
         Mean difference and the ends of its interval.
     p_value : float
-        Two-sided, for the hypothesis that the mean difference is zero.
+        Two-sided, for the hypothesis that the mean difference is zero: below 1 minus
+        the confidence where the interval does not hold zero.
+    standard_error : float
+        Of the mean.
+    detectable : float
+        The true difference that so many seeds show in 80 % of all cases, if that
+        standard error is right.
     method : str
-        How the interval was made.
+        How the standard error was made.
 
     Examples
     --------
@@ -34,11 +42,15 @@ class PairedDifference:
     low: float
     high: float
     p_value: float
+    standard_error: float
+    detectable: float
     method: str
 
 
-# The bootstrap of more seeds would be slow, and says no more than Student's t.
-_BOOTSTRAPPED = range(20, 1001)
+# What a difference was judged by.
+SEEDS = "seeds alone"
+OVERLAP = "seeds, corrected for overlap (Nadeau-Bengio)"
+ROWS = "seeds and test rows"
 
 
 def paired_difference(
@@ -49,7 +61,10 @@ def paired_difference(
     confidence: float = 0.95,
     n_test: int | None = None,
 ) -> PairedDifference:
-    """Compare two paired samples, one pair per seed.
+    """Compare two samples of scores, one pair per seed.
+
+    Where scores are means over test rows, `paired_losses` knows more: this says nothing
+    about other test rows than those of the seeds.
 
     Parameters
     ----------
@@ -72,10 +87,9 @@ def paired_difference(
     Returns
     -------
     PairedDifference
-        Of ``a - b``. The interval is Student's t; from 20 to 1000 seeds on a fixed
-        split it is a BCa bootstrap (a bootstrap of 5 pairs would cover far too little).
-        Where all differences are equal and `n_test` is None nothing tells how certain
-        they are: the p-value is 1 and the interval has no ends.
+        Of ``a - b``, with Student's t of n - 1 degrees of freedom. Where all
+        differences are equal and `n_test` is None nothing tells how certain they are:
+        the p-value is 1 and the interval has no ends.
 
     Raises
     ------
@@ -89,116 +103,142 @@ def paired_difference(
     >>> round(result.low, 2), round(result.high, 2)
     (-0.24, 2.24)
     """
-    a, b = _paired(a, b)
-    d = a - b
-    n, mean, variance = len(d), float(d.mean()), float(d.var(ddof=1))
-    bootstrapped = n in _BOOTSTRAPPED and test_train_ratio == 0.0
-    constant, least = _is_constant(d, a, b), 0.0
-    if _is_constant(np.append(d, 0.0), a, b):
-        mean = 0.0
-    if n_test is not None:  # of means over rows, each of which is -1, 0 or 1
-        least = max(abs(mean) * (1.0 - abs(mean)), 1.0 / n_test) / n_test
-    elif constant:
-        return PairedDifference(mean, -math.inf, math.inf, 1.0, "constant")
-    if constant or variance < 0.001 * least:
-        variance, bootstrapped = least, False
-    error = math.sqrt(variance * (1.0 / n + test_train_ratio))
-    t = stats.t(df=n - 1)
-    p_value = float(2.0 * t.sf(abs(mean) / error))
-    if bootstrapped:
-        # In parts of 256 resamples, for the sake of memory.
-        options = {"confidence_level": confidence, "batch": 256, "rng": 0}
-        ends = stats.bootstrap((d,), np.mean, **options).confidence_interval
-        low, high = float(ends.low), float(ends.high)
-        return PairedDifference(mean, low, high, p_value, "BCa bootstrap")
-    half = float(t.ppf(0.5 + confidence / 2.0)) * error
-    method = "corrected t (Nadeau-Bengio)" if test_train_ratio else "paired t"
-    return PairedDifference(mean, mean - half, mean + half, p_value, method)
-
-
-def _paired(a: Array, b: Array) -> tuple[np.ndarray, np.ndarray]:
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if a.shape != b.shape or a.ndim != 1 or len(a) < 2:
         raise ValueError(
             f"A paired comparison needs two samples of the same length, at least 2; "
             f"got shapes {a.shape} and {b.shape}. Use more seeds."
         )
-    return a, b
+    d = a - b
+    n, mean, variance = len(d), float(d.mean()), float(d.var(ddof=1))
+    rounding = 8.0 * np.finfo(float).eps * float(max(np.abs(a).max(), np.abs(b).max()))
+    if np.abs(d).max() <= rounding:
+        mean = 0.0
+    least = 0.0
+    if n_test is not None:  # of means over rows, each of which is -1, 0 or 1
+        least = max(abs(mean) * (1.0 - abs(mean)), 1.0 / n_test) / n_test
+    if np.ptp(d) <= rounding or variance < 0.001 * least:
+        variance = least
+    error = math.sqrt(variance * (1.0 / n + test_train_ratio))
+    method = OVERLAP if test_train_ratio else SEEDS
+    return _student(mean, error, n, confidence, method)
 
 
-def _is_constant(values: np.ndarray, a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether values that were made from a and b differ by no more than rounding."""
-    largest = max(np.abs(a).max(), np.abs(b).max())
-    return bool(np.ptp(values) <= 8.0 * np.finfo(float).eps * largest)
+def paired_losses(
+    a: Iterable[Array],
+    b: Iterable[Array],
+    *,
+    rows: Iterable[Array] | None = None,
+    n_rows: int | None = None,
+    confidence: float = 0.95,
+) -> PairedDifference:
+    """Compare the losses of two methods on every test row, over seeds.
 
-
-@dataclass(frozen=True)
-class PairedSpread:
-    """Standard deviations of two paired samples, compared.
-
-    Parameters
-    ----------
-    std_a, std_b : float
-        With n - 1 in the denominator.
-    p_value : float
-        Two-sided, for the hypothesis that the variances are equal.
-    method : str
-        The test.
-
-    Examples
-    --------
-    >>> from dbn.evaluation import paired_spread
-    >>> paired_spread([1.0, 2.0, 3.0], [1.0, 4.0, 7.0]).std_b
-    3.0
-    """
-
-    std_a: float
-    std_b: float
-    p_value: float
-    method: str
-
-
-def paired_spread(a: Array, b: Array) -> PairedSpread:
-    """Compare the variances of two paired samples: the test of Pitman and Morgan.
-
-    Erhan et al. (2010), section 6, find that pretrained nets vary less from seed to
-    seed. Sums and differences of pairs are correlated exactly when the variances of the
-    two differ, so the test is that of Pearson's correlation (Pitman 1939, Morgan 1939).
-    It assumes normal errors, and pairs that do not depend on each other: where seeds
-    draw overlapping splits its p-values are somewhat too small.
+    With the difference d of the losses of a row under a seed, D its mean over the test
+    rows of a seed and S^2 the variance of D over seeds, the variance of the mean of D
+    is S^2 / n_seeds + C. C is what all seeds have in common: that their test rows are
+    drawn from the same few. Two seeds agree about a row as far as the difference is the
+    row's, so C comes from the covariance of their d over the rows that both test.
 
     Parameters
     ----------
-    a, b : array-like of shape (n_seeds,)
-        Scores of two methods on the same splits and seeds.
+    a, b : iterable of array of shape (n_test_rows,)
+        For each seed the losses of two methods on the same rows; boolean where a loss
+        is that a row is wrong. Read once, seed by seed.
+    rows : iterable of array of shape (n_test_rows,), optional
+        For each seed the numbers of its test rows, from 0, each once. Default: the same
+        rows for all.
+    n_rows : int or None, default=None
+        Where every seed splits the same rows anew: how many these are, for training and
+        test together. None where the test rows are fixed.
+    confidence : float, default=0.95
 
     Returns
     -------
-    PairedSpread
+    PairedDifference
+        Of ``a - b``, with Student's t of n_seeds - 1 degrees of freedom.
 
     Raises
     ------
     ValueError
-        If there are fewer than two pairs, or the samples differ in length.
+        If there are fewer than two seeds, or the two have not the same rows.
+
+    Notes
+    -----
+    C is s / n_test where test rows are fixed, and s / n_rows where they are drawn anew.
+    s is the mean covariance of the d of two seeds over the rows that both test, of
+    which each counts once for every pair of seeds; or 0 if that is negative. The
+    variance is at least that of n_seeds independent test sets, w / (n_seeds n_test),
+    with w the mean variance of d over the rows of a seed: at least one row's worth,
+    1 / n_test, for wrong rows. If no two seeds test the same row, C is
+    S^2 n_test / (n_rows - n_test), the correction of Nadeau and Bengio (2003).
 
     Examples
     --------
-    >>> from dbn.evaluation import paired_spread
-    >>> a = [0.10, 0.11, 0.09, 0.10, 0.11]
-    >>> b = [0.20, 0.30, 0.11, 0.18, 0.26]
-    >>> paired_spread(a, b).p_value < 0.01
-    True
+    >>> import numpy as np
+    >>> from dbn.evaluation import paired_losses
+    >>> a = np.array([[1, 0, 0, 0], [1, 1, 0, 0]], dtype=bool)
+    >>> b = np.array([[1, 1, 0, 1], [1, 1, 0, 1]], dtype=bool)
+    >>> paired_losses(a, b).mean
+    -0.375
     """
-    a, b = _paired(a, b)
+    means, variances, sizes, are_wrong = [], [], [], True
+    # For each row how many seeds test it, and sums of d - D and of its square.
+    counts, sums, squares = np.zeros(0), np.zeros(0), np.zeros(0)
+    every: Iterable[Any] = repeat(None) if rows is None else rows
+    for x, y, its in zip(a, b, every, strict=rows is not None):
+        own = np.arange(len(x)) if its is None else np.asarray(its)
+        if not np.shape(x) == np.shape(y) == own.shape:
+            raise ValueError(
+                "Paired losses need the same rows of two methods for each seed; got "
+                f"shapes {np.shape(x)}, {np.shape(y)} and {own.shape}."
+            )
+        are_wrong = are_wrong and np.asarray(x).dtype == bool
+        d = np.subtract(x, y, dtype=float)
+        means.append(d.mean())
+        d -= means[-1]
+        variances.append((d @ d) / max(len(d) - 1, 1))
+        sizes.append(len(d))
+        counts = _added(counts, np.bincount(own))
+        sums = _added(sums, np.bincount(own, d))
+        squares = _added(squares, np.bincount(own, d**2))
+    if len(means) < 2:
+        raise ValueError(f"Paired losses need 2 seeds or more; got {len(means)}.")
+    n, n_test, S2 = len(means), float(np.mean(sizes)), float(np.var(means, ddof=1))
+    if n_both := float((counts * (counts - 1.0)).sum()):
+        # Of deviations from the mean of n_test rows.
+        covariance = float((sums**2 - squares).sum()) / n_both * n_test / (n_test - 1.0)
+        common = max(0.0, covariance) / (n_test if n_rows is None else n_rows)
+    else:
+        common = 0.0 if n_rows is None else S2 * n_test / (n_rows - n_test)
+    least = max(float(np.mean(variances)), 1.0 / n_test if are_wrong else 0.0)
+    error = math.sqrt(max(S2 / n + common, least / (n * n_test)))
+    return _student(float(np.mean(means)), error, n, confidence, ROWS)
+
+
+def _added(total: np.ndarray, more: np.ndarray) -> np.ndarray:
+    """Two sums by row, of which the first is used up; rows that one has not are 0."""
+    if len(more) > len(total):
+        total, more = more.astype(float), total
+    total[: len(more)] += more
+    return total
+
+
+def _student(
+    mean: float, error: float, n: int, confidence: float, method: str
+) -> PairedDifference:
+    """The interval of a mean of n with this standard error."""
+    half, more = (
+        float(stdtrit(n - 1, q)) * error for q in (0.5 + confidence / 2.0, 0.8)
+    )
     p_value = 1.0
-    # A constant sum or difference has no correlation: the variances are equal. And of
-    # a constant sample nothing can be said: sum and difference are the other one.
-    told = (a, b, a + b, a - b)
-    if len(a) > 2 and not any(_is_constant(x, a, b) for x in told):
-        correlated: Any = stats.pearsonr(a + b, a - b)
-        p_value = float(correlated.pvalue)
-    std_a, std_b = float(a.std(ddof=1)), float(b.std(ddof=1))
-    return PairedSpread(std_a, std_b, p_value, "Pitman-Morgan")
+    if error:
+        p_value = float(2.0 * stdtr(n - 1, -abs(mean) / error))
+    elif mean or method != ROWS:  # nothing tells how certain it is
+        half = math.inf
+    return PairedDifference(
+        mean, mean - half, mean + half, p_value, error, half + more, method
+    )
 
 
 def holm(p_values: Array) -> np.ndarray:

@@ -1,6 +1,8 @@
 """The comparison: its protocol, its figures, its words, its file and its picture."""
 
+import base64
 import functools
+import itertools
 import json
 import math
 import re
@@ -11,12 +13,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import train_test_split
 
 from dbn import DBNClassifier, DBNTransformer, RBMTransformer
 from dbn.boltzmann import CD, PCD
-from dbn.evaluation import Comparison, compare_initializers
+from dbn.evaluation import Comparison, compare_initializers, html_report
 from dbn.evaluation.study.read_data import read_data
-from dbn.evaluation.study.records import LOGISTIC
+from dbn.evaluation.study.records import LOGISTIC, cell_name, contender_name
+from dbn.evaluation.study.row_losses import packed, row_losses, unpacked
 
 TOY = {
     "inits": [("dbn", "logistic"), ("xavier_uniform", "logistic")],
@@ -110,30 +117,70 @@ def t_tail(t, df):
 
 
 @functools.cache
-def t_quantile(df):
-    """t with P(T > t) = 0.025."""
+def t_quantile(df, tail=0.025):
+    """t with P(T > t) = tail."""
     low, high = 0.0, 1000.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if t_tail(middle, df) > 0.025 else (low, middle)
+        low, high = (middle, high) if t_tail(middle, df) > tail else (low, middle)
     return low
 
 
-def compare(a, b, settings):
-    """Mean difference, ends of its interval, p-value."""
-    d, n = a - b, len(a)
-    ratio = 0 if settings["fixed_test_split"] else settings["n_test"]
-    variance, mean, n_test = d.var(ddof=1), d.mean(), settings["n_test"]
-    if np.ptp(d) < 1e-12:  # that of a share of the test rows, of one row or more
-        variance = max(abs(mean) * (1 - abs(mean)), 1 / n_test) / n_test
-    error = math.sqrt(variance * (1 / n + ratio / settings["n_train"]))
-    half = t_quantile(n - 1) * error
-    return mean, mean - half, mean + half, 2 * t_tail(mean / error, n - 1)
+def losses_of(record, settings):
+    """By the number of a test row: whether it is wrong. From the texts of a record."""
+    rows = range(settings["n_test"])
+    if record["test_rows"]:
+        rows = np.flatnonzero(np.unpackbits(bits(record["test_rows"])))
+    return dict(zip(rows, np.unpackbits(bits(record["losses"])), strict=False))
 
 
-def compare_spreads(a, b):
-    n, r = len(a), np.corrcoef(a + b, a - b)[0, 1]
-    return 2 * t_tail(r * math.sqrt((n - 2) / (1 - r**2)), n - 2)
+def bits(text):
+    return np.frombuffer(base64.b64decode(text), np.uint8)
+
+
+def compare(ours, theirs, settings):
+    """Mean difference, ends of its interval, p-value, and what could be shown.
+
+    Of the records of two contenders; of one and nothing.
+    """
+    errors = [np.array([r["error"] for r in its]) for its in (ours, theirs) if its]
+    d = errors[0] - errors[1] if theirs else errors[0]
+    n, variance, mean, n_test = len(d), d.var(ddof=1), d.mean(), settings["n_test"]
+    ratio = 0 if settings["fixed_test_split"] else n_test
+    if ours[0].get("losses"):
+        losses = [losses_of(record, settings) for record in ours]
+        if theirs:
+            others = [losses_of(record, settings) for record in theirs]
+            losses = [
+                {row: int(a[row]) - int(b[row]) for row in a}
+                for a, b in zip(losses, others, strict=True)
+            ]
+        variance = row_variance(losses, settings)
+    else:
+        if np.ptp(d) < 1e-12:  # that of a share of the test rows, of one row or more
+            variance = max(abs(mean) * (1 - abs(mean)), 1 / n_test) / n_test
+        variance *= 1 / n + ratio / settings["n_train"]
+    error, t = math.sqrt(variance), t_quantile(n - 1)
+    p = 2 * t_tail(mean / error, n - 1)
+    shown = (t + t_quantile(n - 1, 0.2)) * error
+    return mean, mean - t * error, mean + t * error, p, shown
+
+
+def row_variance(d, settings):
+    """Variance of the mean over seeds, of differences by row, from its formula."""
+    n, n_test = len(d), settings["n_test"]
+    n_rows = n_test if settings["fixed_test_split"] else n_test + settings["n_train"]
+    products, n_both = 0.0, 0
+    d = [{row: float(its[row]) for row in its} for its in d]
+    left = [{row: its[row] - np.mean([*its.values()]) for row in its} for its in d]
+    for a, b in itertools.combinations(left, 2):
+        products += sum(a[row] * b[row] for row in a.keys() & b.keys())
+        n_both += len(a.keys() & b.keys())
+    common = max(0, products / n_both * n_test / (n_test - 1)) / n_rows
+    w = np.mean([np.var([*its.values()], ddof=1) for its in d])
+    S2 = np.var([np.mean([*its.values()]) for its in d], ddof=1)
+    least = max(w, 1 / n_test) / n / n_test
+    return max(S2 / n + common, least)
 
 
 def corrected(p_values):
@@ -159,52 +206,41 @@ def recomputed(content):
         else:
             grid = tuned.setdefault((cell, name, record["seed"]), [])
             grid.append((record["error"], record["value"]))
-    lines, best, spreads, family = {}, {}, {}, {}
+    numbers, settings_p, settings_told = [], [], []
     for cell, contenders in groups.items():
-        errors = {n: np.array([r["error"] for r in rs]) for n, rs in contenders.items()}
-        held = {}
+        dbn = contenders["dbn", "logistic", 0.0]
+        lines, starts = [], []
         for name, records in contenders.items():
-            grids = [min(tuned[cell, name, r["seed"]]) for r in records]
-            held[name] = np.mean([error for error, _ in grids])
-            usual = Counter(sorted(value for _, value in grids)).most_common(1)[0][0]
-            e = 100 * errors[name]
-            seconds = [
-                np.mean([r[key] for r in records])
-                for key in ("pretrain_seconds", "finetune_seconds")
-            ]
-            figures = [e.mean(), e.std(ddof=1), np.median(e), 100 * held[name], usual]
-            lines[cell, name] = figures, seconds
+            grids = [tuned[cell, name, r["seed"]] for r in records]
+            held = np.mean([min(grid)[0] for grid in grids])
+            chosen = [min(grid)[1] for grid in grids]
+            e = 100 * np.array([r["error"] for r in records])
+            lines += [e.mean(), e.std(ddof=1), np.median(e), 100 * held]
+            lines.append(Counter(sorted(chosen)).most_common(1)[0][0])
             if name[0] != "dbn":
-                dbn = errors["dbn", "logistic", 0.0]
-                family[cell, name] = compare(dbn, errors[name], settings)
-        others = [n for n in errors if n[0] != "dbn" and n[1] != LOGISTIC]
-        best[cell] = min(others, key=held.get)
-        spreads[cell] = compare_spreads(dbn, errors[best[cell]])
-    lines_p = dict(zip(family, corrected([c[3] for c in family.values()]), strict=True))
-    primary = corrected([family[cell, best[cell]][3] for cell in groups])
-    spread_p = corrected([*spreads.values()])
-    numbers = []
-    for i, (cell, contenders) in enumerate(groups.items()):
-        for name in contenders:
-            figures, seconds = lines[cell, name]
-            numbers += figures
-            if (cell, name) in family:
-                numbers += [100 * v for v in family[cell, name][:3]]
-                numbers.append(lines_p[cell, name])
-            numbers += seconds
-        numbers += [100 * v for v in family[cell, best[cell]][:3]] + [primary[i]]
-        stds = [lines[cell, n][0][1] for n in (("dbn", "logistic", 0.0), best[cell])]
-        numbers += [*stds, spread_p[i]]
-    return numbers
+                mean, low, high, p, shown = compare(dbn, records, settings)
+                lines += [100 * mean, 100 * low, 100 * high, p, 100 * shown]
+                if name[1] != LOGISTIC:
+                    starts.append((100 * mean, p))
+            for key in ("pretrain_seconds", "finetune_seconds"):
+                lines.append(np.mean([r[key] for r in records]))
+        means = [mean for mean, _ in starts]
+        one_sign = max(means) < 0 or min(means) > 0
+        settings_p.append(max(p for _, p in starts) if one_sign else 1.0)
+        settings_told.append([min(means), max(means)])
+        numbers.append(lines)
+    p_holm = corrected(settings_p)
+    each = zip(numbers, settings_told, p_holm, strict=True)
+    return [number for lines, told, p in each for number in (*lines, *told, p)]
 
 
 def printed(table):
     """All numbers of a table's lines, without those of names and titles."""
     numbers = []
-    for line in table.splitlines()[:-1]:
-        if "labels" not in line and "median" not in line:
-            line = re.sub(r"^  (.*(rows\)|seeds): |\S.*?(?=  ))", "", line)
-            line = line.replace("+- ", " ").replace("95 % interval", "")
+    for line in table.splitlines():
+        if re.search("labels|median|^Warning|^  Fits|^Test|^Made", line) is None:
+            line = re.sub(r"^  (.*starts: |\S.*?(?=  ))", "", line)
+            line = line.replace("+- ", " ").replace(" to ", " ")
             numbers += re.findall(r"[-+]?\d+(?:\.\d+)?", line)
     return numbers
 
@@ -230,9 +266,19 @@ def test_tables_of_the_records_are_recomputed_too(path):
     check_the_table(path)
     stored = json.loads(path.read_text())["summary"]
     for now, then in zip(Comparison.from_json(path).summary(), stored, strict=True):
-        assert [now["cell"], now["best_other"]] == [then["cell"], then["best_other"]]
-        assert now["mean"] == pytest.approx(then["mean"])
-        assert now["p_holm"] == pytest.approx(then["p_holm"])
+        assert now["cell"] == then["cell"]
+        for name, its in now["contenders"].items():
+            old = then["contenders"][name]
+            if old["low"] < old["high"]:  # files of before had such of equal errors
+                ends = [(x["low"], x["high"]) for x in (its, old)]
+                assert ends[0] == pytest.approx(ends[1])
+            for key in ("mean", "low", "high", "p_value"):
+                if name != now["dbn"]:
+                    old_value = old["difference"][key]
+                    assert its["difference"][key] == pytest.approx(old_value)
+    told = Comparison.from_json(path).table()
+    has_losses = "losses" in json.loads(path.read_text())["fields"]
+    assert ("(the old rule: this record has no losses of rows)" in told) != has_losses
 
 
 def test_the_check_above_sees_a_changed_error(result, tmp_path):
@@ -326,10 +372,15 @@ def test_curves_end_where_a_seed_ended():
     assert losses.tolist() == [[4, 3, 2], [8, 9, 16], [6, 5, 4]]
 
 
+def is_of(record, cell, contender):
+    return (cell_name(record), contender_name(record)) == (cell, contender)
+
+
 def test_intervals_of_a_mean_are_those_of_a_difference_from_nothing(result):
     for row in result.summary():
-        for name, errors in result.errors()[row["cell"]].items():
-            mean, low, high, _ = compare(errors, 0 * errors, result.settings)
+        for name in row["contenders"]:
+            own = [r for r in stage(result, "test") if is_of(r, row["cell"], name)]
+            mean, low, high, *_ = compare(own, None, result.settings)
             found = [row["contenders"][name][key] for key in ("mean", "low", "high")]
             assert found == pytest.approx([mean, low, high], abs=1e-6)
 
@@ -347,7 +398,7 @@ def test_files_are_small_and_no_net_has_a_long_curve(digits, tmp_path):
     assert epochs.shape == (25,) and losses.shape == (2, 25)
     assert (losses[:, -1] < losses[:, 0]).all()
     result.to_json(tmp_path / "results.json")
-    assert (tmp_path / "results.json").stat().st_size < 20_000
+    assert (tmp_path / "results.json").stat().st_size < 26_000
 
 
 def test_every_label_budget_may_have_its_updates(digits):
@@ -378,16 +429,16 @@ def test_frame(result, monkeypatch):
 # Words.
 
 
-def by_hand(dbn, other, *, validation=(0.1, 0.2), control=None):
+def by_hand(dbn, *others, validation=(0.1, 0.2), control=None, n_labels=10):
     """A comparison with these test errors per seed."""
     made = []
-    contenders = [("dbn", dbn, 0), ("xavier_uniform", other, 1)]
+    contenders = [("dbn", dbn), *zip(OTHERS, others, strict=False)]
     if control is not None:
-        contenders.append(("dbn-shuffled", control, 1))
-    for init, errors, held in contenders:
+        contenders.append(("dbn-shuffled", control))
+    for init, errors in contenders:
         base = {
             "hidden_layer_sizes": [5],
-            "n_labels": 10,
+            "n_labels": n_labels,
             "init": init,
             "activation": "logistic",
             "dropout": 0.0,
@@ -398,17 +449,22 @@ def by_hand(dbn, other, *, validation=(0.1, 0.2), control=None):
         }
         for seed, error in enumerate(errors):
             record = base | {"seed": seed}
-            made.append(record | {"stage": "tune", "error": validation[held]})
+            made.append(record | {"stage": "tune", "error": validation[init != "dbn"]})
             made.append(record | {"stage": "test", "error": error})
     settings = {"dataset": "toy", "fixed_test_split": True, "scoring": "accuracy"}
-    return Comparison(settings | {"n_train": 9, "n_test": 9}, made)
+    return Comparison(settings | {"n_train": 99, "n_test": 9}, made)
+
+
+OTHERS = ["xavier_uniform", "he_normal", "lsuv"]
+BETTER, WORSE = [0.10, 0.11, 0.12], [0.20, 0.21, 0.23]
+VARYING = [0.05, 0.11, 0.19]
 
 
 @pytest.mark.parametrize(
     ("dbn", "other", "words"),
     [
-        ([0.10, 0.11, 0.12], [0.20, 0.21, 0.23], "lowered the test error in 1"),
-        ([0.20, 0.21, 0.23], [0.10, 0.11, 0.12], "raised the test error in 1"),
+        (BETTER, WORSE, "lowered the test error in 1"),
+        (WORSE, BETTER, "raised the test error in 1"),
         ([0.10, 0.21, 0.12], [0.11, 0.20, 0.13], "made no difference"),
         ([0.10, 0.10], [0.12, 0.12], "made no difference that these seeds can show"),
         ([0.10, 0.20], [0.10, 0.20], "made no difference that these seeds can show"),
@@ -418,14 +474,220 @@ def test_verdict_says_what_the_numbers_say(dbn, other, words):
     assert words in by_hand(dbn, other).verdict()
 
 
+@pytest.mark.parametrize(
+    ("dbn", "others", "words"),
+    [
+        (
+            BETTER,
+            [WORSE, [0.31, 0.33, 0.34]],
+            "lowered the test error in 1 (1 x 5, 10 labels: -21.7 to -10.3 points "
+            "against every other start).",
+        ),
+        (
+            WORSE,
+            [BETTER, [0.01, 0.02, 0.03]],
+            "raised the test error in 1 (1 x 5, 10 labels: +10.3 to +19.3 points "
+            "against every other start).",
+        ),
+        (
+            BETTER,
+            [WORSE, VARYING, [0.01, 0.03, 0.03]],
+            "is shown to differ from single starts only in 1 (1 x 5, 10 labels: below "
+            "Xavier, above LSUV, not shown against He).",
+        ),
+        (
+            BETTER,
+            [VARYING, VARYING],
+            "made no difference that these seeds can show in 1 (1 x 5, 10 labels: not "
+            "shown against Xavier and He).",
+        ),
+    ],
+)
+def test_verdict_is_about_every_other_start(dbn, others, words):
+    """What validation rows prefer is of no account."""
+    told = by_hand(dbn, *others).verdict()
+    assert told == f"Verdict on toy: of the one setting, DBN pretraining {words}"
+
+
+def test_settings_share_the_level_and_single_differences_do_not():
+    """Two settings of p = .035 each: shown by themselves, and neither by Holm."""
+    dbn, other = [0.10, 0.10, 0.10], [0.19, 0.26, 0.18]
+    first, second = (by_hand(dbn, other, n_labels=n) for n in (10, 20))
+    assert "lowered the test error in 1 (" in first.verdict()
+    first.records += second.records
+    told = first.verdict()
+    assert "single starts only in 2 (1 x 5, 10 labels: below Xavier" in told
+    p = 2 * t_tail(0.11 / (np.std(other, ddof=1) / np.sqrt(3)), 2)
+    for row in first.summary():
+        its = row["contenders"]["xavier_uniform + logistic"]["difference"]
+        assert its["p_value"] == pytest.approx(p) and its["high"] < 0.0
+        assert row["p_holm"] == pytest.approx(2 * p) and 0.025 < p < 0.05
+
+
+def test_of_both_signs_there_is_no_claim():
+    (row,) = by_hand(BETTER, WORSE, [0.01, 0.03, 0.03]).summary()
+    assert row["p_value"] == 1.0
+    assert all(
+        its["difference"]["p_value"] < 0.05
+        for its in row["contenders"].values()
+        if its["difference"]
+    )
+
+
+def test_of_the_same_training_rows_nothing_is_said_about_others():
+    words = "10 labels, for this training set: "
+    result = by_hand(BETTER, WORSE)
+    assert words not in result.verdict()
+    result.settings["n_train"] = 10  # all labels, of a fixed split
+    assert words in result.verdict()
+    assert "; for this training set\n" in result.table()
+    for i, record in enumerate(result.records):
+        record["train_rows_sha256"] = f"of {i}"
+    assert words not in result.verdict()
+
+
 def test_verdict_names_controls_that_beat_the_dbn():
-    """They are never the best other start, however good."""
-    errors = [0.10, 0.11, 0.12], [0.20, 0.21, 0.23]
-    result = by_hand(*errors, control=[0.01, 0.02, 0.04])
-    assert "the best other start; of the controls, DBN shuffled (" in (result.verdict())
-    assert result.summary()[0]["best_other"] == "xavier_uniform + logistic"
-    result = by_hand(*errors, control=[0.30, 0.31, 0.32])
+    """They are no other start, however good."""
+    result = by_hand(BETTER, WORSE, control=[0.01, 0.02, 0.04])
+    assert "every other start); of the controls, DBN shuffled (" in result.verdict()
+    result = by_hand(BETTER, WORSE, control=[0.30, 0.31, 0.32])
     assert "controls" not in result.verdict()
+
+
+def test_a_value_at_an_end_of_its_grid_is_marked():
+    result = by_hand(BETTER, WORSE)
+    assert "*" not in result.table()  # a single value was not chosen
+    for value, error in ((0.01, 0.3), (0.3, 0.15)):
+        result.records += [
+            record | {"value": value, "error": error}
+            for record in result.records
+            if record["stage"] == "tune" and record["value"] == 0.1
+        ]
+    # xavier_uniform has .2 at .1, and .15 at .3, the end.
+    for record in result.records:
+        if record["stage"] == "test" and record["init"] != "dbn":
+            record["value"] = 0.3
+    lines = result.table().splitlines()
+    values = [re.findall(r"0\.1 |0\.3\*", line)[0] for line in lines[2:4]]
+    assert values == ["0.1 ", "0.3*"]
+    assert lines[-2] == (
+        "Warning: * was chosen at an end of its grid, in 3 choices of each: "
+        "Xavier 3. A wider grid may change the errors."
+    )
+    assert lines[-2] in html_report(result)
+
+
+def test_fits_that_failed_are_counted():
+    result = by_hand(BETTER, WORSE)
+    for record in result.records:
+        record |= {"diverged": 0, "unconverged": int(record["init"] == "dbn")}
+    result.records[0]["diverged"] = 4
+    told = result.table()
+    assert "  Fits that diverged, those of the tuning included: DBN 4" in told
+    assert "converge, those of the tuning included: DBN 6\n" in told
+    del result.records[0]["diverged"]  # of before they were counted
+    assert "Fits that diverged" not in result.table()
+
+
+# Losses of rows.
+
+
+def test_losses_of_every_final_net_are_kept_with_their_rows(result, digits):
+    X, y = digits
+    for record in stage(result, "test"):
+        losses, rows = unpacked(record, result.settings)
+        _, test = train_test_split(
+            np.arange(len(y)), test_size=0.3, stratify=y, random_state=record["seed"]
+        )
+        assert rows.tolist() == sorted(test)
+        assert losses.mean() == pytest.approx(record["error"])
+    record = stage(result, "test", init="pca", n_labels=60, seed=1)[0]
+    train, test = train_test_split(
+        np.arange(len(y)), test_size=0.3, stratify=y, random_state=1
+    )
+    labelled, _ = train_test_split(
+        train, train_size=60, stratify=y[train], random_state=1
+    )
+    pca = PCA(10, random_state=1).fit(X[train])
+    line = LogisticRegression(C=record["value"], max_iter=1000, random_state=1)
+    line.fit(pca.transform(X[labelled]), y[labelled])
+    losses, rows = unpacked(record, result.settings)
+    wrong = line.predict(pca.transform(X[rows])) != y[rows]
+    assert (wrong == losses).mean() > 0.99
+    assert not any("losses" in record for record in stage(result, "tune"))
+
+
+@pytest.mark.parametrize("values", [[True, False, True], [0.25e6, 1e9, 0.0]])
+@pytest.mark.parametrize("rows", [None, [11, 2, 5]])
+def test_losses_come_back(values, rows):
+    losses = np.array(values)
+    kept = packed(losses, None if rows is None else np.array(rows))
+    scoring = "accuracy" if losses.dtype == bool else "neg_mean_squared_error"
+    kept = json.loads(json.dumps(kept)) | {"error": losses.mean()}
+    back, where = unpacked(kept, {"scoring": scoring, "n_test": 3})
+    expected = losses if rows is None else losses[[1, 2, 0]]
+    assert where.tolist() == ([0, 1, 2] if rows is None else [2, 5, 11])
+    assert back.dtype == losses.dtype
+    np.testing.assert_allclose(back.astype(float), expected.astype(float), rtol=1e-3)
+
+
+def test_scores_that_are_no_mean_over_rows_say_that_test_rows_are_not_counted(digits):
+    result = compare_initializers(*digits, **SMALL, scoring="balanced_accuracy")
+    assert not any("losses" in record for record in result.records)
+    told = result.table()
+    assert "(Nadeau-Bengio); test rows are not counted. Could" in told
+    counted = compare_initializers(*digits, **SMALL, scoring="neg_log_loss")
+    assert "judged by seeds and test rows. Could" in counted.table()
+    for record in stage(counted, "test"):
+        losses, _ = unpacked(record, counted.settings)
+        assert losses.mean() == pytest.approx(record["error"])
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "neg_mean_squared_error"])
+def test_losses_have_the_mean_of_the_scorer(digits, scoring):
+    X, y = digits
+    model = LogisticRegression(max_iter=50).fit(X[:100], y[:100])
+    losses = row_losses(model, X, y, scoring)
+    assert losses.shape == y.shape
+    assert losses.mean() == pytest.approx(-get_scorer(scoring)(model, X, y))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"losses": "AAAA"}, "losses are not those of 216 rows with the error"),
+        ({"losses": "?"}, "'\\?' is no text of base 64"),
+        ({"losses": 5}, "losses is 5"),
+        ({"test_rows": ""}, "not the same test rows for all contenders of a seed"),
+        ({"error": 0.9}, "with the error 0.9"),
+    ],
+)
+def test_losses_of_a_file_are_checked(result, tmp_path, change, message):
+    path = tmp_path / "results.json"
+    result.to_json(path)
+    content = json.loads(path.read_text())
+    fields = content["fields"]
+    test = next(r for r in content["records"] if r[fields.index("stage")] == "test")
+    for name, value in change.items():
+        test[fields.index(name)] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message):
+        Comparison.from_json(path)
+
+
+def test_a_contender_without_losses_is_judged_by_its_seeds(result):
+    """Of a study that was begun by an earlier version, say."""
+    records = [
+        {k: v for k, v in record.items() if k != "losses"}
+        if record.get("init") == "pca"
+        else record
+        for record in result.records
+    ]
+    (row, _) = Comparison(result.settings, records).summary()
+    methods = {name: its["difference"] for name, its in row["contenders"].items()}
+    assert methods["pca + logistic regression"]["method"].startswith("seeds, corr")
+    other = methods["xavier_uniform + logistic"]["method"]
+    assert other == "seeds and test rows"
 
 
 def test_what_is_not_whole_is_told(tmp_path):
@@ -532,7 +794,8 @@ def test_test_rows_are_never_trained_on_and_used_once(digits, monkeypatch):
     assert max(rows[:, 0].max() for calls in seen for rows in calls) == 0.0
     assert sum(rows[:, 0].max() == 1.0 for rows in predicted) == 2 * 2
     assert result.settings["fixed_test_split"]
-    assert result.summary()[0]["method"] == "paired t"
+    its = result.summary()[0]["contenders"]["xavier_uniform + logistic"]
+    assert its["difference"]["method"] == "seeds and test rows"
 
 
 @pytest.mark.parametrize(("rows", "n"), [("all", 504), ("labelled", 40)])

@@ -19,7 +19,7 @@ import dbn
 from dbn import RBMTransformer
 from dbn.backend.threads import one_blas_thread
 from dbn.evaluation import Comparison, compare_initializers
-from dbn.evaluation.study import compare
+from dbn.evaluation.study import run_study
 from dbn.evaluation.study.journal import is_finished
 from dbn.evaluation.study.run_cell import run_cell
 from dbn.training import SGD
@@ -72,7 +72,7 @@ def counted(monkeypatch):
         cells.append(cell)
         return run_cell(cell, *args)
 
-    monkeypatch.setattr(compare, "run_cell", counting)
+    monkeypatch.setattr(run_study, "run_cell", counting)
     return cells
 
 
@@ -140,7 +140,7 @@ def begun(digits, folder, **options):
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compare, "run_cell", stop)
+        patch.setattr(run_study, "run_cell", stop)
         with pytest.raises(KeyboardInterrupt) as error:
             compare_initializers(*digits, **TOY | options, folder=folder)
     assert "the same folder goes on from it" in error.value.__notes__[0]
@@ -244,18 +244,18 @@ def test_a_folder_that_cannot_be_written(digits, tmp_path):
 
 
 def test_a_disk_that_fills_up_keeps_what_is_finished(digits, tmp_path, monkeypatch):
-    cells, save = counted(monkeypatch), compare.Journal.save
+    cells, save = counted(monkeypatch), run_study.Journal.save
 
     def full(self, cell, result):
         if len(cells) == 20:
             raise OSError(28, "No space left on device")
         save(self, cell, result)
 
-    monkeypatch.setattr(compare.Journal, "save", full)
+    monkeypatch.setattr(run_study.Journal, "save", full)
     with pytest.raises(OSError, match="No space left") as error:
         compare_initializers(*digits, **TOY, folder=tmp_path)
     assert str(tmp_path) in error.value.__notes__[0]
-    monkeypatch.setattr(compare.Journal, "save", save)
+    monkeypatch.setattr(run_study.Journal, "save", save)
     compare_initializers(*digits, **TOY, folder=tmp_path)
     assert len(cells) == N_CELLS + 1
 
@@ -273,7 +273,7 @@ def dying(cell, *args):
 def test_a_worker_that_dies_costs_no_finished_cell(
     digits, whole, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(compare, "run_cell", dying)
+    monkeypatch.setattr(run_study, "run_cell", dying)
     with pytest.raises(RuntimeError, match="A worker process died") as error:
         compare_initializers(*digits, **TOY, n_jobs=2, folder=tmp_path)
     assert f"finished is in {tmp_path}" in str(error.value)
@@ -341,9 +341,9 @@ def test_threads_of_a_process_share_one_blas_thread():
 
 WORKER = """
 import sys
-from tests.evaluation.test_study import TOY, compare, load_digits
+from tests.evaluation.test_study import TOY, compare_initializers, load_digits
 X, y = load_digits(n_class=4, return_X_y=True)
-result = compare.compare_initializers(X / 16, y, **TOY, folder=sys.argv[1])
+result = compare_initializers(X / 16, y, **TOY, folder=sys.argv[1])
 result.to_json(sys.argv[1] + "/results.json")
 """
 

@@ -9,7 +9,7 @@ from sklearn.svm import SVC
 
 from dbn import DBNTransformer
 from dbn.evaluation import Contender, compare_initializers
-from dbn.evaluation.study import compare, time_left
+from dbn.evaluation.study import compare, run_study, time_left
 
 INITS = compare.INITS
 OWN = [
@@ -86,9 +86,9 @@ def simulated(monkeypatch):
             done(self, cell, seconds, elapsed)
             seen.append((elapsed, self.share, self.total))
 
-        monkeypatch.setattr(compare, "run_cell", run_cell)
+        monkeypatch.setattr(run_study, "run_cell", run_cell)
         monkeypatch.setattr(time_left.TimeLeft, "done", spying)
-        for module in (compare, time_left):
+        for module in (run_study, time_left):
             monkeypatch.setattr(module, "perf_counter", lambda: now[0])
         X = rng.random((600, 8))
         compare_initializers(X, np.arange(600) % 3, verbose=1, **settings)

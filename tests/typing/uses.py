@@ -61,7 +61,6 @@ from dbn.evaluation import (
     LayerStatisticsDisplay,
     LossCurvesDisplay,
     PairedDifference,
-    PairedSpread,
     ReconstructionsDisplay,
     SamplesDisplay,
     bars_and_stripes,
@@ -71,7 +70,7 @@ from dbn.evaluation import (
     layer_statistics,
     load_dataset,
     paired_difference,
-    paired_spread,
+    paired_losses,
     provenance,
 )
 from dbn.feedforward import (
@@ -389,7 +388,9 @@ def statistics() -> None:
     assert_type(difference, PairedDifference)
     assert_type(difference.mean, float)
     assert_type(difference.p_value, float)
-    assert_type(paired_spread([2.0, 3.0, 4.5], [1.0, 1.5, 4.0]), PairedSpread)
+    losses = np.array([[True, False], [True, True]])
+    assert_type(paired_losses(losses, ~losses), PairedDifference)
+    assert_type(difference.detectable, float)
     assert holm([0.01, 0.04]).tolist() == [0.02, 0.04]
     assert_type(provenance(), dict[str, Any])
     assert bars_and_stripes(2).shape[1] == 4

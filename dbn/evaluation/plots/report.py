@@ -11,7 +11,13 @@ from ...storage.packing import printable
 from ..provenance import note_of_changes
 from ..study.comparison import Comparison
 from ..study.records import cell_name, display_name, measure
-from ..study.table_and_verdict import comparisons, figures, legend, verdict
+from ..study.table_and_verdict import (
+    comparisons,
+    ends_of_grids,
+    figures,
+    legend,
+    verdict,
+)
 from .curves import LabelBudgetDisplay, LossCurvesDisplay
 from .display import Display, require_matplotlib
 from .errors_by_setting import ComparisonDisplay, DepthDisplay
@@ -117,7 +123,8 @@ def html_report(result: Comparison) -> str:
         f'<p class="verdict">{escape(verdict(summary, settings))}</p>',
         *_overview(result, summary),
         *(part for row in summary for part in _setting(result, row)),
-        f'<p class="legend">{escape(legend(summary, measure(settings)[0]))} 95 % '
+        *(f"<p>{escape(line)}</p>" for line in ends_of_grids(summary)),
+        f'<p class="legend">{escape(legend(summary, settings))} 95 % '
         "interval of the mean: by itself, of the same kind as those of differences. "
         "Multiply-adds: of pretraining and of fine-tuning, mean per net, in "
         "thousands of millions.</p>",
@@ -194,7 +201,8 @@ def _table(row: dict[str, Any], settings: dict[str, Any]) -> str:
         f"validation {title}",
         "rate or C",
         f"DBN minus it{unit and f' ({unit.strip()})'} [95 %]",
-        "Holm p",
+        "p",
+        f"could show{unit and f' ({unit.strip()})'}",
         "seconds",
         "multiply-adds (10^9)",
     ]

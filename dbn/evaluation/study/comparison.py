@@ -2,18 +2,16 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from ...backend.types import Array
 from ...storage.archive import replacing
 from ...storage.packing import parse_json, printable
 from ...storage.regular_file import open_file
 from ..provenance import note_of_changes
-from ..statistics import holm, paired_difference, paired_spread
 from .records import (
     OWN,
     RECORD,
@@ -26,6 +24,8 @@ from .records import (
     key_of,
     kind_of,
 )
+from .row_losses import unpacked
+from .summary import of_stage, summarize, tests
 from .table_and_verdict import table, verdict
 
 # 2: a value tuned for each seed, controls, costs and curves. 3: records as the lines of
@@ -34,10 +34,8 @@ FORMAT = 3
 _FEWEST_FIELDS = sum(not accepts(None) for accepts in (RECORD | OWN).values())
 # Of all settings together: each takes a millisecond, and more of many seeds.
 _MAX_CONTENDERS = 1000
-_COSTS = (
-    *("pretrain_seconds", "finetune_seconds"),
-    *("pretrain_multiply_adds", "finetune_multiply_adds"),
-)
+# What is kept of a net beside its figures.
+_DETAILS = ("loss_curve", "losses", "test_rows")
 
 
 @dataclass
@@ -54,7 +52,7 @@ class Comparison:
         user's name and kind), seed, what was tuned ("learning_rate", "C", ...) and its
         value, error (on validation or test rows: the fraction that is wrong, or what
         `scoring` says; smaller is better), seconds, multiply-adds, and the training
-        loss at some of the epochs.
+        loss at some of the epochs. A final net has its loss on every test row, packed.
 
     Examples
     --------
@@ -84,7 +82,7 @@ class Comparison:
                 name: np.array([record["error"] for record in records])
                 for name, records in contenders.items()
             }
-            for cell, contenders in self._tests().items()
+            for cell, contenders in tests(self.records).items()
         }
 
     def curves(self) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
@@ -97,7 +95,7 @@ class Comparison:
             (n_seeds, n_points), to the last epoch that all seeds reached.
         """
         cells: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
-        for cell, contenders in self._tests().items():
+        for cell, contenders in tests(self.records).items():
             for name, records in contenders.items():
                 curves = [record.get("loss_curve") or [] for record in records]
                 if all(curves):
@@ -110,7 +108,7 @@ class Comparison:
         Returns
         -------
         pandas.DataFrame
-            One row per record; ``loss_curve`` is left out, see `curves`.
+            One row per record, without curves (see `curves`) and losses of rows.
 
         Raises
         ------
@@ -128,7 +126,7 @@ class Comparison:
             {
                 "cell": cell_name(record),
                 "contender": contender_name(record),
-                **{k: v for k, v in record.items() if k != "loss_curve"},
+                **{k: v for k, v in record.items() if k not in _DETAILS},
             }
             for record in self.records
         )
@@ -136,87 +134,14 @@ class Comparison:
     def summary(self) -> list[dict[str, Any]]:
         """One dict per setting: every contender's figures and the paired comparisons.
 
-        The DBN is compared with the best other start (`best_other`), which is chosen by
-        validation error, never by test error, and with every other contender
-        (`difference`). `p_holm` is adjusted over all settings for the former, over all
-        settings and contenders for the latter. `low` and `high` of a contender are the
-        95 % interval of its mean, made with the same method. `spread` compares the
-        standard deviation of the DBN over seeds with that of the best other start.
+        A contender has the DBN's `difference` from it, with its own interval and
+        p-value; those of controls also `p_holm`, over all controls and settings. `low`
+        and `high` of a contender are the 95 % interval of its mean, made with the same
+        method. `p_value` of a setting is the largest of the other starts where the DBN
+        is below all or above all, and `p_holm` is corrected over all settings; `below`,
+        `above` and `not_shown` name the starts by their own p-values.
         """
-        tuned = chosen(self._stage("tune"))
-        rows = [self._row(cell, its, tuned) for cell, its in self._tests().items()]
-        contenders = [its for row in rows for its in row["contenders"].values()]
-        for family in (
-            rows,
-            [row["spread"] for row in rows],
-            [its["difference"] for its in contenders if its["difference"]],
-        ):
-            adjusted = holm([test["p_value"] for test in family])
-            for test, p in zip(family, adjusted, strict=True):
-                test["p_holm"] = float(p)
-        return rows
-
-    def _stage(self, stage: str) -> list[dict[str, Any]]:
-        return [record for record in self.records if record["stage"] == stage]
-
-    def _tests(self) -> dict[str, dict[str, list[dict[str, Any]]]]:
-        """Test records by setting and contender, ordered by seed."""
-        cells: dict[str, dict[str, list[dict[str, Any]]]] = {}
-        for record in self._stage("test"):
-            contenders = cells.setdefault(cell_name(record), {})
-            contenders.setdefault(contender_name(record), []).append(record)
-        for contenders in cells.values():
-            for records in contenders.values():
-                records.sort(key=lambda record: record["seed"])
-        return cells
-
-    def _row(
-        self,
-        cell: str,
-        tests: dict[str, list[dict[str, Any]]],
-        tuned: dict[tuple[str, str, int], dict[str, Any]],
-    ) -> dict[str, Any]:
-        errors = {n: np.array([r["error"] for r in rs]) for n, rs in tests.items()}
-        kinds = {name: kind_of(records[0]) for name, records in tests.items()}
-        dbn = next(name for name in kinds if kinds[name] == "dbn")
-        contenders: dict[str, dict[str, Any]] = {}
-        for name, records in tests.items():
-            values = errors[name]
-            alone = self._difference(values, np.zeros(len(values)))
-            contenders[name] = {
-                "kind": kinds[name],
-                "parameter": records[0]["parameter"],
-                "values": [r["value"] for r in records],
-                "validation_error": float(
-                    np.mean([tuned[key_of(r)]["error"] for r in records])
-                ),
-                "mean": float(values.mean()),
-                **{end: alone[end] for end in ("low", "high")},
-                "std": float(values.std(ddof=1)),
-                "median": float(np.median(values)),
-                **{cost: _mean(records, cost) for cost in _COSTS},
-                "difference": self._difference(errors[dbn], values)
-                if name != dbn
-                else None,
-            }
-        starts = (name for name in kinds if kinds[name] == "start")
-        best = min(starts, key=lambda name: contenders[name]["validation_error"])
-        return {
-            "cell": cell,
-            **{key: tests[dbn][0][key] for key in ("hidden_layer_sizes", "n_labels")},
-            "contenders": contenders,
-            "dbn": dbn,
-            "best_other": best,
-            **self._difference(errors[dbn], errors[best]),
-            "spread": asdict(paired_spread(errors[dbn], errors[best])),
-        }
-
-    def _difference(self, dbn: Array, other: Array) -> dict[str, Any]:
-        n_test = self.settings["n_test"]
-        fixed = self.settings["fixed_test_split"]
-        ratio = 0.0 if fixed else n_test / self.settings["n_train"]
-        found = paired_difference(dbn, other, test_train_ratio=ratio, n_test=n_test)
-        return asdict(found)
+        return summarize(self.records, self.settings)
 
     def table(self) -> str:
         """The summary as text: a table of errors and differences for each setting."""
@@ -300,34 +225,44 @@ class Comparison:
                 check_record(record)
         except ValueError as error:
             return str(error)
-        cells, tuned = self._tests(), chosen(self._stage("tune"))
+        cells, tuned = tests(self.records), chosen(of_stage(self.records, "tune"))
         n_contenders = sum(map(len, cells.values()))
         if n_contenders > _MAX_CONTENDERS:
             return (
                 f"it has {n_contenders} contenders in {len(cells)} settings, more than "
                 f"{_MAX_CONTENDERS}"
             )
-        for cell, tests in cells.items():
-            seeds = [[r["seed"] for r in records] for records in tests.values()]
-            kinds = [kind_of(records[0]) for records in tests.values()]
-            keys = {key_of(r) for records in tests.values() for r in records}
-            paired = all(its == seeds[0] for its in seeds) and len(seeds[0]) > 1
-            if (
-                not (paired and len({*seeds[0]}) == len(seeds[0]))
-                or kinds.count("dbn") != 1
-                or "start" not in kinds
-                or not keys <= {*tuned}
-            ):
-                return (
-                    f"{printable(cell)} has not the same seeds of one DBN and of "
-                    "another start, tuned"
-                )
+        for cell, contenders in cells.items():
+            if problem := _problem_of_setting(contenders, {*tuned}, self.settings):
+                return f"{printable(cell)} has {problem}"
         return None if cells else "it has no tests"
 
 
-def _mean(records: list[dict[str, Any]], key: str) -> float | None:
-    values: list[Any] = [record.get(key) for record in records]
-    return None if None in values else float(np.mean(values))
+def _problem_of_setting(
+    contenders: dict[str, list[dict[str, Any]]], tuned: set[Any], settings: Any
+) -> str | None:
+    """Why there are no paired differences in a setting, in words; None if there are."""
+    seeds = [[r["seed"] for r in records] for records in contenders.values()]
+    kinds = [kind_of(records[0]) for records in contenders.values()]
+    keys = {key_of(r) for records in contenders.values() for r in records}
+    paired = all(its == seeds[0] for its in seeds) and len(seeds[0]) > 1
+    if (
+        not (paired and len({*seeds[0]}) == len(seeds[0]))
+        or kinds.count("dbn") != 1
+        or "start" not in kinds
+        or not keys <= tuned
+    ):
+        return "not the same seeds of one DBN and of another start, tuned"
+    for records in zip(*contenders.values(), strict=True):  # of one seed
+        kept = [r for r in records if r.get("losses") is not None]
+        if len({r.get("test_rows") for r in kept}) > 1:
+            return "not the same test rows for all contenders of a seed"
+        try:
+            for record in kept:
+                unpacked(record, settings)
+        except ValueError as error:
+            return str(error)
+    return None
 
 
 def _on_the_same_epochs(

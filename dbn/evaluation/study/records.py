@@ -156,6 +156,8 @@ def chosen(
 # Of a file: what a name may be that stands in every line of a table, how many layers a
 # net, and how many points a curve, of which 25 are kept.
 _MAX_NAME, _MAX_LAYERS, _MAX_POINTS = 100, 1000, 100
+# Losses of so many rows as row_losses.py keeps, two bytes each, as a text.
+_MAX_TEXT = 550_000
 
 
 def _is_name(value: Any) -> bool:
@@ -168,6 +170,14 @@ def _is_count(value: Any) -> bool:
 
 def _is_amount(value: Any, most: float = 1e300) -> bool:
     return type(value) in (int, float) and 0 <= value <= most
+
+
+def _is_amount_or_none(value: Any) -> bool:
+    return value is None or _is_amount(value)
+
+
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and len(value) <= _MAX_TEXT)
 
 
 def _is_curve(value: Any) -> bool:
@@ -203,9 +213,11 @@ RECORD: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(["pretrain_seconds", "finetune_seconds"], _is_amount),
     **dict.fromkeys(
         ["pretrain_multiply_adds", "finetune_multiply_adds"],
-        lambda value: value is None or _is_amount(value),
+        _is_amount_or_none,
     ),
     "loss_curve": _is_curve,
+    **dict.fromkeys(["diverged", "unconverged"], _is_amount_or_none),
+    **dict.fromkeys(["losses", "test_rows", "train_rows_sha256"], _is_text_or_none),
 }
 
 

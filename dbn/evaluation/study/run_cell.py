@@ -2,8 +2,8 @@
 
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from sklearn.metrics import get_scorer, r2_score
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import MinMaxScaler
 
+from ...backend.identity import identity
 from ...backend.threads import one_blas_thread
 from ...backend.types import Array
 from ...estimators import DBNTransformer
@@ -25,6 +26,7 @@ from .contenders import Contender, Start
 from .controls import MAX_UNLABELED, Control, as_categories, as_numbers
 from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS, Study
 from .read_data import MARKS, known
+from .row_losses import MAX_ROWS, packed, row_losses
 from .semi_supervised import SelfTraining
 from .shared_dbn import copy_with, pretraining_cost, set_everywhere, with_dbn
 
@@ -63,9 +65,7 @@ def run_cell(
         That all of it took.
     """
     with one_blas_thread(), warnings.catch_warnings():
-        # How long nets and machines train is the study's choice.
-        ours = "Pretraining has hardly|Fine-tuning ended"
-        warnings.filterwarnings("ignore", ours, ConvergenceWarning)
+        _ignore_lengths()
         began = time.perf_counter()
         rows = _Rows(cell, study, X, y, X_test, y_test)
         if cell.stage == "pretrain":
@@ -73,6 +73,12 @@ def run_cell(
         else:
             result = _finetune(cell, study, start, rows)
     return cell, result, time.perf_counter() - began
+
+
+def _ignore_lengths() -> None:
+    """Ignore what is said of short trainings: their length is the study's choice."""
+    ours = "Pretraining has hardly|Fine-tuning ended"
+    warnings.filterwarnings("ignore", ours, ConvergenceWarning)
 
 
 class _Rows:
@@ -96,6 +102,7 @@ class _Rows:
         self.labelled = self.train
         if cell.n_labels is not None:
             self.labelled = study.labelled(self.train, y, cell.n_labels, cell.seed)
+        self.test_rows = test
         self._test: Any = (X_test, y_test) if test is None else test
         every = study.pretraining_rows == "all"
         self._pretraining = self._all if every else self.labelled
@@ -149,6 +156,11 @@ class _Rows:
             return self._scaled(X), y
         return self.pair(self._test)
 
+    def kept(self, losses: Array) -> dict[str, Any]:
+        """What a record has of the losses of a final net, and of its rows."""
+        trained = identity(self.labelled, self._pretraining)
+        return packed(losses, self.test_rows) | {"train_rows_sha256": trained}
+
     def folds(self, tune: str) -> list[tuple[Array, Array]]:
         """Pairs of indices, to train on and to validate on."""
         rows, y = self.labelled, self.y
@@ -186,19 +198,10 @@ def _costs(phase: str, seconds: float, multiply_adds: int | None) -> dict[str, A
 def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, Any]:
     """The record of a candidate or of a final net."""
     contender = study.contender(cell)
-    cost, made = start or (_costs("pretrain", 0.0, 0), None)
-    is_pca = isinstance(contender, Start) and contender.init == "pca"
-    kind = "numbers" if is_pca else getattr(contender, "rows", "given")
-    if kind in _ENCODERS:
-        rows.encode(_ENCODERS[kind])
-    if is_pca:
-        X = rows.pretraining()
-        # As many as the net's top layer has units, or as there are.
-        pca = PCA(min(cell.hidden_layer_sizes[-1], *X.shape))
-        cost, made = _pretrain(pca, cell, X)
+    cost, made = _begun(cell, contender, start, rows)
     is_named_net = isinstance(contender, Start) and contender.is_net
-    scorer, best = get_scorer(study.scoring), not study.scoring.startswith("neg_")
     loss, n_held, seconds, multiply_adds = 0.0, 0, 0.0, 0
+    failures, curve, losses = Counter[str](), None, None
     model: Any = None
     candidate = set_everywhere(study.candidate(cell), random_state=cell.seed)
     for (X, y), (X_held, y_held) in _parts(cell, study, rows):
@@ -207,12 +210,14 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
         if made is not None:
             model = with_dbn(model, made)
         began = time.perf_counter()
-        _fit(model, X, y)
+        failures.update(_fit(model, X, y))
         seconds += time.perf_counter() - began
-        loss += len(y_held) * (float(best) - float(scorer(model, X_held, y_held)))
+        error, losses = _error(model, X_held, y_held, study.scoring)
+        loss += len(y_held) * error
         n_held += len(y_held)
         if is_named_net:
             multiply_adds += study.finetuning_cost(cell, n_labels) * model.n_iter_
+        curve = getattr(model, "loss_curve_", None)
     record = {
         **{k: v for k, v in cell.describe().items() if k not in ("name", "value")},
         **study.who(cell),
@@ -222,14 +227,30 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
         "error": max(round(loss / n_held, 12), 0.0),
         **cost,
         **_costs("finetune", seconds, multiply_adds if is_named_net else None),
+        **{failure: failures[failure] for failure in ("diverged", "unconverged")},
     }
     if cell.stage == "test":
         if study.target == "numbers":
             record |= _of_numbers(model, *rows.test())
-        losses = getattr(model, "loss_curve_", None)
-        if losses is not None:
-            record["loss_curve"] = _curve(losses)
+        if losses is not None and len(losses) <= MAX_ROWS:
+            record |= rows.kept(losses)
+        if curve is not None:
+            record["loss_curve"] = _curve(curve)
     return record
+
+
+def _begun(cell: Cell, contender: Contender, start: Any, rows: _Rows) -> Any:
+    """What pretraining has cost and made; rows are from here on what is asked for."""
+    is_pca = isinstance(contender, Start) and contender.init == "pca"
+    kind = "numbers" if is_pca else getattr(contender, "rows", "given")
+    if kind in _ENCODERS:
+        rows.encode(_ENCODERS[kind])
+    if is_pca:
+        X = rows.pretraining()
+        # As many as the net's top layer has units, or as there are.
+        pca = PCA(min(cell.hidden_layer_sizes[-1], *X.shape))
+        return _pretrain(pca, cell, X)
+    return start or (_costs("pretrain", 0.0, 0), None)
 
 
 def _parts(cell: Cell, study: Study, rows: _Rows) -> Iterable[Any]:
@@ -272,17 +293,39 @@ def _of_numbers(model: Any, X: Array, y: Array) -> dict[str, float]:
     return {"r2": float(r2_score(y, predicted)), "rmse": rmse}
 
 
-def _fit(model: Any, X: Array, y: Array) -> None:
-    """Fit; what diverges is scored as it was before."""
-    with suppress(FloatingPointError):
-        model.fit(X, y)
-    classes: Any = getattr(model, "classes_", ())
-    if -1 in classes:
+def _error(model: Any, X: Array, y: Array, scoring: str) -> tuple[float, Array | None]:
+    """The error of a model, and its loss on every row where it is their mean."""
+    losses = row_losses(model, X, y, scoring)
+    if losses is not None:
+        return float(losses.mean()), losses
+    best = not scoring.startswith("neg_")
+    return float(best) - float(get_scorer(scoring)(model, X, y)), None
+
+
+def _fit(model: Any, X: Array, y: Array) -> list[str]:
+    """Fit, and say what failed; what diverges is scored as it was before."""
+    failures = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        _ignore_lengths()
+        try:
+            model.fit(X, y)
+        except FloatingPointError:
+            failures.append("diverged")
+    for warning in caught:
+        if issubclass(warning.category, ConvergenceWarning):
+            failures.append("unconverged")
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    if -1 in getattr(model, "classes_", ()):
         raise ValueError(
             f"{model!r:.200} is given rows without labels, and takes their mark, -1, "
             "for a class. Set unlabeled=-1 in a net; use another estimator, or a "
             "Contender without unlabeled."
         )
+    return failures
 
 
 def _curve(losses: list[float]) -> list[list[float]]:

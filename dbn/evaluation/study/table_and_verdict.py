@@ -4,11 +4,15 @@ from collections import Counter
 from typing import Any
 
 from ...storage.packing import printable
+from ..statistics import ROWS
 from .records import display_name, measure
+from .row_losses import has_row_losses
+from .summary import LEVEL
 
 # What pretraining did in a setting, in the order of the verdict.
 _LOWERED = "lowered the test error in"
 _RAISED = "raised the test error in"
+_IN_PART = "is shown to differ from single starts only in"
 _UNDECIDED = "made no difference that these seeds can show in"
 
 
@@ -34,17 +38,18 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
         lines += [
             f"{row['cell']}",
             f"  {'start + activation':{width}}  {'test ' + title:>15}  "
-            "median  validation  rate or C      DBN minus it [95 %]  Holm p  seconds",
+            "median  validation  rate or C      DBN minus it [95 %]       p  could show"
+            "  seconds",
         ]
         for name, contender in row["contenders"].items():
             its, name = figures(contender, factor), display_name(name)
             lines.append(
                 f"  {name:{width}}  {its['error']:>15}  {its['median']:>6}  "
                 f"{its['validation']:>10}  {its['value']:>9}  {its['difference']:>24}  "
-                f"{its['p_holm']:>6}  {its['seconds']}"
+                f"{its['p_value']:>6}  {its['detectable']:>10}  {its['seconds']}"
             )
         lines += [*(f"  {words}" for words in comparisons(row, factor, unit)), ""]
-    return "\n".join([*lines, legend(summary, title)])
+    return "\n".join([*lines, *ends_of_grids(summary), legend(summary, settings)])
 
 
 def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
@@ -61,9 +66,9 @@ def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
     -------
     dict of str to str
         error (mean and standard deviation), interval (of the mean), median,
-        validation, value (chosen most often), difference (DBN minus it, and its
-        interval), p_holm, seconds and multiply_adds (of pretraining and of
-        fine-tuning).
+        validation, value (chosen most often, with a star if any seed chose an end of
+        the grid), difference (DBN minus it, and its interval), p_value, detectable,
+        seconds and multiply_adds (of pretraining and of fine-tuning).
     """
     usual = Counter(sorted(contender["values"])).most_common(1)[0][0]
     mean, std, median, held, low, high = (
@@ -80,9 +85,10 @@ def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
         "interval": f"[{low:.2f}, {high:.2f}]",
         "median": f"{median:.2f}",
         "validation": f"{held:.2f}",
-        "value": f"{usual:g}",
+        "value": f"{usual:g}{'*' if contender['at_end'] else ''}",
         "difference": _interval(compared, factor) if compared else "",
-        "p_holm": f"{compared['p_holm']:.3f}" if compared else "",
+        "p_value": f"{compared['p_value']:.3f}" if compared else "",
+        "detectable": f"{factor * compared['detectable']:.2f}" if compared else "",
         "seconds": " + ".join(f"{value:.2f}" for value in seconds),
         "multiply_adds": " + ".join(
             "?" if n is None else f"{n / 1e9:.3g}" for n in products
@@ -90,15 +96,13 @@ def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
     }
 
 
-def _interval(
-    difference: dict[str, Any], factor: float, unit: str = "", words: str = " "
-) -> str:
+def _interval(difference: dict[str, Any], factor: float) -> str:
     mean, low, high = (factor * difference[key] for key in ("mean", "low", "high"))
-    return f"{mean:+.2f}{unit}{words}[{low:+.2f}, {high:+.2f}]"
+    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
 
 
 def comparisons(row: dict[str, Any], factor: float, unit: str) -> list[str]:
-    """Two sentences about a setting: DBN and best other start, errors and spreads.
+    """Sentences about a setting: the DBN and all other starts, and fits that failed.
 
     Parameters
     ----------
@@ -111,42 +115,97 @@ def comparisons(row: dict[str, Any], factor: float, unit: str) -> list[str]:
     -------
     list of str
     """
-    spread = row["spread"]
-    difference = _interval(row, factor, unit, ", 95 % interval ")
-    other = display_name(row["best_other"])
-    return [
-        f"DBN minus {other} (best other start on validation rows): "
-        f"{difference}, Holm p = {row['p_holm']:.3f}",
-        f"Standard deviation over seeds: {factor * spread['std_a']:.2f} (DBN), "
-        f"{factor * spread['std_b']:.2f} (that start), "
-        f"Holm p = {spread['p_holm']:.3f}",
+    differences = _starts(row)
+    low, high = (factor * f(differences) for f in (min, max))
+    among = f"DBN minus the other starts: {low:+.2f} to {high:+.2f}{unit}"
+    sentences = [
+        f"{among}; for all of them together Holm p = {row['p_holm']:.3f}"
+        + _given(row, "; ")
     ]
+    for failure, words in (
+        ("diverged", "Fits that diverged"),
+        ("unconverged", "Fits that did not converge"),
+    ):
+        counts = {name: its[failure] for name, its in row["contenders"].items()}
+        if told := _counted(counts):
+            sentences.append(f"{words}, those of the tuning included: {_join(told)}")
+    return sentences
 
 
-def legend(summary: list[dict[str, Any]], title: str) -> str:
+def _counted(counts: dict[str, int]) -> list[str]:
+    """Contenders and how often something happened to them, where it did."""
+    return [f"{display_name(name)} {n}" for name, n in counts.items() if n]
+
+
+def _starts(row: dict[str, Any]) -> list[float]:
+    """Mean differences of the DBN from the other starts of a setting."""
+    contenders = row["contenders"].values()
+    return [its["difference"]["mean"] for its in contenders if its["kind"] == "start"]
+
+
+def _given(row: dict[str, Any], before: str) -> str:
+    """What a setting speaks of, where all its seeds have the same training rows."""
+    return f"{before}for this training set" if row["same_training_rows"] else ""
+
+
+def legend(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     """What the columns of the table are.
 
     Parameters
     ----------
     summary : list of dict
-    title : str
-        From `measure`.
+        `Comparison.summary()`.
+    settings : dict
+        Of the comparison.
 
     Returns
     -------
     str
     """
+    differences = [
+        its["difference"] for row in summary for its in row["contenders"].values()
+    ]
+    methods = {its["method"] for its in differences if its}
+    judged = " or ".join(sorted(methods))
+    if methods != {ROWS}:
+        judged += "; test rows are not counted"
+    if methods != {ROWS} and has_row_losses(settings["scoring"]):
+        judged += " (the old rule: this record has no losses of rows)"
     return (
-        f"Test {title}: mean and standard deviation over seeds. Rate or C: chosen most "
-        f"often. Interval: {summary[0]['method']}. Standard deviations: "
-        f"{summary[0]['spread']['method']}. Holm's correction: over all settings; in "
-        "the tables over all their lines. Seconds: of pretraining and of fine-tuning, "
-        "mean per net, one core."
+        f"Test {measure(settings)[0]}: mean and standard deviation over seeds. Rate or "
+        "C: chosen most often. Interval and p: of each difference by itself, Student's "
+        f"t, judged by {judged}. Could show: the true difference that these seeds show "
+        "in 80 % of cases. Holm's correction: over all settings. Seconds: of "
+        "pretraining and of fine-tuning, mean per net, one core."
     )
 
 
+def ends_of_grids(summary: list[dict[str, Any]]) -> list[str]:
+    """A line of warning about values at an end of their grid, if there are any.
+
+    Parameters
+    ----------
+    summary : list of dict
+
+    Returns
+    -------
+    list of str
+    """
+    found: Counter[str] = Counter()
+    n_choices = 0
+    for row in summary:
+        n_choices += len(row["contenders"][row["dbn"]]["values"])
+        found.update({name: its["at_end"] for name, its in row["contenders"].items()})
+    if not (told := _counted(found)):
+        return []
+    return [
+        f"Warning: * was chosen at an end of its grid, in {n_choices} choices of each: "
+        f"{_join(told)}. A wider grid may change the errors."
+    ]
+
+
 def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
-    """One sentence: where pretraining helped, hurt, or made no difference.
+    """One sentence: where pretraining helped, hurt, or is not shown to do either.
 
     It also names controls that beat the DBN.
 
@@ -162,16 +221,16 @@ def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     str
     """
     _, factor, unit = measure(settings)
-    found: dict[str, list[str]] = {_LOWERED: [], _RAISED: [], _UNDECIDED: []}
+    kinds = (_LOWERED, _RAISED, _IN_PART, _UNDECIDED)
+    found: dict[str, list[str]] = {words: [] for words in kinds}
     beaten = []
     for row in summary:
-        words = _LOWERED if row["mean"] < 0 else _RAISED
-        words = words if row["p_holm"] < 0.05 else _UNDECIDED
-        found[words].append(f"{row['cell']}: {factor * row['mean']:+.1f}{unit}")
+        words, by = _told(row, factor, unit)
+        found[words].append(f"{row['cell']}{_given(row, ', ')}: {by}")
         for name, contender in row["contenders"].items():
             difference = contender["difference"]
             if contender["kind"] == "control" and (
-                difference["mean"] > 0 and difference["p_holm"] < 0.05
+                difference["mean"] > 0 and difference["p_holm"] < LEVEL
             ):
                 beaten.append(f"{display_name(name)} ({row['cell']})")
     parts = [
@@ -183,8 +242,28 @@ def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     controls = f"; of the controls, {_join(beaten)} beat the DBN" if beaten else ""
     return (
         f"Verdict on {printable(settings['dataset'])}: of {of}, DBN pretraining "
-        f"{_join(parts)}, always against the best other start{controls}."
+        f"{_join(parts)}{controls}."
     )
+
+
+def _told(row: dict[str, Any], factor: float, unit: str) -> tuple[str, str]:
+    """What pretraining did in a setting, and by how much or against which starts."""
+    low, high = (f"{factor * f(_starts(row)):+.1f}" for f in (min, max))
+    by = f"{low}{unit}" if low == high else f"{low} to {high}{unit}"
+    if row["p_holm"] < LEVEL:
+        words = _LOWERED if max(_starts(row)) < 0.0 else _RAISED
+        return words, f"{by} against every other start"
+    parts = [
+        f"{words} {_join([*map(display_name, row[key])])}"
+        for key, words in (
+            ("below", "below"),
+            ("above", "above"),
+            ("not_shown", "not shown against"),
+        )
+        if row[key]
+    ]
+    words = _IN_PART if row["below"] or row["above"] else _UNDECIDED
+    return words, ", ".join(parts)
 
 
 def _join(parts: list[str]) -> str:
