@@ -1,6 +1,8 @@
 """Work shared among threads is the same work."""
 
 import dis
+import os
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -140,7 +142,13 @@ def interrupted_at(n):
     return False
 
 
-def test_ctrl_c_at_any_moment_leaves_the_number_of_blas_threads_as_it_was():
+def test_ctrl_c_at_any_moment_leaves_the_number_of_blas_threads_as_it_was(request):
+    if os.environ.get("SLIPCOVER_ENABLED"):  # its marks are moments that nobody has
+        env = {k: v for k, v in os.environ.items() if "SLIPCOVER" not in k}
+        command = [sys.executable, "-m", "pytest", "-q", request.node.nodeid]
+        done = subprocess.run(command, capture_output=True, text=True, env=env)
+        assert "1 passed" in done.stdout or "1 skipped" in done.stdout, done.stdout
+        return
     with threadpool_limits(2, user_api="blas"):
         if n_blas_threads() != 2:
             pytest.skip("this BLAS has one thread")
