@@ -154,9 +154,12 @@ def _figures(
 
 
 def _is_at_end(record: dict[str, Any], grid: list[dict[str, Any]]) -> bool:
-    """Whether the smallest or the largest of several values was chosen."""
-    values = [tried["value"] for tried in grid]
-    return min(values) < max(values) and record["value"] in (min(values), max(values))
+    """Whether the smallest or the largest of several values was chosen.
+
+    Of two there is nothing but ends.
+    """
+    values = {tried["value"] for tried in grid}
+    return len(values) > 2 and record["value"] in (min(values), max(values))
 
 
 def _known(combine: Any, records: list[dict[str, Any]], key: str) -> Any:
