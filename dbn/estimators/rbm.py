@@ -70,7 +70,7 @@ class RBMTransformer(DensityTransformer):
         Whether to follow the centered gradient (Melchior, Fischer and Wiskott 2016):
         the same model by another path, which density models need.
     weight_decay, l1 : float, default=2e-4 and 0
-        lambda of lambda / 2 ||W||^2 and of lambda sum |W|, added to the mean loss;
+        lambda of lambda / 2 ||W||^2 and of ``lambda sum |W|``, added to the mean loss;
         biases are free.
     sparsity : float, Sparsity or None, default=None
         Mean activity that hidden units are drawn to; see `dbn.training.Sparsity`.

@@ -296,7 +296,7 @@ class ELU(Activation):
 
 
 class Softsign(Activation):
-    """x / (1 + |x|), which saturates more slowly than tanh.
+    """``x / (1 + |x|)``, which saturates more slowly than tanh.
 
     Glorot and Bengio (2010), section 3.3.
 

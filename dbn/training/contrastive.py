@@ -155,7 +155,7 @@ def train_rbm(
         Whether to follow the centered gradient, see `RBM.gradient`. Offsets are the
         mean activities on the data, moving by 1 % of each batch.
     weight_decay, l1 : float, default=2e-4 and 0
-        lambda of lambda / 2 ||W||^2 and of lambda sum |W|, added to the mean loss;
+        lambda of lambda / 2 ||W||^2 and of ``lambda sum |W|``, added to the mean loss;
         biases are free.
     sparsity : float, Sparsity or None, default=None
         Mean activity that hidden units are drawn to, see `Sparsity`.

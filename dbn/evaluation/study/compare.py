@@ -152,7 +152,7 @@ def compare_initializers(
         columns that are not grey values, others need a scaler of their own.
     scoring : str or None, default=None
         Name of a scikit-learn scorer. An error is 1 minus its value, or minus its value
-        where the name begins with "neg_". None is "accuracy" for classes and
+        where the name begins with ``"neg_"``. None is "accuracy" for classes and
         "neg_mean_squared_error" for numbers; of these R2 and root mean squared errors
         are in the records too.
     n_updates : int or sequence of int, default=500
