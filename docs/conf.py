@@ -107,7 +107,7 @@ ORDER = [
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
-    "within_subsection_order": ExplicitOrder([f"{name}.py" for name in ORDER if (ROOT / "docs/examples" / f"{name}.py").exists()]),
+    "within_subsection_order": ExplicitOrder([f"{name}.py" for name in ORDER]),
     "filename_pattern": "plot_",
     "backreferences_dir": "reference/backreferences",
     "doc_module": ("dbn",),

@@ -46,7 +46,9 @@ for seed in range(6):
             ),
         }
         for name, model in models.items():
-            errors[name][i, seed] = 100 * (1 - model.fit(X[some], y[some]).score(X[test], y[test]))
+            errors[name][i, seed] = 100 * (
+                1 - model.fit(X[some], y[some]).score(X[test], y[test])
+            )
 
 # %%
 # Test error
@@ -58,7 +60,9 @@ for seed in range(6):
 figure, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
 for i, (name, (color, marker)) in enumerate(CONTENDERS.items()):
     x = np.array(BUDGETS) * (0.93 + 0.07 * i)
-    ax.plot(x, errors[name].mean(axis=1), f"{marker}-", color=color, lw=2, ms=8, label=name)
+    ax.plot(
+        x, errors[name].mean(axis=1), f"{marker}-", color=color, lw=2, ms=8, label=name
+    )
     ax.plot(x, errors[name], marker, color=color, alpha=0.5, ms=5)
 ax.set(xscale="log", xlabel="labels", ylabel="test error (%)", ylim=(0, None))
 ax.set_xticks(BUDGETS, BUDGETS)
@@ -75,7 +79,9 @@ plt.show()
 # standard deviations of each column, beside the mean of the column.
 
 rbm = RBMTransformer(64, random_state=0).fit(X)
-draws = np.mean([rbm.sample(given=X, steps=50, random_state=i) for i in range(20)], axis=0)
+draws = np.mean(
+    [rbm.sample(given=X, steps=50, random_state=i) for i in range(20)], axis=0
+)
 columns = np.broadcast_to(np.nanmean(X, axis=0), X.shape)
 scale = np.nanstd(X, axis=0)
 
@@ -88,8 +94,12 @@ def by_column(filled):
 figure, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
 order = np.argsort(by_column(draws))
 ax.plot(by_column(columns)[order], "s", color="#E69F00", label="mean of the column")
-ax.plot(by_column(draws)[order], "o", color="#0072B2", label="given the rest of the row")
-ax.set(xlabel="column, sorted", ylabel="error of what is filled in (std)", ylim=(0, None))
+ax.plot(
+    by_column(draws)[order], "o", color="#0072B2", label="given the rest of the row"
+)
+ax.set(
+    xlabel="column, sorted", ylabel="error of what is filled in (std)", ylim=(0, None)
+)
 ax.grid(color="0.9")
 ax.legend(frameon=False)
 plt.show()

@@ -2,9 +2,9 @@
 Loss curves from several starts
 ===============================
 
-The same net of five layers of logistic units, from seven starts and at the same settings
-of Adam, on 1,000 digits with their labels. Lines are medians of three seeds, bands reach
-from the least to the largest.
+The same net of five layers of logistic units, from seven starts and at the same
+settings of Adam, on 1,000 digits with their labels. Lines are medians of three seeds,
+bands reach from the least to the largest.
 """
 
 import warnings
@@ -65,8 +65,8 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# Zeros, and weights that are far too small, stay for a while or for ever at ln 10 = 2.30,
-# the loss of guessing: all units of a layer do the same. N(0, 1) begins above it, with
-# saturated units, and is then as fast as the DBN; but what it learns is worth less on
-# rows it has not seen. What starts are worth when the learning rate is chosen for each of
-# them, :ref:`sphx_glr_auto_examples_plot_does_pretraining_help.py` tells.
+# Zeros, and weights that are far too small, stay for a while or for ever at ln 10 =
+# 2.30, the loss of guessing: all units of a layer do the same. N(0, 1) begins above it,
+# with saturated units, and is then as fast as the DBN; but what it learns is worth less
+# on rows it has not seen. What starts are worth when the learning rate is chosen for
+# each of them, :ref:`sphx_glr_auto_examples_plot_does_pretraining_help.py` tells.

@@ -22,10 +22,12 @@ known = ~np.isnan(y)
 
 models = {
     "DBN": DBNRegressor((100,), unlabeled=np.nan, random_state=0).fit(X, y),
-    "Xavier": DBNRegressor((100,), init="xavier_uniform", random_state=0).fit(X[known], y[known]),
-    "He + ReLU": DBNRegressor((100,), init="he_normal", activation="relu", random_state=0).fit(
+    "Xavier": DBNRegressor((100,), init="xavier_uniform", random_state=0).fit(
         X[known], y[known]
     ),
+    "He + ReLU": DBNRegressor(
+        (100,), init="he_normal", activation="relu", random_state=0
+    ).fit(X[known], y[known]),
     "ridge": RidgeCV().fit(X[known], y[known]),
     "boosting": HistGradientBoostingRegressor(random_state=0).fit(X[known], y[known]),
 }
@@ -47,6 +49,6 @@ axes[0].set_ylabel("predicted y")
 plt.show()
 
 # %%
-# The DBN, which has seen 900 rows more without their y, is better than the same net from
-# Xavier; rectified units without pretraining and boosted trees are better than both. The
-# net standardises y inside and gives predictions in its units.
+# The DBN, which has seen 900 rows more without their y, is better than the same net
+# from Xavier; rectified units without pretraining and boosted trees are better than
+# both. The net standardises y inside and gives predictions in its units.

@@ -60,7 +60,7 @@ for i, (name, init) in enumerate(STARTS.items()):
 figure, ax = plt.subplots(figsize=(6.4, 5.6), layout="constrained")
 image = ax.imshow(100 * table, cmap="cividis", vmin=0, vmax=100, aspect="auto")
 for (i, j), value in np.ndenumerate(table):
-    text = "–" if np.isnan(value) else f"{100 * value:.0f}"
+    text = "-" if np.isnan(value) else f"{100 * value:.0f}"
     color = "black" if value > 0.6 or np.isnan(value) else "white"
     ax.text(j, i, text, ha="center", va="center", color=color, size=13)
 ax.set_xticks(range(len(ACTIVATIONS)), ACTIVATIONS, size=12)

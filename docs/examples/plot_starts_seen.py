@@ -65,8 +65,8 @@ nets = {
 # One row a layer, the data below; one column a start. All bars of a panel are relative
 # to its highest, so that a spike can be seen, and the numbers are mean and standard
 # deviation over rows and units. Panels of logistic and tanh units show all values these
-# can take; those of rectified units leave out what is exactly 0, of which they tell the
-# share, and end at the largest value of the layer.
+# can take; those of rectified units begin above 0, tell which share of the activations
+# is there, and end at the largest value of the layer.
 
 
 def draw_histograms(activation):
@@ -78,17 +78,19 @@ def draw_histograms(activation):
         hidden = nets[name, activation].network_.activations(X)[2:-1:2]
         for ax, h in zip(column, hidden[::-1], strict=True):
             low, high = {"logistic": (0, 1), "tanh": (-1, 1)}.get(
-                activation, (min(float(h.min()), 0), float(h.max()))
+                activation, (0, float(h.max()))
             )
             ends = (low, high) if high > low else (-1.0, 1.0)
             text = f"{h.mean():.2g} ± {h.std():.2g}"
             if "relu" in activation:
-                text += f"\n0: {np.mean(h == 0):.0%}, to {high:.2g}"
-                h = h[h != 0] if h.any() else h
+                text += f"\n{np.mean(h > 0):.0%} above 0, to {high:.2g}"
+                h = h[h > 0] if h.any() else h
             counts, edges = np.histogram(h, bins=30, range=ends)
             ax.stairs(counts / counts.max(), edges, color=color, fill=True)
             ax.set(xticks=[], yticks=[], xlim=ends, ylim=(0, 2.0))
-            ax.text(0.5, 0.97, text, size=8, ha="center", va="top", transform=ax.transAxes)
+            ax.text(
+                0.5, 0.97, text, size=8, ha="center", va="top", transform=ax.transAxes
+            )
         column[0].set_title(name, color=color, weight="bold")
         if "relu" not in activation:
             column[-1].set_xticks([low, high])
@@ -119,7 +121,9 @@ draw_histograms("leaky_relu")
 # should change by orders of magnitude between the layers. What is 0 has no place on a
 # logarithmic scale: all of zeros, but for its constant activation of 1/2.
 
-statistics = {key: layer_statistics(net, X, y, n_jacobians=0) for key, net in nets.items()}
+statistics = {
+    key: layer_statistics(net, X, y, n_jacobians=0) for key, net in nets.items()
+}
 LINES = [
     ("activation_mean", "mean activation", "symlog"),
     ("activation_std", "std of activations", "log"),
@@ -175,7 +179,12 @@ for ax, (quantity, label, _) in zip(axes, LINES[1:], strict=False):
             values = getattr(which, quantity)
             title = name if style == "-" else f"{name}, batch norm"
             ax.semilogy(
-                range(1, DEPTH + 1), values, style, color=color, marker=marker, label=title
+                range(1, DEPTH + 1),
+                values,
+                style,
+                color=color,
+                marker=marker,
+                label=title,
             )
     ax.set(xlabel="hidden layer", ylabel=label, title=f"tanh: {label}")
     ax.grid(color="0.9")
@@ -205,7 +214,9 @@ for name, style, optimizer, batch_norm in runs:
         name = f"{name}: diverges in epoch {len(losses) + 1}"
     epochs = range(1, len(losses) + 1)
     axes[2].semilogy(epochs, losses, style, color="#882255", lw=2, label=name)
-axes[2].set(xlabel="epoch", ylabel="training loss (nats)", title="ReLU from N(0, 1), SGD")
+axes[2].set(
+    xlabel="epoch", ylabel="training loss (nats)", title="ReLU from N(0, 1), SGD"
+)
 axes[2].grid(color="0.9")
 axes[2].legend(frameon=False)
 plt.show()

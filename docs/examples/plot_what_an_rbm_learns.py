@@ -2,11 +2,12 @@
 What an RBM learns
 ==================
 
-Filters, reconstructions and samples of a machine with 64 hidden units, trained without
+Filters, reconstructions and samples of a machine with 36 hidden units, trained without
 labels on the 1,797 digits of scikit-learn.
 """
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 from dbn import RBMTransformer
 from dbn.evaluation import (
@@ -16,12 +17,18 @@ from dbn.evaluation import (
     SamplesDisplay,
     load_dataset,
 )
-from dbn.training import RBMMonitor
+from dbn.training import SGD, RBMMonitor, Schedule
 
 X = load_dataset("digits").X
 train, test = X[:1500], X[1500:]
 rbm = RBMTransformer(
-    64, sampler="pcd", centering=True, batch_size=20, max_iter=60, random_state=0
+    36,
+    sampler="pcd",
+    optimizer=SGD(Schedule(0.1, 0.0), momentum=0.0),
+    weight_decay=0.0,
+    batch_size=10,
+    max_iter=100,
+    random_state=0,
 )
 rbm = rbm.set_callbacks(RBMMonitor(test)).fit(train)
 
@@ -45,8 +52,8 @@ plt.show()
 # %%
 # Samples
 # -------
-# Each image is the end of a Gibbs chain of its own, which began with independent pixels.
-# Visible units are drawn as 0 or 1, so samples look coarser than grey images.
+# Each image is the end of a Gibbs chain of its own, which began with independent
+# pixels. Visible units are drawn as 0 or 1, so samples look coarser than grey images.
 
 SamplesDisplay.from_estimator(rbm, n=36, steps=2000, random_state=0)
 plt.show()
@@ -62,8 +69,6 @@ plt.show()
 
 # %%
 # The log-likelihood of the test rows, in nats, beside that of independent pixels.
-
-import numpy as np
 
 p = np.clip(train.mean(axis=0), 0.001, 0.999)
 independent = (test * np.log(p) + (1 - test) * np.log(1 - p)).sum(axis=1).mean()
