@@ -309,15 +309,15 @@ def test_the_version_is_the_one_in_the_metadata():
     assert importlib.metadata.version(name) == dbn.__version__
 
 
-def readme_map():
-    """The folders in the README's map, in the order given there."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = readme.partition("## Map of the package")[2].split("\n## ")[0]
+def drawn_map():
+    """The folders in the map of the design notes, in the order given there."""
+    notes = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    section = notes.partition("## Map of the package")[2].split("\n## ")[0]
     return re.findall(r"^([\w/]+/) ", section, flags=re.M)
 
 
-def test_the_map_in_the_readme_is_the_house():
-    assert [f for f in readme_map() if f.startswith("dbn/")] == [
+def test_the_map_in_the_design_notes_is_the_house():
+    assert [f for f in drawn_map() if f.startswith("dbn/")] == [
         f"dbn/{room}/" for room in ROOMS
     ]
-    assert all((ROOT / folder).is_dir() for folder in readme_map())
+    assert all((ROOT / folder).is_dir() for folder in drawn_map())

@@ -1,0 +1,270 @@
+"""README and the pages of the site: their code runs, their links and options exist."""
+
+import contextlib
+import importlib
+import inspect
+import io
+import re
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import dbn.evaluation
+from dbn.training import budget
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+BUILT = {"_build", "auto_examples", "generated", "backreferences"}
+PAGES = [README, CONTRIBUTING] + [
+    page
+    for page in sorted((ROOT / "docs").rglob("*.md"))
+    if not BUILT & {*page.relative_to(ROOT).parts}
+]
+EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
+# Rooms with a page of the reference.
+ROOMS = ("dbn", *(f"dbn.{name}" for name in ("boltzmann", "feedforward", "training")))
+ROOMS += tuple(f"dbn.{name}" for name in ("estimators", "datasets", "evaluation"))
+
+
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+def text_of(page):
+    return page.read_text(encoding="utf-8")
+
+
+def blocks(language, page):
+    fenced = rf"^```{language}\n(.*?)^```$"
+    return re.findall(fenced, text_of(page), re.DOTALL | re.MULTILINE)
+
+
+# --- code -----------------------------------------------------------------------------
+
+CODED = [page for page in PAGES if blocks("python", page)]
+# What they print or assert needs training as long as a reader's.
+WHOLE = {"docs/getting-started.md", "docs/guide/extending.md"}
+
+
+def run(code, name, names):
+    """Run a block as a reader would, without its annotations of the future."""
+    if 'device="cuda"' in code and not has_cuda():
+        code = code.replace('device="cuda"', 'device="cpu"')
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, name, "exec", dont_inherit=True), names)
+    return printed.getvalue()
+
+
+def has_cuda():
+    torch = pytest.importorskip("torch")
+    return torch.cuda.is_available()
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """What "auto" means and what a comparison does by default, made short."""
+    monkeypatch.setattr(budget, "MACHINE", budget.Budget(updates=60, epochs=2))
+    chains = budget.Budget(updates=120, epochs=2)
+    monkeypatch.setattr(budget, "PERSISTENT_MACHINE", chains)
+    monkeypatch.setattr(budget, "NET", budget.Budget(updates=120, epochs=2))
+    defaults = {"n_seeds": 2, "learning_rates": [0.01], "controls": None}
+    defaults |= {"n_updates": 20, "pretrain_updates": 20, "label_budgets": [50]}
+    compare = partial(dbn.evaluation.compare_initializers, **defaults)
+    monkeypatch.setattr(dbn.evaluation, "compare_initializers", compare)
+
+
+@pytest.fixture
+def one_process(monkeypatch):
+    """What torchrun tells a process, where there is one."""
+    told = {"RANK": 0, "LOCAL_RANK": 0, "WORLD_SIZE": 1, "LOCAL_WORLD_SIZE": 1}
+    told |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": 0}
+    for key, value in told.items():
+        monkeypatch.setenv(key, str(value))
+
+
+@pytest.mark.parametrize("page", CODED, ids=name_of)
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, request):
+    monkeypatch.chdir(tmp_path)
+    if name_of(page) not in WHOLE:
+        request.getfixturevalue("short")
+    if page.stem == "several-machines":
+        pytest.importorskip("torch")
+        request.getfixturevalue("one_process")
+    names = {"__name__": "__main__"}
+    for i, code in enumerate(blocks("python", page)):
+        run(code, f"{name_of(page)}, block {i + 1}", names)
+
+
+def test_the_first_example_prints_what_the_page_says():
+    """To within two hundredths: BLAS libraries round differently."""
+    page = ROOT / "docs" / "getting-started.md"
+    code, *_ = blocks("python", page)
+    shown = text_of(page).split(code)[1].split("```")[2].strip().splitlines()
+    printed = run(code, "first example", {}).strip().splitlines()
+    assert [line.split()[0] for line in printed] == [s.split()[0] for s in shown]
+    for now, then in zip(printed, shown, strict=True):
+        assert float(now.split()[1]) == pytest.approx(float(then.split()[1]), abs=0.02)
+
+
+def test_examples_are_shown_in_the_order_of_the_settings():
+    settings = text_of(ROOT / "docs" / "conf.py")
+    assert {*re.findall(r'"(plot_\w+)"', settings)} == {file.stem for file in EXAMPLES}
+    assert all(len(text_of(file).splitlines()) < 200 for file in EXAMPLES)
+
+
+# --- commands -------------------------------------------------------------------------
+
+
+def test_ci_runs_exactly_the_second_bash_block():
+    """And both blocks begin from nothing but Python."""
+    main_job, tests, *_ = blocks("bash", README)
+    assert "scripts/benchmark.py" in main_job and "pytest" in tests
+    assert all(
+        block.startswith("python3 -m venv .venv && ") for block in (main_job, tests)
+    )
+    ci = text_of(ROOT / ".ci" / "run")
+    assert "README.md" in ci and "n == 2" in ci and "pytest" not in ci
+
+
+COMMANDS = {
+    command
+    for page in PAGES
+    for command in re.findall(r"scripts/[^`\n]*", text_of(page))
+    if " --" in command
+}
+# Of pretrain.py and finetune.py are those of data and training, of the benchmarks those
+# of their own files.
+SHARED = ("data_options.py", "training.py", "benchmarks/contests.py", "benchmarks")
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_options_in_pages_exist(command):
+    script = ROOT / command.split()[0]
+    known = text_of(script)
+    for name in ("data_options.py", "training.py"):
+        known += text_of(ROOT / "scripts" / name)
+    known += "".join(text_of(file) for file in script.parent.glob("*.py"))
+    for option in re.findall(r" (--[a-z-]+)", command):
+        assert f'"{option}"' in known, option
+
+
+# --- links ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_within_the_repository_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+        if "://" in target or target.startswith("#"):
+            continue
+        path, _, heading = target.partition("#")
+        if path.startswith("/auto_examples/"):  # made from the examples
+            name = path.removeprefix("/auto_examples/")
+            assert name == "index" or ROOT / "docs/examples" / f"{name}.py" in EXAMPLES
+            continue
+        found = (page.parent / path).resolve()
+        assert found.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", text_of(found), re.MULTILINE)
+            slugs = [re.sub(r"[^\w -]", "", t).lower().replace(" ", "-") for t in titles]
+            assert heading in slugs, target
+
+
+def test_contributors_find_what_is_named():
+    named = re.findall(r"`([\w.]+/[\w./]*)`", text_of(CONTRIBUTING))
+    made = {"docs/_build/html/index.html", "dist/"}
+    missing = [n for n in named if n not in made and not (ROOT / n).exists()]
+    assert len(named) > 5 and missing == []
+
+
+def test_readme_is_a_screen_and_a_half():
+    """Its tables and its prose fit a page of 890 pixels; so does its Python."""
+    assert 3500 < len(text_of(README)) < 6500
+    for code in blocks("python", README):
+        assert max(map(len, code.splitlines())) <= 88
+
+
+# --- reference ------------------------------------------------------------------------
+
+
+def referenced():
+    """Names in the reference, with the path they are imported from."""
+    names = []
+    for page in sorted((ROOT / "docs" / "reference").glob("*.rst")):
+        room = None
+        for line in text_of(page).splitlines():
+            if line.startswith(".. currentmodule::"):
+                room = line.split()[-1]
+            elif re.fullmatch(r"   \w+", line):
+                names.append(f"{room}.{line.strip()}")
+    return names
+
+
+def public_objects():
+    """Every object that the package exports, by one of its import paths."""
+    found = {}
+    for room in ROOMS:
+        module = importlib.import_module(room)
+        for name in module.__all__:
+            found.setdefault(id(getattr(module, name)), f"{room}.{name}")
+    return sorted(found.values())
+
+
+def test_the_reference_has_every_public_name_once():
+    assert sorted(referenced()) == public_objects()
+
+
+def value_of(path):
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def described(path):
+    """A public object, and what its class adds to it that is public."""
+    value = value_of(path)
+    yield path, value
+    if inspect.isclass(value):
+        for name, member in vars(value).items():
+            if isinstance(member, classmethod | staticmethod):
+                member = member.__func__
+            if isinstance(member, property):
+                member = member.fget
+            if inspect.isfunction(member) and not name.startswith("_"):
+                yield f"{path}.{name}", member
+
+
+def documented(text):
+    """Names in the numpydoc section "Parameters"."""
+    section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w[\w ]*\n-+\n|\Z)", text, re.M | re.S)
+    lines = re.findall(r"^(\*{0,2}\w+(?:, \w+)*) ?:", section[1], re.M) if section else []
+    return {n.lstrip("*") for line in lines for n in line.split(", ")}
+
+
+@pytest.mark.parametrize("path", public_objects())
+def test_every_public_name_is_described_with_its_parameters(path):
+    """Of a method that is inherited or overrides one, the base has the description."""
+    for name, value in described(path):
+        text = inspect.getdoc(value)
+        if text is None and name.count(".") > path.count("."):
+            owner = value_of(path)
+            text = inspect.getdoc(getattr(owner, name.rpartition(".")[2]))
+        assert text, f"{name} has no docstring"
+        if name == path and not inspect.isabstract(value):
+            asked = {*inspect.signature(value).parameters} - {"args", "kwargs", "choice"}
+            assert asked <= documented(text), f"{name}: {asked - documented(text)}"
+
+
+def test_the_package_explains_itself():
+    """`python -m pydoc` and `help` need no site."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pydoc", "dbn.DBNClassifier"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert "hidden_layer_sizes" in done.stdout
