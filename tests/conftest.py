@@ -1,8 +1,12 @@
 """Fixtures with which tests run over array libraries."""
 
+from functools import partial
+
 import pytest
 
+import dbn.evaluation
 from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from dbn.training import budget
 from tests.libraries import DEVICES, LIBRARIES, ON_TORCH, Elsewhere, call, streams
 
 
@@ -32,6 +36,19 @@ def on_each_device(request, monkeypatch):
     """All estimators of a test compute on a device, for which it need not ask."""
     for cls in (DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer):
         monkeypatch.setitem(cls.__init__.__kwdefaults__, "device", request.param)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """What "auto" means and what a comparison does by default, made short."""
+    monkeypatch.setattr(budget, "MACHINE", budget.Budget(updates=60, epochs=2))
+    chains = budget.Budget(updates=120, epochs=2)
+    monkeypatch.setattr(budget, "PERSISTENT_MACHINE", chains)
+    monkeypatch.setattr(budget, "NET", budget.Budget(updates=120, epochs=2))
+    defaults = {"n_seeds": 2, "learning_rates": [0.01], "controls": None}
+    defaults |= {"n_updates": 20, "pretrain_updates": 20, "label_budgets": [50]}
+    compare = partial(dbn.evaluation.compare_initializers, **defaults)
+    monkeypatch.setattr(dbn.evaluation, "compare_initializers", compare)
 
 
 def _abroad(made, library):

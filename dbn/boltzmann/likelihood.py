@@ -189,15 +189,21 @@ def reverse_ais(
     The reciprocals of the weights have mean 1 / Z, so the mean of log w bounds log Z
     from above: together with `ais` it brackets log Z. See Burda, Grosse and
     Salakhutdinov (2015), "Accurate and conservative estimates of MRF log-likelihood
-    using reverse annealing". Parameters that are not listed, and errors, as in `ais`.
+    using reverse annealing". Errors are those of `ais`.
 
     Parameters
     ----------
+    rbm : RBM
+    n_betas : int or sequence of float, default=1000
+    n_chains : int, default=100
+    base_bias : array of shape (n_visible,), optional
+        All as in `ais`.
     burn_in : int, default=1000
         Gibbs steps that follow an annealing from independent units where exact draws
         are not possible. `exact_start` is then False.
     max_states : int, default=2**20
         Largest number of states to enumerate for exact draws; 0 never enumerates.
+    random_state : int, RandomState instance or None
 
     Examples
     --------

@@ -6,6 +6,7 @@ Rows that stay in their file, bytes that are scaled when they are read, a run th
 interrupted, and the same run resumed: it ends with the same weights, bit for bit.
 """
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -87,3 +88,8 @@ ax.set(xlabel="epoch", ylabel="reconstruction error per pixel")
 ax.grid(color="0.9")
 ax.legend(frameon=False)
 plt.show()
+
+# %%
+# The files are no longer needed.
+
+shutil.rmtree(folder)

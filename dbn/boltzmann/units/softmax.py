@@ -65,6 +65,7 @@ class Softmax(Units):
 
     @property
     def states(self) -> Array | None:
+        """All states of one group as rows; None where groups differ in size."""
         return None if self._sizes else np.eye(self.n_states)
 
     def validate(self) -> None:
