@@ -45,6 +45,7 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "examples"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
+highlight_language = "none"  # what has no language is what was printed
 nitpicky = False  # types in docstrings are words
 
 # --- reference ------------------------------------------------------------------------
@@ -136,7 +137,13 @@ html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 6,
     "navigation_with_keys": False,
-    "secondary_sidebar_items": ["page-toc"],
+    # Results have tables of 140 characters, and examples wide pictures.
+    "secondary_sidebar_items": {
+        "**": ["page-toc"],
+        "index": [],
+        "results": [],
+        "auto_examples/*": [],
+    },
     "footer_start": ["copyright"],
     "footer_end": [],
     "icon_links": [{"name": "Source", "url": url, "icon": "fa-solid fa-code-branch"}]

@@ -106,8 +106,8 @@ draw_histograms("logistic")
 draw_histograms("tanh")
 
 # %%
-# The first three starts make all layers alike or alive in a few units only. With
-# rectified units N(0, 1) multiplies the signal by seven in every layer.
+# With rectified units N(0, 1) multiplies the signal by seven in every layer, and
+# N(0, 0.01²) divides it by fourteen.
 
 draw_histograms("relu")
 
