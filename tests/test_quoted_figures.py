@@ -255,7 +255,18 @@ def mnist_1024() -> Iterable[str]:
         yield row(NAMES[name], *(spread(right(errors[name]), 2) for errors in cells))
 
 
-NUMBERS = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight"]
+NUMBERS = [
+    "none",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+]
 
 
 def tables() -> Iterable[str]:
@@ -290,6 +301,21 @@ def tables() -> Iterable[str]:
         f"takes {figure(median(ratios), 0)} times as long as that of scikit-learn's "
         f"MLP ({figure(min(ratios))} to {figure(max(ratios))} times)"
     )
+
+
+def defaults() -> Iterable[str]:
+    for name, found in record("defaults")["figures"].items():
+        figures = (
+            f"{contender} {told(found['mean'][contender], spread_of)}"
+            for contender, spread_of in found["standard_deviation"].items()
+        )
+        asked = f": {found['asked']}" if "asked" in found else ""
+        reached = "" if found.get("reached", True) else ", not reached"
+        yield row(f"{name}{asked}{reached}", ", ".join(figures))
+
+
+def told(value, deviation):
+    return f"{figure(value, 3)} +- {figure(deviation, 3)}"
 
 
 FILES = (
@@ -478,7 +504,7 @@ def comparison() -> Iterable[str]:
 
 QUOTING = (
     *(digits, comparison, mnist_few, mnist_labels, mnist_depth, mnist_60000),
-    *(mnist_1024_recipes, mnist_1024, tables, few_labels, density, attacks),
+    *(mnist_1024_recipes, mnist_1024, tables, defaults, few_labels, density, attacks),
     *(mnist_full, mnist_defaults, mnist_deep, speed, layers, files),
 )
 
