@@ -91,6 +91,22 @@ class Spy(DecisionTreeClassifier):
         return super().predict(X)
 
 
+def test_a_recipe_chosen_on_more_labels_says_so_in_its_row(digits, tmp_path):
+    (budget,) = TOY["label_budgets"]
+    for labels, told in ((budget + 1, True), (budget, False)):
+        forest = Contender("tree", TREE.estimator, TREE.grid, chosen_on=labels)
+        result = study(digits, DBN, XAVIER, forest)
+        words = f"tree (chosen with {labels} labels)"
+        for text in (result.table(), html_report(result)):
+            assert (words in text) is told
+        result.to_json(tmp_path / "results.json")
+        assert Comparison.from_json(tmp_path / "results.json").table() == result.table()
+    with pytest.raises(
+        ValueError, match=r"chosen_on of 'tree' is 0.5; give the number"
+    ):
+        Contender("tree", TREE.estimator, TREE.grid, chosen_on=0.5)
+
+
 def test_rows_folds_and_seeds_are_those_of_all(digits, monkeypatch):
     nets = spied(monkeypatch, DBNClassifier, "fit")
     Spy.fits, Spy.predictions = [], []

@@ -16,6 +16,7 @@ from ..study.table_and_verdict import (
     ends_of_grids,
     figures,
     legend,
+    row_name,
     verdict,
 )
 from .curves import LabelBudgetDisplay, LossCurvesDisplay
@@ -210,7 +211,7 @@ def _table(row: dict[str, Any], settings: dict[str, Any]) -> str:
     for name, contender in row["contenders"].items():
         texts = figures(contender, factor)
         texts["error"] = texts["error"].replace("+-", "\u00b1")
-        lines.append((contender["kind"], [display_name(name), *texts.values()]))
+        lines.append((contender["kind"], [row_name(name, row), *texts.values()]))
     return _grid(head, lines)
 
 

@@ -49,6 +49,9 @@ class Contender:
     unlabeled : bool, default=False
         Whether it learns from rows without labels too: it is fitted on all rows that
         DBNs are pretrained on, and y is -1 where there is no label (NaN of numbers).
+    chosen_on : int, default=0
+        Labelled rows that its settings were chosen on. Where these are more than the
+        label budget, its row says so: others had to do with less.
 
     Raises
     ------
@@ -69,12 +72,18 @@ class Contender:
     estimator: BaseEstimator
     grid: dict[str, Any]
     unlabeled: bool = field(default=False, kw_only=True)
+    chosen_on: int = field(default=0, kw_only=True)
 
     def __post_init__(self) -> None:
         if not RECORD["parameter"](self.name) or not self.name:
             raise ValueError(
                 f"name is {self.name!r:.200}; give a contender a printable one of at "
                 "most 100 characters."
+            )
+        if not RECORD["chosen_on"](self.chosen_on):
+            raise ValueError(
+                f"chosen_on of {self.name!r} is {self.chosen_on!r:.80}; give how many "
+                "labelled rows its settings were chosen on, or 0."
             )
         model = self.estimator
         is_one = not isinstance(model, type)
@@ -115,6 +124,12 @@ class Contender:
             return "dbn"
         other = isinstance(init, FrozenEstimator | Pretrained) or init in STRUCTURES
         return "control" if other else "start"
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What its records say about it."""
+        more = {"chosen_on": self.chosen_on} if self.chosen_on else {}
+        return {"contender": self.name} | more
 
     def candidate(self, value: float | None) -> Any:
         """The estimator with one of the values; None is none of them."""

@@ -191,7 +191,7 @@ class Study:
         contender = self.contender(cell)
         kind = self.kind(contender)
         if not isinstance(contender, Start):
-            return {"contender": contender.name, "kind": kind}
+            return contender.told | {"kind": kind}
         names = ["init", "activation", "dropout"]
         names += ["batch_norm"] if contender.batch_norm else []
         told = {} if kind == contender.kind else {"kind": kind}

@@ -217,6 +217,7 @@ RECORD: dict[str, Callable[[Any], bool]] = {
     ),
     "loss_curve": _is_curve,
     **dict.fromkeys(["diverged", "unconverged"], _is_amount_or_none),
+    "chosen_on": lambda value: value in (None, 0) or _is_count(value),
     **dict.fromkeys(["losses", "test_rows", "train_rows_sha256"], _is_text_or_none),
 }
 

@@ -141,6 +141,7 @@ def _figures(
     best = [next(iter(chosen(grid).values())) for grid in grids]
     return {
         "kind": kind_of(records[0]),
+        "chosen_on": records[0].get("chosen_on") or 0,
         "parameter": records[0]["parameter"],
         "values": [record["value"] for record in records],
         "at_end": sum(map(_is_at_end, records, grids)),

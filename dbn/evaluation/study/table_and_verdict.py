@@ -31,7 +31,7 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     str
     """
     title, factor, unit = measure(settings)
-    names = [display_name(name) for row in summary for name in row["contenders"]]
+    names = [row_name(name, row) for row in summary for name in row["contenders"]]
     width = max(map(len, names))
     lines = []
     for row in summary:
@@ -42,7 +42,7 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
             "  seconds",
         ]
         for name, contender in row["contenders"].items():
-            its, name = figures(contender, factor), display_name(name)
+            its, name = figures(contender, factor), row_name(name, row)
             lines.append(
                 f"  {name:{width}}  {its['error']:>15}  {its['median']:>6}  "
                 f"{its['validation']:>10}  {its['value']:>9}  {its['difference']:>24}  "
@@ -50,6 +50,26 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
             )
         lines += [*(f"  {words}" for words in comparisons(row, factor, unit)), ""]
     return "\n".join([*lines, *ends_of_grids(summary), legend(summary, settings)])
+
+
+def row_name(name: str, row: dict[str, Any]) -> str:
+    """A contender in its row, with the labels that chose its settings if too many.
+
+    Parameters
+    ----------
+    name : str
+        From `contender_name`.
+    row : dict
+        Of a summary.
+
+    Examples
+    --------
+    >>> row_name("mine", {"n_labels": 100, "contenders": {"mine": {"chosen_on": 5000}}})
+    'mine (chosen with 5000 labels)'
+    """
+    chosen_on = row["contenders"][name]["chosen_on"]
+    more = f" (chosen with {chosen_on} labels)" if chosen_on > row["n_labels"] else ""
+    return display_name(name) + more
 
 
 def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
