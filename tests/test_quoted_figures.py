@@ -318,6 +318,22 @@ def told(value, deviation):
     return f"{figure(value, 3)} +- {figure(deviation, 3)}"
 
 
+def choice_of_defaults() -> Iterable[str]:
+    """Scores at defaults, and thousandths by which each other setting differs."""
+    scores = {}
+    for run in record("choose-defaults")["runs"]:
+        its = scores.setdefault(run["table"], {})
+        its.setdefault(run["candidate"], []).append(exact(run["score"]))
+    for table, its in scores.items():
+        base = its.pop("defaults")
+        cells = []
+        for values in its.values():
+            differences = [1000 * (a - b) for a, b in zip(values, base, strict=True)]
+            error = stdev(differences) / Decimal(len(base)).sqrt()
+            cells.append(f"{figure(mean(differences), 0, '+')} +- {figure(error, 0)}")
+        yield row(table, figure(mean(base), 3).lstrip("0"), *cells)
+
+
 FILES = (
     *("phoneme", "ionosphere", "german", "autompg", "mammographic", "vehicle"),
     *("hprice2", "segment", "australian", "spambase", "splice"),
@@ -505,7 +521,16 @@ def comparison() -> Iterable[str]:
 
 QUOTING = (
     *(digits, comparison, mnist_few, mnist_labels, mnist_depth, mnist_60000),
-    *(mnist_1024_recipes, mnist_1024, tables, defaults, few_labels, density, attacks),
+    *(
+        mnist_1024_recipes,
+        mnist_1024,
+        tables,
+        defaults,
+        choice_of_defaults,
+        few_labels,
+        density,
+        attacks,
+    ),
     *(mnist_full, mnist_defaults, mnist_deep, speed, layers, files),
 )
 
