@@ -334,6 +334,23 @@ def choice_of_defaults() -> Iterable[str]:
         yield row(table, figure(mean(base), 3).lstrip("0"), *cells)
 
 
+def intervals() -> Iterable[str]:
+    content = record("interval-coverage")
+    for group in ("learners", "dbn"):
+        for cell, found in content[group]["figures"].items():
+            cells = (
+                f"{figure(100 * exact(its['coverage']))} %, {figure(its['width'], 2)}"
+                for its in found.values()
+            )
+            pools = next(iter(found.values()))["pools"]
+            yield row(cell, f"{pools:,}", *cells)
+    for cell, its in content["ties"]["figures"].items():
+        share = figure(100 * exact(its["with a claim"]))
+        yield row(cell, f"{its['studies']:,}", f"{share} %")
+    for cell, its in content["studies"]["figures"].items():
+        yield row(cell, str(its["studies"]), str(its["claims"]))
+
+
 FILES = (
     *("phoneme", "ionosphere", "german", "autompg", "mammographic", "vehicle"),
     *("hprice2", "segment", "australian", "spambase", "splice"),
@@ -521,12 +538,9 @@ def comparison() -> Iterable[str]:
 
 QUOTING = (
     *(digits, comparison, mnist_few, mnist_labels, mnist_depth, mnist_60000),
+    *(mnist_1024_recipes, mnist_1024, tables, defaults, choice_of_defaults),
     *(
-        mnist_1024_recipes,
-        mnist_1024,
-        tables,
-        defaults,
-        choice_of_defaults,
+        intervals,
         few_labels,
         density,
         attacks,
