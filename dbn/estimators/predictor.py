@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
+from sklearn.base import clone
 
 from ..backend.array import with_dtype
 from ..backend.device import converted_beside, numpy_dtype
@@ -105,6 +106,13 @@ class DBNPredictor(NetEstimator):
             asked = len(job.labelled), self.batch_size_, self.max_iter_
             warn_of_net(losses, constant, count_updates(*asked), _OF_FIT)
         return self
+
+    def _started(self, X: Array, y: Array) -> Self:
+        """A copy as its `fit` begins: with its first weights, and nothing learned."""
+        copy: Self = clone(self)
+        draft, job = copy._prepared(indexable(X), y, None, False)
+        draft._initialize(job, Task())
+        return draft
 
     @property
     def _optimizer(self) -> Optimizer:
