@@ -15,7 +15,7 @@ from ..feedforward import Activation, Given, Network
 
 _N_BINS = 50
 # Share of the values that is a tail.
-_TAIL = 0.001
+_TAIL = 0.01
 _Model: TypeAlias = DBNClassifier | DBNRegressor | Network
 
 
@@ -53,8 +53,8 @@ class LayerStatistics:
         `numpy.histogram` returns them with ``density=True``; the second may be None.
         What is exactly 0 is left out (units that a rectifier shuts, see `saturation`),
         unless all is, and so is what is not finite. Bins are of one width, but where
-        a thousandth of the values at an end takes more than half of the range: then it
-        has a wide bin of its own.
+        a hundredth of the values at an end takes more than a third of the range: it
+        then has a wide bin of its own.
 
     Examples
     --------
@@ -321,11 +321,11 @@ def _histogram(values: Array) -> tuple[np.ndarray, np.ndarray]:
     room = max(1e-4 * max(-low, high) - (high - low), 0.0) / 2.0
     ends = low - room, high + room
     inner = np.quantile(values, [_TAIL, 1.0 - _TAIL])
-    # A tail has a bin of its own where it takes most of the range.
-    tails = np.abs(inner - ends) > (ends[1] - ends[0]) / 2.0
+    # A tail that takes much of the range has a bin of its own.
+    tails = np.abs(inner - ends) > (ends[1] - ends[0]) / 3.0
     if room or not tails.any() or inner[0] == inner[1]:
         return np.histogram(values, bins=_N_BINS, range=ends, density=True)
     first, last = np.where(tails, inner, ends)
     edges = np.linspace(first, last, _N_BINS + 1 - int(tails.sum()))
-    edges = np.concatenate([[low][: tails[0]], edges, [high][: tails[1]]])
+    edges = np.unique([low, *edges, high])
     return np.histogram(values, bins=edges, density=True)

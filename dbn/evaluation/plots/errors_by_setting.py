@@ -10,11 +10,11 @@ from .display import WIDTH, logarithmic, new_axes, plain, tidy
 from .results_display import ResultsDisplay, lowest
 
 # Inches of a row, and what more a group and a whole picture take.
-_ROW, _AROUND = 0.23, 1.3
+_ROW, _AROUND = 0.215, 1.2
 _MAX_HEIGHT = 150.0
 # Rows from one group to the next, its name included.
 _GAP = 1.7
-_NAMES = {"start": "another start of the same net", "control": "control"}
+_NAMES = {"start": "start of the same net", "control": "control"}
 
 
 class _RowsDisplay(ResultsDisplay):
@@ -24,7 +24,9 @@ class _RowsDisplay(ResultsDisplay):
     def _mark(self, ax: Any, y: float, value: Any, style: dict[str, Any]) -> None:
         """Draw what a contender has in its row."""
 
-    def _draw_rows(self, ax: Any, cells: dict[str, dict[str, Any]], words: str) -> Any:
+    def _draw_rows(
+        self, ax: Any, cells: dict[str, dict[str, Any]], words: str, pad: float = 6.0
+    ) -> Any:
         """Draw all rows, below the names of their settings; return the Axes."""
         n_rows = sum(_GAP + len(its) for its in cells.values())
         ax = ax or new_axes(WIDTH, min(_AROUND + _ROW * n_rows, _MAX_HEIGHT))
@@ -48,7 +50,7 @@ class _RowsDisplay(ResultsDisplay):
         for place in labels:
             if place not in heads:
                 ax.axhline(place, color="0.94", linewidth=0.8, zorder=0)
-        self._title(ax, words, pad=22)
+        self._title(ax, words, pad=pad)
         self._tell_kinds(ax, {self._kinds[n] for its in cells.values() for n in its})
         return ax
 
@@ -112,8 +114,7 @@ class DifferencesDisplay(_RowsDisplay):
         }
         title, _, unit = measure(self.result.settings)
         of = plain(title.removesuffix(" (%)"))
-        words = "what the DBN adds to, or takes from, the error of each contender"
-        ax = self._draw_rows(ax, cells, words)
+        ax = self._draw_rows(ax, cells, "the DBN minus each contender", 22.0)
         ax.axvline(0.0, color="0.2", linewidth=1.2, zorder=1)
         of = f"test {of} of the DBN minus that of the contender"
         ax.set_xlabel(f"{of}{unit and f' ({unit.strip()})'}, 95 % interval")
@@ -136,7 +137,8 @@ class DifferencesDisplay(_RowsDisplay):
     def _mark(self, ax: Any, y: float, value: Any, style: dict[str, Any]) -> None:
         mean, low, high = (value[key] for key in _ENDS)
         color = style["color"]
-        ax.plot([low, high], [y, y], color=color, linewidth=2.2, zorder=2)
+        bar = {"linewidth": 2.4, "solid_capstyle": "butt", "zorder": 2}
+        ax.plot([low, high], [y, y], color=color, **bar)
         ax.plot(mean, y, **style | {"linestyle": "none", "markersize": 6.5})
         ax.annotate(
             f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "\u2212"),

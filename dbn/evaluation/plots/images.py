@@ -215,7 +215,10 @@ class SamplesDisplay(Display):
         shape = _check_images(self.image_shape, rows.shape[1], len(rows))
         of = "means of visible units" if self.means else "samples"
         title = f"{of} after {self.steps:,} Gibbs steps"
-        return _draw_images(ax, rows, shape, scale=_grey(rows), title=title)
+        label = "mean" if self.means else "value"
+        return _draw_images(
+            ax, rows, shape, scale=_grey(rows), label=label, title=title
+        )
 
 
 @dataclass(eq=False, repr=False)

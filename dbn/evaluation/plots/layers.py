@@ -39,8 +39,6 @@ _LABELS = {
 }
 # Means, and the spread that is drawn about them.
 _WITH_BARS = {"activation_mean": "activation_std", "gradient_mean": "gradient_std"}
-# Share of the values at an end of a histogram that the axis may leave out.
-_TAIL = 0.001
 _LOGARITHMIC = ("gradient_std", "weight_norm", "weight_gradient_norm", "update_norm")
 
 
@@ -276,12 +274,11 @@ def _draw_histograms(ax: Any, measured: dict[Any, LayerStatistics], of: str) -> 
 
 
 def _bulk(histogram: tuple[Array, Array]) -> tuple[float, float]:
-    """Ends of the bins that hold all but a thousandth of the values at either end."""
-    density, edges = histogram
-    below = np.cumsum(density * np.diff(edges))
-    first = int(np.argmax(below > _TAIL))
-    last = int(np.argmax(below >= 1.0 - _TAIL))
-    return float(edges[first]), float(edges[last + 1])
+    """Ends of a histogram without the wide bins of its tails."""
+    _, edges = histogram
+    widths = np.diff(edges)
+    wide = widths > 1.5 * np.median(widths)
+    return float(edges[int(wide[0])]), float(edges[-1 - int(wide[-1])])
 
 
 def _share_outside(density: Array, edges: Array, ends: tuple[float, float]) -> float:

@@ -37,9 +37,9 @@ body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
 .verdict { font-size: 1.15rem; border-left: 4px solid #0072B2; padding-left: 1rem; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.85rem; margin: 0.5rem 0; }
+table { border-collapse: collapse; font-size: 0.8rem; margin: 0.5rem 0; }
 .figures table { width: 100%; }
-th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid #ddd; text-align: right;
+th, td { padding: 0.25rem 0.45rem; border-bottom: 1px solid #ddd; text-align: right;
   font-variant-numeric: tabular-nums; vertical-align: top; white-space: nowrap; }
 thead th { border-bottom: 2px solid #222; white-space: normal;
   overflow-wrap: normal; }
@@ -47,7 +47,7 @@ th:first-child { text-align: left; } tbody th { font-weight: normal; }
 tr.dbn th, tr.dbn td { font-weight: bold; }
 table.settings td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 table.settings th { white-space: normal; min-width: 9rem; }
-figure { margin: 1.5rem 0; } img { display: block; width: 100%; min-width: 44rem; }
+figure { margin: 1.5rem 0; } img { display: block; width: 100%; min-width: 40rem; }
 figcaption, dl { font-size: 0.85rem; color: #555; }
 dt { font-weight: bold; } dd { margin: 0 0 0.3rem 0; }
 @media (min-width: 50rem) { dl { display: grid; grid-template-columns: max-content auto;
