@@ -107,13 +107,6 @@ class DBNPredictor(NetEstimator):
             warn_of_net(losses, constant, count_updates(*asked), _OF_FIT)
         return self
 
-    def _started(self, X: Array, y: Array) -> Self:
-        """A copy as its `fit` begins: with its first weights, and nothing learned."""
-        copy: Self = clone(self)
-        draft, job = copy._prepared(indexable(X), y, None, False)
-        draft._initialize(job, Task())
-        return draft
-
     @property
     def _optimizer(self) -> Optimizer:
         """The optimizer that `optimizer` names or is, where nobody counts the rows."""
@@ -290,3 +283,18 @@ class DBNPredictor(NetEstimator):
                 state=self._state,
                 **{name: getattr(self, name) for name in _OF_FINETUNE},
             )
+
+
+def started(estimator: Any, X: Array, y: Array) -> Any:
+    """A copy as its `fit` begins: with its first weights, and nothing learned.
+
+    Examples
+    --------
+    >>> from dbn import DBNClassifier
+    >>> net = DBNClassifier((3,), init="he_normal", activation="relu")
+    >>> started(net, [[0.0], [1.0]], [0, 1]).network_.dense[0][0].shape
+    (1, 3)
+    """
+    draft, job = clone(estimator)._prepared(indexable(X), y, None, False)
+    draft._initialize(job, Task())
+    return draft

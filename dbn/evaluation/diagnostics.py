@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..backend.types import Array
 from ..estimators import DBNClassifier, DBNRegressor
+from ..estimators.predictor import started
 from ..estimators.targets import with_labels
 from ..feedforward import Activation, Given, Network
 
@@ -202,7 +203,7 @@ def layer_statistics(
 
 
 def _started(model: _Model, X: Array, y: Array) -> _Model:
-    """A copy as its `fit` begins."""
+    """The model as its `fit` begins."""
     if isinstance(model, Network):
         raise TypeError(
             "at_start is for a DBNClassifier or a DBNRegressor, whose init says how it "
@@ -211,10 +212,9 @@ def _started(model: _Model, X: Array, y: Array) -> _Model:
     if not isinstance(model, DBNClassifier | DBNRegressor):
         return model  # refused in a moment
     if y is not None:
-        return model._started(X, y)
+        return started(model, X, y)
     any_two = np.arange(len(X) if hasattr(X, "__len__") else X.shape[0]) % 2
-    copy: _Model = clone(model).set_params(unlabeled=None)._started(X, any_two)
-    return copy
+    return started(clone(model).set_params(unlabeled=None), X, any_two)
 
 
 def _plain(model: _Model) -> Network:

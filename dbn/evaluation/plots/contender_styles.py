@@ -1,7 +1,7 @@
 """How each contender looks, the same in all pictures (extra `plots`)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count, product
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -96,8 +96,9 @@ def _known_looks() -> dict[str, tuple[str, str]]:
 def _looks(kind: str) -> Iterator[tuple[str, str]]:
     """All that a contender of some kind may look like, the nearest at hand first."""
     colors = CONTROL_COLORS if kind == "control" else NET_COLORS
-    for shift, i in product(count(), range(len(colors))):
-        if i != _DBN or kind != "start":
+    its = [i for i in range(len(colors)) if i != _DBN or kind != "start"]
+    for shift in count():
+        for i in its:
             yield colors[i], _MARKERS[(i + shift) % len(_MARKERS)]
 
 

@@ -288,13 +288,7 @@ def _named(key: str, value: Any) -> Any:
     if key == "inits" and isinstance(value, list):
         return [display_name(one) if isinstance(one, str) else one for one in value]
     if key == "controls" and isinstance(value, dict):
-        named = value.items()
-        return {
-            display_name(name): grid.replace("_", " ")
-            if isinstance(grid, str)
-            else grid
-            for name, grid in named
-        }
+        return {display_name(k): str(its).replace("_", " ") for k, its in value.items()}
     return value
 
 
