@@ -118,14 +118,14 @@ class DifferencesDisplay(_RowsDisplay):
         ax.axvline(0.0, color="0.2", linewidth=1.2, zorder=1)
         of = f"test {of} of the DBN minus that of the contender"
         ax.set_xlabel(f"{of}{unit and f' ({unit.strip()})'}, 95 % interval")
-        for words, side in (
-            ("\u2190 DBN better ", "right"),
-            (" DBN worse \u2192", "left"),
+        for words, side, x in (
+            ("\u2190 DBN better", "right", -5.0),
+            ("DBN worse \u2192", "left", 5.0),
         ):
             ax.annotate(
                 words,
                 (0.0, 1.0),
-                xytext=(0.0, 4.0),
+                xytext=(x, 4.0),
                 xycoords=("data", "axes fraction"),
                 textcoords="offset points",
                 ha=side,
