@@ -212,9 +212,11 @@ def _started(model: _Model, X: Array, y: Array) -> _Model:
     if not isinstance(model, DBNClassifier | DBNRegressor):
         return model  # refused in a moment
     if y is not None:
-        return started(model, X, y)
+        begun: _Model = started(model, X, y)
+        return begun
     any_two = np.arange(len(X) if hasattr(X, "__len__") else X.shape[0]) % 2
-    return started(clone(model).set_params(unlabeled=None), X, any_two)
+    begun = started(clone(model).set_params(unlabeled=None), X, any_two)
+    return begun
 
 
 def _plain(model: _Model) -> Network:

@@ -87,7 +87,7 @@ def contender_styles(kinds: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 
 def _known_looks() -> dict[str, tuple[str, str]]:
     """Colour and marker of those that every comparison has."""
-    looks = {}
+    looks: dict[str, tuple[str, str]] = {}
     for names, colors in ((_NETS, NET_COLORS), (_CONTROLS, CONTROL_COLORS)):
         looks |= dict(zip(names, zip(colors, _MARKERS, strict=False), strict=True))
     return looks | {name: looks[other] for name, other in _LIKE.items()}

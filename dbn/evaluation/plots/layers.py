@@ -218,7 +218,7 @@ class LayerStatisticsDisplay(Display):
             raise ValueError(
                 f"quantity is {self.quantity!r}; it must be one of {[*_LABELS]}."
             )
-        given = self.statistics
+        given: Any = self.statistics
         if not isinstance(given, dict):
             entries = [given] if isinstance(given, LayerStatistics) else given
             given = dict(enumerate(entries))
