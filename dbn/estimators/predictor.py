@@ -295,6 +295,7 @@ def started(estimator: Any, X: Array, y: Array) -> Any:
     >>> started(net, [[0.0], [1.0]], [0, 1]).network_.dense[0][0].shape
     (1, 3)
     """
-    draft, job = clone(estimator)._prepared(indexable(X), y, None, False)
+    copy: Any = clone(estimator)
+    draft, job = copy._prepared(indexable(X), y, None, False)
     draft._initialize(job, Task())
     return draft

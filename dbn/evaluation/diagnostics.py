@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from sklearn.base import clone
@@ -215,7 +215,8 @@ def _started(model: _Model, X: Array, y: Array) -> _Model:
         begun: _Model = started(model, X, y)
         return begun
     any_two = np.arange(len(X) if hasattr(X, "__len__") else X.shape[0]) % 2
-    begun = started(clone(model).set_params(unlabeled=None), X, any_two)
+    copy: Any = clone(model)
+    begun = started(copy.set_params(unlabeled=None), X, any_two)
     return begun
 
 

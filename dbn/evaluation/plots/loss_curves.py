@@ -93,7 +93,7 @@ class LossCurvesDisplay(Display):
             If matplotlib is not installed.
         """
         curves = result.curves()
-        cell = choose(curves, cell, "cell")
+        chosen: str = choose(curves, cell, "cell")
         records = {
             name: its[0]
             for contenders in tests(result.records).values()
@@ -103,9 +103,9 @@ class LossCurvesDisplay(Display):
         words = "median and middle half of the seeds"
         nats = settings["scoring"] == "accuracy" or settings.get("target") == "classes"
         return cls(
-            curves[cell],
+            curves[chosen],
             kinds={name: kind_of(record) for name, record in records.items()},
-            title=f"{plain(settings['dataset'])}: {plain(cell)}, {words}",
+            title=f"{plain(settings['dataset'])}: {plain(chosen)}, {words}",
             label=_NATS if nats else "training loss",
         ).plot(ax=ax)
 
