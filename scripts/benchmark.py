@@ -1,9 +1,9 @@
 """Does pretraining a deep belief network help, compared with Xavier and He?
 
 Trains the same nets from several starts on real images, over seeds and label budgets,
-and prints a table and a verdict. report.html (everything on one page), results.json
-and comparison.png go to the output folder. Finished nets are kept in the folder study
-beside them: --resume goes on after a stop.
+and prints a table and a verdict. report.html (everything on one page), results.json,
+differences.png and comparison.png go to the output folder. Finished nets are kept in
+the folder study beside them: --resume goes on after a stop.
 """
 
 import shutil
@@ -16,6 +16,7 @@ from dbn import RBMTransformer
 from dbn.evaluation import (
     Comparison,
     ComparisonDisplay,
+    DifferencesDisplay,
     compare_initializers,
     html_report,
 )
@@ -114,6 +115,8 @@ OPTIONS = DATA_OPTIONS | {
     },
 }
 
+PICTURES = {"differences": DifferencesDisplay, "comparison": ComparisonDisplay}
+
 
 def study_folder(output, resume):
     """Where finished nets are kept: no unfinished study is lost or mixed with this."""
@@ -180,10 +183,11 @@ def main():
     except KeyboardInterrupt:
         sys.exit("\nbenchmark: stopped. The same command with --resume goes on.")
     print(f"\n{result.table()}\n\n{result.verdict()}\n")
-    picture = ComparisonDisplay.from_results(result).figure_
-    picture.savefig(args.output / "comparison.png", dpi=150)
+    for name, draw in PICTURES.items():
+        picture = draw.from_results(result).figure_
+        picture.savefig(args.output / f"{name}.png", dpi=150)
     (args.output / "report.html").write_text(html_report(result), encoding="utf-8")
-    wrote = "report.html and comparison.png"
+    wrote = "report.html, differences.png and comparison.png"
     if not args.finished:
         wrote = f"results.json, {wrote}"
         print(f"{result.settings['seconds']} s.", end=" ")

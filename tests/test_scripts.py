@@ -77,11 +77,13 @@ def test_benchmark(tmp_path):
     content = json.loads((tmp_path / "out" / "results.json").read_text())
     assert_origin(content["settings"], "seeds", "data_sha256", "pretrained")
     assert content["settings"]["command"].startswith("python scripts/benchmark.py")
-    assert (tmp_path / "out" / "comparison.png").read_bytes()[:4] == b"\x89PNG"
+    for name in ("differences.png", "comparison.png"):
+        assert (tmp_path / "out" / name).read_bytes()[:4] == b"\x89PNG"
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert content["settings"]["command"] in page and "data:image/png;base64" in page
     assert done.stdout.endswith(
-        f"Wrote results.json, report.html and comparison.png to {tmp_path / 'out'}/\n"
+        "Wrote results.json, report.html, differences.png and comparison.png to "
+        f"{tmp_path / 'out'}/\n"
     )
 
 
@@ -95,7 +97,7 @@ def test_benchmark_shows_a_finished_study_again(tmp_path):
     assert said == "label: 10 classes; 64 features; 1,797 rows, all labelled"
     assert again.stdout.rpartition("\n\n")[0] == told.rpartition("\n\n")[0]
     assert {path.name for path in (tmp_path / "b").iterdir()} == {
-        *("report.html", "comparison.png")
+        *("report.html", "differences.png", "comparison.png")
     }
     assert (tmp_path / "b" / "report.html").read_bytes() == page
     file.write_text("{")

@@ -2,11 +2,13 @@
 
 from ..datasets import Dataset, bars_and_stripes, load_dataset, make_curves
 from .diagnostics import LayerStatistics, layer_statistics
-from .plots.curves import LabelBudgetDisplay, LossCurvesDisplay
-from .plots.errors_by_setting import ComparisonDisplay, DepthDisplay
+from .plots.curves import DepthDisplay, LabelBudgetDisplay
+from .plots.errors_by_setting import ComparisonDisplay, DifferencesDisplay
 from .plots.history import HistoryDisplay
 from .plots.images import FiltersDisplay, ReconstructionsDisplay, SamplesDisplay
 from .plots.layers import LayerStatisticsDisplay
+from .plots.loss_curves import LossCurvesDisplay
+from .plots.moments import MomentsDisplay
 from .plots.report import html_report
 from .provenance import provenance
 from .statistics import PairedDifference, holm, paired_difference, paired_losses
@@ -20,12 +22,14 @@ __all__ = [
     "Contender",
     "Dataset",
     "DepthDisplay",
+    "DifferencesDisplay",
     "FiltersDisplay",
     "HistoryDisplay",
     "LabelBudgetDisplay",
     "LayerStatistics",
     "LayerStatisticsDisplay",
     "LossCurvesDisplay",
+    "MomentsDisplay",
     "PairedDifference",
     "ReconstructionsDisplay",
     "SamplesDisplay",

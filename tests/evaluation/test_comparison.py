@@ -889,8 +889,8 @@ def test_all_kinds_of_starts(digits):
 @pytest.mark.parametrize(
     ("scoring", "title"),
     [
-        ("balanced_accuracy", "test 1 - balanced_accuracy (%)"),
-        ("neg_log_loss", "test log_loss"),
+        ("balanced_accuracy", "test 1 - balanced accuracy (%)"),
+        ("neg_log_loss", "test log loss"),
     ],
 )
 def test_other_scores(digits, scoring, title):

@@ -13,36 +13,46 @@ from ..study.comparison import Comparison
 from ..study.records import cell_name, display_name, measure
 from ..study.table_and_verdict import (
     comparisons,
+    definitions,
     ends_of_grids,
     figures,
-    legend,
     row_name,
     verdict,
 )
-from .curves import LabelBudgetDisplay, LossCurvesDisplay
+from .curves import DepthDisplay, LabelBudgetDisplay
 from .display import Display, require_matplotlib
-from .errors_by_setting import ComparisonDisplay, DepthDisplay
+from .errors_by_setting import ComparisonDisplay, DifferencesDisplay
+from .loss_curves import LossCurvesDisplay
 
-_DPI = 110
+# So that a picture as wide as the page has a point for each of it.
+_DPI = 140
+# Label budgets from which on a line says more than dots.
+_BUDGETS_OF_A_LINE = 3
 # Characters of a setting: that of the machines has some 300.
 _MAX_TEXT = 2000
 # Nothing is loaded from anywhere and nothing is run, whatever the texts hold.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
-  max-width: 78rem; margin: 2rem auto; padding: 0 1rem; }
+  max-width: 78rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
 .verdict { font-size: 1.15rem; border-left: 4px solid #0072B2; padding-left: 1rem; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.85rem; margin: 0.5rem 0; }
-th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid #ddd; text-align: right;
+table { border-collapse: collapse; font-size: 0.8rem; margin: 0.5rem 0; }
+.figures table { width: 100%; }
+th, td { padding: 0.25rem 0.45rem; border-bottom: 1px solid #ddd; text-align: right;
   font-variant-numeric: tabular-nums; vertical-align: top; white-space: nowrap; }
-thead th { border-bottom: 2px solid #222; white-space: normal; }
+thead th { border-bottom: 2px solid #222; white-space: normal;
+  overflow-wrap: normal; }
 th:first-child { text-align: left; } tbody th { font-weight: normal; }
 tr.dbn th, tr.dbn td { font-weight: bold; }
 table.settings td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
-figure { margin: 1.5rem 0; } img { max-width: 100%; }
-figcaption, .legend { font-size: 0.85rem; color: #555; }
+table.settings th { white-space: normal; min-width: 9rem; }
+figure { margin: 1.5rem 0; } img { display: block; width: 100%; min-width: 40rem; }
+figcaption, dl { font-size: 0.85rem; color: #555; }
+dt { font-weight: bold; } dd { margin: 0 0 0.3rem 0; }
+@media (min-width: 50rem) { dl { display: grid; grid-template-columns: max-content auto;
+  column-gap: 1rem; } }
 """
 # Settings that say where a study ran; all others are its protocol.
 _ORIGIN = (
@@ -114,7 +124,7 @@ def html_report(result: Comparison) -> str:
     ...     learning_rates=[0.01], n_updates=10, pretrain_updates=10)
     >>> page = html_report(result)
     >>> page.startswith("<!DOCTYPE html>"), page.count("<img ")
-    (True, 2)
+    (True, 3)
     """
     summary, settings = result.summary(), result.settings
     note = note_of_changes(settings)
@@ -123,14 +133,12 @@ def html_report(result: Comparison) -> str:
         f"<h1>{title}</h1>",
         f'<p class="verdict">{escape(verdict(summary, settings))}</p>',
         *_overview(result, summary),
+        "<h2>How to read the tables</h2>",
+        _definitions(summary, settings),
         *(part for row in summary for part in _setting(result, row)),
         *(f"<p>{escape(line)}</p>" for line in ends_of_grids(summary)),
-        f'<p class="legend">{escape(legend(summary, settings))} 95 % '
-        "interval of the mean: by itself, of the same kind as those of differences. "
-        "Multiply-adds: of pretraining and of fine-tuning, mean per net, in "
-        "thousands of millions.</p>",
         "<h2>Protocol</h2>",
-        _settings({k: v for k, v in settings.items() if k not in _ORIGIN}),
+        _settings({k: _named(k, settings[k]) for k in settings if k not in _ORIGIN}),
         "<h2>Where it comes from</h2>",
         *([f"<p>{escape(note)}</p>"] if note else []),
         _settings({k: settings[k] for k in _ORIGIN if k in settings}),
@@ -149,18 +157,26 @@ def html_report(result: Comparison) -> str:
 def _overview(result: Comparison, summary: list[dict[str, Any]]) -> Iterator[str]:
     """Pictures of all settings, and those of budgets and of depth that can be made."""
     yield _picture(
+        DifferencesDisplay.from_results(result),
+        "Test error of the DBN minus that of each contender",
+        "Every bar is the 95 % interval of a paired difference, every point its mean. "
+        "Left of zero the DBN has the lower error; a bar that crosses zero shows no "
+        "difference.",
+    )
+    yield _picture(
         ComparisonDisplay.from_results(result),
         "Test errors of all settings",
-        "Every point is a seed, every line the mean of a contender.",
+        "Every point is a seed, every thick line the mean of a contender; the thin one "
+        "is that of the DBN.",
     )
     rows = [(tuple(row["hidden_layer_sizes"]), row["n_labels"]) for row in summary]
     for sizes, n_budgets in Counter(sizes for sizes, _ in rows).items():
-        if n_budgets > 1:
+        if n_budgets >= _BUDGETS_OF_A_LINE:
             yield _picture(
                 LabelBudgetDisplay.from_results(result, hidden_layer_sizes=sizes),
                 "Test error against the number of labels",
                 "Bands are 95 % intervals of each mean by itself. Seeds are paired: "
-                "differences are decided by their own intervals in the tables.",
+                "differences are decided by their own intervals, above.",
             )
     for n_labels in dict.fromkeys(budget for _, budget in rows):
         depths = [len(sizes) for sizes, budget in rows if budget == n_labels]
@@ -168,9 +184,23 @@ def _overview(result: Comparison, summary: list[dict[str, Any]]) -> Iterator[str
             yield _picture(
                 DepthDisplay.from_results(result, n_labels=n_labels),
                 "Test error against the number of hidden layers",
-                "Boxes hold the middle half of the seeds and their median, whiskers "
-                "those within one and a half times the box, points all others.",
+                "Bands are 95 % intervals of each mean by itself.",
             )
+
+
+def _definitions(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
+    """What the columns of all tables are."""
+    told = definitions(summary, settings) | {
+        "95 % interval of the mean": "by itself, of the same kind as those of "
+        "differences",
+        "Multiply-adds": "of pretraining and of fine-tuning, mean per net, in "
+        "thousands of millions",
+    }
+    entries = "\n".join(
+        f"<dt>{escape(term)}</dt><dd>{escape(meaning)}.</dd>"
+        for term, meaning in told.items()
+    )
+    return f"<dl>\n{entries}\n</dl>"
 
 
 def _setting(result: Comparison, row: dict[str, Any]) -> list[str]:
@@ -237,7 +267,7 @@ def _grid(head: list[str], lines: Iterable[tuple[str, list[str]]]) -> str:
         rows.append(f'<tr class="{escape(kind)}">{cells}</tr>')
     body = "\n".join(rows)
     return (
-        f'<div class="wide"><table><thead><tr>{names}</tr></thead>\n'
+        f'<div class="wide figures"><table><thead><tr>{names}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody></table></div>"
     )
 
@@ -250,7 +280,17 @@ def _settings(settings: dict[str, Any]) -> str:
         f"</th><td>{escape(printable(_words(value), _MAX_TEXT))}</td></tr>"
         for key, value in settings.items()
     )
-    return f'<table class="settings"><tbody>\n{rows}\n</tbody></table>'
+    table = f'<table class="settings"><tbody>\n{rows}\n</tbody></table>'
+    return f'<div class="wide">{table}</div>'
+
+
+def _named(key: str, value: Any) -> Any:
+    """A setting, with contenders called as everywhere on the page."""
+    if key == "inits" and isinstance(value, list):
+        return [display_name(one) if isinstance(one, str) else one for one in value]
+    if key == "controls" and isinstance(value, dict):
+        return {display_name(k): str(its).replace("_", " ") for k, its in value.items()}
+    return value
 
 
 def _words(value: Any, depth: int = 0) -> str:
@@ -273,6 +313,7 @@ def _picture(display: Display, title: str, caption: str) -> str:
     require_matplotlib().close(display.figure_)
     data = b64encode(buffer.getvalue()).decode("ascii")
     return (
-        f'<figure><img alt="{escape(title)}" src="data:image/png;base64,{data}">\n'
+        f'<figure><div class="wide"><img alt="{escape(title)}" '
+        f'src="data:image/png;base64,{data}"></div>\n'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 from ...backend.types import Array
 from ..study.comparison import Comparison
-from ..study.records import display_name, measure
-from .display import Display, legend_beside, logarithmic, plain, tidy
+from ..study.records import kind_of, measure
+from ..study.summary import tests
+from .contender_styles import contender_styles
+from .display import Display, plain
 
 # Where the largest error is so many times the smallest, their axis is logarithmic.
 _WIDE = 10.0
@@ -50,22 +53,25 @@ class ResultsDisplay(Display):
         """By which errors are multiplied to be shown."""
         return measure(self.result.settings)[1]
 
-    def _scale_errors(self, ax: Any, low: float) -> None:
-        """The axis of test errors, from what `lowest` says; logarithmic if above 0."""
-        ax.set_ylabel(plain(f"test {measure(self.result.settings)[0]}"))
-        if low > 0.0:
-            logarithmic(ax)
-        ax.set_ylim(bottom=low)
+    @property
+    def _error(self) -> str:
+        """What an error is, as the title of an axis."""
+        return plain(f"test {measure(self.result.settings)[0]}")
 
-    def _finish(
-        self, ax: Any, words: str, handles: dict[str, Any], *, grid: str = "both"
-    ) -> None:
-        """Title, grid and legend."""
+    @cached_property
+    def _kinds(self) -> dict[str, str]:
+        """What each contender of the comparison is, in the order of its tables."""
+        cells = tests(self.result.records).values()
+        first = {name: its[0] for cell in cells for name, its in cell.items()}
+        return {name: kind_of(record) for name, record in first.items()}
+
+    @cached_property
+    def _styles(self) -> dict[str, dict[str, Any]]:
+        return contender_styles(self._kinds)
+
+    def _title(self, ax: Any, words: str, **options: Any) -> None:
         name = plain(self.result.settings["dataset"])
-        ax.set_title(f"{name}: {words}", fontsize="medium", loc="left")
-        tidy(ax, axis=grid)
-        labels = [plain(display_name(name)) for name in handles]
-        legend_beside(ax, handles=[*handles.values()], labels=labels)
+        ax.set_title(f"{name}: {words}", fontsize="medium", loc="left", **options)
 
 
 def choose(names: Iterable[Any], asked: Any, what: str) -> Any:
@@ -84,11 +90,6 @@ def choose(names: Iterable[Any], asked: Any, what: str) -> Any:
             f"{what} is {asked!r:.80}; the comparison has {found}. Choose one of these."
         )
     return asked
-
-
-def names_of(cells: Iterable[Iterable[str]]) -> list[str]:
-    """Names of the contenders of all settings, in the order of the first."""
-    return [*dict.fromkeys(name for contenders in cells for name in contenders)]
 
 
 def lowest(errors: Array) -> float:

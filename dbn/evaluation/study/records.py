@@ -34,11 +34,29 @@ _INITS = {
     "dbn-shuffled": "DBN shuffled",
     "dbn-resampled": "DBN resampled",
     "xavier_uniform": "Xavier",
+    "xavier_normal": "Xavier normal",
     "xavier_x4_uniform": "Xavier x 4",
+    "xavier_x4_normal": "Xavier x 4 normal",
+    "glorot_uniform": "Xavier",
+    "glorot_normal": "Xavier normal",
     "he_normal": "He",
+    "he_uniform": "He uniform",
+    "kaiming_normal": "He",
+    "kaiming_uniform": "He uniform",
+    "lecun_normal": "LeCun",
+    "lecun_uniform": "LeCun uniform",
+    "standard": "standard",
+    "orthogonal": "orthogonal",
     "lsuv": "LSUV",
 }
 _FEATURES = {"dbn-features": "DBN features", "pca": "PCA"}
+_UNITS = {
+    "logistic": "",
+    "relu": "ReLU",
+    "leaky_relu": "leaky ReLU",
+    "elu": "ELU",
+    "scaled_tanh": "scaled tanh",
+}
 
 
 def display_name(name: str) -> str:
@@ -67,8 +85,8 @@ def display_name(name: str) -> str:
         return f"{rest[0]} on {_FEATURES[first]}"
     if first not in _INITS or not rest:
         return name
-    units = {"logistic": [], "relu": ["ReLU"]}.get(rest[0], rest[:1])
-    return " + ".join([_INITS[first], *units, *rest[1:]])
+    words = [_INITS[first], _UNITS.get(rest[0], rest[0]), *rest[1:]]
+    return " + ".join(filter(None, words))
 
 
 def cell_name(record: dict[str, Any]) -> str:
@@ -112,9 +130,10 @@ def measure(settings: dict[str, Any]) -> tuple[str, float, str]:
     ('error (%)', 100.0, ' points')
     """
     scoring: str = settings["scoring"]
+    words = scoring.removeprefix("neg_").replace("_", " ")
     if scoring.startswith("neg_"):
-        return scoring.removeprefix("neg_"), 1.0, ""
-    title = "error" if scoring == "accuracy" else f"1 - {scoring}"
+        return words, 1.0, ""
+    title = "error" if scoring == "accuracy" else f"1 - {words}"
     return f"{title} (%)", 100.0, " points"
 
 

@@ -169,7 +169,7 @@ def _given(row: dict[str, Any], before: str) -> str:
 
 
 def legend(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
-    """What the columns of the table are.
+    """What the columns of the table are, as a text.
 
     Parameters
     ----------
@@ -182,6 +182,24 @@ def legend(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     -------
     str
     """
+    told = definitions(summary, settings)
+    return " ".join(f"{term}: {meaning}." for term, meaning in told.items())
+
+
+def definitions(
+    summary: list[dict[str, Any]], settings: dict[str, Any]
+) -> dict[str, str]:
+    """What the columns of the table are, each in words.
+
+    Parameters
+    ----------
+    summary, settings
+        As in `legend`.
+
+    Returns
+    -------
+    dict of str to str
+    """
     differences = [
         its["difference"] for row in summary for its in row["contenders"].values()
     ]
@@ -191,13 +209,15 @@ def legend(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
         judged += "; test rows are not counted"
     if methods != {ROWS} and has_row_losses(settings["scoring"]):
         judged += " (the old rule: this record has no losses of rows)"
-    return (
-        f"Test {measure(settings)[0]}: mean and standard deviation over seeds. Rate or "
-        "C: chosen most often. Interval and p: of each difference by itself, Student's "
-        f"t, judged by {judged}. Could show: the true difference that these seeds show "
-        "in 80 % of cases. Holm's correction: over all settings. Seconds: of "
-        "pretraining and of fine-tuning, mean per net, one core."
-    )
+    return {
+        f"Test {measure(settings)[0]}": "mean and standard deviation over seeds",
+        "Rate or C": "chosen most often",
+        "Interval and p": "of each difference by itself, Student's t, judged by "
+        + judged,
+        "Could show": "the true difference that these seeds show in 80 % of cases",
+        "Holm's correction": "over all settings",
+        "Seconds": "of pretraining and of fine-tuning, mean per net, one core",
+    }
 
 
 def ends_of_grids(summary: list[dict[str, Any]]) -> list[str]:
