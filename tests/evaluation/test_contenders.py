@@ -101,9 +101,7 @@ def test_a_recipe_chosen_on_more_labels_says_so_in_its_row(digits, tmp_path):
             assert (words in text) is told
         result.to_json(tmp_path / "results.json")
         assert Comparison.from_json(tmp_path / "results.json").table() == result.table()
-    with pytest.raises(
-        ValueError, match=r"chosen_on of 'tree' is 0.5; give how many"
-    ):
+    with pytest.raises(ValueError, match=r"chosen_on of 'tree' is 0.5; give how many"):
         Contender("tree", TREE.estimator, TREE.grid, chosen_on=0.5)
 
 
