@@ -20,7 +20,7 @@ from dbn.evaluation import (
     html_report,
 )
 from dbn.evaluation.plots.display import require_matplotlib
-from dbn.evaluation.study.compare import INITS
+from dbn.evaluation.study.defaults import INITS
 from dbn.evaluation.study.journal import is_finished
 
 

@@ -2,7 +2,7 @@
 
 from ..datasets import Dataset, bars_and_stripes, load_dataset, make_curves
 from .diagnostics import LayerStatistics, layer_statistics
-from .plots.curves import LabelBudgetDisplay, LossCurvesDisplay
+from .plots.curves import LabelBudgetDisplay, LossCurvesDisplay, TrainingLengthDisplay
 from .plots.errors_by_setting import ComparisonDisplay, DepthDisplay
 from .plots.history import HistoryDisplay
 from .plots.images import FiltersDisplay, ReconstructionsDisplay, SamplesDisplay
@@ -29,6 +29,7 @@ __all__ = [
     "PairedDifference",
     "ReconstructionsDisplay",
     "SamplesDisplay",
+    "TrainingLengthDisplay",
     "bars_and_stripes",
     "compare_initializers",
     "holm",

@@ -74,7 +74,12 @@ class ComparisonDisplay(_ColumnsDisplay):
         names = [plain(cell).replace(", ", "\n") for cell in cells]
         words = "every seed (points) and the mean (lines)"
         self._draw_columns(ax, cells, names, words)
-        ax.set_xlabel("hidden layers, labelled training rows")
+        gives_back = self.result.settings.get("target") == "rows"
+        ax.set_xlabel(
+            "layers of the encoder, updates of fine-tuning"
+            if gives_back
+            else "hidden layers, labelled training rows"
+        )
         return ax
 
     def _mark(
@@ -142,7 +147,9 @@ class DepthDisplay(_ColumnsDisplay):
         ax = ax or new_axes(3.6 + min(max(3.0, 0.22 * n_boxes), 14.0), 4.4)
         names = [plain(cell).partition(",")[0] for cell in cells]
         n_seeds = len(next(iter(cells[rows[0]["cell"]].values())))
-        words = f"{n_labels:,} labels, {n_seeds} seeds"
+        length = rows[0]["cell"].partition(", ")[2]
+        words = f"{n_labels:,} labels" if n_labels else plain(length)
+        words = f"{words}, {n_seeds} seeds"
         self._draw_columns(ax, cells, names, words)
         ax.set_xlabel("hidden layers")
         return ax

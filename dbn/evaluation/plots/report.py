@@ -13,12 +13,13 @@ from ..study.comparison import Comparison
 from ..study.records import cell_name, display_name, measure
 from ..study.table_and_verdict import (
     comparisons,
+    decimals,
     ends_of_grids,
     figures,
     legend,
     verdict,
 )
-from .curves import LabelBudgetDisplay, LossCurvesDisplay
+from .curves import LabelBudgetDisplay, LossCurvesDisplay, TrainingLengthDisplay
 from .display import Display, require_matplotlib
 from .errors_by_setting import ComparisonDisplay, DepthDisplay
 
@@ -62,11 +63,12 @@ _NAMES = {
     "pretraining": "pretrained on",
     "rbm": "machines of the DBNs",
     "rbm_sha256": "SHA-256 of their parameters",
-    "n_updates": "updates of fine-tuning, for each label budget",
+    "n_updates": "updates of fine-tuning, for each label budget or setting",
+    "tune_updates": "updates of nets that are validated, if fewer",
     "pretrain_updates": "updates of pretraining, per layer",
     "n_train": "training rows with a label",
     "n_unlabeled": "training rows without a label",
-    "target": "y holds",
+    "target": "what is predicted",
     "is_grey": "values in [0, 1]",
     "n_test": "test rows",
     "n_features": "features",
@@ -153,8 +155,19 @@ def _overview(result: Comparison, summary: list[dict[str, Any]]) -> Iterator[str
         "Every point is a seed, every line the mean of a contender.",
     )
     rows = [(tuple(row["hidden_layer_sizes"]), row["n_labels"]) for row in summary]
+    without_labels = result.settings.get("target") == "rows"
     for sizes, n_budgets in Counter(sizes for sizes, _ in rows).items():
-        if n_budgets > 1:
+        if without_labels:
+            yield _picture(
+                TrainingLengthDisplay.from_results(
+                    result, hidden_layer_sizes=sizes, pretraining_counted=True
+                ),
+                "Test error against the length of training",
+                "An epoch has as many multiply-adds as one of fine-tuning has, and "
+                "those of pretraining are counted. Bands are 95 % intervals of each "
+                "mean by itself.",
+            )
+        elif n_budgets > 1:
             yield _picture(
                 LabelBudgetDisplay.from_results(result, hidden_layer_sizes=sizes),
                 "Test error against the number of labels",
@@ -217,10 +230,11 @@ def _table(row: dict[str, Any], settings: dict[str, Any]) -> str:
 def _seeds(result: Comparison, cell: str) -> str:
     """The test error of every contender and seed of a setting."""
     title, factor, _ = measure(result.settings)
+    n = decimals(factor)
     tests = [r for r in result.records if r["stage"] == "test"]
     seeds = sorted({r["seed"] for r in tests if cell_name(r) == cell})
     lines = [
-        ("", [display_name(name), *(f"{factor * error:.2f}" for error in errors)])
+        ("", [display_name(name), *(f"{factor * error:.{n}f}" for error in errors)])
         for name, errors in result.errors()[cell].items()
     ]
     return _grid([f"test {title}", *(f"seed {seed}" for seed in seeds)], lines)

@@ -7,13 +7,11 @@ from typing import Any
 
 from ...backend.types import Array
 from ...estimators import RBMTransformer
-from ...estimators.constraints import check_layer_sizes
 from .check_input import (
     check_labels,
     check_rates,
     check_rbm,
     check_study,
-    check_updates,
     count,
     read_labelled_rows,
     read_splits,
@@ -22,33 +20,25 @@ from .comparison import Comparison
 from .contenders import Contender, Nets, drawn_candidates
 from .controls import contenders_and_controls
 from .data_settings import most_unlabeled, scale_of, sizes_of
+from .defaults import with_defaults
 from .protocol import Study
-from .read_data import of_images, read_data
+from .read_data import Data, of_images, read_data
 from .run_study import run_study
-
-INITS = (
-    ("dbn", "logistic"),
-    ("xavier_uniform", "logistic"),
-    ("xavier_x4_uniform", "logistic"),
-    ("he_normal", "relu"),
-)
-
-_SCORING = {"classes": "accuracy", "numbers": "neg_mean_squared_error"}
 
 
 def compare_initializers(
     X: Array,
-    y: Array,
+    y: Array = None,
     *,
     X_test: Array = None,
     y_test: Array = None,
     unlabeled: Any = None,
     X_unlabeled: Array = None,
     splits: Iterable[Sequence[Array]] | None = None,
-    inits: Iterable[Sequence[str] | Contender] = INITS,
+    inits: Iterable[Sequence[str] | Contender] | None = None,
     controls: str | None = "auto",
-    hidden_layer_sizes: Iterable[Sequence[int]] = ((128, 128),),
-    label_budgets: Sequence[int] | dict[int, Any] = (100, 300),
+    hidden_layer_sizes: Iterable[Sequence[int]] | None = None,
+    label_budgets: Sequence[int] | dict[int, Any] | None = None,
     n_seeds: int = 8,
     learning_rates: Iterable[float] = (0.001, 0.003, 0.01, 0.03),
     search: int | None = None,
@@ -58,7 +48,8 @@ def compare_initializers(
     rbm: RBMTransformer | None = None,
     scaling: str | None = "auto",
     scoring: str | None = None,
-    n_updates: int | Sequence[int] = 500,
+    n_updates: int | Sequence[int] | None = None,
+    tune_updates: int | None = None,
     pretrain_updates: int = 3000,
     batch_size: int = 20,
     test_size: float = 0.3,
@@ -209,44 +200,56 @@ def compare_initializers(
     """
     began = perf_counter()
     data = read_data(X, y, X_test, y_test, name, unlabeled, X_unlabeled)
-    rates = check_rates(learning_rates)
-    rbm = check_rbm(RBMTransformer() if rbm is None else rbm)
-    drawn = drawn_candidates(0 if search is None else count(search, "search"), rates)
-    layers = map(check_layer_sizes, hidden_layer_sizes)
+    its = with_defaults(
+        data.target, inits, hidden_layer_sizes, label_budgets, n_updates, scoring
+    )
+    budgets, rates = its.label_budgets, check_rates(learning_rates)
+    nets = _nets(data, rates, search, rbm)
     seeds = tuple(range(count(n_seeds, "n_seeds")))
     own_splits = read_splits(splits, data, len(seeds))
     sizes = sizes_of(data, own_splits, test_size)
-    scoring = scoring or _SCORING[data.target]
     contenders, own_controls = contenders_and_controls(
-        inits,
+        its.inits,
         controls,
-        Nets(rates, rbm, data.target, drawn, data.incomplete),
-        n_unlabeled=most_unlabeled(sizes, label_budgets, pretraining_rows),
+        nets,
+        n_unlabeled=most_unlabeled(sizes, budgets, pretraining_rows),
         table=data.incomplete or not of_images(data.X),
-        scoring=scoring,
+        scoring=its.scoring,
     )
     study = Study(
         contenders=contenders,
         controls=own_controls,
-        hidden_layer_sizes=tuple(tuple(sizes) for sizes in layers),
-        label_budgets=tuple(int(n) for n in label_budgets),
+        hidden_layer_sizes=its.hidden_layer_sizes,
+        label_budgets=tuple(int(n) for n in budgets),
         splits=own_splits,
-        labelled_rows=read_labelled_rows(label_budgets, data, len(seeds)),
+        labelled_rows=read_labelled_rows(budgets, data, len(seeds)),
         seeds=seeds,
         learning_rates=tuple(rates),
         tune=tune,
         equal=equal,
         pretraining_rows=pretraining_rows,
-        rbm=rbm,
-        scoring=scoring,
-        n_updates=check_updates(n_updates, len(label_budgets)),
+        rbm=nets.rbm,
+        scoring=its.scoring,
+        n_updates=its.n_updates,
+        tune_updates=tune_updates and count(tune_updates, "tune_updates"),
         pretrain_updates=count(pretrain_updates, "pretrain_updates"),
         batch_size=count(batch_size, "batch_size"),
-        search=drawn,
+        search=nets.search,
         **scale_of(data, scaling),
         **sizes,
     )
     check_study(study)
     check_labels(study, data.y)
-    kept = folder, dbn_folder
-    return run_study(study, data, name, *kept, n_jobs, verbose, began)
+    return run_study(study, data, name, folder, dbn_folder, n_jobs, verbose, began)
+
+
+def _nets(data: Data, rates: list[float], search: int | None, rbm: Any) -> Nets:
+    """What all nets of a comparison have in common."""
+    n_drawn = 0 if search is None else count(search, "search")
+    return Nets(
+        rates,
+        check_rbm(RBMTransformer() if rbm is None else rbm),
+        data.target,
+        drawn_candidates(n_drawn, rates, data.target),
+        data.incomplete,
+    )
