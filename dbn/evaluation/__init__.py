@@ -2,6 +2,7 @@
 
 from ..datasets import Dataset, bars_and_stripes, load_dataset, make_curves
 from .diagnostics import LayerStatistics, layer_statistics
+from .plots.codes import CodesDisplay
 from .plots.curves import LabelBudgetDisplay, LossCurvesDisplay, TrainingLengthDisplay
 from .plots.errors_by_setting import ComparisonDisplay, DepthDisplay
 from .plots.history import HistoryDisplay
@@ -15,6 +16,7 @@ from .study.comparison import Comparison
 from .study.contenders import Contender
 
 __all__ = [
+    "CodesDisplay",
     "Comparison",
     "ComparisonDisplay",
     "Contender",
