@@ -11,7 +11,7 @@ from ...backend.device import to_host
 from ...backend.types import Array
 from .display import COLORS, MARKERS, Display, legend_beside, new_axes, plain, tidy
 
-# More classes than these are points of one kind: no legend would tell them apart.
+# Each colour and mark twice, filled and hollow.
 _MAX_CLASSES = len(COLORS) * 2
 
 

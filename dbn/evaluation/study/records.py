@@ -41,6 +41,8 @@ _INITS = {
     "xavier_x4_uniform": "Xavier x 4",
     "he_normal": "He",
     "lsuv": "LSUV",
+    "sae": "SAE",
+    "sparse": "Sparse",
 }
 _FEATURES = {"dbn-features": "DBN features", "pca": "PCA"}
 

@@ -15,7 +15,7 @@ from sklearn.metrics import get_scorer, r2_score
 
 from ...backend.threads import one_blas_thread
 from ...backend.types import Array
-from ...estimators import DBNTransformer
+from ...estimators import DBNAutoencoder, DBNTransformer
 from ...estimators.predictor import DBNPredictor
 from .cell import Cell
 from .contenders import Contender, Start
@@ -83,7 +83,7 @@ def _pretrain(estimator: Any, cell: Cell, X: Array) -> tuple[dict[str, Any], Any
     made, began = copy_with(estimator, random_state=cell.seed), time.perf_counter()
     made.fit(X)
     seconds, cost = time.perf_counter() - began, None
-    if isinstance(made, DBNTransformer):
+    if isinstance(made, DBNTransformer | DBNAutoencoder):
         cost = pretraining_cost(made, X.shape[1], X.shape[0])
     return _costs("pretrain", seconds, cost), made
 
