@@ -276,11 +276,11 @@ class ReconstructionsDisplay(Display):
         """
         if not estimators:
             raise ValueError("estimators is empty; give fitted ones by their names.")
-        made = {}
-        for name, estimator in estimators.items():
+        for estimator in estimators.values():
             _check_methods(estimator, "transform", "inverse_transform")
             _check_images(image_shape, estimator.n_features_in_, n)
-            rows = safe_indexing(X, slice(n))
+        made, rows = {}, safe_indexing(X, slice(n))
+        for name, estimator in estimators.items():
             made[name] = estimator.inverse_transform(estimator.transform(rows))
         return cls(dense(rows), made, image_shape=image_shape).plot(ax=ax)
 

@@ -152,12 +152,11 @@ def _to_give_back(X: Array, X_test: Array, more: Array, name: str) -> Data:
         X_test = _rows(X_test, "X_test", name)
         _check_columns(X_test, rows, "X_test")
     if columns is not None:
-        rows, X_test = (
-            None if its is None else columns.encode(its).astype(np.float32)
-            for its in (rows, X_test)
-        )
-    n_test = None if X_test is None else np.ones(len(X_test), dtype=bool)
-    return Data(rows, np.ones(len(rows), dtype=bool), X_test, n_test)
+        rows = columns.encode(rows).astype(np.float32)
+        if X_test is not None:
+            X_test = columns.encode(X_test).astype(np.float32)
+    y_test = None if X_test is None else np.ones(len(X_test), dtype=bool)
+    return Data(rows, np.ones(len(rows), dtype=bool), X_test, y_test)
 
 
 def _rows(X: Array, which: str, name: str) -> Array:

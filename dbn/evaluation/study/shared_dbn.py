@@ -75,10 +75,10 @@ def find_dbn(estimator: Any) -> DBNTransformer | DBNAutoencoder | None:
 def _denoising(net: DBNPredictor) -> DBNAutoencoder:
     """A net that begins as the given one does, all of whose layers are frozen."""
     *below, code = stack_activations(net)
-    stack: Any = DenoisingStack() if net.init == "sae" else net.init
+    stack: Any = DenoisingStack() if net.init == "sae" else clone(net.init)
     return DBNAutoencoder(
         net.hidden_layer_sizes,
-        init=clone(stack),
+        init=stack,
         rbm=RBMTransformer(visible=first_visible(net.rbm)),
         activation=below,
         code_activation=code,
