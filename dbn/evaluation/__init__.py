@@ -2,6 +2,7 @@
 
 from ..datasets import Dataset, bars_and_stripes, load_dataset, make_curves
 from .diagnostics import LayerStatistics, layer_statistics
+from .plots.codes import CodesDisplay
 from .plots.curves import DepthDisplay, LabelBudgetDisplay
 from .plots.errors_by_setting import ComparisonDisplay, DifferencesDisplay
 from .plots.history import HistoryDisplay
@@ -10,6 +11,7 @@ from .plots.layers import LayerStatisticsDisplay
 from .plots.loss_curves import LossCurvesDisplay
 from .plots.moments import MomentsDisplay
 from .plots.report import html_report
+from .plots.training_length import TrainingLengthDisplay
 from .provenance import provenance
 from .statistics import PairedDifference, holm, paired_difference, paired_losses
 from .study.compare import compare_initializers
@@ -17,6 +19,7 @@ from .study.comparison import Comparison
 from .study.contenders import Contender
 
 __all__ = [
+    "CodesDisplay",
     "Comparison",
     "ComparisonDisplay",
     "Contender",
@@ -33,6 +36,7 @@ __all__ = [
     "PairedDifference",
     "ReconstructionsDisplay",
     "SamplesDisplay",
+    "TrainingLengthDisplay",
     "bars_and_stripes",
     "compare_initializers",
     "holm",

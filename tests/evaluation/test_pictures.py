@@ -7,13 +7,21 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from dbn import (
+    DBNAutoencoder,
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    RBMTransformer,
+)
 from dbn.evaluation import (
+    CodesDisplay,
     FiltersDisplay,
     HistoryDisplay,
     MomentsDisplay,
@@ -402,3 +410,55 @@ def test_missing_matplotlib_names_the_extra(rbm, monkeypatch):
             patch.setitem(sys.modules, "matplotlib.pyplot", None)
             with pytest.raises(ImportError, match="pip install matplotlib"):
                 draw(rbm)
+
+
+def test_reconstructions_of_several_estimators_stand_in_lines(digits, rbm):
+    X, _ = digits
+    net = DBNAutoencoder((8, 3), init="he_normal", activation="relu", max_iter=2)
+    models = {"PCA-3": PCA(3).fit(X), "machine": rbm, "He $": net.fit(X)}
+    display = ReconstructionsDisplay.from_estimators(models, X, n=4)
+    ax = display.ax_
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert names == ["data", "PCA-3", "machine", r"He \$"] and len(ax.images) == 16
+    for i, model in enumerate(models.values(), start=1):
+        back = model.inverse_transform(model.transform(X[:4]))
+        for j in range(4):
+            np.testing.assert_allclose(
+                ax.images[4 * i + j].get_array().ravel(), back[j], rtol=1e-6
+            )
+    with pytest.raises(ValueError, match="estimators is empty"):
+        ReconstructionsDisplay.from_estimators({}, X)
+    with pytest.raises(TypeError, match="no method transform"):
+        ReconstructionsDisplay.from_estimators({"a": LinearRegression()}, X)
+
+
+def test_codes_are_points_of_their_class(digits):
+    X, y = digits
+    net = DBNAutoencoder((8, 2), init="he_normal", activation="relu", max_iter=2)
+    codes = net.fit(X).transform(X)
+    display = CodesDisplay.from_estimator(net, X, y, title="a map")
+    classes = display.ax_.collections
+    assert [points.get_label() for points in classes] == [*map(str, range(10))]
+    for name, points in enumerate(classes):
+        np.testing.assert_allclose(points.get_offsets(), codes[y == name], rtol=1e-6)
+    looks = {
+        (str(c.get_edgecolor()), str(c.get_facecolor()), len(c.get_paths()[0]))
+        for c in classes
+    }
+    assert len(looks) == 10
+    alone = CodesDisplay.from_estimator(net, X)
+    assert len(alone.ax_.collections) == 1 and alone.ax_.get_legend() is None
+
+
+def test_what_is_no_map(digits):
+    X, y = digits
+    with pytest.raises(ValueError, match=r"shape \(400, 3\).*DBNAutoencoder\(\(256"):
+        CodesDisplay.from_estimator(PCA(3).fit(X), X, y)
+    with pytest.raises(ValueError, match="20 classes, and 16 can be told apart"):
+        CodesDisplay.from_estimator(PCA(2).fit(X), X, np.arange(400) % 20)
+    with pytest.raises(ValueError, match="400 codes and 3 labels"):
+        CodesDisplay.from_estimator(PCA(2).fit(X), X, y[:3])
+    with pytest.raises(TypeError, match="LinearRegression has no method transform"):
+        CodesDisplay.from_estimator(LinearRegression(), X, y)
+    with pytest.raises(NotFittedError):
+        CodesDisplay.from_estimator(PCA(2), X, y)

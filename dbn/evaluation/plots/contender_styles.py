@@ -36,6 +36,10 @@ _LIKE = {
     "ridge on DBN features": "logistic regression on DBN features",
     "ridge on PCA": "logistic regression on PCA",
     "PCA": "logistic regression on PCA",
+    # Starts of autoencoders, which no comparison has beside these.
+    "SAE": "LSUV",
+    "Sparse": "orthogonal",
+    "He + ReLU + batch norm": "He + ReLU + dropout",
 }
 _DBN = 0  # its place in the palette, which no other start is given
 

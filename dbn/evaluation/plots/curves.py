@@ -1,6 +1,6 @@
 """Test error against label budgets and against depth, as lines (extra `plots`)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -16,27 +16,31 @@ from .display import (
     plain,
     tidy,
 )
-from .results_display import ResultsDisplay, choose, lowest
+from .results_display import ResultsDisplay, choose, lowest, rows_of_net
 
 # Inches of a picture of lines, and of each name at an end.
 _HEIGHT, _NAME = 4.6, 0.3
 
 
-class _LinesDisplay(ResultsDisplay):
+class LinesDisplay(ResultsDisplay):
     """A line for each contender, over settings that differ in one number."""
 
     def _draw_lines(
-        self, ax: Any, rows: list[dict[str, Any]], places: list[int], words: str
+        self,
+        ax: Any,
+        rows: list[dict[str, Any]],
+        place: Callable[[dict[str, Any], str], float],
+        words: str,
     ) -> Any:
-        """Draw means and intervals; `places` are those of the rows on the x axis."""
+        """Draw means and intervals; `place` is that of a row and contender on x."""
         names = [n for n in self._kinds if any(n in r["contenders"] for r in rows)]
         ax = ax or new_axes(WIDTH, max(_HEIGHT, 1.2 + _NAME * len(names)))
         means = [its["mean"] for row in rows for its in row["contenders"].values()]
         floor, ends = self._factor * lowest(means), []
         for name in names:
-            found = [i for i, row in enumerate(rows) if name in row["contenders"]]
-            at = [places[i] for i in found]
-            its = [rows[i]["contenders"][name] for i in found]
+            found = [row for row in rows if name in row["contenders"]]
+            at = [place(row, name) for row in found]
+            its = [row["contenders"][name] for row in found]
             mean, low, high = (
                 self._factor * np.array([each[key] for each in its])
                 for key in ("mean", "low", "high")
@@ -59,19 +63,17 @@ class _LinesDisplay(ResultsDisplay):
             logarithmic(ax)
         ax.set_ylim(bottom=floor)
         tidy(ax)
-        self._name_places(ax, rows, places)
+        self._name_places(ax, rows)
         name_line_ends(ax, ends)
         return ax
 
-    def _name_places(
-        self, ax: Any, rows: list[dict[str, Any]], places: list[int]
-    ) -> None:
+    def _name_places(self, ax: Any, rows: list[dict[str, Any]]) -> None:
         """The axis of what the settings differ in."""
         raise NotImplementedError
 
 
 @dataclass(eq=False, repr=False)
-class LabelBudgetDisplay(_LinesDisplay):
+class LabelBudgetDisplay(LinesDisplay):
     """Mean test error against the number of labels, a line per contender, with bands.
 
     A band is the 95 % interval of the mean over seeds at each label budget, made as the
@@ -109,25 +111,25 @@ class LabelBudgetDisplay(_LinesDisplay):
     hidden_layer_sizes: Sequence[int] | None = None
 
     def _draw(self, ax: Any) -> Any:
-        rows, sizes = self.result.summary(), self.hidden_layer_sizes
-        nets = (tuple(row["hidden_layer_sizes"]) for row in rows)
-        asked = None if sizes is None else tuple(sizes)
-        net = choose(nets, asked, "hidden_layer_sizes")
-        rows = [row for row in rows if tuple(row["hidden_layer_sizes"]) == net]
-        rows.sort(key=lambda row: row["n_labels"])
+        if self.result.settings.get("target") == "rows":
+            raise ValueError(
+                "The comparison has no label budgets: it is of reconstructions. "
+                "TrainingLengthDisplay shows them."
+            )
+        rows = rows_of_net(self.result.summary(), self.hidden_layer_sizes, "n_labels")
         if len(rows) < 2:
+            net = tuple(rows[0]["hidden_layer_sizes"])
             raise ValueError(
                 f"The comparison has {len(rows)} label budget for the net {net}; a "
                 "line needs 2 or more. ComparisonDisplay shows one."
             )
         of = plain(cell_name(rows[0]).partition(",")[0])
         words = f"{of}, mean and 95 % interval"
-        return self._draw_lines(ax, rows, [row["n_labels"] for row in rows], words)
+        return self._draw_lines(ax, rows, lambda row, _: row["n_labels"], words)
 
-    def _name_places(
-        self, ax: Any, rows: list[dict[str, Any]], places: list[int]
-    ) -> None:
+    def _name_places(self, ax: Any, rows: list[dict[str, Any]]) -> None:
         """A logarithmic axis with a tick at each, aslant where they are close."""
+        places = [row["n_labels"] for row in rows]
         gaps = np.diff(np.log(places))
         names = [f"{n // 1000}k" if n % 1000 == 0 else str(n) for n in places]
         ax.set_xscale("log")
@@ -139,7 +141,7 @@ class LabelBudgetDisplay(_LinesDisplay):
 
 
 @dataclass(eq=False, repr=False)
-class DepthDisplay(_LinesDisplay):
+class DepthDisplay(LinesDisplay):
     """Mean test error against the number of hidden layers, a line per contender.
 
     The question of Erhan et al. (2010), "Why does unsupervised pre-training help deep
@@ -180,19 +182,22 @@ class DepthDisplay(_LinesDisplay):
         budgets = (row["n_labels"] for row in rows)
         n_labels = choose(budgets, self.n_labels, "n_labels")
         rows = [row for row in rows if row["n_labels"] == n_labels]
-        rows.sort(key=lambda row: len(row["hidden_layer_sizes"]))
-        depths = [len(row["hidden_layer_sizes"]) for row in rows]
+        rows.sort(key=_depth)
+        depths = [_depth(row) for row in rows]
         if len({*depths}) < max(len(depths), 2):
             raise ValueError(
                 f"With {n_labels} labels the comparison has nets of the depths "
                 f"{depths}; lines against depth need 2 or more, each once."
             )
-        words = f"{n_labels:,} labels, mean and 95 % interval"
-        return self._draw_lines(ax, rows, depths, words)
+        of = f"{n_labels:,} labels" if n_labels else rows[0]["cell"].partition(", ")[2]
+        words = f"{plain(of)}, mean and 95 % interval"
+        return self._draw_lines(ax, rows, _depth, words)
 
-    def _name_places(
-        self, ax: Any, rows: list[dict[str, Any]], places: list[int]
-    ) -> None:
+    def _name_places(self, ax: Any, rows: list[dict[str, Any]]) -> None:
         nets = [plain(row["cell"]).partition(",")[0] for row in rows]
-        ax.set_xticks(places, nets)
+        ax.set_xticks([_depth(row) for row in rows], nets)
         ax.set_xlabel("hidden layers")
+
+
+def _depth(row: dict[str, Any], _: str = "") -> int:
+    return len(row["hidden_layer_sizes"])

@@ -13,7 +13,7 @@ from ...backend.device import to_host
 from ...backend.random import make_rng, stream_on
 from ...backend.types import Array
 from ...estimators._sklearn import safe_indexing
-from .display import Display, new_axes
+from .display import Display, new_axes, plain
 
 
 @dataclass(eq=False, repr=False)
@@ -223,11 +223,13 @@ class SamplesDisplay(Display):
 
 @dataclass(eq=False, repr=False)
 class ReconstructionsDisplay(Display):
-    """Rows of data as images, and below each its reconstruction.
+    """Rows of data as images, and below each its reconstruction, or several of them.
 
     Parameters
     ----------
-    rows, reconstructions : array-like of shape (n_rows, n_features)
+    rows : array-like of shape (n_rows, n_features)
+    reconstructions : array-like of that shape, or dict of str to array-like
+        By the names of what made them, where there are several.
     image_shape : (height, width), default=None
         None takes a square.
 
@@ -249,9 +251,58 @@ class ReconstructionsDisplay(Display):
     """
 
     rows: Array
-    reconstructions: Array
+    reconstructions: Array | dict[str, Array]
     _: KW_ONLY
     image_shape: tuple[int, int] | None = None
+
+    @classmethod
+    def from_estimators(
+        cls,
+        estimators: dict[str, Any],
+        X: Array,
+        *,
+        n: int = 10,
+        image_shape: tuple[int, int] | None = None,
+        ax: Any = None,
+    ) -> Self:
+        """Show what several estimators make of n rows, a line each.
+
+        Parameters
+        ----------
+        estimators : dict of str to estimator
+            Fitted, by the names of their lines: such as PCA, and a `DBNAutoencoder` for
+            each of several starts.
+        X, n, image_shape, ax
+            As in `from_estimator`.
+
+        Raises
+        ------
+        TypeError, ValueError, ImportError
+            As in `from_estimator`.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from sklearn.decomposition import PCA
+        >>> from dbn import RBMTransformer
+        >>> from dbn.evaluation import ReconstructionsDisplay, load_dataset
+        >>> X = load_dataset("digits").X
+        >>> rbm = RBMTransformer(n_components=20, max_iter=2, random_state=0).fit(X)
+        >>> models = {"PCA-5": PCA(5).fit(X), "RBM": rbm}
+        >>> display = ReconstructionsDisplay.from_estimators(models, X, n=5)
+        >>> [text.get_text() for text in display.ax_.get_yticklabels()]
+        ['data', 'PCA-5', 'RBM']
+        >>> plt.close()
+        """
+        if not estimators:
+            raise ValueError("estimators is empty; give fitted ones by their names.")
+        for estimator in estimators.values():
+            check_methods(estimator, "transform", "inverse_transform")
+            _check_images(image_shape, estimator.n_features_in_, n)
+        made, rows = {}, safe_indexing(X, slice(n))
+        for name, estimator in estimators.items():
+            made[name] = estimator.inverse_transform(estimator.transform(rows))
+        return cls(dense(rows), made, image_shape=image_shape).plot(ax=ax)
 
     @classmethod
     def from_estimator(
@@ -267,7 +318,8 @@ class ReconstructionsDisplay(Display):
 
         Parameters
         ----------
-        estimator : RBMTransformer, DBNTransformer, or a pipeline with one
+        estimator : RBMTransformer, DBNTransformer, DBNAutoencoder
+            Or a pipeline with one, or any other that has the two methods.
         X : array-like or sparse matrix of shape (n_samples, n_features)
         n : int, default=10
             The first n rows of X are shown.
@@ -291,14 +343,14 @@ class ReconstructionsDisplay(Display):
         return cls(dense(X), reconstructions, image_shape=image_shape).plot(ax=ax)
 
     def _draw(self, ax: Any) -> Any:
-        rows, reconstructions = np.asarray(self.rows), np.asarray(self.reconstructions)
+        rows, made = np.asarray(self.rows), self.reconstructions
         shape = _check_images(self.image_shape, rows.shape[1], len(rows))
-        both, names = (
-            np.concatenate([rows, reconstructions]),
-            ("data", "reconstruction"),
-        )
-        # Both on the scale of the data: what is off it looks off.
-        return _draw_images(ax, both, shape, scale=_grey(rows), lines=names)
+        if not isinstance(made, dict):
+            made = {"reconstruction": made}
+        lines = np.concatenate([rows, *map(np.asarray, made.values())])
+        names = ("data", *map(plain, made))
+        # All on the scale of the data: what is off it looks off.
+        return _draw_images(ax, lines, shape, scale=_grey(rows), lines=names)
 
 
 def check_methods(estimator: Any, *methods: str) -> None:
@@ -313,7 +365,7 @@ def check_methods(estimator: Any, *methods: str) -> None:
     if missing:
         raise TypeError(
             f"{type(estimator).__name__} has no method {' and no '.join(missing)}. "
-            "Pass an RBMTransformer or a DBNTransformer."
+            "Pass an RBMTransformer, a DBNTransformer or a DBNAutoencoder."
         )
     check_is_fitted(estimator)
 

@@ -13,6 +13,7 @@ from ..study.comparison import Comparison
 from ..study.records import cell_name, display_name, measure
 from ..study.table_and_verdict import (
     comparisons,
+    decimals,
     definitions,
     ends_of_grids,
     figures,
@@ -23,13 +24,13 @@ from .curves import DepthDisplay, LabelBudgetDisplay
 from .display import Display, require_matplotlib
 from .errors_by_setting import ComparisonDisplay, DifferencesDisplay
 from .loss_curves import LossCurvesDisplay
+from .settings_table import settings_table
+from .training_length import TrainingLengthDisplay
 
 # So that a picture as wide as the page has a point for each of it.
 _DPI = 140
 # Label budgets from which on a line says more than dots.
 _BUDGETS_OF_A_LINE = 3
-# Characters of a setting: that of the machines has some 300.
-_MAX_TEXT = 2000
 # Nothing is loaded from anywhere and nothing is run, whatever the texts hold.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = """
@@ -59,38 +60,6 @@ _ORIGIN = (
     *("command", "commit", "dirty", "package_sha256", "script_sha256", "versions"),
     *("cores", "blas_threads", "seconds", "resumed", "pretrained"),
 )
-_NAMES = {
-    "resumed": "went on after a stop (its seconds are those of the last call)",
-    "inits": "contenders",
-    "hidden_layer_sizes": "hidden layers",
-    "learning_rates": "grid of learning rates",
-    "Cs": "grid of C",
-    "controls": "controls, and what is tried of each",
-    "search": "candidates of all nets, in place of the rates",
-    "tune": "protocol of tuning",
-    "tuning": "validation rows",
-    "equal": "equal for all",
-    "pretraining": "pretrained on",
-    "rbm": "machines of the DBNs",
-    "rbm_sha256": "SHA-256 of their parameters",
-    "n_updates": "updates of fine-tuning, for each label budget",
-    "pretrain_updates": "updates of pretraining, per layer",
-    "n_train": "training rows with a label",
-    "n_unlabeled": "training rows without a label",
-    "target": "y holds",
-    "is_grey": "values in [0, 1]",
-    "n_test": "test rows",
-    "n_features": "features",
-    "n_classes": "classes",
-    "scaled": "scaled to [0, 1] by the training rows",
-    "dropout": "dropout, where a contender has it",
-    "data_sha256": "SHA-256 of the data",
-    "dirty": "with changes that are in no commit",
-    "package_sha256": "SHA-256 of the package",
-    "script_sha256": "SHA-256 of the script",
-    "blas_threads": "BLAS threads per net",
-    "pretrained": "DBNs, each with its call, SHA-256 and command",
-}
 
 
 def html_report(result: Comparison) -> str:
@@ -138,10 +107,10 @@ def html_report(result: Comparison) -> str:
         *(part for row in summary for part in _setting(result, row)),
         *(f"<p>{escape(line)}</p>" for line in ends_of_grids(summary)),
         "<h2>Protocol</h2>",
-        _settings({k: _named(k, settings[k]) for k in settings if k not in _ORIGIN}),
+        settings_table({k: settings[k] for k in settings if k not in _ORIGIN}),
         "<h2>Where it comes from</h2>",
         *([f"<p>{escape(note)}</p>"] if note else []),
-        _settings({k: settings[k] for k in _ORIGIN if k in settings}),
+        settings_table({k: settings[k] for k in _ORIGIN if k in settings}),
     ]
     page = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -170,8 +139,19 @@ def _overview(result: Comparison, summary: list[dict[str, Any]]) -> Iterator[str
         "is that of the DBN.",
     )
     rows = [(tuple(row["hidden_layer_sizes"]), row["n_labels"]) for row in summary]
+    without_labels = result.settings.get("target") == "rows"
     for sizes, n_budgets in Counter(sizes for sizes, _ in rows).items():
-        if n_budgets >= _BUDGETS_OF_A_LINE:
+        if without_labels:
+            yield _picture(
+                TrainingLengthDisplay.from_results(
+                    result, hidden_layer_sizes=sizes, pretraining_counted=True
+                ),
+                "Test error against the length of training",
+                "An epoch has as many multiply-adds as one of fine-tuning has, and "
+                "those of pretraining are counted. Bands are 95 % intervals of each "
+                "mean by itself.",
+            )
+        elif n_budgets >= _BUDGETS_OF_A_LINE:
             yield _picture(
                 LabelBudgetDisplay.from_results(result, hidden_layer_sizes=sizes),
                 "Test error against the number of labels",
@@ -248,10 +228,11 @@ def _table(row: dict[str, Any], settings: dict[str, Any]) -> str:
 def _seeds(result: Comparison, cell: str) -> str:
     """The test error of every contender and seed of a setting."""
     title, factor, _ = measure(result.settings)
+    n = decimals(factor)
     tests = [r for r in result.records if r["stage"] == "test"]
     seeds = sorted({r["seed"] for r in tests if cell_name(r) == cell})
     lines = [
-        ("", [display_name(name), *(f"{factor * error:.2f}" for error in errors)])
+        ("", [display_name(name), *(f"{factor * error:.{n}f}" for error in errors)])
         for name, errors in result.errors()[cell].items()
     ]
     return _grid([f"test {title}", *(f"seed {seed}" for seed in seeds)], lines)
@@ -270,40 +251,6 @@ def _grid(head: list[str], lines: Iterable[tuple[str, list[str]]]) -> str:
         f'<div class="wide figures"><table><thead><tr>{names}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody></table></div>"
     )
-
-
-def _settings(settings: dict[str, Any]) -> str:
-    """Settings with their names in words."""
-    rows = "\n".join(
-        f'<tr><th scope="row">'
-        f"{escape(_NAMES.get(key) or printable(key).replace('_', ' '))}"
-        f"</th><td>{escape(printable(_words(value), _MAX_TEXT))}</td></tr>"
-        for key, value in settings.items()
-    )
-    table = f'<table class="settings"><tbody>\n{rows}\n</tbody></table>'
-    return f'<div class="wide">{table}</div>'
-
-
-def _named(key: str, value: Any) -> Any:
-    """A setting, with contenders called as everywhere on the page."""
-    if key == "inits" and isinstance(value, list):
-        return [display_name(one) if isinstance(one, str) else one for one in value]
-    if key == "controls" and isinstance(value, dict):
-        return {display_name(k): str(its).replace("_", " ") for k, its in value.items()}
-    return value
-
-
-def _words(value: Any, depth: int = 0) -> str:
-    """Plain data in words: lists of lists are nets, more than that is not shown."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | dict) and depth > 1:
-        return "..."
-    if isinstance(value, list):
-        return (", ", "-")[depth].join(_words(entry, depth + 1) for entry in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {_words(v, depth + 1)}" for k, v in value.items())
-    return "not known" if value is None else str(value)
 
 
 def _picture(display: Display, title: str, caption: str) -> str:

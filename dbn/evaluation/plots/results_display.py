@@ -1,6 +1,6 @@
 """What the Displays of a comparison share (extra `plots`)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -90,6 +90,32 @@ def choose(names: Iterable[Any], asked: Any, what: str) -> Any:
             f"{what} is {asked!r:.80}; the comparison has {found}. Choose one of these."
         )
     return asked
+
+
+def rows_of_net(
+    rows: list[dict[str, Any]], sizes: Sequence[int] | None, along: str
+) -> list[dict[str, Any]]:
+    """The settings of one net, ordered by what stands along an axis.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Of a summary.
+    sizes : sequence of int or None
+        Hidden layers of the net; None if there is only one.
+    along : str
+        Key of the rows.
+
+    Raises
+    ------
+    ValueError
+        If there is no such net, or there are several to choose from.
+    """
+    nets = (tuple(row["hidden_layer_sizes"]) for row in rows)
+    asked = None if sizes is None else tuple(sizes)
+    net = choose(nets, asked, "hidden_layer_sizes")
+    found = [row for row in rows if tuple(row["hidden_layer_sizes"]) == net]
+    return sorted(found, key=lambda row: row[along])
 
 
 def lowest(errors: Array) -> float:

@@ -6,6 +6,10 @@ from typing import Any
 
 # What a control is that has no net: a linear model on features.
 LOGISTIC, RIDGE = "logistic regression", "ridge"
+# How rows that are given back are scored: by the squared error of a row.
+RECONSTRUCTION = "neg_squared_error"
+# The parameter of a contender of which nothing is tuned.
+NOTHING = "nothing"
 # Probability that a hidden unit is dropped in a contender with "dropout": Srivastava et
 # al. (2014).
 DROPOUT = 0.5
@@ -48,6 +52,8 @@ _INITS = {
     "standard": "standard",
     "orthogonal": "orthogonal",
     "lsuv": "LSUV",
+    "sae": "SAE",
+    "sparse": "Sparse",
 }
 _FEATURES = {"dbn-features": "DBN features", "pca": "PCA"}
 _UNITS = {
@@ -92,6 +98,8 @@ def display_name(name: str) -> str:
 def cell_name(record: dict[str, Any]) -> str:
     """How a setting of network and label budget is written: '2 x 128, 100 labels'.
 
+    Of an autoencoder the layers of the encoder, and how long it is trained.
+
     Examples
     --------
     >>> cell_name({"hidden_layer_sizes": [128, 128], "n_labels": 100})
@@ -100,6 +108,8 @@ def cell_name(record: dict[str, Any]) -> str:
     sizes = record["hidden_layer_sizes"]
     alike = len(set(sizes)) == 1
     net = f"{len(sizes)} x {sizes[0]}" if alike else "-".join(map(str, sizes))
+    if record.get("n_updates") is not None:
+        return f"{net}, {record['n_updates']} updates"
     return f"{net}, {record['n_labels']} labels"
 
 
@@ -130,6 +140,8 @@ def measure(settings: dict[str, Any]) -> tuple[str, float, str]:
     ('error (%)', 100.0, ' points')
     """
     scoring: str = settings["scoring"]
+    if scoring == RECONSTRUCTION:
+        return "squared error", 1.0, ""
     words = scoring.removeprefix("neg_").replace("_", " ")
     if scoring.startswith("neg_"):
         return words, 1.0, ""
@@ -223,7 +235,7 @@ RECORD: dict[str, Callable[[Any], bool]] = {
         and 0 < len(value) <= _MAX_LAYERS
         and all(map(_is_count, value))
     ),
-    "n_labels": _is_count,
+    **dict.fromkeys(["n_labels", "n_updates"], lambda n: n is None or _is_count(n)),
     "parameter": _is_name,
     "seed": lambda value: (value == 0 and type(value) is int) or _is_count(value),
     "value": _is_amount,
@@ -264,6 +276,8 @@ def check_record(record: Any) -> None:
     """
     own = isinstance(record, dict) and record.get("contender") is not None
     check_fields(record, RECORD | (OWN if own else NAMED))
+    if (record.get("n_labels") is None) == (record.get("n_updates") is None):
+        raise ValueError("n_labels and n_updates are not one of the two")
 
 
 def check_fields(values: Any, accepted: dict[str, Callable[[Any], bool]]) -> None:

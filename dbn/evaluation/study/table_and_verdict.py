@@ -5,7 +5,7 @@ from typing import Any
 
 from ...storage.packing import printable
 from ..statistics import ROWS
-from .records import display_name, measure
+from .records import NOTHING, display_name, measure
 from .row_losses import has_row_losses
 from .summary import LEVEL
 
@@ -67,9 +67,9 @@ def row_name(name: str, row: dict[str, Any]) -> str:
     >>> row_name("mine", {"n_labels": 100, "contenders": {"mine": {"chosen_on": 5000}}})
     'mine (chosen with 5000 labels)'
     """
-    chosen_on = row["contenders"][name]["chosen_on"]
-    more = f" (chosen with {chosen_on} labels)" if chosen_on > row["n_labels"] else ""
-    return display_name(name) + more
+    chosen_on, n_labels = row["contenders"][name]["chosen_on"], row["n_labels"]
+    more = n_labels is not None and chosen_on > n_labels
+    return display_name(name) + (f" (chosen with {chosen_on} labels)" if more else "")
 
 
 def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
@@ -90,7 +90,10 @@ def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
         the grid), difference (DBN minus it, and its interval), p_value, detectable,
         seconds and multiply_adds (of pretraining and of fine-tuning).
     """
-    usual = Counter(sorted(contender["values"])).most_common(1)[0][0]
+    usual = f"{Counter(sorted(contender['values'])).most_common(1)[0][0]:g}"
+    if contender["parameter"] == NOTHING:
+        usual = "-"
+    n = decimals(factor)
     mean, std, median, held, low, high = (
         factor * contender[key]
         for key in ("mean", "std", "median", "validation_error", "low", "high")
@@ -101,14 +104,14 @@ def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
         for cost in ("seconds", "multiply_adds")
     )
     return {
-        "error": f"{mean:.2f} +- {std:4.2f}",
-        "interval": f"[{low:.2f}, {high:.2f}]",
-        "median": f"{median:.2f}",
-        "validation": f"{held:.2f}",
-        "value": f"{usual:g}{'*' if contender['at_end'] else ''}",
+        "error": f"{mean:.{n}f} +- {std:.{n}f}",
+        "interval": f"[{low:.{n}f}, {high:.{n}f}]",
+        "median": f"{median:.{n}f}",
+        "validation": f"{held:.{n}f}",
+        "value": f"{usual}{'*' if contender['at_end'] else ''}",
         "difference": _interval(compared, factor) if compared else "",
         "p_value": f"{compared['p_value']:.3f}" if compared else "",
-        "detectable": f"{factor * compared['detectable']:.2f}" if compared else "",
+        "detectable": f"{factor * compared['detectable']:.{n}f}" if compared else "",
         "seconds": " + ".join(f"{value:.2f}" for value in seconds),
         "multiply_adds": " + ".join(
             "?" if n is None else f"{n / 1e9:.3g}" for n in products
@@ -118,7 +121,19 @@ def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
 
 def _interval(difference: dict[str, Any], factor: float) -> str:
     mean, low, high = (factor * difference[key] for key in ("mean", "low", "high"))
-    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
+    n = decimals(factor)
+    return f"{mean:+.{n}f} [{low:+.{n}f}, {high:+.{n}f}]"
+
+
+def decimals(factor: float) -> int:
+    """How many are shown of errors: shares are percentages, others may be below 1.
+
+    Examples
+    --------
+    >>> decimals(100.0), decimals(1.0)
+    (2, 3)
+    """
+    return 2 if factor > 1.0 else 3
 
 
 def comparisons(row: dict[str, Any], factor: float, unit: str) -> list[str]:
@@ -137,7 +152,8 @@ def comparisons(row: dict[str, Any], factor: float, unit: str) -> list[str]:
     """
     differences = _starts(row)
     low, high = (factor * f(differences) for f in (min, max))
-    among = f"DBN minus the other starts: {low:+.2f} to {high:+.2f}{unit}"
+    n = decimals(factor)
+    among = f"DBN minus the other starts: {low:+.{n}f} to {high:+.{n}f}{unit}"
     sentences = [
         f"{among}; for all of them together Holm p = {row['p_holm']:.3f}"
         + _given(row, "; ")
@@ -288,7 +304,8 @@ def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
 
 def _told(row: dict[str, Any], factor: float, unit: str) -> tuple[str, str]:
     """What pretraining did in a setting, and by how much or against which starts."""
-    low, high = (f"{factor * f(_starts(row)):+.1f}" for f in (min, max))
+    n = decimals(factor) - 1
+    low, high = (f"{factor * f(_starts(row)):+.{n}f}" for f in (min, max))
     by = f"{low}{unit}" if low == high else f"{low} to {high}{unit}"
     if row["p_holm"] < LEVEL:
         words = _LOWERED if max(_starts(row)) < 0.0 else _RAISED
