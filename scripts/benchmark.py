@@ -1,9 +1,11 @@
 """Does pretraining a deep belief network help, compared with Xavier and He?
 
 Trains the same nets from several starts on real images, over seeds and label budgets,
-and prints a table and a verdict. report.html (everything on one page), results.json
-and comparison.png go to the output folder. Finished nets are kept in the folder study
-beside them: --resume goes on after a stop.
+and prints a table and a verdict. With --task reconstruct the nets are autoencoders,
+compared by the squared error of the rows that they give back, without labels.
+report.html (everything on one page), results.json, differences.png and comparison.png
+go to the output folder. Finished nets are kept in the folder study beside them:
+--resume goes on after a stop.
 """
 
 import shutil
@@ -16,11 +18,12 @@ from dbn import RBMTransformer
 from dbn.evaluation import (
     Comparison,
     ComparisonDisplay,
+    DifferencesDisplay,
     compare_initializers,
     html_report,
 )
 from dbn.evaluation.plots.display import require_matplotlib
-from dbn.evaluation.study.compare import INITS
+from dbn.evaluation.study.defaults import DEEP_INITS, INITS
 from dbn.evaluation.study.journal import is_finished
 
 
@@ -29,25 +32,33 @@ def contender(text):
     return init, *(more or ["logistic"])
 
 
+def words(inits):
+    return " ".join(":".join(entry) for entry in inits)
+
+
 OPTIONS = DATA_OPTIONS | {
+    "--task": {
+        "default": "predict",
+        "choices": ["predict", "reconstruct"],
+        "help": "what nets learn: labels, or to give back the rows",
+    },
     "--inits": {
         "nargs": "+",
         "type": contender,
-        "default": [":".join(entry) for entry in INITS],
         "help": "starts, each as init:activation, with :dropout or :batch_norm after "
-        "it or both; he_normal:relu:dropout and controls are always compared",
+        f"it or both; default: {words(INITS)}, of autoencoders {words(DEEP_INITS)}. "
+        "he_normal:relu:dropout (:batch_norm) and controls are always compared",
     },
     "--hidden-layer-sizes": {
         "nargs": "+",
         "type": sizes,
-        "default": ["128,128"],
-        "help": "networks, each as sizes with commas",
+        "help": "networks, each as sizes with commas, of autoencoders those of the "
+        "encoder; default: 128,128 or 128,64,32,8",
     },
     "--labels": {
         "nargs": "+",
         "type": int,
-        "default": [100, 300],
-        "help": "label budgets",
+        "help": "label budgets; default: 100 300",
     },
     "--seeds": {"type": int, "default": 8, "help": "number of seeds"},
     "--learning-rates": {
@@ -90,9 +101,13 @@ OPTIONS = DATA_OPTIONS | {
     "--updates": {
         "nargs": "+",
         "type": int,
-        "default": [500],
-        "help": "updates of fine-tuning, for all label budgets or for each; more than "
-        "300 labels need more",
+        "help": "updates of fine-tuning, for all label budgets or for each (default: "
+        "500; more than 300 labels need more); each number is a setting where rows "
+        "are reconstructed (default: 1000 4000)",
+    },
+    "--tune-updates": {
+        "type": int,
+        "help": "updates of the nets by which rates are chosen, if fewer",
     },
     "--pretrain-updates": {"type": int, "default": 3000, "help": "updates of each RBM"},
     "--batch-size": {"type": int, "default": 20},
@@ -114,6 +129,8 @@ OPTIONS = DATA_OPTIONS | {
     },
 }
 
+PICTURES = {"differences": DifferencesDisplay, "comparison": ComparisonDisplay}
+
 
 def study_folder(output, resume):
     """Where finished nets are kept: no unfinished study is lost or mixed with this."""
@@ -129,18 +146,39 @@ def study_folder(output, resume):
     return folder
 
 
+def refuse_labels(args):
+    """Raise a ValueError if rows are reconstructed and an option speaks of labels."""
+    neutral = {"labels": None, "scoring": None, "tune": "strict"}
+    neutral["pretraining_rows"] = "all"
+    for name, value in neutral.items():
+        if args.task == "reconstruct" and getattr(args, name) != value:
+            raise ValueError(
+                f"--{name.replace('_', '-')} speaks of labels, and with --task "
+                "reconstruct there are none: nets are compared by the squared error "
+                "of rows, after each of --updates. Leave it away."
+            )
+
+
 def study(args):
     """Run the comparison; return it."""
+    refuse_labels(args)
+    updates = args.updates
+    if updates and len(updates) == 1:
+        (updates,) = updates
     folder = study_folder(args.output, args.resume)
     resumed = folder.exists()
     data = load(args)
     print(data.summary(), flush=True)
-    require_labels(data)
+    y, y_test = data.y, data.y_test
+    if args.task == "reconstruct":
+        y = y_test = None
+    else:
+        require_labels(data)
     result = compare_initializers(
         data.X,
-        data.y,
+        y,
         X_test=data.X_test,
-        y_test=data.y_test,
+        y_test=y_test,
         X_unlabeled=data.X_unlabeled,
         inits=args.inits,
         hidden_layer_sizes=args.hidden_layer_sizes,
@@ -153,7 +191,8 @@ def study(args):
         pretraining_rows=args.pretraining_rows,
         rbm=RBMTransformer(visible=args.visible, sparsity=args.sparsity),
         scoring=args.scoring,
-        n_updates=args.updates if len(args.updates) > 1 else args.updates[0],
+        n_updates=updates,
+        tune_updates=args.tune_updates,
         pretrain_updates=args.pretrain_updates,
         batch_size=args.batch_size,
         n_jobs=args.jobs,
@@ -168,11 +207,6 @@ def study(args):
 
 def main():
     args = parse(__doc__, OPTIONS)
-    # argparse leaves defaults that are lists as they are.
-    args.inits = [contender(i) if isinstance(i, str) else i for i in args.inits]
-    args.hidden_layer_sizes = [
-        sizes(s) if isinstance(s, str) else s for s in args.hidden_layer_sizes
-    ]
     require_matplotlib()
     args.output.mkdir(parents=True, exist_ok=True)
     try:
@@ -180,10 +214,11 @@ def main():
     except KeyboardInterrupt:
         sys.exit("\nbenchmark: stopped. The same command with --resume goes on.")
     print(f"\n{result.table()}\n\n{result.verdict()}\n")
-    picture = ComparisonDisplay.from_results(result).figure_
-    picture.savefig(args.output / "comparison.png", dpi=150)
+    for name, draw in PICTURES.items():
+        picture = draw.from_results(result).figure_
+        picture.savefig(args.output / f"{name}.png", dpi=150)
     (args.output / "report.html").write_text(html_report(result), encoding="utf-8")
-    wrote = "report.html and comparison.png"
+    wrote = "report.html, differences.png and comparison.png"
     if not args.finished:
         wrote = f"results.json, {wrote}"
         print(f"{result.settings['seconds']} s.", end=" ")

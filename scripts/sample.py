@@ -1,6 +1,7 @@
 """Draw rows from a model that `pretrain.py`, or `save_model`, wrote.
 
-Writes them to an .npz file (array X) and, where rows are images, to a picture.
+Writes them to an .npz file (array X) and, where rows are images, their means to a
+picture.
 """
 
 from pathlib import Path
@@ -30,9 +31,14 @@ def main():
         raise ValueError(f"{type(model).__name__} in {args.model} has no samples.")
     rows = model.sample(args.n, steps=args.steps, random_state=args.seed)
     np.savez_compressed(args.output.with_suffix(".npz"), X=rows)
-    shape = args.image_shape and tuple(args.image_shape)
-    figure = SamplesDisplay(rows, steps=args.steps, image_shape=shape).plot().figure_
-    figure.savefig(args.output.with_suffix(".png"), dpi=150)
+    drawn = SamplesDisplay.from_estimator(  # the same chains: their means
+        model,
+        n=args.n,
+        steps=args.steps,
+        random_state=args.seed,
+        image_shape=args.image_shape and tuple(args.image_shape),
+    )
+    drawn.figure_.savefig(args.output.with_suffix(".png"), dpi=150)
     print(f"wrote {args.output}.npz and {args.output}.png")
 
 

@@ -281,7 +281,18 @@ def readme() -> Iterable[str]:
     )
 
 
-NUMBERS = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight"]
+NUMBERS = [
+    "none",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+]
 
 
 def tables() -> Iterable[str]:
@@ -318,6 +329,54 @@ def tables() -> Iterable[str]:
     )
 
 
+def defaults() -> Iterable[str]:
+    for name, found in record("defaults")["figures"].items():
+        figures = (
+            f"{contender} {told(found['mean'][contender], spread_of)}"
+            for contender, spread_of in found["standard_deviation"].items()
+        )
+        asked = f": {found['asked']}" if "asked" in found else ""
+        reached = "" if found.get("reached", True) else ", not reached"
+        yield row(f"{name}{asked}{reached}", ", ".join(figures))
+
+
+def told(value, deviation):
+    return f"{figure(value, 3)} +- {figure(deviation, 3)}"
+
+
+def choice_of_defaults() -> Iterable[str]:
+    """Scores at defaults, and thousandths by which each other setting differs."""
+    scores = {}
+    for run in record("choose-defaults")["runs"]:
+        its = scores.setdefault(run["table"], {})
+        its.setdefault(run["candidate"], []).append(exact(run["score"]))
+    for table, its in scores.items():
+        base = its.pop("defaults")
+        cells = []
+        for values in its.values():
+            differences = [1000 * (a - b) for a, b in zip(values, base, strict=True)]
+            error = stdev(differences) / Decimal(len(base)).sqrt()
+            cells.append(f"{figure(mean(differences), 0, '+')} +- {figure(error, 0)}")
+        yield row(table, figure(mean(base), 3).lstrip("0"), *cells)
+
+
+def intervals() -> Iterable[str]:
+    content = record("interval-coverage")
+    for group in ("learners", "dbn"):
+        for cell, found in content[group]["figures"].items():
+            cells = (
+                f"{figure(100 * exact(its['coverage']))} %, {figure(its['width'], 2)}"
+                for its in found.values()
+            )
+            pools = next(iter(found.values()))["pools"]
+            yield row(cell, f"{pools:,}", *cells)
+    for cell, its in content["ties"]["figures"].items():
+        share = figure(100 * exact(its["with a claim"]))
+        yield row(cell, f"{its['studies']:,}", f"{share} %")
+    for cell, its in content["studies"]["figures"].items():
+        yield row(cell, str(its["studies"]), str(its["claims"]))
+
+
 FILES = (
     *("phoneme", "ionosphere", "german", "autompg", "mammographic", "vehicle"),
     *("hprice2", "segment", "australian", "spambase", "splice"),
@@ -330,10 +389,11 @@ def few_labels() -> Iterable[str]:
         for cell, errors in found["errors"].items():
             name = f"{table}, {cell.split(', ')[1].removesuffix(' labels')}"
             yield row(name, *(average(its) for its in errors.values()))
-    others = ("xavier", "he + relu", "logistic regression")
-    its = [content["standings"][name] for name in others]
-    assert not any(found["below"] or found["above"] for found in its)
-    yield f"in none of {its[0]['settings']} settings against Xavier, He + ReLU or"
+    its = content["standings"].values()
+    (settings,) = {found["settings"] for found in its}
+    yield f"of {settings} settings"
+    cells = (f"{found['above']}, {found['below']}" for found in its)
+    yield row("settings with a higher error, and with a lower one", "", *cells)
 
 
 def density() -> Iterable[str]:
@@ -504,7 +564,13 @@ def comparison() -> Iterable[str]:
 
 QUOTING = (
     *(readme, digits, comparison, mnist_few, mnist_labels, mnist_depth, mnist_60000),
-    *(mnist_1024_recipes, mnist_1024, tables, few_labels, density, attacks),
+    *(mnist_1024_recipes, mnist_1024, tables, defaults, choice_of_defaults),
+    *(
+        intervals,
+        few_labels,
+        density,
+        attacks,
+    ),
     *(mnist_full, mnist_defaults, mnist_deep, speed, layers, files),
 )
 

@@ -46,7 +46,7 @@ def test_every_script_says_how_it_is_used():
     scripts = [
         p for p in (ROOT / "scripts").rglob("*.py") if "__main__" in p.read_text()
     ]
-    assert len(scripts) == 19
+    assert len(scripts) == 20
     for script in scripts:
         done = run(script.relative_to(ROOT / "scripts"), "--help")
         assert done.returncode == 0 and done.stdout.startswith("usage: "), done.stderr
@@ -77,11 +77,13 @@ def test_benchmark(tmp_path):
     content = json.loads((tmp_path / "out" / "results.json").read_text())
     assert_origin(content["settings"], "seeds", "data_sha256", "pretrained")
     assert content["settings"]["command"].startswith("python scripts/benchmark.py")
-    assert (tmp_path / "out" / "comparison.png").read_bytes()[:4] == b"\x89PNG"
+    for name in ("differences.png", "comparison.png"):
+        assert (tmp_path / "out" / name).read_bytes()[:4] == b"\x89PNG"
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert content["settings"]["command"] in page and "data:image/png;base64" in page
     assert done.stdout.endswith(
-        f"Wrote results.json, report.html and comparison.png to {tmp_path / 'out'}/\n"
+        "Wrote results.json, report.html, differences.png and comparison.png to "
+        f"{tmp_path / 'out'}/\n"
     )
 
 
@@ -95,7 +97,7 @@ def test_benchmark_shows_a_finished_study_again(tmp_path):
     assert said == "label: 10 classes; 64 features; 1,797 rows, all labelled"
     assert again.stdout.rpartition("\n\n")[0] == told.rpartition("\n\n")[0]
     assert {path.name for path in (tmp_path / "b").iterdir()} == {
-        *("report.html", "comparison.png")
+        *("report.html", "differences.png", "comparison.png")
     }
     assert (tmp_path / "b" / "report.html").read_bytes() == page
     file.write_text("{")
@@ -118,6 +120,32 @@ def test_benchmark_on_the_users_own_csv(tmp_path):
     assert done.stdout.startswith(
         "label: column 'size', 2 classes; 2 features; 60 rows, all labelled\n"
     )
+
+
+def test_benchmark_of_reconstructions(tmp_path, half_labelled):
+    """Without labels, and with some, which do not matter."""
+    few = ["--hidden-layer-sizes", "4,2", "--seeds", "2", "--learning-rates", "0.01"]
+    few += ["--task", "reconstruct", "--pretrain-updates", "5", "--jobs", "1"]
+    few += ["--output", str(tmp_path / "out"), "--inits", "dbn", "he_normal:relu"]
+    done = run("benchmark.py", *few, "--updates", "3", "6", *half_labelled)
+    assert done.returncode == 0, done.stderr
+    assert "Verdict on half: of the 2 settings" in done.stdout
+    assert "4-2, 6 updates" in done.stdout and "\n  PCA " in done.stdout
+    content = json.loads((tmp_path / "out" / "results.json").read_text())
+    settings = content["settings"]
+    assert (settings["target"], settings["n_train"], settings["n_test"]) == (
+        *("rows", 42),
+        18,
+    )
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Test error against the length of training" in page
+    bars = ["--dataset", "bars-and-stripes", "--updates", "3"]
+    done = run("benchmark.py", *few, *bars)
+    assert done.returncode == 0, done.stderr
+    for option in (["--labels", "9"], ["--tune", "literature"]):
+        done = run("benchmark.py", *few, *bars, *option)
+        assert done.returncode == 1 and done.stderr.count("\n") == 1
+        assert done.stderr.startswith(f"benchmark: {option[0]} speaks of labels")
 
 
 @pytest.fixture
@@ -613,6 +641,45 @@ def test_choose_defaults(tmp_path):
     done = run("benchmarks/choose_defaults.py", *nowhere)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.startswith("choose_defaults: ")
+
+
+SMALL = ["--hidden-layer-sizes", "5", "2", "--epochs", "1", "--pretrain-epochs", "1"]
+SMALL += ["--seeds", "2", "--learning-rates", "0.01", "--tune-epochs", "1"]
+
+
+@pytest.mark.parametrize("part", ["digits", "mnist", "curves"])
+def test_autoencoders(tiny_mnist, part):
+    record = tiny_mnist[0]
+    options = [*SMALL, "--data-home", str(record.parent.parent), "--rows", "80"]
+    options += ["--output", str(record), "--batch-size", "20"]
+    done = run("benchmarks/autoencoder.py", part, *options)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{part}: about 0.0 h on 1 cores")
+    assert f"Verdict on {part}" in done.stdout
+    cell, found = contenders_of(record)
+    assert cell == f"5-2, {3 if part == 'digits' else 4} updates"
+    assert {"dbn + logistic", "sae + logistic", "PCA"} <= {*found}
+    assert ("Sparse + Nesterov" in found) == (part != "digits")
+    assert_origin(json.loads(record.read_text())["settings"], "part", "data_sha256")
+    again = run("benchmarks/autoencoder.py", part, *options)
+    assert again.stdout.rpartition("\n\n")[2] == done.stdout.rpartition("\n\n")[2]
+
+
+def test_codes_are_classified_with_few_labels(tiny_mnist):
+    record = tiny_mnist[0]
+    options = [*SMALL, "--data-home", str(record.parent.parent), "--labels", "40"]
+    options += ["--output", str(record)]
+    done = run("benchmarks/autoencoder.py", "codes", *options)
+    assert done.returncode == 0, done.stderr
+    assert set(contenders_of(record)[1]) == {
+        *("DBN", "He + ReLU + batch norm", "DBN before fine-tuning", "PCA-2")
+    }
+    models = [*record.with_suffix("").glob("*.dbn")]
+    assert len(models) == 3
+    made = [path.stat().st_mtime_ns for path in models]
+    again = run("benchmarks/autoencoder.py", "codes", *options)
+    assert again.returncode == 0, again.stderr
+    assert [path.stat().st_mtime_ns for path in models] == made
 
 
 def test_mnist_defaults(tmp_path):

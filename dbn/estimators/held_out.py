@@ -9,6 +9,7 @@ from sklearn.model_selection import train_test_split
 from ..backend.array import choose_rows, with_dtype
 from ..backend.device import converted_beside, to_host
 from ..backend.types import Array
+from .dbn import is_autoencoder
 from .targets import Job, refuse_missing, with_labels
 
 
@@ -96,9 +97,12 @@ def _split(estimator: Any, job: Job, rng: Any) -> tuple[Array, Array]:
         if few or counts.min() < 2:
             return _with_every_class(strata, n_watched, rng)
     if n_watched >= n_rows:
+        rows, remedy = "labelled rows", _REMEDY
+        if is_autoencoder(estimator):
+            rows, remedy = "rows", "Give rows of their own as X_val, or more to learn."
         raise ValueError(
             f"early_stopping cannot hold out validation_fraction={fraction} of "
-            f"{n_rows} labelled rows (n_samples={n_rows}). {_REMEDY}"
+            f"{n_rows} {rows} (n_samples={n_rows}). {remedy}"
         )
     train, watched = train_test_split(
         np.arange(n_rows), test_size=fraction, stratify=strata, random_state=seed

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
+from sklearn.base import clone
 
 from ..backend.array import with_dtype
 from ..backend.device import converted_beside, numpy_dtype
@@ -282,3 +283,19 @@ class DBNPredictor(NetEstimator):
                 state=self._state,
                 **{name: getattr(self, name) for name in _OF_FINETUNE},
             )
+
+
+def started(estimator: Any, X: Array, y: Array) -> Any:
+    """A copy as its `fit` begins: with its first weights, and nothing learned.
+
+    Examples
+    --------
+    >>> from dbn import DBNClassifier
+    >>> net = DBNClassifier((3,), init="he_normal", activation="relu")
+    >>> started(net, [[0.0], [1.0]], [0, 1]).network_.dense[0][0].shape
+    (1, 3)
+    """
+    copy: Any = clone(estimator)
+    draft, job = copy._prepared(indexable(X), y, None, False)
+    draft._initialize(job, Task())
+    return draft

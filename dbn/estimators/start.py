@@ -103,6 +103,34 @@ def resolve_init(estimator: Any) -> Plan:
     return Plan(asked, visible, prototypes)
 
 
+def dbn_of(net: Any) -> DBNTransformer:
+    """The DBN that a net with ``init="dbn"`` pretrains in its fit, unfitted.
+
+    Examples
+    --------
+    >>> from dbn import DBNAutoencoder
+    >>> [rbm.hidden for rbm in dbn_of(DBNAutoencoder((5, 2))).rbm]
+    [Bernoulli(), Gaussian()]
+    """
+    activations = stack_activations(net)
+    rbm = prototypes_for(net.rbm, activations, is_autoencoder(net))
+    return DBNTransformer(net.hidden_layer_sizes, rbm=rbm, device=net.device)
+
+
+def stack_activations(net: Any) -> list[Activation]:
+    """Activations of a net's hidden layers; of an autoencoder those of its encoder.
+
+    Examples
+    --------
+    >>> from dbn import DBNAutoencoder
+    >>> stack_activations(DBNAutoencoder((5, 2)))
+    [Logistic(), Identity()]
+    """
+    n_layers = len(check_layer_sizes(net.hidden_layer_sizes))
+    own: list[Activation] = net._stack_activations(n_layers)
+    return own
+
+
 def prototypes_for(
     rbm: Prototypes, activations: list[Activation], to_code: bool = False
 ) -> Prototypes:

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from ..backend.types import Array
 from ..estimators import DBNClassifier, DBNRegressor
+from ..estimators.predictor import started
 from ..estimators.targets import with_labels
 from ..feedforward import Activation, Given, Network
 
 _N_BINS = 50
+# Share of the values that is a tail.
+_TAIL = 0.01
 _Model: TypeAlias = DBNClassifier | DBNRegressor | Network
 
 
@@ -33,9 +37,9 @@ class LayerStatistics:
         Share of rows and units where the slope of the activation is below a tenth of
         its largest: beyond 0.949 of the range of tanh and the logistic function on both
         sides, and at 0 for the rectifier.
-    gradient_std : ndarray of shape (n_hidden,) or None
-        Standard deviation over rows and units of the gradient of a row's loss with
-        respect to the units' total inputs.
+    gradient_mean, gradient_std : ndarray of shape (n_hidden,) or None
+        Mean and standard deviation over rows and units of the gradient of a row's loss
+        with respect to the units' total inputs.
     singular_value : ndarray of shape (n_hidden,) or None
         Mean singular value of the layer's Jacobian, the derivative of its activations
         with respect to those below: of all its singular values and some rows.
@@ -49,7 +53,9 @@ class LayerStatistics:
         For each hidden layer, 50 values and the 51 edges around them, as
         `numpy.histogram` returns them with ``density=True``; the second may be None.
         What is exactly 0 is left out (units that a rectifier shuts, see `saturation`),
-        unless all is.
+        unless all is, and so is what is not finite. Bins are of one width, but where
+        a hundredth of the values at an end takes more than a third of the range: it
+        then has a wide bin of its own.
 
     Examples
     --------
@@ -64,6 +70,7 @@ class LayerStatistics:
     activation_std: np.ndarray
     activation_p98: np.ndarray
     saturation: np.ndarray
+    gradient_mean: np.ndarray | None
     gradient_std: np.ndarray | None
     singular_value: np.ndarray | None
     weight_norm: np.ndarray
@@ -80,6 +87,7 @@ def layer_statistics(
     *,
     previous: _Model | None = None,
     n_jacobians: int = 5,
+    at_start: bool = False,
 ) -> LayerStatistics:
     """Measure every layer of a net: what Glorot and Bengio (2010) plot.
 
@@ -102,6 +110,10 @@ def layer_statistics(
     n_jacobians : int, default=5
         Number of rows, from the first, whose Jacobians are taken apart: the slow part
         where layers are wide. 0 leaves it out.
+    at_start : bool, default=False
+        Measure the estimator as its `fit` on X and y begins, with the first weights of
+        its `init`: it need not be fitted, and stays as it is. A DBN is pretrained for
+        that. Without y the net has two outputs.
 
     Returns
     -------
@@ -126,10 +138,18 @@ def layer_statistics(
 
     Examples
     --------
-    The start of a net, and then three epochs. With all multipliers at 0 nothing moves:
+    The start of a net, without a fit:
 
     >>> from dbn import DBNClassifier
     >>> from dbn.evaluation import layer_statistics, load_dataset
+    >>> X = load_dataset("digits").X[:300]
+    >>> net = DBNClassifier((50, 50, 50), init="standard", activation="tanh")
+    >>> net = net.set_params(random_state=0)
+    >>> layer_statistics(net, X, at_start=True).activation_std.round(2)
+    array([0.27, 0.17, 0.1 ])
+
+    And then three epochs. With all multipliers at 0 nothing moves:
+
     >>> data = load_dataset("digits")
     >>> X, y, held_out = data.X[:1000], data.y[:1000], (data.X[1000:], data.y[1000:])
     >>> clf = DBNClassifier((50, 50, 50), init="standard", activation="tanh")
@@ -145,6 +165,8 @@ def layer_statistics(
     >>> bool(followed[-1].activation_std[-1] > followed[0].activation_std[-1])
     True
     """
+    if at_start:
+        model = _started(model, X, y)
     network = _plain(model)
     rows, targets = _as_the_net_sees(model, X, y)
     if not rows.shape[0]:
@@ -169,6 +191,7 @@ def layer_statistics(
         activation_std=_each(np.std, hidden),
         activation_p98=_each(lambda h: np.percentile(h, 98), hidden),
         saturation=_each(lambda slope: np.mean(slope < 0.1), slopes),
+        gradient_mean=_each(np.mean, deltas[:-1]) if deltas else None,
         gradient_std=_each(np.std, deltas[:-1]) if deltas else None,
         singular_value=_singular_values(network, hidden, n_jacobians),
         weight_norm=_each(np.linalg.norm, weights),
@@ -177,6 +200,24 @@ def layer_statistics(
         activation_histograms=[_histogram(h) for h in hidden],
         gradient_histograms=[_histogram(g) for g in deltas[:-1]] or None,
     )
+
+
+def _started(model: _Model, X: Array, y: Array) -> _Model:
+    """The model as its `fit` begins."""
+    if isinstance(model, Network):
+        raise TypeError(
+            "at_start is for a DBNClassifier or a DBNRegressor, whose init says how it "
+            "begins; a Network has the weights that it has. Leave it at False."
+        )
+    if not isinstance(model, DBNClassifier | DBNRegressor):
+        return model  # refused in a moment
+    if y is not None:
+        begun: _Model = started(model, X, y)
+        return begun
+    any_two = np.arange(len(X) if hasattr(X, "__len__") else X.shape[0]) % 2
+    copy: Any = clone(model)
+    begun = started(copy.set_params(unlabeled=None), X, any_two)
+    return begun
 
 
 def _plain(model: _Model) -> Network:
@@ -275,9 +316,19 @@ def _each(function: Callable[..., Array], arrays: Sequence[Array]) -> np.ndarray
 
 def _histogram(values: Array) -> tuple[np.ndarray, np.ndarray]:
     values = np.asarray(values, dtype=float).ravel()
+    finite = values[np.isfinite(values)]
+    values = finite if finite.size else np.zeros(1)
     values = values[values != 0.0] if values.any() else values
     low, high = values.min(), values.max()
     # Bins of a width that floats can tell apart, also where all values are alike.
     room = max(1e-4 * max(-low, high) - (high - low), 0.0) / 2.0
     ends = low - room, high + room
-    return np.histogram(values, bins=_N_BINS, range=ends, density=True)
+    inner = np.quantile(values, [_TAIL, 1.0 - _TAIL])
+    # A tail that takes much of the range has a bin of its own.
+    tails = np.abs(inner - ends) > (ends[1] - ends[0]) / 3.0
+    if room or not tails.any() or inner[0] == inner[1]:
+        return np.histogram(values, bins=_N_BINS, range=ends, density=True)
+    first, last = np.where(tails, inner, ends)
+    edges = np.linspace(first, last, _N_BINS + 1 - int(tails.sum()))
+    edges = np.unique([low, *edges, high])
+    return np.histogram(values, bins=edges, density=True)

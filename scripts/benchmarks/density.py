@@ -78,6 +78,9 @@ def bars(args, seed):
 def mnist(args, seed):
     """Test log-likelihood of an RBM with 500 hidden units, from both sides.
 
+    Beside each estimate of log Z stands the mean log weight of its chains, which bounds
+    log Z from below (annealing) or from above (the other way).
+
     Every epoch binarizes the grey training images anew, which is what the fixed
     binarization of the test rows was drawn from; the rows for `--validate` are the
     last 10,000 of the training file, binarized once.
@@ -87,8 +90,10 @@ def mnist(args, seed):
     if args.validate:
         grey, held_out = grey[:50_000], grey[50_000:]
         rows = binarized(held_out, make_rng(0))
+    epochs = args.epochs
     for name, centering in (("centered", True), ("not centered", False)):
-        epochs = args.epochs
+        if not centering and seed != args.seeds[0]:
+            return  # it fails by 80 nats: once is enough
         model = RBMTransformer(
             500,
             sampler=PCD(
@@ -118,6 +123,7 @@ def mnist(args, seed):
             found |= {
                 f"log_likelihood_{side}": -energy - log_z.log_z,
                 f"log_z_{side}": log_z.log_z,
+                f"log_z_bound_{side}": float(log_z.log_weights.mean()),
                 f"standard_error_{side}": log_z.standard_error,
                 f"ess_{side}": log_z.ess,
             }

@@ -21,6 +21,7 @@ from sklearn.frozen import FrozenEstimator
 from threadpoolctl import threadpool_limits
 
 from dbn import (
+    DBNAutoencoder,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -151,6 +152,25 @@ def nets():
     yield "frozen", net(DBNClassifier, init=frozen), UNIT, CLASSES
 
 
+def autoencoders():
+    """Name, estimator, rows and no targets of nets that give back their rows."""
+    starts = ("dbn", "dbn-resampled", "dbn-shuffled", "sae", "he_normal", "sparse")
+    for init in starts:
+        yield f"autoencoder {init}", net(DBNAutoencoder, init=init), UNIT, None
+    yield "autoencoder gaussian", net(DBNAutoencoder), REAL, None
+    holes = np.where(UNIT > 0.9, np.nan, UNIT)
+    yield "autoencoder holes", net(DBNAutoencoder), holes, None
+    options = {
+        "batch norm": {"batch_norm": True},
+        "noise": {"noise": 0.2},
+        "tanh": {"activation": "tanh"},
+        "logistic code": {"code_activation": "logistic"},
+        "early stopping": {"early_stopping": True, "validation_fraction": 0.2},
+    }
+    for name, option in options.items():
+        yield f"autoencoder {name}", net(DBNAutoencoder, **option), UNIT, None
+
+
 def of(*things):
     """SHA-256 of arrays, numbers and histories."""
     digest = hashlib.sha256()
@@ -193,7 +213,7 @@ def hashes(device):
             found[f"{name}, samples"] = of(model.sample(5, steps=20, random_state=0))
             going_on = model.partial_fit(rows)
             found[f"{name}, more"] = learned(going_on, rows)
-    for name, estimator, rows, y in nets():
+    for name, estimator, rows, y in [*nets(), *autoencoders()]:
         model = estimator.set_params(device=device).fit(rows, y)
         found[name] = learned(model, rows)
         if device is None:

@@ -47,6 +47,7 @@ RATES, CS = (0.001, 0.003, 0.01), (0.1, 1.0, 10.0, 100.0)
 # its multipliers in the DBN's lower layers, which keep more of it, and in the last one;
 # dropout of the lower layers.
 LOW = {"multipliers": (0.03, 0.1), "dropout": 0.0}
+CHOSEN_ON = 10_000  # training rows with labels
 BUDGETS = {
     50: {"epochs": 100, **LOW},
     100: {"epochs": 100, **LOW},
@@ -80,8 +81,23 @@ class Falling(Schedule):
         return self.share * self.learning_rate
 
 
-def net(name, sizes, rates, share, epochs, args, *, init="dbn", decay=0.0, **options):
-    """A net as a contender; `args` tell of its DBN, if that is its start."""
+def net(
+    name,
+    sizes,
+    rates,
+    share,
+    epochs,
+    args,
+    *,
+    init="dbn",
+    decay=0.0,
+    labels=0,
+    **options,
+):
+    """A net as a contender; `args` tell of its DBN, if that is its start.
+
+    `labels` chose its settings.
+    """
     model = DBNClassifier(
         sizes,
         init=init,
@@ -90,7 +106,8 @@ def net(name, sizes, rates, share, epochs, args, *, init="dbn", decay=0.0, **opt
         max_iter=epochs,
         **options,
     )
-    return Contender(name, model, {"optimizer__learning_rate__learning_rate": rates})
+    grid = {"optimizer__learning_rate__learning_rate": rates}
+    return Contender(name, model, grid, chosen_on=labels)
 
 
 def machine(args):
@@ -125,6 +142,7 @@ def with_few_labels(n_labels, args):
         sizes,
         *common,
         batch_size=FEW_BATCH,
+        labels=CHOSEN_ON,
         learning_rate_multipliers=(*[low] * n_low, last, 1.0),
         dropout=dropout_of(sizes, budget["dropout"]),
     )
@@ -132,7 +150,8 @@ def with_few_labels(n_labels, args):
         DBNTransformer(sizes, rbm=machine(args)), LogisticRegression(max_iter=1000)
     )
     name = "dbn-features + logistic regression"
-    line = Contender(name, features, {"logisticregression__C": CS})
+    grid = {"logisticregression__C": CS}
+    line = Contender(name, features, grid, chosen_on=CHOSEN_ON)  # sparsity, that is
     control = net(
         "he_normal + relu + dropout",
         args.control_layer_sizes,
@@ -140,6 +159,7 @@ def with_few_labels(n_labels, args):
         init="he_normal",
         activation="relu",
         batch_size=FEW_BATCH,
+        labels=CHOSEN_ON,
         dropout=dropout_of(args.control_layer_sizes, 0.5),
     )
     return [dbn, control, line]

@@ -510,3 +510,12 @@ def test_schedules_without_an_end_end_with_the_fit():
 
     auto(optimizer=Followed(Schedule(0.1, 0.0)), max_iter=4, batch_size=60).fit(X)
     assert_allclose(seen, [0.1, 0.075, 0.05, 0.025])
+
+
+def test_what_is_too_few_to_hold_out_is_said_without_labels():
+    net = DBNAutoencoder((2,), early_stopping=True, init="he_normal")
+    with pytest.raises(
+        ValueError, match=r"of 1 rows .*Give rows of their own"
+    ) as error:
+        net.fit([[0.0, 1.0]])
+    assert "label" not in str(error.value) and "y_val" not in str(error.value)

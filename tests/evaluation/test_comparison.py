@@ -889,8 +889,8 @@ def test_all_kinds_of_starts(digits):
 @pytest.mark.parametrize(
     ("scoring", "title"),
     [
-        ("balanced_accuracy", "test 1 - balanced_accuracy (%)"),
-        ("neg_log_loss", "test log_loss"),
+        ("balanced_accuracy", "test 1 - balanced accuracy (%)"),
+        ("neg_log_loss", "test log loss"),
     ],
 )
 def test_other_scores(digits, scoring, title):
@@ -1038,8 +1038,3 @@ def test_the_mark_of_rows_without_labels_is_told(digits, kind):
 def test_minus_one_may_be_a_class(classes):
     y = np.array(classes)[np.arange(12) % len(classes)]
     assert len(np.unique(read_data(np.eye(12), y, None, None, "signs").y)) > 1
-
-
-def test_rows_without_labels_are_refused():
-    with pytest.raises(ValueError, match="Data set 'mine' has no labels"):
-        compare_initializers(np.eye(3), None, name="mine")

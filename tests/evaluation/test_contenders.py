@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -89,6 +89,20 @@ class Spy(DecisionTreeClassifier):
     def predict(self, X):
         self.predictions.append(X)
         return super().predict(X)
+
+
+def test_a_recipe_chosen_on_more_labels_says_so_in_its_row(digits, tmp_path):
+    (budget,) = TOY["label_budgets"]
+    for labels, told in ((budget + 1, True), (budget, False)):
+        forest = Contender("tree", TREE.estimator, TREE.grid, chosen_on=labels)
+        result = study(digits, DBN, XAVIER, forest)
+        words = f"tree (chosen with {labels} labels)"
+        for text in (result.table(), html_report(result)):
+            assert (words in text) is told
+        result.to_json(tmp_path / "results.json")
+        assert Comparison.from_json(tmp_path / "results.json").table() == result.table()
+    with pytest.raises(ValueError, match=r"chosen_on of 'tree' is 0.5; give how many"):
+        Contender("tree", TREE.estimator, TREE.grid, chosen_on=0.5)
 
 
 def test_rows_folds_and_seeds_are_those_of_all(digits, monkeypatch):
@@ -314,12 +328,12 @@ def test_contenders_in_other_processes(digits):
         (("\x1b", DummyClassifier(), {"constant": [1]}), r"name is '\\x1b'"),
         ((3, DummyClassifier(), {"constant": [1]}), "name is 3"),
         (
-            ("a", PCA(), {"n_components": [1]}),
-            r"estimator of 'a' is PCA\(\); give a cl",
+            ("a", NearestNeighbors(), {"n_neighbors": [1]}),
+            r"estimator of 'a' is NearestNeighbors\(\); give a cl",
         ),
         (("a", DummyClassifier, {"constant": [1]}), "estimator of 'a' is <class"),
         (("a", BaseEstimator(), {"constant": [1]}), "give a classifier"),
-        (("a", DummyClassifier(), {}), r"grid of 'a' is \{\}; give a dict with one"),
+        (("a", DummyClassifier(), 3), "grid of 'a' is 3; give a dict with one"),
         (("a", DummyClassifier(), {"constant": 1}), "grid of 'a' is {'constant': 1}"),
         (("a", DummyClassifier(), {"constant": [1, 1]}), "each of them once"),
         (("a", DummyClassifier(), {"constant": [[1]]}), "plain numbers"),
@@ -339,6 +353,20 @@ def test_contenders_in_other_processes(digits):
 def test_what_is_no_contender(args, message):
     with pytest.raises(ValueError, match=message):
         Contender(*args)
+
+
+def test_what_gives_back_rows_is_no_classifier(digits):
+    pca = Contender("pca", PCA(), {"n_components": [1]})
+    with pytest.raises(ValueError, match=r"y holds classes.*is PCA\(\).*classifier"):
+        study(digits, DBN, XAVIER, pca)
+
+
+def test_with_an_empty_grid_nothing_is_chosen(digits):
+    result = study(digits, DBN, XAVIER, Contender("always 1", DummyClassifier(), {}))
+    its = result.summary()[0]["contenders"]["always 1"]
+    assert its["parameter"] == "nothing" and its["values"] == [0, 0]
+    (line,) = re.findall("^  always 1 .*", result.table(), flags=re.M)
+    assert line.split()[7] == "-"
 
 
 @pytest.mark.parametrize(

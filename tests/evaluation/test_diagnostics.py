@@ -14,6 +14,7 @@ from dbn import (
     DBNRegressor,
     DBNTransformer,
     Network,
+    RBMTransformer,
     load_model,
     save_model,
 )
@@ -435,12 +436,64 @@ def test_histograms_are_drawn_layer_by_layer(quantity):
     draw = LayerStatisticsDisplay.from_statistics
     for statistics in (found, found[-1]):  # of a list, the last
         ax = draw(statistics, quantity=quantity).ax_
-        assert [line.get_label() for line in ax.lines] == ["layer 0", "layer 1"]
-        for line, expected in zip(ax.lines, getattr(found[-1], quantity), strict=True):
+        names = [tick.get_text() for tick in ax.get_yticklabels()]
+        assert names == ["layer 0", "layer 1"]
+        for i, expected in enumerate(getattr(found[-1], quantity)):
             density, edges = expected
-            assert_array_equal(line.get_ydata(), density)
-            assert_allclose(line.get_xdata(), edges[:-1] + np.diff(edges) / 2)
-        assert ax.get_ylabel() == "density"
+            heights, at, baseline = stairs(ax)[i]
+            assert baseline == i
+            assert_allclose(heights - i, 0.86 * density / density.max())
+            assert_array_equal(at, edges)
+
+
+def stairs(ax):
+    """Heights, edges and baseline of each layer."""
+    outlines = [patch for patch in ax.patches if not patch.get_fill()]
+    return [patch.get_data() for patch in outlines]
+
+
+def test_a_spike_is_as_high_as_other_layers_and_its_width_is_told():
+    net = random_net(activation="logistic")
+    net.params["W1"][...] *= 1e-6
+    net.params["c1"][...] = 0.0
+    ax = LayerStatisticsDisplay.from_estimator(net, rows_and_targets()[0]).ax_
+    wide, spike = (heights for heights, *_ in stairs(ax))
+    assert_allclose((spike - 1).max(), wide.max())
+    assert np.ptp(stairs(ax)[1][1]) < 1e-3 < np.ptp(stairs(ax)[0][1])
+    told = ax.texts[1].get_text()
+    measured = layer_statistics(net, rows_and_targets()[0])
+    assert f"std {measured.activation_std[1]:.2g}" in told
+    looks = [patch.get_edgecolor() for patch in ax.patches if not patch.get_fill()]
+    assert np.dot(looks[0][:3], [0.3, 0.6, 0.1]) < np.dot(looks[1][:3], [0.3, 0.6, 0.1])
+
+
+def test_far_values_do_not_squeeze_the_others():
+    """A unit of 200 is a thousand times larger: it is told of, and not shown."""
+    net = Network([6, 200, 3], activation="relu")
+    get_initializer("he_normal").fill(net, None, np.random.default_rng(0))
+    net.params["W0"][:, 0] *= 1e3
+    X = np.random.default_rng(1).standard_normal((300, 6))
+    ((density, edges),) = layer_statistics(net, X).activation_histograms
+    assert len(density) == len(edges) - 1 == 50
+    assert_allclose(np.sum(density * np.diff(edges)), 1.0)
+    assert_allclose(edges[-1], hidden_layers(net, X)[0].max())
+    assert edges[-2] < 0.02 * edges[-1] and (density[:20] > 0.0).all()
+    ax = LayerStatisticsDisplay.from_estimator(net, X).ax_
+    assert ax.get_xlim()[1] < 0.1 * edges[-1]
+    assert "farther out" in ax.texts[0].get_text()
+
+
+def test_what_is_not_finite_leaves_a_histogram():
+    net = random_net(activation="relu", dtype=np.float32)
+    X = rows_and_targets()[0].astype(np.float32)
+    for name in ("W0", "W1"):
+        net.params[name][...] *= 1e25
+    with np.errstate(all="ignore"):
+        found = layer_statistics(net, X, n_jacobians=0)
+        LayerStatisticsDisplay.from_statistics(found)
+    assert not np.isfinite(found.activation_mean[1])
+    for density, edges in found.activation_histograms:
+        assert np.isfinite(density).all() and np.isfinite(edges).all()
 
 
 @pytest.mark.parametrize(
@@ -508,8 +561,8 @@ def test_a_fitted_net_is_measured_and_drawn(digits):
     draw = LayerStatisticsDisplay.from_estimator
     ax = draw(clf, X, y, quantity="gradient_histograms").ax_
     expected = layer_statistics(clf, X, y).gradient_histograms
-    for line, (density, _) in zip(ax.lines, expected, strict=True):
-        assert_array_equal(line.get_ydata(), density)
+    for (_, at, _), (_, edges) in zip(stairs(ax), expected, strict=True):
+        assert_array_equal(at, edges)
     with pytest.raises(ValueError, match="gradient_histograms was not measured"):
         draw(clf, X, quantity="gradient_histograms")
 
@@ -541,3 +594,69 @@ def test_what_was_not_measured_is_not_drawn():
             draw(found, quantity=quantity)
     with pytest.raises(ValueError, match="was not measured"):
         draw([], quantity="saturation")
+    with pytest.raises(ValueError, match=r"of several nets\. Draw histograms of one"):
+        draw({"one": found, "other": found})
+
+
+# Several nets
+
+
+@pytest.mark.parametrize("quantity", ["activation_mean", "gradient_mean"])
+def test_nets_are_lines_over_their_layers_with_spread(digits, quantity):
+    nets = {"one": small(), "other": small(activation="tanh")}
+    display = LayerStatisticsDisplay.from_estimators(
+        nets, *digits, quantity=quantity, at_start=True
+    )
+    spread = quantity.replace("mean", "std")
+    assert {text.get_text() for text in display.ax_.texts} == {*nets}
+    for net, container in zip(nets.values(), display.ax_.containers, strict=True):
+        expected = layer_statistics(net, *digits, at_start=True)
+        line, _, (bars,) = container
+        assert_allclose(line.get_ydata(), getattr(expected, quantity))
+        assert_array_equal(line.get_xdata().round(), [0, 1])
+        heights = [np.ptp(segment[:, 1]) / 2 for segment in bars.get_segments()]
+        assert_allclose(heights, getattr(expected, spread))
+    places = [c[0].get_xdata()[0] for c in display.ax_.containers]
+    assert places[0] < places[1]  # bars side by side
+
+
+def test_norms_have_the_output_layer_too(digits):
+    nets = [small().fit(*digits), small(init="standard").fit(*digits)]
+    display = LayerStatisticsDisplay.from_estimators(
+        nets, digits[0], quantity="weight_norm"
+    )
+    ticks = [tick.get_text() for tick in display.ax_.get_xticklabels()]
+    assert ticks == ["0", "1", "output"]
+    assert {text.get_text() for text in display.ax_.texts} == {"Xavier", "standard"}
+    assert display.ax_.get_yscale() == "log"
+
+
+# Before a fit
+
+
+@pytest.mark.parametrize("init", ["xavier_uniform", "dbn"])
+def test_a_net_is_measured_as_its_fit_begins(digits, init):
+    """As if nothing moved in the first epoch; the estimator itself is not touched."""
+    X, y = digits
+    params = {"init": init, "max_iter": 1, "batch_size": 20}
+    net = small(rbm=RBMTransformer(max_iter=2, batch_size=20), **params)
+    found = layer_statistics(net, X, y, at_start=True)
+    assert not hasattr(net, "network_")
+    still = small(rbm=RBMTransformer(max_iter=2, batch_size=20), **params)
+    still.set_params(learning_rate_multipliers=[0, 0, 0]).fit(X, y)
+    assert_equal_statistics(found, layer_statistics(still, X, y))
+    again = layer_statistics(still, X, y, at_start=True)  # fitted or not
+    assert_equal_statistics(found, again)
+
+
+def test_a_start_needs_no_targets(digits):
+    X, y = digits
+    for net in (small(), small(DBNRegressor), small(unlabeled=1)):
+        found = layer_statistics(net, X, at_start=True)
+        assert found.gradient_std is None
+        expected = layer_statistics(small(), X, y, at_start=True)
+        assert_allclose(found.activation_std, expected.activation_std)
+    with pytest.raises(TypeError, match="Network has the weights that it has"):
+        layer_statistics(random_net(), X, at_start=True)
+    with pytest.raises(TypeError, match="got DBNTransformer"):
+        layer_statistics(DBNTransformer(), X, at_start=True)

@@ -119,7 +119,7 @@ def test_missing_labels_say_how_to_mark_them(digits):
     y[3] = np.nan
     with pytest.raises(ValueError, match=r"1 missing labels.*unlabeled=numpy\.nan"):
         compare_initializers(X, y, **FEW)
-    with pytest.raises(ValueError, match=r"y is None; the comparison needs y: classes"):
+    with pytest.raises(ValueError, match=r"label_budgets is \[40\] and y is None"):
         compare_initializers(X, None, **FEW)
 
 

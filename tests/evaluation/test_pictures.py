@@ -7,15 +7,24 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from dbn import (
+    DBNAutoencoder,
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    RBMTransformer,
+)
 from dbn.evaluation import (
+    CodesDisplay,
     FiltersDisplay,
     HistoryDisplay,
+    MomentsDisplay,
     ReconstructionsDisplay,
     SamplesDisplay,
     load_dataset,
@@ -129,12 +138,112 @@ def test_filters_of_gaussian_units_are_per_standard_deviation(digits):
 def test_samples_are_those_of_the_estimator(digits, rbm, kind):
     if kind == "dbn":
         rbm = DBNTransformer((10, 4), rbm=PROTOTYPE, random_state=0).fit(digits[0])
-    display = SamplesDisplay.from_estimator(rbm, n=7, steps=20, random_state=1)
+    display = SamplesDisplay.from_estimator(
+        rbm, n=7, steps=20, means=False, random_state=1
+    )
     rows, corners = images(display)
     np.testing.assert_array_equal(rows, rbm.sample(7, steps=20, random_state=1))
     assert len({*corners}) == 7
     assert display.ax_.get_title() == "samples after 20 Gibbs steps"
     assert display.ax_.images[0].get_clim() == (0.0, 1.0)
+
+
+def test_samples_are_shown_as_means(digits, rbm):
+    """Of the same chains, with hidden units that are drawn once more."""
+    display = SamplesDisplay.from_estimator(rbm, n=300, steps=5, random_state=1)
+    drawn = rbm.sample(300, steps=5, random_state=1)
+    rows, _ = images(display)
+    assert ((rows > 0.0) & (rows < 1.0)).all()
+    np.testing.assert_array_equal(rows, display.rows)
+    hidden = rbm.rbm_.mean_hidden(drawn)
+    means = rbm.rbm_.mean_visible(hidden).mean(axis=0)
+    np.testing.assert_allclose(rows.mean(axis=0), means, atol=0.05)
+    title = display.ax_.get_title()
+    assert title == "means of visible units after 5 Gibbs steps"
+    assert colorbar_label(display) == "mean"
+
+
+def test_means_of_gaussian_units_are_in_the_units_of_the_rows(digits):
+    X = digits[0] * 16 - 3
+    rbm = RBMTransformer(10, max_iter=2, random_state=0).fit(X)
+    means = SamplesDisplay.from_estimator(rbm, n=200, steps=5, random_state=0).rows
+    rows = rbm.sample(200, steps=5, random_state=0)
+    spread = rbm.scale_ / 200**0.5
+    moved = np.abs(means.mean(axis=0) - rows.mean(axis=0))
+    assert (moved <= 6.0 * spread + 1e-4).all()
+    assert means.std() < rows.std()
+
+
+# Moments
+
+
+def test_moments_are_those_of_data_and_samples(digits):
+    rng = np.random.default_rng(0)
+    data = rng.random((50, 6))
+    samples = rng.random((40, 6))
+    display = MomentsDisplay(data, samples).plot()
+    means, correlations = (ax.lines[0] for ax in display.axes_)
+    np.testing.assert_allclose(means.get_xdata(), data.mean(axis=0))
+    np.testing.assert_allclose(means.get_ydata(), samples.mean(axis=0))
+    pairs = np.triu_indices(6, k=1)
+    for found, rows in (
+        (correlations.get_xdata(), data),
+        (correlations.get_ydata(), samples),
+    ):
+        np.testing.assert_allclose(found, np.corrcoef(rows.T)[pairs])
+    expected = np.corrcoef(data.mean(axis=0), samples.mean(axis=0))[0, 1]
+    assert display.r_means_ == pytest.approx(expected)
+    assert display.axes_[0].texts[0].get_text() == f"r = {expected:.3f}"
+    assert display.ax_ is display.axes_[0]
+
+
+def test_moments_of_an_estimator_are_in_its_units(digits):
+    X = digits[0] * 16 - 3  # with columns that do not vary
+    stack = DBNTransformer((20,), rbm=PROTOTYPE, random_state=0).fit(X)
+    display = MomentsDisplay.from_estimator(stack, X, n=60, steps=3, random_state=0)
+    samples = stack.sample(60, steps=3, random_state=0)
+    np.testing.assert_array_equal(display.samples, samples)
+    x = display.axes_[0].lines[0].get_xdata()
+    assert x.min() >= 0.0 and x.max() <= 1.0
+    assert "share of its range" in display.axes_[0].get_xlabel()
+    assert np.isfinite(display.r_correlations_)
+
+
+def test_moments_leave_out_what_is_not_known():
+    data = np.array([[1.0, 2.0, 0.0], [2.0, 4.0, 1.0], [3.0, np.nan, 0.0], [4, 8, 1]])
+    display = MomentsDisplay(data, np.array([[1.0, 2, 3], [2, 3, 5], [4, 1, 1]])).plot()
+    (r, *_) = display.axes_[1].lines[0].get_xdata()
+    assert r == pytest.approx(np.corrcoef(data[[0, 1, 3], :2].T)[0, 1], abs=0.1)
+
+
+def test_moments_of_categories(digits):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(
+        {"a": [0.0, 1.0, 3.0] * 20, "b": pd.Categorical(["x", "y", "z"] * 20)}
+    )
+    rbm = RBMTransformer(5, max_iter=2, random_state=0).fit(frame)
+    display = MomentsDisplay.from_estimator(rbm, frame, n=20, steps=2, random_state=0)
+    assert len(display.axes_[0].lines[0].get_xdata()) == 4
+
+
+def test_many_pairs_are_thinned_out():
+    rng = np.random.default_rng(0)
+    rows = rng.random((20, 150))
+    points = MomentsDisplay(rows, rows).plot().axes_[1].lines[0]
+    assert 2500 <= len(points.get_xdata()) <= 5000
+
+
+def test_moments_that_cannot_be_drawn(digits, rbm):
+    _, axes = plt.subplots(1, 3)
+    with pytest.raises(ValueError, match="ax holds 3 Axes; pass two"):
+        MomentsDisplay(np.eye(3), np.eye(3)).plot(ax=axes)
+    with pytest.raises(ValueError, match="n is 1; moments need at least 2"):
+        MomentsDisplay.from_estimator(rbm, digits[0], n=1)
+    with pytest.raises(ValueError, match="of the same features"):
+        MomentsDisplay(np.eye(3), np.eye(4)).plot()
+    net = LinearRegression().fit(*digits)
+    with pytest.raises(TypeError, match="has no method sample"):
+        MomentsDisplay.from_estimator(net, digits[0])
 
 
 def test_grey_scale_of_data_outside_the_unit_interval(digits):
@@ -212,7 +321,9 @@ def test_history_has_a_panel_per_metric_and_a_line_per_layer(net):
     names = [text.get_text() for text in legend.get_texts()]
     assert names == ["layer 0", "layer 1", "fine-tuning"]
     colors = [line.get_color() for line in legend.get_lines()]
-    assert colors == [*(x.get_color() for x in panels["norm of W"].lines), "#009E73"]
+    assert colors == [*(x.get_color() for x in panels["norm of W"].lines), "#D55E00"]
+    greys = [np.dot(color[:3], [0.3, 0.6, 0.1]) for color in colors[:-1]]
+    assert greys == sorted(greys)  # dark to light, from the data upwards
     assert {ax.get_xlabel() for ax in display.axes_} == {"epoch"}
 
 
@@ -299,3 +410,55 @@ def test_missing_matplotlib_names_the_extra(rbm, monkeypatch):
             patch.setitem(sys.modules, "matplotlib.pyplot", None)
             with pytest.raises(ImportError, match="pip install matplotlib"):
                 draw(rbm)
+
+
+def test_reconstructions_of_several_estimators_stand_in_lines(digits, rbm):
+    X, _ = digits
+    net = DBNAutoencoder((8, 3), init="he_normal", activation="relu", max_iter=2)
+    models = {"PCA-3": PCA(3).fit(X), "machine": rbm, "He $": net.fit(X)}
+    display = ReconstructionsDisplay.from_estimators(models, X, n=4)
+    ax = display.ax_
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert names == ["data", "PCA-3", "machine", r"He \$"] and len(ax.images) == 16
+    for i, model in enumerate(models.values(), start=1):
+        back = model.inverse_transform(model.transform(X[:4]))
+        for j in range(4):
+            np.testing.assert_allclose(
+                ax.images[4 * i + j].get_array().ravel(), back[j], rtol=1e-6
+            )
+    with pytest.raises(ValueError, match="estimators is empty"):
+        ReconstructionsDisplay.from_estimators({}, X)
+    with pytest.raises(TypeError, match="no method transform"):
+        ReconstructionsDisplay.from_estimators({"a": LinearRegression()}, X)
+
+
+def test_codes_are_points_of_their_class(digits):
+    X, y = digits
+    net = DBNAutoencoder((8, 2), init="he_normal", activation="relu", max_iter=2)
+    codes = net.fit(X).transform(X)
+    display = CodesDisplay.from_estimator(net, X, y, title="a map")
+    classes = display.ax_.collections
+    assert [points.get_label() for points in classes] == [*map(str, range(10))]
+    for name, points in enumerate(classes):
+        np.testing.assert_allclose(points.get_offsets(), codes[y == name], rtol=1e-6)
+    looks = {
+        (str(c.get_edgecolor()), str(c.get_facecolor()), len(c.get_paths()[0]))
+        for c in classes
+    }
+    assert len(looks) == 10
+    alone = CodesDisplay.from_estimator(net, X)
+    assert len(alone.ax_.collections) == 1 and alone.ax_.get_legend() is None
+
+
+def test_what_is_no_map(digits):
+    X, y = digits
+    with pytest.raises(ValueError, match=r"shape \(400, 3\).*DBNAutoencoder\(\(256"):
+        CodesDisplay.from_estimator(PCA(3).fit(X), X, y)
+    with pytest.raises(ValueError, match="20 classes, and 16 can be told apart"):
+        CodesDisplay.from_estimator(PCA(2).fit(X), X, np.arange(400) % 20)
+    with pytest.raises(ValueError, match="400 codes and 3 labels"):
+        CodesDisplay.from_estimator(PCA(2).fit(X), X, y[:3])
+    with pytest.raises(TypeError, match="LinearRegression has no method transform"):
+        CodesDisplay.from_estimator(LinearRegression(), X, y)
+    with pytest.raises(NotFittedError):
+        CodesDisplay.from_estimator(PCA(2), X, y)

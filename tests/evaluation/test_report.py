@@ -9,6 +9,7 @@ import pytest
 
 from dbn.evaluation import Comparison, html_report
 from dbn.evaluation.study.records import display_name
+from dbn.evaluation.study.table_and_verdict import definitions
 from tests.evaluation.test_comparison_displays import made
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -95,7 +96,12 @@ def test_the_tables_hold_the_figures_of_the_printed_one(result, page):
 def test_verdict_sentences_and_explanations_are_those_of_the_text(result, page):
     texts = "".join(page.texts)
     *lines, explanation = result.table().splitlines()
-    assert result.verdict() in texts and explanation in texts
+    assert result.verdict() in texts
+    terms = definitions(result.summary(), result.settings)
+    for term, meaning in terms.items():
+        assert f"{term}: {meaning}." in explanation
+        assert f"{term}{meaning}." in texts
+        assert texts.index(f"{term}{meaning}.") < texts.index("start + activation")
     sentences = [line.strip() for line in lines if "Holm p =" in line]
     assert len(sentences) == 4
     assert all(sentence in texts for sentence in sentences)
@@ -114,12 +120,12 @@ def test_the_error_of_every_seed_is_there(result, page):
 
 
 def test_pictures_can_be_read_and_none_is_left_open(result, page):
-    # All settings; budgets of two nets; depth at two budgets; curves of four settings.
-    assert len(page.pictures) == 1 + 2 + 2 + 4
+    # Differences, errors; depth at two budgets; curves of four settings.
+    assert len(page.pictures) == 2 + 2 + 4
     for data in page.pictures:
         image = plt.imread(io.BytesIO(data), format="png")
         assert image.shape[0] > 300 and image.std() > 0.01
-    assert len([name for name, _ in page.attributes if name == "alt"]) == 9
+    assert len([name for name, _ in page.attributes if name == "alt"]) == 8
     assert plt.get_fignums() == []
 
 
@@ -158,7 +164,7 @@ def test_texts_of_strangers_are_shown_and_not_obeyed(result):
     text = html_report(Comparison(settings, records))
     assert "<script" not in text and 'onerror=alert(1)>"' not in text
     page = Page(text)
-    assert page.tags.count("img") == 9
+    assert page.tags.count("img") == 8
     assert not any(name == "onerror" for name, _ in page.attributes)
     assert f"{EVIL} + relu" in page.tables[0][6][0]
     told = {line[0]: line[1] for table in page.tables[-2:] for line in table}
@@ -182,4 +188,43 @@ def test_a_study_from_a_file_with_little_in_it(tmp_path):
         record.pop("loss_curve", None)
     result.to_json(tmp_path / "results.json")
     page = Page(html_report(Comparison.from_json(tmp_path / "results.json")))
-    assert len(page.pictures) == 1
+    assert len(page.pictures) == 2
+
+
+def test_differences_come_first_and_labels_are_a_line_from_three_budgets_on(result):
+    def pictures(budgets):
+        page = Page(html_report(made(budgets=budgets, n_seeds=2)))
+        return [value for name, value in page.attributes if name == "alt"]
+
+    of_two, of_three = pictures((100, 1000)), pictures((100, 300, 1000))
+    assert (
+        of_two[:2]
+        == of_three[:2]
+        == [
+            "Test error of the DBN minus that of each contender",
+            "Test errors of all settings",
+        ]
+    )
+    line = "Test error against the number of labels"
+    assert line not in of_two and of_three[2] == line
+
+
+def test_no_name_of_code_stands_on_the_page(result):
+    settings = result.settings | {
+        "inits": ["dbn + logistic", "he_normal + relu + dropout"],
+        "controls": {"pca + logistic regression": "C 0.1", "mine": "learning_rate 1"},
+    }
+    page = Page(html_report(Comparison(settings, result.records)))
+    texts = "".join(page.texts)
+    for name in ("he_normal", "xavier_", "relu", "dbn +", "pca +", "learning_rate"):
+        assert name not in texts
+    told = {line[0]: line[1] for table in page.tables[-2:] for line in table}
+    assert told["contenders"] == "DBN, He + ReLU + dropout"
+    expected = "logistic regression on PCA C 0.1, mine learning rate 1"
+    assert told["controls, and what is tried of each"] == expected
+
+
+def test_only_boxes_scroll(page):
+    """Tables and pictures stand in boxes of their own."""
+    boxes = [v for k, v in page.attributes if k == "class" and "wide" in v.split()]
+    assert len(boxes) == len(page.tables) + len(page.pictures)

@@ -9,9 +9,9 @@ from sklearn.svm import SVC
 
 from dbn import DBNTransformer
 from dbn.evaluation import Contender, compare_initializers
-from dbn.evaluation.study import compare, run_study, time_left
+from dbn.evaluation.study import run_study, time_left
+from dbn.evaluation.study.time_left import work_of
 
-INITS = compare.INITS
 OWN = [
     ("dbn", "logistic"),
     ("xavier_uniform", "logistic"),
@@ -24,7 +24,7 @@ def slow_machines(study, cell):
     """Machines are far slower than their work says, logistic regressions too."""
     factor = 6.0 if cell.stage == "pretrain" else 1.0
     factor *= 5.0 if "regression" in cell.name else 1.0
-    return factor * (1.5 if "dropout" in cell.name else 1.0) * study.work(cell)
+    return factor * (1.5 if "dropout" in cell.name else 1.0) * work_of(study, cell)
 
 
 def fast_machines(study, cell):
@@ -32,13 +32,13 @@ def fast_machines(study, cell):
     factor = 0.2 if cell.stage == "pretrain" else 1.0
     if "regression" in cell.name:
         factor *= (cell.value or 1.0) ** 0.3
-    return factor * (study.work(cell) + 2e9)
+    return factor * (work_of(study, cell) + 2e9)
 
 
 def others(study, cell):
     """What is not a net takes what it takes."""
     if cell.stage == "pretrain" or "+" in cell.name:
-        return study.work(cell)
+        return work_of(study, cell)
     rows = cell.n_labels * (4 if cell.stage == "tune" else 1)
     return 1e8 * rows if cell.name == "forest" else 3e5 * rows**2
 

@@ -54,12 +54,14 @@ from dbn.evaluation import (
     Comparison,
     ComparisonDisplay,
     Dataset,
+    DifferencesDisplay,
     FiltersDisplay,
     HistoryDisplay,
     LabelBudgetDisplay,
     LayerStatistics,
     LayerStatisticsDisplay,
     LossCurvesDisplay,
+    MomentsDisplay,
     PairedDifference,
     ReconstructionsDisplay,
     SamplesDisplay,
@@ -376,6 +378,7 @@ def comparison() -> None:
         again = Comparison.from_json(Path(folder) / "results.json")
     assert_type(again, Comparison)
     assert_type(ComparisonDisplay.from_results(result), ComparisonDisplay)
+    assert_type(DifferencesDisplay.from_results(result), DifferencesDisplay)
     assert_type(LabelBudgetDisplay.from_results(result), LabelBudgetDisplay)
     curves = LossCurvesDisplay.from_results(result, cell="1 x 8, 50 labels")
     assert_type(curves, LossCurvesDisplay)
@@ -416,6 +419,12 @@ def pictures() -> None:
     display = LayerStatisticsDisplay.from_statistics([statistics])
     assert_type(display, LayerStatisticsDisplay)
     assert_type(display.plot(), LayerStatisticsDisplay)
+    nets = LayerStatisticsDisplay.from_estimators([net], X, at_start=True)
+    assert_type(nets, LayerStatisticsDisplay)
+    losses = LossCurvesDisplay.from_estimators({"mine": net})
+    assert_type(losses, LossCurvesDisplay)
+    moments = MomentsDisplay.from_estimator(rbm, squares, n=4, steps=2)
+    assert_type(moments, MomentsDisplay)
     plt.close("all")
 
 

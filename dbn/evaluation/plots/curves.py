@@ -1,29 +1,91 @@
-"""Curves of a comparison of initializers: over label budgets, over epochs (`plots`)."""
+"""Test error against label budgets and against depth, as lines (extra `plots`)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
 
-from ..study.records import cell_name
-from .display import MAX_MARKERS, line_style, logarithmic, new_axes, plain
-from .results_display import ResultsDisplay, choose, lowest, names_of
+from ..study.records import cell_name, display_name
+from .display import (
+    WIDTH,
+    LineEnd,
+    logarithmic,
+    name_line_ends,
+    new_axes,
+    plain,
+    tidy,
+)
+from .results_display import ResultsDisplay, choose, lowest, rows_of_net
+
+# Inches of a picture of lines, and of each name at an end.
+_HEIGHT, _NAME = 4.6, 0.3
+
+
+class LinesDisplay(ResultsDisplay):
+    """A line for each contender, over settings that differ in one number."""
+
+    def _draw_lines(
+        self,
+        ax: Any,
+        rows: list[dict[str, Any]],
+        place: Callable[[dict[str, Any], str], float],
+        words: str,
+    ) -> Any:
+        """Draw means and intervals; `place` is that of a row and contender on x."""
+        names = [n for n in self._kinds if any(n in r["contenders"] for r in rows)]
+        ax = ax or new_axes(WIDTH, max(_HEIGHT, 1.2 + _NAME * len(names)))
+        means = [its["mean"] for row in rows for its in row["contenders"].values()]
+        floor, ends = self._factor * lowest(means), []
+        for name in names:
+            found = [row for row in rows if name in row["contenders"]]
+            at = [place(row, name) for row in found]
+            its = [row["contenders"][name] for row in found]
+            mean, low, high = (
+                self._factor * np.array([each[key] for each in its])
+                for key in ("mean", "low", "high")
+            )
+            style, first = self._styles[name], its[0]["kind"] == "dbn"
+            ax.fill_between(
+                at,
+                np.maximum(low, floor),
+                high,
+                facecolor=(style["color"], 0.22 if first else 0.07),
+                linewidth=0.0,
+            )
+            widths = {"linewidth": 2.8 if first else 1.5, "markersize": 5}
+            ax.plot(at, mean, **style | widths, zorder=3 if first else 2)
+            color = style["color"]
+            ends.append(LineEnd(at[-1], mean[-1], display_name(name), color, first))
+        self._title(ax, words)
+        ax.set_ylabel(self._error)
+        if floor > 0.0:
+            logarithmic(ax)
+        ax.set_ylim(bottom=floor)
+        tidy(ax)
+        self._name_places(ax, rows)
+        name_line_ends(ax, ends)
+        return ax
+
+    def _name_places(self, ax: Any, rows: list[dict[str, Any]]) -> None:
+        """The axis of what the settings differ in."""
+        raise NotImplementedError
 
 
 @dataclass(eq=False, repr=False)
-class LabelBudgetDisplay(ResultsDisplay):
+class LabelBudgetDisplay(LinesDisplay):
     """Mean test error against the number of labels, a line per contender, with bands.
 
     A band is the 95 % interval of the mean over seeds at each label budget, made as the
     intervals of differences are. Seeds are paired: whether two contenders differ is
-    decided by the interval of their difference in the table, which is narrower than
-    overlapping bands suggest. Where errors differ much their axis is logarithmic.
+    decided by the interval of their difference (`DifferencesDisplay`), which is
+    narrower than overlapping bands suggest. Where errors differ much their axis is
+    logarithmic.
 
     Parameters
     ----------
     result : Comparison
-        With two label budgets or more.
+        With two label budgets or more; a line says more than dots from three on.
     hidden_layer_sizes : sequence of int, default=None
         Which net; None if there is only one.
 
@@ -49,58 +111,49 @@ class LabelBudgetDisplay(ResultsDisplay):
     hidden_layer_sizes: Sequence[int] | None = None
 
     def _draw(self, ax: Any) -> Any:
-        rows, sizes = self.result.summary(), self.hidden_layer_sizes
-        nets = (tuple(row["hidden_layer_sizes"]) for row in rows)
-        asked = None if sizes is None else tuple(sizes)
-        net = choose(nets, asked, "hidden_layer_sizes")
-        rows = [row for row in rows if tuple(row["hidden_layer_sizes"]) == net]
-        rows.sort(key=lambda row: row["n_labels"])
+        if self.result.settings.get("target") == "rows":
+            raise ValueError(
+                "The comparison has no label budgets: it is of reconstructions. "
+                "TrainingLengthDisplay shows them."
+            )
+        rows = rows_of_net(self.result.summary(), self.hidden_layer_sizes, "n_labels")
         if len(rows) < 2:
+            net = tuple(rows[0]["hidden_layer_sizes"])
             raise ValueError(
                 f"The comparison has {len(rows)} label budget for the net {net}; a "
                 "line needs 2 or more. ComparisonDisplay shows one."
             )
-        ax = ax or new_axes(7.6, 4.4)
-        contenders = [row["contenders"] for row in rows]
-        handles, factor = {}, self._factor
-        floor = factor * lowest([c["mean"] for its in contenders for c in its.values()])
-        for i, name in enumerate(names_of(contenders)):
-            found = [row for row in rows if name in row["contenders"]]
-            budgets = [row["n_labels"] for row in found]
-            mean, low, high = (
-                factor * np.array([row["contenders"][name][key] for row in found])
-                for key in ("mean", "low", "high")
-            )
-            style, first = line_style(i), found[0]["dbn"] == name
-            ax.fill_between(
-                budgets,
-                np.maximum(low, floor),
-                high,
-                facecolor=(style["color"], 0.2 if first else 0.06),
-                edgecolor=(style["color"], 0.5),
-                linewidth=0.8,
-            )
-            style |= {"linewidth": 2.5 if first else 1.5, "markersize": 5}
-            (handles[name],) = ax.plot(budgets, mean, **style)
-        _scale_budgets(ax, [row["n_labels"] for row in rows])
-        self._scale_errors(ax, floor)
-        of = cell_name(rows[0]).partition(",")[0]
-        self._finish(ax, f"{plain(of)}, mean and 95 % interval over seeds", handles)
-        return ax
+        of = plain(cell_name(rows[0]).partition(",")[0])
+        words = f"{of}, mean and 95 % interval"
+        return self._draw_lines(ax, rows, lambda row, _: row["n_labels"], words)
+
+    def _name_places(self, ax: Any, rows: list[dict[str, Any]]) -> None:
+        """A logarithmic axis with a tick at each, aslant where they are close."""
+        places = [row["n_labels"] for row in rows]
+        gaps = np.diff(np.log(places))
+        names = [f"{n // 1000}k" if n % 1000 == 0 else str(n) for n in places]
+        ax.set_xscale("log")
+        ax.set_xticks(places, names)
+        ax.set_xticks([], minor=True)
+        if gaps.min() < 0.06 * gaps.sum():
+            ax.tick_params("x", rotation=45)
+        ax.set_xlabel("labelled training rows")
 
 
 @dataclass(eq=False, repr=False)
-class LossCurvesDisplay(ResultsDisplay):
-    """Training loss against epochs, a line per net, with bands over seeds.
+class DepthDisplay(LinesDisplay):
+    """Mean test error against the number of hidden layers, a line per contender.
 
-    Lines are medians over seeds, bands the middle half of the seeds. Each net is
-    trained at the learning rate that was chosen for its seed.
+    The question of Erhan et al. (2010), "Why does unsupervised pre-training help deep
+    learning?", figure 1. Bands are 95 % intervals of each mean, as in
+    `LabelBudgetDisplay`; `ComparisonDisplay` has every seed.
 
     Parameters
     ----------
     result : Comparison
-    cell : str, default=None
-        Which setting, by its name in ``result.curves()``; None if there is only one.
+        Of two nets or more, all of different depth.
+    n_labels : int, default=None
+        Which label budget; None if there is only one.
 
     Attributes
     ----------
@@ -110,48 +163,41 @@ class LossCurvesDisplay(ResultsDisplay):
     --------
     >>> import matplotlib.pyplot as plt
     >>> from sklearn.datasets import load_digits
-    >>> from dbn.evaluation import LossCurvesDisplay, compare_initializers
+    >>> from dbn.evaluation import DepthDisplay, compare_initializers
     >>> X, y = load_digits(return_X_y=True)
     >>> result = compare_initializers(
-    ...     X / 16, y, hidden_layer_sizes=[(16,)], label_budgets=[50], n_seeds=2,
-    ...     learning_rates=[0.01], n_updates=10, pretrain_updates=10)
-    >>> LossCurvesDisplay.from_results(result).ax_.get_ylabel()
-    'training loss (nats)'
+    ...     X / 16, y, hidden_layer_sizes=[(16,), (16, 16)], label_budgets=[50],
+    ...     n_seeds=2, learning_rates=[0.01], n_updates=10, pretrain_updates=10)
+    >>> display = DepthDisplay.from_results(result)
+    >>> [tick.get_text() for tick in display.ax_.get_xticklabels()]
+    ['1 x 16', '2 x 16']
     >>> plt.close()
     """
 
     _: KW_ONLY
-    cell: str | None = None
+    n_labels: int | None = None
 
     def _draw(self, ax: Any) -> Any:
-        curves = self.result.curves()
-        cell = choose(curves, self.cell, "cell")
-        ax = ax or new_axes(7.6, 4.0)
-        names, handles = names_of(self.result.errors().values()), {}
-        for name, (epochs, losses) in curves[cell].items():
-            style = line_style(names.index(name))  # as in the other pictures
-            low, middle, high = np.quantile(losses, [0.25, 0.5, 0.75], axis=0)
-            ax.fill_between(
-                epochs, low, high, color=style["color"], alpha=0.15, linewidth=0
+        rows = self.result.summary()
+        budgets = (row["n_labels"] for row in rows)
+        n_labels = choose(budgets, self.n_labels, "n_labels")
+        rows = [row for row in rows if row["n_labels"] == n_labels]
+        rows.sort(key=_depth)
+        depths = [_depth(row) for row in rows]
+        if len({*depths}) < max(len(depths), 2):
+            raise ValueError(
+                f"With {n_labels} labels the comparison has nets of the depths "
+                f"{depths}; lines against depth need 2 or more, each once."
             )
-            style |= {"markevery": max(len(epochs) // MAX_MARKERS, 1)}
-            (handles[name],) = ax.plot(epochs, middle, markersize=4, **style)
-        if all((losses > 0.0).all() for _, losses in curves[cell].values()):
-            logarithmic(ax)
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.set(xlabel="epoch of fine-tuning", ylabel="training loss (nats)")
-        words = "median and middle half of the seeds"
-        self._finish(ax, f"{plain(cell)}, {words}", handles)
-        return ax
+        of = f"{n_labels:,} labels" if n_labels else rows[0]["cell"].partition(", ")[2]
+        words = f"{plain(of)}, mean and 95 % interval"
+        return self._draw_lines(ax, rows, _depth, words)
+
+    def _name_places(self, ax: Any, rows: list[dict[str, Any]]) -> None:
+        nets = [plain(row["cell"]).partition(",")[0] for row in rows]
+        ax.set_xticks([_depth(row) for row in rows], nets)
+        ax.set_xlabel("hidden layers")
 
 
-def _scale_budgets(ax: Any, budgets: list[int]) -> None:
-    """A logarithmic axis with a tick at each, aslant where they are close."""
-    gaps = np.diff(np.log(budgets))
-    names = [f"{n // 1000}k" if n % 1000 == 0 else str(n) for n in budgets]
-    ax.set_xscale("log")
-    ax.set_xticks(budgets, names)
-    ax.set_xticks([], minor=True)
-    if gaps.min() < 0.06 * gaps.sum():
-        ax.tick_params("x", rotation=45)
-    ax.set_xlabel("labelled training rows")
+def _depth(row: dict[str, Any], _: str = "") -> int:
+    return len(row["hidden_layer_sizes"])

@@ -1,7 +1,10 @@
 """What all Displays share, and their look (extra `plots`)."""
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+from sklearn.isotonic import isotonic_regression
 
 from ...storage.packing import printable
 
@@ -9,12 +12,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette: told apart with any colour vision.
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# Of a line, so that it is seen where markers are close.
 MAX_MARKERS = 12
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# Inches of all pictures that fill a page or a slide.
+WIDTH = 9.0
 # Characters of a name that stand in a picture.
 _MAX_NAME = 60
+# The darker part of a sequential palette: its end is too light for lines.
+_SEQUENTIAL, _LIGHTEST = "viridis", 0.88
+# Heights of a text from one name at the end of a line to the next.
+_LINE_SPACING = 1.25
 
 
 class Display(ABC):
@@ -75,22 +83,19 @@ def new_axes(width: float, height: float, layout: str = "constrained") -> Any:
     return require_matplotlib().subplots(figsize=(width, height), layout=layout)[1]
 
 
-def line_style(i: int) -> dict[str, Any]:
-    """Colour, marker and line of the i-th of several things: no two of 14 are alike.
+def layer_styles(n: int) -> list[dict[str, Any]]:
+    """Colour and marker of n layers, from the data upwards: dark to light.
 
     Examples
     --------
-    >>> line_style(7)["color"] == line_style(0)["color"], line_style(7)["linestyle"]
-    (True, '--')
+    >>> [style["marker"] for style in layer_styles(3)]
+    ['o', 's', '^']
     """
-    color = COLORS[i % len(COLORS)]
-    first = i < len(COLORS)
-    return {
-        "color": color,
-        "marker": MARKERS[i % len(MARKERS)],
-        "markerfacecolor": color if first else "white",
-        "linestyle": "-" if first else "--",
-    }
+    colors = require_matplotlib().get_cmap(_SEQUENTIAL)(np.linspace(0, _LIGHTEST, n))
+    return [
+        {"color": tuple(color.tolist()), "marker": MARKERS[i % len(MARKERS)]}
+        for i, color in enumerate(colors)
+    ]
 
 
 def plain(text: str) -> str:
@@ -111,16 +116,17 @@ def tidy(ax: Any, *, axis: str = "both") -> None:
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def logarithmic(ax: Any) -> None:
-    """A logarithmic y axis with plain numbers, some to a decade where it is short."""
-    ax.set_yscale("log")
-    low, high = ax.get_ylim()
+def logarithmic(ax: Any, axis: str = "y") -> None:
+    """A logarithmic axis with plain numbers, some to a decade where it is short."""
+    ax.set(**{f"{axis}scale": "log"})
+    low, high = getattr(ax, f"get_{axis}lim")()
+    its = getattr(ax, f"{axis}axis")
     if high < 1e3 * low:
         wide = high > 10.0 * low
         subs = (1.0, 2.0, 5.0) if wide else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
-        ax.yaxis.get_major_locator().set_params(subs=subs)
-        ax.set_yticks([], minor=True)
-    ax.yaxis.set_major_formatter("{x:g}")
+        its.get_major_locator().set_params(subs=subs)
+        its.set_ticks([], minor=True)
+    its.set_major_formatter("{x:g}")
 
 
 def legend_beside(ax: Any, **options: Any) -> None:
@@ -133,3 +139,54 @@ def legend_beside(ax: Any, **options: Any) -> None:
         fontsize="small",
         **options,
     )
+
+
+class LineEnd(NamedTuple):
+    """Where a line ends, and what it is called."""
+
+    x: float
+    y: float
+    name: str
+    color: Any
+    bold: bool = False
+
+
+def name_line_ends(ax: Any, ends: list[LineEnd]) -> None:
+    """Write the names of lines beside their right ends, none over another.
+
+    Call it when the limits of both axes are final. Names that would touch move apart,
+    as little as they can, and thin lines lead to them.
+    """
+    from matplotlib.colors import to_rgb
+
+    ends = sorted(ends, key=lambda end: end.y)
+    ax.figure.canvas.figure.draw_without_rendering()  # now the Axes has its size
+    size = 0.9 * require_matplotlib().rcParams["font.size"]
+    points = ax.get_window_extent().height * 72.0 / ax.figure.dpi
+    gap = min(_LINE_SPACING * size / points, 1.0 / max(len(ends) - 1, 1))
+    at = ax.transData.transform([(end.x, end.y) for end in ends])
+    heights = ax.transAxes.inverted().transform(at)[:, 1]
+    steps = gap * np.arange(len(ends))
+    top = 1.0 - steps[-1]
+    places = isotonic_regression(heights - steps, y_min=0.0, y_max=top) + steps
+    for end, place in zip(ends, places, strict=True):
+        ax.annotate(
+            plain(end.name),
+            (end.x, end.y),
+            (1.03, place),
+            textcoords="axes fraction",
+            arrowprops={
+                "arrowstyle": "-",
+                "color": end.color,
+                "linewidth": 1.0,
+                "alpha": 0.7,
+                "shrinkA": 1.0,
+                "shrinkB": 0.0,
+                "relpos": (0.0, 0.5),
+            },
+            annotation_clip=False,
+            va="center",
+            fontsize=size,
+            fontweight="bold" if end.bold else "normal",
+            color=tuple(0.65 * np.array(to_rgb(end.color))),  # light ones can be read
+        )

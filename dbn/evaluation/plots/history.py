@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .display import MAX_MARKERS, Display, line_style, require_matplotlib, tidy
+from .display import MAX_MARKERS, Display, layer_styles, require_matplotlib, tidy
 
 _AXIS_LABELS = {
     "reconstruction_error": "squared error per visible unit",
@@ -20,6 +20,8 @@ _AXIS_LABELS = {
     "weight_norm": "norm of W",
     "update_norm": "norm of the change of W",
 }
+# Colour of the whole net, beside those of its layers.
+_NET = "#D55E00"
 
 
 @dataclass(eq=False, repr=False)
@@ -96,9 +98,14 @@ class HistoryDisplay(Display):
         for entry in self.history:
             name = f"layer {entry['layer']}" if "layer" in entry else "fine-tuning"
             layers.setdefault(name, []).append(entry)
+        styles = dict(zip(layers, layer_styles(len(layers)), strict=True))
+        if len(layers) > 1 and "fine-tuning" in layers:  # which is no layer
+            machines = [name for name in layers if name != "fine-tuning"]
+            styles = dict(zip(machines, layer_styles(len(machines)), strict=True))
+            styles["fine-tuning"] = {"color": _NET, "marker": "X", "linestyle": "--"}
         lines: dict[str, Any] = {}
         for panel, metric in zip(axes, metrics, strict=True):
-            lines |= _draw_metric(panel, metric, layers)
+            lines |= _draw_metric(panel, metric, layers, styles)
         if len(lines) > 1:
             handles = list(lines.values())
             if ax is None:
@@ -136,17 +143,20 @@ class HistoryDisplay(Display):
 
 
 def _draw_metric(
-    ax: Any, metric: str, layers: dict[str, list[dict[str, Any]]]
+    ax: Any,
+    metric: str,
+    layers: dict[str, list[dict[str, Any]]],
+    styles: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     """One panel, with a line for each layer that has the metric; return the lines."""
     lines, values = {}, []
-    for i, (name, entries) in enumerate(layers.items()):
+    for name, entries in layers.items():
         points = [(e["epoch"], e[metric]) for e in entries if metric in e]
         if points:
             values += [value for _, value in points]
             (lines[name],) = ax.plot(
                 *zip(*points, strict=True),
-                **line_style(i),
+                **styles[name],
                 markevery=ceil(len(points) / MAX_MARKERS),
                 markersize=4,
                 label=name,

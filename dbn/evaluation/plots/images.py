@@ -5,12 +5,15 @@ from math import ceil, isqrt, sqrt
 from typing import Any, Self
 
 import numpy as np
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ...backend.array import dense
+from ...backend.device import to_host
+from ...backend.random import make_rng, stream_on
 from ...backend.types import Array
 from ...estimators._sklearn import safe_indexing
-from .display import Display, new_axes
+from .display import Display, new_axes, plain
 
 
 @dataclass(eq=False, repr=False)
@@ -123,11 +126,16 @@ class FiltersDisplay(Display):
 class SamplesDisplay(Display):
     """Rows drawn from a density model, each an image.
 
+    Of a model the means of its visible units are shown, given hidden units that were
+    drawn: rows themselves, of black and white pixels, are as noisy as the units.
+
     Parameters
     ----------
     rows : array-like of shape (n_rows, n_features)
     steps : int
         Gibbs steps that each row took.
+    means : bool, default=False
+        Whether `rows` are means.
     image_shape : (height, width), default=None
         None takes a square.
 
@@ -151,6 +159,7 @@ class SamplesDisplay(Display):
     rows: Array
     _: KW_ONLY
     steps: int
+    means: bool = False
     image_shape: tuple[int, int] | None = None
 
     @classmethod
@@ -160,6 +169,7 @@ class SamplesDisplay(Display):
         *,
         n: int = 64,
         steps: int = 1000,
+        means: bool = True,
         random_state: Any = None,
         image_shape: tuple[int, int] | None = None,
         ax: Any = None,
@@ -174,6 +184,9 @@ class SamplesDisplay(Display):
         steps : int, default=1000
             Gibbs steps of each chain. If pictures with more steps look different, the
             chains have not yet forgotten their start.
+        means : bool, default=True
+            Show the mean of each row given hidden units of the lowest machine that are
+            drawn from it, which is half a Gibbs step more. False shows the rows.
         random_state : int, RandomState instance or None, default=None
         image_shape : (height, width), default=None
             None takes a square.
@@ -188,26 +201,35 @@ class SamplesDisplay(Display):
         ImportError
             If matplotlib is not installed.
         """
-        _check_methods(estimator, "sample")
+        check_methods(estimator, "sample")
         # Before the work of sampling.
         shape = _check_images(image_shape, estimator.n_features_in_, n)
-        rows = estimator.sample(n, steps=steps, random_state=random_state)
-        return cls(rows, steps=steps, image_shape=shape).plot(ax=ax)
+        rng = check_random_state(random_state)
+        rows = estimator.sample(n, steps=steps, random_state=rng)
+        if means := means and estimator.columns_ is None:  # categories have no mean
+            rows = _visible_means(estimator, rows, rng)
+        return cls(rows, steps=steps, means=means, image_shape=shape).plot(ax=ax)
 
     def _draw(self, ax: Any) -> Any:
-        rows = np.asarray(self.rows)
+        rows = np.asarray(to_host(self.rows))
         shape = _check_images(self.image_shape, rows.shape[1], len(rows))
-        title = f"samples after {self.steps} Gibbs steps"
-        return _draw_images(ax, rows, shape, scale=_grey(rows), title=title)
+        of = "means of visible units" if self.means else "samples"
+        title = f"{of} after {self.steps:,} Gibbs steps"
+        label = "mean" if self.means else "value"
+        return _draw_images(
+            ax, rows, shape, scale=_grey(rows), label=label, title=title
+        )
 
 
 @dataclass(eq=False, repr=False)
 class ReconstructionsDisplay(Display):
-    """Rows of data as images, and below each its reconstruction.
+    """Rows of data as images, and below each its reconstruction, or several of them.
 
     Parameters
     ----------
-    rows, reconstructions : array-like of shape (n_rows, n_features)
+    rows : array-like of shape (n_rows, n_features)
+    reconstructions : array-like of that shape, or dict of str to array-like
+        By the names of what made them, where there are several.
     image_shape : (height, width), default=None
         None takes a square.
 
@@ -229,9 +251,58 @@ class ReconstructionsDisplay(Display):
     """
 
     rows: Array
-    reconstructions: Array
+    reconstructions: Array | dict[str, Array]
     _: KW_ONLY
     image_shape: tuple[int, int] | None = None
+
+    @classmethod
+    def from_estimators(
+        cls,
+        estimators: dict[str, Any],
+        X: Array,
+        *,
+        n: int = 10,
+        image_shape: tuple[int, int] | None = None,
+        ax: Any = None,
+    ) -> Self:
+        """Show what several estimators make of n rows, a line each.
+
+        Parameters
+        ----------
+        estimators : dict of str to estimator
+            Fitted, by the names of their lines: such as PCA, and a `DBNAutoencoder` for
+            each of several starts.
+        X, n, image_shape, ax
+            As in `from_estimator`.
+
+        Raises
+        ------
+        TypeError, ValueError, ImportError
+            As in `from_estimator`.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from sklearn.decomposition import PCA
+        >>> from dbn import RBMTransformer
+        >>> from dbn.evaluation import ReconstructionsDisplay, load_dataset
+        >>> X = load_dataset("digits").X
+        >>> rbm = RBMTransformer(n_components=20, max_iter=2, random_state=0).fit(X)
+        >>> models = {"PCA-5": PCA(5).fit(X), "RBM": rbm}
+        >>> display = ReconstructionsDisplay.from_estimators(models, X, n=5)
+        >>> [text.get_text() for text in display.ax_.get_yticklabels()]
+        ['data', 'PCA-5', 'RBM']
+        >>> plt.close()
+        """
+        if not estimators:
+            raise ValueError("estimators is empty; give fitted ones by their names.")
+        for estimator in estimators.values():
+            check_methods(estimator, "transform", "inverse_transform")
+            _check_images(image_shape, estimator.n_features_in_, n)
+        made, rows = {}, safe_indexing(X, slice(n))
+        for name, estimator in estimators.items():
+            made[name] = estimator.inverse_transform(estimator.transform(rows))
+        return cls(dense(rows), made, image_shape=image_shape).plot(ax=ax)
 
     @classmethod
     def from_estimator(
@@ -247,7 +318,8 @@ class ReconstructionsDisplay(Display):
 
         Parameters
         ----------
-        estimator : RBMTransformer, DBNTransformer, or a pipeline with one
+        estimator : RBMTransformer, DBNTransformer, DBNAutoencoder
+            Or a pipeline with one, or any other that has the two methods.
         X : array-like or sparse matrix of shape (n_samples, n_features)
         n : int, default=10
             The first n rows of X are shown.
@@ -264,32 +336,47 @@ class ReconstructionsDisplay(Display):
         ImportError
             If matplotlib is not installed.
         """
-        _check_methods(estimator, "transform", "inverse_transform")
+        check_methods(estimator, "transform", "inverse_transform")
         _check_images(image_shape, estimator.n_features_in_, n)
         X = safe_indexing(X, slice(n))
         reconstructions = estimator.inverse_transform(estimator.transform(X))
         return cls(dense(X), reconstructions, image_shape=image_shape).plot(ax=ax)
 
     def _draw(self, ax: Any) -> Any:
-        rows, reconstructions = np.asarray(self.rows), np.asarray(self.reconstructions)
+        rows, made = np.asarray(self.rows), self.reconstructions
         shape = _check_images(self.image_shape, rows.shape[1], len(rows))
-        both, names = (
-            np.concatenate([rows, reconstructions]),
-            ("data", "reconstruction"),
-        )
-        # Both on the scale of the data: what is off it looks off.
-        return _draw_images(ax, both, shape, scale=_grey(rows), lines=names)
+        if not isinstance(made, dict):
+            made = {"reconstruction": made}
+        lines = np.concatenate([rows, *map(np.asarray, made.values())])
+        names = ("data", *map(plain, made))
+        # All on the scale of the data: what is off it looks off.
+        return _draw_images(ax, lines, shape, scale=_grey(rows), lines=names)
 
 
-def _check_methods(estimator: Any, *methods: str) -> None:
-    """Raise a TypeError if a method is missing, and an error if there was no fit."""
+def check_methods(estimator: Any, *methods: str) -> None:
+    """Raise a TypeError if a method is missing, and an error if there was no fit.
+
+    Examples
+    --------
+    >>> from dbn import RBMTransformer
+    >>> check_methods(RBMTransformer(2, max_iter=1).fit([[0.0, 1.0]]), "sample")
+    """
     missing = [name for name in methods if not hasattr(estimator, name)]
     if missing:
         raise TypeError(
             f"{type(estimator).__name__} has no method {' and no '.join(missing)}. "
-            "Pass an RBMTransformer or a DBNTransformer."
+            "Pass an RBMTransformer, a DBNTransformer or a DBNAutoencoder."
         )
     check_is_fitted(estimator)
+
+
+def _visible_means(estimator: Any, rows: Array, rng: Any) -> Array:
+    """Means of the visible units given hidden ones that are drawn from these rows."""
+    rbm = estimator.rbm_ if hasattr(estimator, "rbm_") else estimator.dbn_.rbms[0]
+    mean, scale = estimator.mean_, estimator.scale_
+    v = rows if mean is None else (rows - mean) / scale
+    v = rbm.mean_visible(rbm.sample_hidden(v, stream_on(make_rng(rng), rbm.W)))
+    return v if mean is None else mean + scale * v
 
 
 def _check_images(

@@ -13,73 +13,53 @@ from ..study.comparison import Comparison
 from ..study.records import cell_name, display_name, measure
 from ..study.table_and_verdict import (
     comparisons,
+    decimals,
+    definitions,
     ends_of_grids,
     figures,
-    legend,
+    row_name,
     verdict,
 )
-from .curves import LabelBudgetDisplay, LossCurvesDisplay
+from .curves import DepthDisplay, LabelBudgetDisplay
 from .display import Display, require_matplotlib
-from .errors_by_setting import ComparisonDisplay, DepthDisplay
+from .errors_by_setting import ComparisonDisplay, DifferencesDisplay
+from .loss_curves import LossCurvesDisplay
+from .settings_table import settings_table
+from .training_length import TrainingLengthDisplay
 
-_DPI = 110
-# Characters of a setting: that of the machines has some 300.
-_MAX_TEXT = 2000
+# So that a picture as wide as the page has a point for each of it.
+_DPI = 140
+# Label budgets from which on a line says more than dots.
+_BUDGETS_OF_A_LINE = 3
 # Nothing is loaded from anywhere and nothing is run, whatever the texts hold.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
-  max-width: 78rem; margin: 2rem auto; padding: 0 1rem; }
+  max-width: 78rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
 .verdict { font-size: 1.15rem; border-left: 4px solid #0072B2; padding-left: 1rem; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.85rem; margin: 0.5rem 0; }
-th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid #ddd; text-align: right;
+table { border-collapse: collapse; font-size: 0.8rem; margin: 0.5rem 0; }
+.figures table { width: 100%; }
+th, td { padding: 0.25rem 0.45rem; border-bottom: 1px solid #ddd; text-align: right;
   font-variant-numeric: tabular-nums; vertical-align: top; white-space: nowrap; }
-thead th { border-bottom: 2px solid #222; white-space: normal; }
+thead th { border-bottom: 2px solid #222; white-space: normal;
+  overflow-wrap: normal; }
 th:first-child { text-align: left; } tbody th { font-weight: normal; }
 tr.dbn th, tr.dbn td { font-weight: bold; }
 table.settings td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
-figure { margin: 1.5rem 0; } img { max-width: 100%; }
-figcaption, .legend { font-size: 0.85rem; color: #555; }
+table.settings th { white-space: normal; min-width: 9rem; }
+figure { margin: 1.5rem 0; } img { display: block; width: 100%; min-width: 40rem; }
+figcaption, dl { font-size: 0.85rem; color: #555; }
+dt { font-weight: bold; } dd { margin: 0 0 0.3rem 0; }
+@media (min-width: 50rem) { dl { display: grid; grid-template-columns: max-content auto;
+  column-gap: 1rem; } }
 """
 # Settings that say where a study ran; all others are its protocol.
 _ORIGIN = (
     *("command", "commit", "dirty", "package_sha256", "script_sha256", "versions"),
     *("cores", "blas_threads", "seconds", "resumed", "pretrained"),
 )
-_NAMES = {
-    "resumed": "went on after a stop (its seconds are those of the last call)",
-    "inits": "contenders",
-    "hidden_layer_sizes": "hidden layers",
-    "learning_rates": "grid of learning rates",
-    "Cs": "grid of C",
-    "controls": "controls, and what is tried of each",
-    "search": "candidates of all nets, in place of the rates",
-    "tune": "protocol of tuning",
-    "tuning": "validation rows",
-    "equal": "equal for all",
-    "pretraining": "pretrained on",
-    "rbm": "machines of the DBNs",
-    "rbm_sha256": "SHA-256 of their parameters",
-    "n_updates": "updates of fine-tuning, for each label budget",
-    "pretrain_updates": "updates of pretraining, per layer",
-    "n_train": "training rows with a label",
-    "n_unlabeled": "training rows without a label",
-    "target": "y holds",
-    "is_grey": "values in [0, 1]",
-    "n_test": "test rows",
-    "n_features": "features",
-    "n_classes": "classes",
-    "scaled": "scaled to [0, 1] by the training rows",
-    "dropout": "dropout, where a contender has it",
-    "data_sha256": "SHA-256 of the data",
-    "dirty": "with changes that are in no commit",
-    "package_sha256": "SHA-256 of the package",
-    "script_sha256": "SHA-256 of the script",
-    "blas_threads": "BLAS threads per net",
-    "pretrained": "DBNs, each with its call, SHA-256 and command",
-}
 
 
 def html_report(result: Comparison) -> str:
@@ -113,7 +93,7 @@ def html_report(result: Comparison) -> str:
     ...     learning_rates=[0.01], n_updates=10, pretrain_updates=10)
     >>> page = html_report(result)
     >>> page.startswith("<!DOCTYPE html>"), page.count("<img ")
-    (True, 2)
+    (True, 3)
     """
     summary, settings = result.summary(), result.settings
     note = note_of_changes(settings)
@@ -122,17 +102,15 @@ def html_report(result: Comparison) -> str:
         f"<h1>{title}</h1>",
         f'<p class="verdict">{escape(verdict(summary, settings))}</p>',
         *_overview(result, summary),
+        "<h2>How to read the tables</h2>",
+        _definitions(summary, settings),
         *(part for row in summary for part in _setting(result, row)),
         *(f"<p>{escape(line)}</p>" for line in ends_of_grids(summary)),
-        f'<p class="legend">{escape(legend(summary, settings))} 95 % '
-        "interval of the mean: by itself, of the same kind as those of differences. "
-        "Multiply-adds: of pretraining and of fine-tuning, mean per net, in "
-        "thousands of millions.</p>",
         "<h2>Protocol</h2>",
-        _settings({k: v for k, v in settings.items() if k not in _ORIGIN}),
+        settings_table({k: settings[k] for k in settings if k not in _ORIGIN}),
         "<h2>Where it comes from</h2>",
         *([f"<p>{escape(note)}</p>"] if note else []),
-        _settings({k: settings[k] for k in _ORIGIN if k in settings}),
+        settings_table({k: settings[k] for k in _ORIGIN if k in settings}),
     ]
     page = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -148,18 +126,37 @@ def html_report(result: Comparison) -> str:
 def _overview(result: Comparison, summary: list[dict[str, Any]]) -> Iterator[str]:
     """Pictures of all settings, and those of budgets and of depth that can be made."""
     yield _picture(
+        DifferencesDisplay.from_results(result),
+        "Test error of the DBN minus that of each contender",
+        "Every bar is the 95 % interval of a paired difference, every point its mean. "
+        "Left of zero the DBN has the lower error; a bar that crosses zero shows no "
+        "difference.",
+    )
+    yield _picture(
         ComparisonDisplay.from_results(result),
         "Test errors of all settings",
-        "Every point is a seed, every line the mean of a contender.",
+        "Every point is a seed, every thick line the mean of a contender; the thin one "
+        "is that of the DBN.",
     )
     rows = [(tuple(row["hidden_layer_sizes"]), row["n_labels"]) for row in summary]
+    without_labels = result.settings.get("target") == "rows"
     for sizes, n_budgets in Counter(sizes for sizes, _ in rows).items():
-        if n_budgets > 1:
+        if without_labels:
+            yield _picture(
+                TrainingLengthDisplay.from_results(
+                    result, hidden_layer_sizes=sizes, pretraining_counted=True
+                ),
+                "Test error against the length of training",
+                "An epoch has as many multiply-adds as one of fine-tuning has, and "
+                "those of pretraining are counted. Bands are 95 % intervals of each "
+                "mean by itself.",
+            )
+        elif n_budgets >= _BUDGETS_OF_A_LINE:
             yield _picture(
                 LabelBudgetDisplay.from_results(result, hidden_layer_sizes=sizes),
                 "Test error against the number of labels",
                 "Bands are 95 % intervals of each mean by itself. Seeds are paired: "
-                "differences are decided by their own intervals in the tables.",
+                "differences are decided by their own intervals, above.",
             )
     for n_labels in dict.fromkeys(budget for _, budget in rows):
         depths = [len(sizes) for sizes, budget in rows if budget == n_labels]
@@ -167,9 +164,23 @@ def _overview(result: Comparison, summary: list[dict[str, Any]]) -> Iterator[str
             yield _picture(
                 DepthDisplay.from_results(result, n_labels=n_labels),
                 "Test error against the number of hidden layers",
-                "Boxes hold the middle half of the seeds and their median, whiskers "
-                "those within one and a half times the box, points all others.",
+                "Bands are 95 % intervals of each mean by itself.",
             )
+
+
+def _definitions(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
+    """What the columns of all tables are."""
+    told = definitions(summary, settings) | {
+        "95 % interval of the mean": "by itself, of the same kind as those of "
+        "differences",
+        "Multiply-adds": "of pretraining and of fine-tuning, mean per net, in "
+        "thousands of millions",
+    }
+    entries = "\n".join(
+        f"<dt>{escape(term)}</dt><dd>{escape(meaning)}.</dd>"
+        for term, meaning in told.items()
+    )
+    return f"<dl>\n{entries}\n</dl>"
 
 
 def _setting(result: Comparison, row: dict[str, Any]) -> list[str]:
@@ -210,17 +221,18 @@ def _table(row: dict[str, Any], settings: dict[str, Any]) -> str:
     for name, contender in row["contenders"].items():
         texts = figures(contender, factor)
         texts["error"] = texts["error"].replace("+-", "\u00b1")
-        lines.append((contender["kind"], [display_name(name), *texts.values()]))
+        lines.append((contender["kind"], [row_name(name, row), *texts.values()]))
     return _grid(head, lines)
 
 
 def _seeds(result: Comparison, cell: str) -> str:
     """The test error of every contender and seed of a setting."""
     title, factor, _ = measure(result.settings)
+    n = decimals(factor)
     tests = [r for r in result.records if r["stage"] == "test"]
     seeds = sorted({r["seed"] for r in tests if cell_name(r) == cell})
     lines = [
-        ("", [display_name(name), *(f"{factor * error:.2f}" for error in errors)])
+        ("", [display_name(name), *(f"{factor * error:.{n}f}" for error in errors)])
         for name, errors in result.errors()[cell].items()
     ]
     return _grid([f"test {title}", *(f"seed {seed}" for seed in seeds)], lines)
@@ -236,33 +248,9 @@ def _grid(head: list[str], lines: Iterable[tuple[str, list[str]]]) -> str:
         rows.append(f'<tr class="{escape(kind)}">{cells}</tr>')
     body = "\n".join(rows)
     return (
-        f'<div class="wide"><table><thead><tr>{names}</tr></thead>\n'
+        f'<div class="wide figures"><table><thead><tr>{names}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody></table></div>"
     )
-
-
-def _settings(settings: dict[str, Any]) -> str:
-    """Settings with their names in words."""
-    rows = "\n".join(
-        f'<tr><th scope="row">'
-        f"{escape(_NAMES.get(key) or printable(key).replace('_', ' '))}"
-        f"</th><td>{escape(printable(_words(value), _MAX_TEXT))}</td></tr>"
-        for key, value in settings.items()
-    )
-    return f'<table class="settings"><tbody>\n{rows}\n</tbody></table>'
-
-
-def _words(value: Any, depth: int = 0) -> str:
-    """Plain data in words: lists of lists are nets, more than that is not shown."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | dict) and depth > 1:
-        return "..."
-    if isinstance(value, list):
-        return (", ", "-")[depth].join(_words(entry, depth + 1) for entry in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {_words(v, depth + 1)}" for k, v in value.items())
-    return "not known" if value is None else str(value)
 
 
 def _picture(display: Display, title: str, caption: str) -> str:
@@ -272,6 +260,7 @@ def _picture(display: Display, title: str, caption: str) -> str:
     require_matplotlib().close(display.figure_)
     data = b64encode(buffer.getvalue()).decode("ascii")
     return (
-        f'<figure><img alt="{escape(title)}" src="data:image/png;base64,{data}">\n'
+        f'<figure><div class="wide"><img alt="{escape(title)}" '
+        f'src="data:image/png;base64,{data}"></div>\n'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )

@@ -1,13 +1,16 @@
 """What the Displays of a comparison share (extra `plots`)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 from ...backend.types import Array
 from ..study.comparison import Comparison
-from ..study.records import display_name, measure
-from .display import Display, legend_beside, logarithmic, plain, tidy
+from ..study.records import kind_of, measure
+from ..study.summary import tests
+from .contender_styles import contender_styles
+from .display import Display, plain
 
 # Where the largest error is so many times the smallest, their axis is logarithmic.
 _WIDE = 10.0
@@ -50,22 +53,25 @@ class ResultsDisplay(Display):
         """By which errors are multiplied to be shown."""
         return measure(self.result.settings)[1]
 
-    def _scale_errors(self, ax: Any, low: float) -> None:
-        """The axis of test errors, from what `lowest` says; logarithmic if above 0."""
-        ax.set_ylabel(plain(f"test {measure(self.result.settings)[0]}"))
-        if low > 0.0:
-            logarithmic(ax)
-        ax.set_ylim(bottom=low)
+    @property
+    def _error(self) -> str:
+        """What an error is, as the title of an axis."""
+        return plain(f"test {measure(self.result.settings)[0]}")
 
-    def _finish(
-        self, ax: Any, words: str, handles: dict[str, Any], *, grid: str = "both"
-    ) -> None:
-        """Title, grid and legend."""
+    @cached_property
+    def _kinds(self) -> dict[str, str]:
+        """What each contender of the comparison is, in the order of its tables."""
+        cells = tests(self.result.records).values()
+        first = {name: its[0] for cell in cells for name, its in cell.items()}
+        return {name: kind_of(record) for name, record in first.items()}
+
+    @cached_property
+    def _styles(self) -> dict[str, dict[str, Any]]:
+        return contender_styles(self._kinds)
+
+    def _title(self, ax: Any, words: str, **options: Any) -> None:
         name = plain(self.result.settings["dataset"])
-        ax.set_title(f"{name}: {words}", fontsize="medium", loc="left")
-        tidy(ax, axis=grid)
-        labels = [plain(display_name(name)) for name in handles]
-        legend_beside(ax, handles=[*handles.values()], labels=labels)
+        ax.set_title(f"{name}: {words}", fontsize="medium", loc="left", **options)
 
 
 def choose(names: Iterable[Any], asked: Any, what: str) -> Any:
@@ -86,9 +92,30 @@ def choose(names: Iterable[Any], asked: Any, what: str) -> Any:
     return asked
 
 
-def names_of(cells: Iterable[Iterable[str]]) -> list[str]:
-    """Names of the contenders of all settings, in the order of the first."""
-    return [*dict.fromkeys(name for contenders in cells for name in contenders)]
+def rows_of_net(
+    rows: list[dict[str, Any]], sizes: Sequence[int] | None, along: str
+) -> list[dict[str, Any]]:
+    """The settings of one net, ordered by what stands along an axis.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Of a summary.
+    sizes : sequence of int or None
+        Hidden layers of the net; None if there is only one.
+    along : str
+        Key of the rows.
+
+    Raises
+    ------
+    ValueError
+        If there is no such net, or there are several to choose from.
+    """
+    nets = (tuple(row["hidden_layer_sizes"]) for row in rows)
+    asked = None if sizes is None else tuple(sizes)
+    net = choose(nets, asked, "hidden_layer_sizes")
+    found = [row for row in rows if tuple(row["hidden_layer_sizes"]) == net]
+    return sorted(found, key=lambda row: row[along])
 
 
 def lowest(errors: Array) -> float:

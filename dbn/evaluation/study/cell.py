@@ -19,6 +19,8 @@ class Cell:
         Of the contender; of a DBN to pretrain, its identity.
     value : float or None
         Of what is tuned.
+    n_updates : int or None
+        Of the fine-tuning, where there are no labels that a setting could have.
 
     Examples
     --------
@@ -32,7 +34,11 @@ class Cell:
     n_labels: int | None
     name: str
     value: float | None = None
+    n_updates: int | None = None
 
     def describe(self) -> dict[str, Any]:
         """The cell as plain data."""
-        return asdict(self) | {"hidden_layer_sizes": list(self.hidden_layer_sizes)}
+        fields = asdict(self) | {"hidden_layer_sizes": list(self.hidden_layer_sizes)}
+        if self.n_updates is None:
+            del fields["n_updates"]
+        return fields

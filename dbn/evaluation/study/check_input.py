@@ -184,8 +184,10 @@ def check_rates(learning_rates: Iterable[float]) -> list[float]:
     return rates
 
 
-def check_updates(n_updates: int | Sequence[int], n_budgets: int) -> tuple[int, ...]:
-    """Updates for each label budget.
+def check_updates(
+    n_updates: int | Sequence[int], n_budgets: int | None
+) -> tuple[int, ...]:
+    """Updates for each label budget; without any (None), of each setting.
 
     Raises
     ------
@@ -197,8 +199,9 @@ def check_updates(n_updates: int | Sequence[int], n_budgets: int) -> tuple[int, 
     >>> check_updates(500, 2)
     (500, 500)
     """
-    given = [*n_updates] if np.iterable(n_updates) else [n_updates] * n_budgets
-    if len(given) != n_budgets:
+    n_settings = n_budgets or 1
+    given = [*n_updates] if np.iterable(n_updates) else [n_updates] * n_settings
+    if n_budgets is not None and len(given) != n_budgets:
         raise ValueError(
             f"n_updates is {given} for {n_budgets} label budgets; give one "
             "number for all, or one for each."
@@ -231,8 +234,11 @@ def check_study(study: Study) -> None:
             "more to be of use."
         )
     _check_once("inits", [*names, *(control.name for control in study.controls)])
-    for name in ("hidden_layer_sizes", "label_budgets"):
-        _check_once(name, [*getattr(study, name)])
+    _check_once("hidden_layer_sizes", [*study.hidden_layer_sizes])
+    if study.target == "rows":
+        _check_without_labels(study)
+        return
+    _check_once("label_budgets", [*study.label_budgets])
     if not isinstance(study.scoring, str):
         raise ValueError(
             f"scoring is {study.scoring!r}; give the name of a scikit-learn scorer."
@@ -265,6 +271,47 @@ def check_rbm(rbm: Any) -> RBMTransformer:
             "the errors, is known for CD with one k. Use CD(k)."
         )
     return rbm
+
+
+# What stands in the place of options that speak of labels, and their neutral value.
+_WITHOUT_LABELS = {
+    "label_budgets": "n_updates=[...], how long nets are trained, has its place",
+    "scoring": "the squared error of each row is measured",
+    "tune": "rates are chosen by a part of the training rows",
+    "pretraining_rows": "DBNs learn from all training rows",
+}
+
+
+def without_labels(option: str, value: Any, neutral: str | None = None) -> None:
+    """Raise a ValueError if an option that speaks of labels is used without any.
+
+    Parameters
+    ----------
+    option : str
+        Its name.
+    value, neutral : object
+        What it is, and what it is where it is not used.
+
+    Examples
+    --------
+    >>> without_labels("scoring", None)
+    """
+    if value is not neutral and value != neutral:
+        raise ValueError(
+            f"{option} is {value!r:.80} and y is None, so there are no labels: "
+            f"{_WITHOUT_LABELS[option]}. Leave {option} away, or give y."
+        )
+
+
+def _check_without_labels(study: Study) -> None:
+    without_labels("tune", study.tune, "strict")
+    without_labels("pretraining_rows", study.pretraining_rows, "all")
+    _check_once("n_updates", [*study.n_updates])
+    if study.n_train < 2 * N_FOLDS:
+        raise ValueError(
+            f"There are {study.n_train} training rows; {N_FOLDS} folds, in which rates "
+            f"are chosen, need {2 * N_FOLDS} or more."
+        )
 
 
 def check_labels(study: Study, y: Array) -> None:

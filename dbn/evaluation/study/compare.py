@@ -7,13 +7,11 @@ from typing import Any
 
 from ...backend.types import Array
 from ...estimators import RBMTransformer
-from ...estimators.constraints import check_layer_sizes
 from .check_input import (
     check_labels,
     check_rates,
     check_rbm,
     check_study,
-    check_updates,
     count,
     read_labelled_rows,
     read_splits,
@@ -22,33 +20,25 @@ from .comparison import Comparison
 from .contenders import Contender, Nets, drawn_candidates
 from .controls import contenders_and_controls
 from .data_settings import most_unlabeled, scale_of, sizes_of
+from .defaults import with_defaults
 from .protocol import Study
-from .read_data import of_images, read_data
+from .read_data import Data, of_images, read_data
 from .run_study import run_study
-
-INITS = (
-    ("dbn", "logistic"),
-    ("xavier_uniform", "logistic"),
-    ("xavier_x4_uniform", "logistic"),
-    ("he_normal", "relu"),
-)
-
-_SCORING = {"classes": "accuracy", "numbers": "neg_mean_squared_error"}
 
 
 def compare_initializers(
     X: Array,
-    y: Array,
+    y: Array = None,
     *,
     X_test: Array = None,
     y_test: Array = None,
     unlabeled: Any = None,
     X_unlabeled: Array = None,
     splits: Iterable[Sequence[Array]] | None = None,
-    inits: Iterable[Sequence[str] | Contender] = INITS,
+    inits: Iterable[Sequence[str] | Contender] | None = None,
     controls: str | None = "auto",
-    hidden_layer_sizes: Iterable[Sequence[int]] = ((128, 128),),
-    label_budgets: Sequence[int] | dict[int, Any] = (100, 300),
+    hidden_layer_sizes: Iterable[Sequence[int]] | None = None,
+    label_budgets: Sequence[int] | dict[int, Any] | None = None,
     n_seeds: int = 8,
     learning_rates: Iterable[float] = (0.001, 0.003, 0.01, 0.03),
     search: int | None = None,
@@ -58,7 +48,8 @@ def compare_initializers(
     rbm: RBMTransformer | None = None,
     scaling: str | None = "auto",
     scoring: str | None = None,
-    n_updates: int | Sequence[int] = 500,
+    n_updates: int | Sequence[int] | None = None,
+    tune_updates: int | None = None,
     pretrain_updates: int = 3000,
     batch_size: int = 20,
     test_size: float = 0.3,
@@ -69,6 +60,9 @@ def compare_initializers(
     name: str = "data",
 ) -> Comparison:
     """Compare starts of the same net by test error, over seeds and label budgets.
+
+    Without y the nets are autoencoders, compared by the squared error of the test rows
+    that they give back, after several lengths of training.
 
     For every seed, label budget and network, each contender starts the same net on the
     same labelled rows and is fine-tuned with Adam for the same number of epochs, at the
@@ -83,7 +77,8 @@ def compare_initializers(
     see rows without labels, label spreading, and self-training of the SVM and of the
     net from He's start with rectified units are given these rows as well, 10,000 of
     them at the most. Where y holds numbers the controls are ridge regressions and
-    gradient boosting.
+    gradient boosting. Without y there are He's start with rectified units and batch
+    normalization, and PCA with as many components as the code has units.
 
     Parameters
     ----------
@@ -92,8 +87,12 @@ def compare_initializers(
         categories, strings or booleans; NaN is a value that is not known. Contenders
         that need numbers get categories as columns of 0 and 1, what is not known as the
         mean of its column, and columns standardised, by the rows of their seed.
-    y : array-like of shape (n_samples,)
+    y : array-like of shape (n_samples,), default=None
         Class labels; or numbers to predict, of which few repeat or which are not whole.
+        None compares reconstructions of the rows by `DBNAutoencoder`: errors are
+        squared errors of a row, summed over the columns of it that are known, a
+        category being columns of 0 and 1. Learning rates fall to 0, and where they
+        start is chosen by rows that are left out of fine-tuning (pretraining has them).
     X_test, y_test : array-like, optional
         Fixed test split. Default: each seed holds out `test_size` of the rows,
         stratified, and intervals are corrected for the overlap.
@@ -102,25 +101,30 @@ def compare_initializers(
         are for pretraining, in every seed: they are never tested on, and are no part of
         a label budget. Default: no value is special.
     X_unlabeled : array-like or frame, default=None
-        More rows without labels.
+        More rows without labels; without y they are rows like all others.
     splits : sequence of (train, test), optional
         Your own split for each seed, or for more of them: numbers of rows of X, as
         ``list(GroupKFold(5).split(X, y, groups))`` has them. In place of `X_test`.
-    inits : sequence of (init, activation), (init, activation, option) or Contender
+    inits : sequence of (init, activation), (init, activation, option) or Contender, \
+optional
         Contenders, by the names that `DBNClassifier` knows, and "dropout" or
         "batch_norm" or both as options: ``("he_normal", "relu", "batch_norm")``.
         ``"dbn"`` is among them, and at least one start that is not made from a DBN; of
         several DBNs the first is the one that all are compared with.
         ``"dbn-resampled"`` and ``"dbn-shuffled"`` are the controls of Erhan et al.
-        (2010). A `Contender` is any other classifier or regressor, with its own grid.
+        (2010). A `Contender` is any other classifier or regressor, with its own grid,
+        or without y any transformer with an `inverse_transform`. Default: DBN, Xavier,
+        four times Xavier, and He with rectified units; without y DBN, "sae", four times
+        Xavier, "sparse", and He with rectified units, with batch normalization too.
     controls : {"auto", None}, default="auto"
         None: none but those that stand in `inits`.
-    hidden_layer_sizes : sequence of sequences of int
-        Networks.
-    label_budgets : sequence of int, or dict of int to sequence of array
-        Numbers of labelled training rows, drawn for each seed, stratified. A dict has
-        your own labelled rows, as numbers of rows of X: ``{100: [rows, rows, ...]}``,
-        for each seed or for more of them.
+    hidden_layer_sizes : sequence of sequences of int, optional
+        Networks, of autoencoders the layers of the encoder with the code last. Default:
+        (128, 128), or (128, 64, 32, 8) without y.
+    label_budgets : sequence of int, or dict of int to sequence of array, optional
+        Numbers of labelled training rows, drawn for each seed, stratified; default:
+        100 and 300. A dict has your own labelled rows, as numbers of rows of X: ``{100:
+        [rows, rows, ...]}``, for each seed or for more of them. None without y.
     n_seeds : int, default=8
         Seeds 0, 1, ...; at least 2.
     learning_rates : sequence of float
@@ -133,7 +137,8 @@ def compare_initializers(
         falls, drawn with one seed.
     tune : {"strict", "literature"}, default="strict"
         Where validation rows come from, for each seed. "strict": 5-fold cross-
-        validation inside the label budget; above 1000 labels its first fold alone.
+        validation inside the label budget; above 1000 labels its first fold alone (of
+        10,000 rows at the most where rows are given back).
         "literature": up to 10,000 other training rows with their labels, as most
         papers have them. Ties go to the smaller rate.
     equal : {"epochs", "multiply_adds"}, default="epochs"
@@ -154,12 +159,16 @@ def compare_initializers(
         Name of a scikit-learn scorer. An error is 1 minus its value, or minus its value
         where the name begins with ``"neg_"``. None is "accuracy" for classes and
         "neg_mean_squared_error" for numbers; of these R2 and root mean squared errors
-        are in the records too.
-    n_updates : int or sequence of int, default=500
-        Updates of fine-tuning, rounded up to whole epochs; one number for all label
-        budgets, since small ones need as much training as large ones, or one for each.
-        Above some 300 labels, and for deeper nets, 500 with batches of 20 are too few
-        for starts without pretraining.
+        are in the records too. Not without y.
+    n_updates : int or sequence of int, optional
+        Updates of fine-tuning, rounded up to whole epochs; default: 500. One number for
+        all label budgets, since small ones need as much training as large ones, or one
+        for each. Above some 300 labels, and for deeper nets, 500 with batches of 20 are
+        too few for starts without pretraining. Without y each number is a setting;
+        default: 1000 and 4000.
+    tune_updates : int or None, default=None
+        Updates of nets that are validated, if they are to be fewer: rates are chosen
+        faster, and for a shorter training.
     pretrain_updates : int, default=3000
         Updates of pretraining per layer, rounded up to whole epochs.
     batch_size : int, default=20
@@ -209,44 +218,56 @@ def compare_initializers(
     """
     began = perf_counter()
     data = read_data(X, y, X_test, y_test, name, unlabeled, X_unlabeled)
-    rates = check_rates(learning_rates)
-    rbm = check_rbm(RBMTransformer() if rbm is None else rbm)
-    drawn = drawn_candidates(0 if search is None else count(search, "search"), rates)
-    layers = map(check_layer_sizes, hidden_layer_sizes)
+    its = with_defaults(
+        data.target, inits, hidden_layer_sizes, label_budgets, n_updates, scoring
+    )
+    budgets, rates = its.label_budgets, check_rates(learning_rates)
+    nets = _nets(data, rates, search, rbm)
     seeds = tuple(range(count(n_seeds, "n_seeds")))
     own_splits = read_splits(splits, data, len(seeds))
     sizes = sizes_of(data, own_splits, test_size)
-    scoring = scoring or _SCORING[data.target]
     contenders, own_controls = contenders_and_controls(
-        inits,
+        its.inits,
         controls,
-        Nets(rates, rbm, data.target, drawn, data.incomplete),
-        n_unlabeled=most_unlabeled(sizes, label_budgets, pretraining_rows),
+        nets,
+        n_unlabeled=most_unlabeled(sizes, budgets, pretraining_rows),
         table=data.incomplete or not of_images(data.X),
-        scoring=scoring,
+        scoring=its.scoring,
     )
     study = Study(
         contenders=contenders,
         controls=own_controls,
-        hidden_layer_sizes=tuple(tuple(sizes) for sizes in layers),
-        label_budgets=tuple(int(n) for n in label_budgets),
+        hidden_layer_sizes=its.hidden_layer_sizes,
+        label_budgets=tuple(int(n) for n in budgets),
         splits=own_splits,
-        labelled_rows=read_labelled_rows(label_budgets, data, len(seeds)),
+        labelled_rows=read_labelled_rows(budgets, data, len(seeds)),
         seeds=seeds,
         learning_rates=tuple(rates),
         tune=tune,
         equal=equal,
         pretraining_rows=pretraining_rows,
-        rbm=rbm,
-        scoring=scoring,
-        n_updates=check_updates(n_updates, len(label_budgets)),
+        rbm=nets.rbm,
+        scoring=its.scoring,
+        n_updates=its.n_updates,
+        tune_updates=tune_updates and count(tune_updates, "tune_updates"),
         pretrain_updates=count(pretrain_updates, "pretrain_updates"),
         batch_size=count(batch_size, "batch_size"),
-        search=drawn,
+        search=nets.search,
         **scale_of(data, scaling),
         **sizes,
     )
     check_study(study)
     check_labels(study, data.y)
-    kept = folder, dbn_folder
-    return run_study(study, data, name, *kept, n_jobs, verbose, began)
+    return run_study(study, data, name, folder, dbn_folder, n_jobs, verbose, began)
+
+
+def _nets(data: Data, rates: list[float], search: int | None, rbm: Any) -> Nets:
+    """What all nets of a comparison have in common."""
+    n_drawn = 0 if search is None else count(search, "search")
+    return Nets(
+        rates,
+        check_rbm(RBMTransformer() if rbm is None else rbm),
+        data.target,
+        drawn_candidates(n_drawn, rates, data.target),
+        data.incomplete,
+    )

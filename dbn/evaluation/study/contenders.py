@@ -1,6 +1,6 @@
 """What a comparison compares: each a name, an unfitted estimator and its grid."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,15 +8,25 @@ import numpy as np
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.frozen import FrozenEstimator
 
-from ...estimators import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from ...estimators import (
+    DBNAutoencoder,
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    RBMTransformer,
+)
 from ...estimators.predictor import DBNPredictor
 from ...feedforward import get_activation, get_initializer
-from ...training import Adam, Pretrained, Schedule
+from ...training import Adam, DenoisingStack, Pretrained, Schedule
 from ...training.pretraining import STRUCTURES, check_startable, matching_units
-from .records import DROPOUT, RECORD, contender_name, kind_of
+from .records import DROPOUT, NOTHING, RECORD, contender_name, kind_of
 from .shared_dbn import copy_with
 
-NETS = {"classes": DBNClassifier, "numbers": DBNRegressor}
+NETS: dict[str, Any] = {
+    "classes": DBNClassifier,
+    "numbers": DBNRegressor,
+    "rows": DBNAutoencoder,
+}
 # What the third and fourth name of a start may be.
 _OPTIONS = ("dropout", "batch_norm")
 
@@ -43,12 +53,16 @@ class Contender:
     name : str
         In tables and pictures.
     estimator : classifier, or regressor where y holds numbers
-        Cloned for every fit.
+        Cloned for every fit. Without y, a transformer with an `inverse_transform`.
     grid : dict of str to sequence of float
-        One parameter, as in `set_params`, and its values, 0 or more.
+        One parameter, as in `set_params`, and its values, 0 or more. In an empty one
+        there is nothing to choose.
     unlabeled : bool, default=False
         Whether it learns from rows without labels too: it is fitted on all rows that
         DBNs are pretrained on, and y is -1 where there is no label (NaN of numbers).
+    chosen_on : int, default=0
+        Labelled rows that its settings were chosen on. Where these are more than the
+        label budget, its row says so: others had to do with less.
 
     Raises
     ------
@@ -69,6 +83,7 @@ class Contender:
     estimator: BaseEstimator
     grid: dict[str, Any]
     unlabeled: bool = field(default=False, kw_only=True)
+    chosen_on: int = field(default=0, kw_only=True)
 
     def __post_init__(self) -> None:
         if not RECORD["parameter"](self.name) or not self.name:
@@ -76,14 +91,20 @@ class Contender:
                 f"name is {self.name!r:.200}; give a contender a printable one of at "
                 "most 100 characters."
             )
+        if not RECORD["chosen_on"](self.chosen_on):
+            raise ValueError(
+                f"chosen_on of {self.name!r} is {self.chosen_on!r:.80}; give how many "
+                "labelled rows its settings were chosen on, or 0."
+            )
         model = self.estimator
-        is_one = not isinstance(model, type)
-        if not is_one or not (is_classifier(model) or is_regressor(model)):
+        kinds = _FITS.values()
+        if isinstance(model, type) or not any(fits(model) for fits in kinds):
             raise ValueError(
                 f"estimator of {self.name!r} is {self.estimator!r:.200}; give a "
-                "classifier, or a regressor for numbers, not yet fitted."
+                "classifier, or a regressor for numbers, or a transformer with an "
+                "inverse_transform for reconstructions, not yet fitted."
             )
-        one = isinstance(self.grid, dict) and len(self.grid) == 1
+        one = isinstance(self.grid, dict) and len(self.grid) < 2
         values: Any = self.values if one else ()
         numbers = isinstance(values, list | tuple) and all(map(RECORD["value"], values))
         if not (numbers and 0 < len({*values}) == len(values)):
@@ -97,13 +118,15 @@ class Contender:
     @property
     def values(self) -> Any:
         """What is tried."""
-        values = next(iter(self.grid.values()))
+        values = next(iter(self.grid.values()), (0,))
         return values.tolist() if isinstance(values, np.ndarray) else values
 
     @property
     def parameter(self) -> str:
         """What is tuned, without where it stands in the estimator."""
-        return next(iter(self.grid)).rpartition("__")[2]
+        name = next(iter(self.grid), NOTHING)
+        # Of a rate that falls, the one it falls from.
+        return name.removesuffix("__start").rpartition("__")[2]
 
     @property
     def kind(self) -> str:
@@ -116,9 +139,16 @@ class Contender:
         other = isinstance(init, FrozenEstimator | Pretrained) or init in STRUCTURES
         return "control" if other else "start"
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """What its records say about it."""
+        more = {"chosen_on": self.chosen_on} if self.chosen_on else {}
+        return {"contender": self.name} | more
+
     def candidate(self, value: float | None) -> Any:
         """The estimator with one of the values; None is none of them."""
-        chosen = {} if value is None else {next(iter(self.grid)): value}
+        name = next(iter(self.grid), None)
+        chosen = {} if value is None or name is None else {name: value}
         return copy_with(self.estimator, **chosen)
 
 
@@ -177,7 +207,9 @@ def rates_beyond(rates: Sequence[float]) -> dict[float, list[float]]:
     return ends
 
 
-def drawn_candidates(n: int, rates: Sequence[float]) -> tuple[dict[str, Any], ...]:
+def drawn_candidates(
+    n: int, rates: Sequence[float], target: str = "classes"
+) -> tuple[dict[str, Any], ...]:
     """What is tried of every net alike with `search`: drawn from one seed.
 
     Parameters
@@ -186,6 +218,8 @@ def drawn_candidates(n: int, rates: Sequence[float]) -> tuple[dict[str, Any], ..
     rates : sequence of float
         Learning rates are drawn from a third of the smallest to three times the
         largest.
+    target : {"classes", "numbers", "rows"}
+        Nets that give back rows have no dropout.
 
     Examples
     --------
@@ -193,12 +227,13 @@ def drawn_candidates(n: int, rates: Sequence[float]) -> tuple[dict[str, Any], ..
     [['dropout', 'falls', 'learning_rate', 'weight_decay']]
     """
     rng = np.random.default_rng(0)
+    dropouts = [0.0] if target == "rows" else [0.0, 0.25, DROPOUT]
     ends = np.log10([min(rates) / 3, 3 * max(rates)])
     return tuple(
         {
             "learning_rate": float(f"{10 ** rng.uniform(*ends):.3g}"),
             "weight_decay": float(rng.choice([0.0, 1e-4, 1e-3])),
-            "dropout": float(rng.choice([0.0, 0.25, DROPOUT])),
+            "dropout": float(rng.choice(dropouts)),
             "falls": bool(rng.random() < 0.5),  # the rate, to 0
         }
         for _ in range(n)
@@ -215,7 +250,7 @@ class Nets:
         The grid.
     rbm : RBMTransformer
         Of which DBNs are made.
-    target : {"classes", "numbers"}
+    target : {"classes", "numbers", "rows"}
     search : tuple of dict
         In place of the grid, see `drawn_candidates`.
     marked : bool
@@ -267,7 +302,7 @@ class Nets:
         units = matching_units(function)
         if init in STRUCTURES:
             check_startable(units, function)
-        else:
+        elif init != "sae":
             get_initializer(init)
         names: dict[str, Any] = {
             "init": init,
@@ -276,22 +311,51 @@ class Nets:
             "batch_norm": "batch_norm" in more,
         }
         rbm = copy_with(self.rbm, hidden=units)
+        gives_back = self.target == "rows"
+        adam = Adam(Schedule(0.01, 0.0)) if gives_back else Adam()
         # Equal epochs are equal: none of them stops on its training loss.
-        net = NETS[self.target](rbm=rbm, optimizer=Adam(), tol=0.0, **names)
-        grid: dict[str, Any] = {"optimizer__learning_rate": self.rates}
+        net = NETS[self.target](rbm=rbm, optimizer=adam, tol=0.0, **names)
+        if init == "sae":  # an object, which can be told how long it trains
+            net.set_params(init=DenoisingStack())
+        rate = f"optimizer__learning_rate{'__start' if gives_back else ''}"
+        grid: dict[str, Any] = {rate: self.rates}
         if self.search:
             grid = {"candidate": [*range(len(self.search))]}
-        names |= {"unlabeled": self.marked, "search": self.search}
+        marked = self.marked and not gives_back
+        names |= {"unlabeled": marked, "search": self.search}
         return Start(contender_name(names), net, grid, **names)
 
     def _check_own(self, contender: Contender) -> None:
-        fits = is_classifier if self.target == "classes" else is_regressor
-        if not fits(contender.estimator):
-            kind = "classifier" if self.target == "classes" else "regressor"
+        if not _FITS[self.target](contender.estimator):
             raise ValueError(
-                f"y holds {self.target}, and the estimator of {contender.name!r} is "
-                f"{contender.estimator!r:.200}. Give a {kind}."
+                f"{_HOLDS[self.target][0]}, and the estimator of {contender.name!r} is "
+                f"{contender.estimator!r:.200}. Give a {_HOLDS[self.target][1]}."
             )
+        if self.target == "rows" and contender.unlabeled:
+            raise ValueError(
+                f"y is None, and {contender.name!r} has unlabeled=True. No row has a "
+                "label then, and all are trained on: leave unlabeled away."
+            )
+
+
+def _gives_back(model: Any) -> bool:
+    return hasattr(model, "transform") and hasattr(model, "inverse_transform")
+
+
+# What a contender must be for each target, and how that is said.
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "classes": is_classifier,
+    "numbers": is_regressor,
+    "rows": _gives_back,
+}
+_HOLDS = {
+    "classes": ("y holds classes", "classifier"),
+    "numbers": ("y holds numbers", "regressor"),
+    "rows": (
+        "y is None, so starts are compared by how they give back the rows",
+        "transformer with an inverse_transform",
+    ),
+}
 
 
 def tested_dbn(contenders: Iterable[Contender]) -> Contender | None:

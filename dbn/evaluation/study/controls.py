@@ -20,12 +20,17 @@ from sklearn.svm import SVC
 from ...backend.types import Array
 from ...estimators.frames import frame_columns
 from .contenders import Contender, Nets, Start, tested_dbn
+from .linear_autoencoder import LinearAutoencoder
 from .records import LOGISTIC, RIDGE, contender_name
 from .semi_supervised import SelfTraining, Spreading
 from .shared_dbn import copy_with, find_dbn
 
 # What most people would train today.
-MODERN = ("he_normal", "relu", "dropout")
+MODERN = {
+    "classes": ("he_normal", "relu", "dropout"),
+    "numbers": ("he_normal", "relu", "dropout"),
+    "rows": ("he_normal", "relu", "batch_norm"),
+}
 # Rows without labels that a control is given at the most.
 MAX_UNLABELED = 10_000
 # Values that are tried, of one parameter each.
@@ -171,9 +176,11 @@ def contenders_and_controls(
     contenders = [nets.contender(entry) for entry in inits]
     if controls is None:
         return tuple(contenders), ()
-    modern = nets.contender(MODERN)
+    modern = nets.contender(MODERN[nets.target])
     if modern.name not in [contender.name for contender in contenders]:
         contenders.append(modern)
+    if nets.target == "rows":
+        return tuple(contenders), (Control("PCA", LinearAutoencoder(), {}),)
     made = [*_on_rows(nets.target, table), *_on_features(nets, contenders)]
     if n_unlabeled and nets.target == "classes":
         made += _semi_supervised(nets, n_unlabeled)

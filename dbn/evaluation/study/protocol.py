@@ -11,24 +11,25 @@ from sklearn.model_selection import train_test_split
 from ...backend.identity import identity
 from ...backend.types import Array
 from ...estimators import DBNTransformer, RBMTransformer
-from ...estimators.predictor import DBNPredictor
 from .cell import Cell
 from .contenders import Contender, Start, rates_beyond, tested_dbn
 from .controls import Control
 from .read_data import known
 from .records import DROPOUT, chosen, key_of
-from .semi_supervised import SelfTraining
-from .shared_dbn import copy_with, find_dbn, pretraining_cost, set_everywhere
+from .shared_dbn import (
+    copy_with,
+    find_dbn,
+    finetuning_cost,
+    pretraining_cost,
+    set_everywhere,
+    weights_of_autoencoder,
+)
 
 N_FOLDS = 5
 # Above this many labels one fold holds enough validation rows.
 FULL_CROSS_VALIDATION = 1000
 # What most papers have on MNIST.
 MAX_VALIDATION_ROWS = 10_000
-# An update of a layer takes as long as its own multiply-adds and so many more: for
-# itself, and for the optimizer's pass over each weight.
-_PER_LAYER = 1_000_000
-_PER_WEIGHT = 80
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,16 @@ class Study:
     n_train, n_unlabeled, n_test, n_features, n_classes : int
         Sizes of the data and of each seed's split: training rows with a label, and
         without one. Features are columns of numbers.
-    target : {"classes", "numbers"}
-        What y holds; of numbers n_classes is 0.
+    target : {"classes", "numbers", "rows"}
+        What is predicted; without classes n_classes is 0. Where rows are to be given
+        back there are no label budgets: each of the numbers of updates is a setting.
     fixed_test_split : bool
     scaled, is_grey : bool
         Whether rows are scaled to [0, 1]; whether they lie there then.
     search : tuple of dict
         Candidates of all nets in place of the learning rates, see `drawn_candidates`.
+    tune_updates : int or None
+        Updates of nets that are validated, if fewer than those of the final ones.
 
     Examples
     --------
@@ -89,15 +93,10 @@ class Study:
     scaled: bool
     is_grey: bool
     search: tuple[dict[str, Any], ...] = ()
+    tune_updates: int | None = None
 
     def describe(self) -> dict[str, Any]:
         """The settings as plain data, in words where the names do not tell."""
-        tuning = {
-            "strict": f"for each seed, {N_FOLDS}-fold inside the label budget; above "
-            f"{FULL_CROSS_VALIDATION} labels the first fold alone",
-            "literature": f"for each seed, up to {MAX_VALIDATION_ROWS} labelled rows "
-            "from the training rows outside the label budget",
-        }
         rows = {"all": "all training rows", "labelled": "the labelled rows"}
         fields = {k: v for k, v in vars(self).items() if k != "controls"}
         contenders = fields.pop("contenders")
@@ -106,15 +105,19 @@ class Study:
         about: dict[str, Any] = {
             f"{k}_sha256": identity(its) for k, its in own.items() if its
         }
+        if self.target == "rows":
+            del fields["label_budgets"]
         if self.controls:
             about["controls"] = {
                 c.name: f"{c.parameter} {', '.join(f'{v:g}' for v in c.values)}"
+                if c.grid
+                else "nothing"
                 for c in self.controls
             }
         lists = {k: [*v] for k, v in fields.items() if isinstance(v, tuple)}
         lists["hidden_layer_sizes"] = [[*sizes] for sizes in self.hidden_layer_sizes]
         return {"inits": [c.name for c in contenders], **fields, **lists, **about} | {
-            "tuning": tuning[self.tune],
+            "tuning": _tuning(self.target)[self.tune],
             "rbm": " ".join(repr(self.rbm).split()),  # which may be cut
             "rbm_sha256": identity(self.rbm),
             "pretraining": f"{rows[self.pretraining_rows]}, without labels",
@@ -191,7 +194,7 @@ class Study:
         contender = self.contender(cell)
         kind = self.kind(contender)
         if not isinstance(contender, Start):
-            return {"contender": contender.name, "kind": kind}
+            return contender.told | {"kind": kind}
         names = ["init", "activation", "dropout"]
         names += ["batch_norm"] if contender.batch_norm else []
         told = {} if kind == contender.kind else {"kind": kind}
@@ -210,6 +213,7 @@ class Study:
                 hidden_layer_sizes=cell.hidden_layer_sizes,
                 batch_size=self.batch_size,
                 rbm__max_iter=self._pretraining_epochs(cell),
+                init__max_iter=self._pretraining_epochs(cell),
             )
         return estimator
 
@@ -222,12 +226,15 @@ class Study:
     def tuning(self) -> list[Cell]:
         """Cells of the tuning: every contender with every value, for every seed."""
         n_rows = self.n_train + self.n_unlabeled
+        settings: list[Any] = [(budget, None) for budget in self.label_budgets]
+        if self.target == "rows":
+            settings = [(None, n_updates) for n_updates in self.n_updates]
         return [
-            Cell("tune", sizes, seed, budget, contender.name, value)
+            Cell("tune", sizes, seed, budget, contender.name, value, n_updates)
             for sizes in self.hidden_layer_sizes
-            for budget in self.label_budgets
+            for budget, n_updates in settings
             for contender in (*self.contenders, *self.controls)
-            if budget < n_rows or not getattr(contender, "needs_unlabeled", False)
+            if budget != n_rows or not getattr(contender, "needs_unlabeled", False)
             for seed in self.seeds
             for value in contender.values
         ]
@@ -272,10 +279,14 @@ class Study:
         With equal multiply-adds, a net that needs no pretraining gets its cost in more
         epochs, rounded up.
         """
-        n_updates = self.n_updates[self.label_budgets.index(cell.n_labels)]
+        n_updates = cell.n_updates
+        if n_updates is None:
+            n_updates = self.n_updates[self.label_budgets.index(cell.n_labels)]
+        if cell.stage == "tune" and self.tune_updates is not None:
+            n_updates = min(n_updates, self.tune_updates)
         n_epochs = self._epochs(n_updates, n_rows)
         if self.equal == "multiply_adds" and find_dbn(self.candidate(cell)) is None:
-            cost = self._pretraining_cost(cell)
+            cost = self.pretraining_cost(cell)
             n_epochs += math.ceil(cost / self.finetuning_cost(cell, n_rows))
         return n_epochs
 
@@ -283,12 +294,14 @@ class Study:
         """Whole epochs that make at least `n_updates` updates."""
         return math.ceil(n_updates / math.ceil(n_rows / self.batch_size))
 
-    def _weights(self, cell: Cell) -> list[int]:
-        """Numbers of weights of a net's layers, the one to the classes last."""
-        sizes = [self.n_features, *cell.hidden_layer_sizes, self.n_classes or 1]
-        return [a * b for a, b in pairwise(sizes)]
+    def weights(self, cell: Cell) -> list[int]:
+        """Numbers of weights of a net's layers, the output layer last."""
+        sizes = [self.n_features, *cell.hidden_layer_sizes]
+        if self.target == "rows":
+            return weights_of_autoencoder(*sizes)
+        return [a * b for a, b in pairwise([*sizes, self.n_classes or 1])]
 
-    def _pretraining_cost(self, cell: Cell) -> int:
+    def pretraining_cost(self, cell: Cell) -> int:
         """Multiply-adds of pretraining a DBN of the study with a cell's layers."""
         rbm = copy_with(self.rbm, max_iter=self._pretraining_epochs(cell))
         dbn = DBNTransformer(cell.hidden_layer_sizes, rbm=rbm)
@@ -296,27 +309,23 @@ class Study:
         return pretraining_cost(dbn, self.n_features, n_rows) or 0
 
     def finetuning_cost(self, cell: Cell, n_rows: int) -> int:
-        """Multiply-adds of an epoch: 3 products per row and layer, 2 in the first."""
-        weights = self._weights(cell)
-        return n_rows * (3 * sum(weights) - weights[0])
+        """Multiply-adds of an epoch of fine-tuning on so many rows."""
+        return finetuning_cost(self.weights(cell), n_rows)
 
-    def work(self, cell: Cell) -> int:
-        """How long a cell takes, in multiply-adds, roughly."""
-        n_rows = cell.n_labels or self.n_train
-        passes = [_PER_LAYER + _PER_WEIGHT * n for n in self._weights(cell)]
-        if cell.stage == "pretrain":
-            updates = self.pretrain_updates * sum(passes[:-1])
-            return self._pretraining_cost(cell) + updates
-        folded = n_rows <= FULL_CROSS_VALIDATION and self.tune == "strict"
-        n_fits = N_FOLDS if cell.stage == "tune" and folded else 1
-        estimator = self.contender(cell).estimator
-        if isinstance(estimator, SelfTraining):
-            n_fits *= 1 + estimator.n_rounds
-            estimator = estimator.estimator
-        if not isinstance(estimator, DBNPredictor):
-            width = cell.hidden_layer_sizes[-1]
-            return n_fits * (150 * _PER_LAYER + 2000 * n_rows * width)
-        n_epochs = self.epochs(cell, n_rows)
-        updates = n_epochs * math.ceil(n_rows / self.batch_size)
-        cost = self.finetuning_cost(cell, n_rows) * n_epochs
-        return n_fits * (cost + updates * sum(passes))
+
+def _tuning(target: str) -> dict[str, str]:
+    """The protocols of tuning, in words."""
+    first = (
+        f"inside the label budget; above {FULL_CROSS_VALIDATION} labels the first fold "
+        "alone"
+    )
+    if target == "rows":
+        first = (
+            f"inside the training rows; above {FULL_CROSS_VALIDATION} of them the "
+            f"first fold alone, of up to {MAX_VALIDATION_ROWS} rows"
+        )
+    return {
+        "strict": f"for each seed, {N_FOLDS}-fold {first}",
+        "literature": f"for each seed, up to {MAX_VALIDATION_ROWS} labelled rows "
+        "from the training rows outside the label budget",
+    }

@@ -15,7 +15,7 @@ from ...estimators.preprocessing import without_value
 from ...estimators.targets import labelled_part
 
 # What y has for a row without a label.
-MARKS = {"classes": -1, "numbers": np.nan}
+MARKS = {"classes": -1, "numbers": np.nan, "rows": False}
 
 
 class Data(NamedTuple):
@@ -23,7 +23,7 @@ class Data(NamedTuple):
 
     X is a frame where columns are no numbers, else an array in single precision, which
     may hold NaN. y holds the numbers of classes, -1 where there is no label, or
-    targets, NaN where there is none.
+    targets, NaN where there is none; or True, where rows are to be given back.
     """
 
     X: Array
@@ -33,8 +33,8 @@ class Data(NamedTuple):
 
     @property
     def target(self) -> str:
-        """What y holds: "classes" or "numbers"."""
-        return "numbers" if self.y.dtype.kind == "f" else "classes"
+        """What is to be predicted: "classes", "numbers" or, without y, the "rows"."""
+        return {"f": "numbers", "b": "rows"}.get(self.y.dtype.kind, "classes")
 
     @property
     def incomplete(self) -> bool:
@@ -55,6 +55,8 @@ def known(y: Array) -> Array:
     >>> known(np.array([0, -1, 1]))
     array([ True, False,  True])
     """
+    if y.dtype.kind == "b":
+        return y
     return ~np.isnan(y) if y.dtype.kind == "f" else y >= 0
 
 
@@ -90,12 +92,8 @@ def read_data(
     array([1, 1, 0, 0])
     """
     if y is None:
-        raise ValueError(
-            f"Data set {name!r} has no labels, and y is None; the comparison needs y: "
-            "classes, or numbers to predict. Rows without labels go beside those with "
-            "some, as X_unlabeled. To compare density models without labels, use "
-            "RBMTransformer.score."
-        )
+        _refuse_labels(y_test=y_test, unlabeled=unlabeled)
+        return _to_give_back(X, X_test, X_unlabeled, name)
     if (X_test is None) != (y_test is None):
         raise ValueError("X_test and y_test go together; one of them is None.")
     X, labels = _rows(X, "X", name), column_or_1d(y)
@@ -132,6 +130,33 @@ def read_data(
             "rows out."
         )
     return Data(X, codes_of_all, X_test, np.searchsorted(classes, y_test))
+
+
+def _refuse_labels(**given: Any) -> None:
+    for option, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"{option} is {value!r:.80} and y is None: without y starts are "
+                "compared by how they give back the rows, and there are no labels. "
+                f"Leave {option} away, or give y."
+            )
+
+
+def _to_give_back(X: Array, X_test: Array, more: Array, name: str) -> Data:
+    """Rows without labels, all as numbers: categories are columns of 0 and 1."""
+    rows = _rows(X, "X", name)
+    if more is not None:
+        rows = _below(rows, _rows(more, "X_unlabeled", name))
+    columns = frame_columns(rows)
+    if X_test is not None:
+        X_test = _rows(X_test, "X_test", name)
+        _check_columns(X_test, rows, "X_test")
+    if columns is not None:
+        rows = columns.encode(rows).astype(np.float32)
+        if X_test is not None:
+            X_test = columns.encode(X_test).astype(np.float32)
+    y_test = None if X_test is None else np.ones(len(X_test), dtype=bool)
+    return Data(rows, np.ones(len(rows), dtype=bool), X_test, y_test)
 
 
 def _rows(X: Array, which: str, name: str) -> Array:

@@ -6,6 +6,10 @@ from typing import Any
 
 # What a control is that has no net: a linear model on features.
 LOGISTIC, RIDGE = "logistic regression", "ridge"
+# How rows that are given back are scored: by the squared error of a row.
+RECONSTRUCTION = "neg_squared_error"
+# The parameter of a contender of which nothing is tuned.
+NOTHING = "nothing"
 # Probability that a hidden unit is dropped in a contender with "dropout": Srivastava et
 # al. (2014).
 DROPOUT = 0.5
@@ -34,11 +38,31 @@ _INITS = {
     "dbn-shuffled": "DBN shuffled",
     "dbn-resampled": "DBN resampled",
     "xavier_uniform": "Xavier",
+    "xavier_normal": "Xavier normal",
     "xavier_x4_uniform": "Xavier x 4",
+    "xavier_x4_normal": "Xavier x 4 normal",
+    "glorot_uniform": "Xavier",
+    "glorot_normal": "Xavier normal",
     "he_normal": "He",
+    "he_uniform": "He uniform",
+    "kaiming_normal": "He",
+    "kaiming_uniform": "He uniform",
+    "lecun_normal": "LeCun",
+    "lecun_uniform": "LeCun uniform",
+    "standard": "standard",
+    "orthogonal": "orthogonal",
     "lsuv": "LSUV",
+    "sae": "SAE",
+    "sparse": "Sparse",
 }
 _FEATURES = {"dbn-features": "DBN features", "pca": "PCA"}
+_UNITS = {
+    "logistic": "",
+    "relu": "ReLU",
+    "leaky_relu": "leaky ReLU",
+    "elu": "ELU",
+    "scaled_tanh": "scaled tanh",
+}
 
 
 def display_name(name: str) -> str:
@@ -67,12 +91,14 @@ def display_name(name: str) -> str:
         return f"{rest[0]} on {_FEATURES[first]}"
     if first not in _INITS or not rest:
         return name
-    units = {"logistic": [], "relu": ["ReLU"]}.get(rest[0], rest[:1])
-    return " + ".join([_INITS[first], *units, *rest[1:]])
+    words = [_INITS[first], _UNITS.get(rest[0], rest[0]), *rest[1:]]
+    return " + ".join(filter(None, words))
 
 
 def cell_name(record: dict[str, Any]) -> str:
     """How a setting of network and label budget is written: '2 x 128, 100 labels'.
+
+    Of an autoencoder the layers of the encoder, and how long it is trained.
 
     Examples
     --------
@@ -82,6 +108,8 @@ def cell_name(record: dict[str, Any]) -> str:
     sizes = record["hidden_layer_sizes"]
     alike = len(set(sizes)) == 1
     net = f"{len(sizes)} x {sizes[0]}" if alike else "-".join(map(str, sizes))
+    if record.get("n_updates") is not None:
+        return f"{net}, {record['n_updates']} updates"
     return f"{net}, {record['n_labels']} labels"
 
 
@@ -112,9 +140,12 @@ def measure(settings: dict[str, Any]) -> tuple[str, float, str]:
     ('error (%)', 100.0, ' points')
     """
     scoring: str = settings["scoring"]
+    if scoring == RECONSTRUCTION:
+        return "squared error", 1.0, ""
+    words = scoring.removeprefix("neg_").replace("_", " ")
     if scoring.startswith("neg_"):
-        return scoring.removeprefix("neg_"), 1.0, ""
-    title = "error" if scoring == "accuracy" else f"1 - {scoring}"
+        return words, 1.0, ""
+    title = "error" if scoring == "accuracy" else f"1 - {words}"
     return f"{title} (%)", 100.0, " points"
 
 
@@ -204,7 +235,7 @@ RECORD: dict[str, Callable[[Any], bool]] = {
         and 0 < len(value) <= _MAX_LAYERS
         and all(map(_is_count, value))
     ),
-    "n_labels": _is_count,
+    **dict.fromkeys(["n_labels", "n_updates"], lambda n: n is None or _is_count(n)),
     "parameter": _is_name,
     "seed": lambda value: (value == 0 and type(value) is int) or _is_count(value),
     "value": _is_amount,
@@ -217,6 +248,7 @@ RECORD: dict[str, Callable[[Any], bool]] = {
     ),
     "loss_curve": _is_curve,
     **dict.fromkeys(["diverged", "unconverged"], _is_amount_or_none),
+    "chosen_on": lambda value: value in (None, 0) or _is_count(value),
     **dict.fromkeys(["losses", "test_rows", "train_rows_sha256"], _is_text_or_none),
 }
 
@@ -244,6 +276,8 @@ def check_record(record: Any) -> None:
     """
     own = isinstance(record, dict) and record.get("contender") is not None
     check_fields(record, RECORD | (OWN if own else NAMED))
+    if (record.get("n_labels") is None) == (record.get("n_updates") is None):
+        raise ValueError("n_labels and n_updates are not one of the two")
 
 
 def check_fields(values: Any, accepted: dict[str, Callable[[Any], bool]]) -> None:

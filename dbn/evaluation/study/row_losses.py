@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...backend.types import Array
+from .records import RECONSTRUCTION
 
 
 def _wrong(model: Any, X: Array, y: Array) -> Array:
@@ -26,11 +27,22 @@ def _log_loss(model: Any, X: Array, y: Array) -> Array:
     return np.asarray(-np.log(np.clip(of_label, least, 1.0 - least)))
 
 
+def _given_back(model: Any, X: Array, y: Array) -> Array:
+    """Squared error of each row, summed over its columns that are known."""
+    if hasattr(model, "reconstruct"):
+        made = model.reconstruct(X)
+    else:
+        made = model.inverse_transform(model.transform(X))
+    error = np.asarray(made, dtype=float) - X
+    return np.asarray(np.where(np.isnan(X), 0.0, error**2).sum(axis=1))
+
+
 # The scorers that are means over rows.
 _LOSSES: dict[str, Callable[[Any, Array, Array], Array]] = {
     "accuracy": _wrong,
     "neg_mean_squared_error": _squared_error,
     "neg_log_loss": _log_loss,
+    RECONSTRUCTION: _given_back,
 }
 
 

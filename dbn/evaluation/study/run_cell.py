@@ -12,21 +12,18 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer, r2_score
-from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.preprocessing import MinMaxScaler
 
-from ...backend.identity import identity
 from ...backend.threads import one_blas_thread
 from ...backend.types import Array
-from ...estimators import DBNTransformer
+from ...estimators import DBNAutoencoder, DBNTransformer
 from ...estimators.predictor import DBNPredictor
-from ...estimators.targets import rows_at
 from .cell import Cell
 from .contenders import Contender, Start
 from .controls import MAX_UNLABELED, Control, as_categories, as_numbers
-from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS, Study
+from .protocol import Study
 from .read_data import MARKS, known
-from .row_losses import MAX_ROWS, packed, row_losses
+from .row_losses import MAX_ROWS, row_losses
+from .seed_rows import SeedRows
 from .semi_supervised import SelfTraining
 from .shared_dbn import copy_with, pretraining_cost, set_everywhere, with_dbn
 
@@ -67,7 +64,7 @@ def run_cell(
     with one_blas_thread(), warnings.catch_warnings():
         _ignore_lengths()
         began = time.perf_counter()
-        rows = _Rows(cell, study, X, y, X_test, y_test)
+        rows = SeedRows(cell, study, X, y, X_test, y_test)
         if cell.stage == "pretrain":
             result: Any = _pretrain(start, cell, rows.pretraining())
         else:
@@ -81,109 +78,12 @@ def _ignore_lengths() -> None:
     warnings.filterwarnings("ignore", ours, ConvergenceWarning)
 
 
-class _Rows:
-    """The rows of a seed: copies only of those that are asked for."""
-
-    def __init__(
-        self, cell: Cell, study: Study, X: Array, y: Array, X_test: Array, y_test: Array
-    ) -> None:
-        self.X, self.y, self.seed = X, y, cell.seed
-        self.target, self.is_grey = study.target, study.is_grey
-        self.train, test = study.split(y, cell.seed)
-        rest = study.unlabeled(y, cell.seed)
-        if study.fixed_test_split:
-            self._all: Any = np.arange(len(y))
-        else:
-            self._all = np.concatenate([self.train, rest]) if len(rest) else self.train
-        self.all_train = study.fixed_test_split
-        self.scaler = None
-        if study.scaled:
-            self.scaler = MinMaxScaler(clip=True).fit(self._take(self._all))
-        self.labelled = self.train
-        if cell.n_labels is not None:
-            self.labelled = study.labelled(self.train, y, cell.n_labels, cell.seed)
-        self.test_rows = test
-        self._test: Any = (X_test, y_test) if test is None else test
-        every = study.pretraining_rows == "all"
-        self._pretraining = self._all if every else self.labelled
-        self._encoder: Any = None
-
-    def encode(self, make: Any) -> None:
-        """From now on rows are what `as_numbers` or `as_categories` make of them."""
-        self._encoder = make(self.inputs(self._pretraining), self.is_grey)
-
-    def pretraining(self) -> Array:
-        """The rows that DBNs and principal components are made from."""
-        return self.inputs(self._pretraining)
-
-    def among_unlabelled(
-        self, rows: Array, at_most: int | None = None
-    ) -> tuple[Array, Array]:
-        """The rows that DBNs are made from, and the labels of the given ones, or marks.
-
-        Those without a label may be fewer: `at_most`, drawn by the seed.
-        """
-        every = self._pretraining
-        others = np.setdiff1d(every, self.labelled)
-        if at_most is not None and len(others) > at_most:
-            rng = np.random.default_rng(self.seed)
-            every = np.concatenate(
-                [self.labelled, rng.choice(others, at_most, replace=False)]
-            )
-        mark = MARKS[self.target]
-        return self.inputs(every), np.where(np.isin(every, rows), self.y[every], mark)
-
-    def _take(self, rows: Array) -> Array:
-        """Rows of X as they are; all of them, which may be many, without a copy."""
-        return self.X if self.all_train and rows is self._all else rows_at(self.X, rows)
-
-    def _scaled(self, X: Array) -> Array:
-        X = X if self.scaler is None else self.scaler.transform(X)
-        return X if self._encoder is None else self._encoder.transform(X)
-
-    def inputs(self, rows: Array) -> Array:
-        """The given rows of X, in [0, 1]."""
-        return self._scaled(self._take(rows))
-
-    def pair(self, rows: Array) -> tuple[Array, Array]:
-        """The given rows of X, and their labels."""
-        return self.inputs(rows), self.y[rows]
-
-    def test(self) -> tuple[Array, Array]:
-        """The test rows and their labels."""
-        if isinstance(self._test, tuple):
-            X, y = self._test
-            return self._scaled(X), y
-        return self.pair(self._test)
-
-    def kept(self, losses: Array) -> dict[str, Any]:
-        """What a record has of the losses of a final net, and of its rows."""
-        trained = identity(self.labelled, self._pretraining)
-        return packed(losses, self.test_rows) | {"train_rows_sha256": trained}
-
-    def folds(self, tune: str) -> list[tuple[Array, Array]]:
-        """Pairs of indices, to train on and to validate on."""
-        rows, y = self.labelled, self.y
-        if tune == "literature":
-            rest = np.setdiff1d(self.train, rows)
-            rest = np.random.default_rng(self.seed).permutation(rest)
-            return [(rows, rest[:MAX_VALIDATION_ROWS])]
-        about = {"shuffle": True, "random_state": self.seed}
-        if self.target == "numbers":
-            splitter: Any = KFold(N_FOLDS, **about)
-        else:
-            n_splits = min(N_FOLDS, np.unique(y[rows], return_counts=True)[1].min())
-            splitter = StratifiedKFold(int(n_splits), **about)
-        folds = [(rows[a], rows[b]) for a, b in splitter.split(rows, y[rows])]
-        return folds if len(rows) <= FULL_CROSS_VALIDATION else folds[:1]
-
-
 def _pretrain(estimator: Any, cell: Cell, X: Array) -> tuple[dict[str, Any], Any]:
     """What is made before fine-tuning, fitted, and what a record says about it."""
     made, began = copy_with(estimator, random_state=cell.seed), time.perf_counter()
     made.fit(X)
     seconds, cost = time.perf_counter() - began, None
-    if isinstance(made, DBNTransformer):
+    if isinstance(made, DBNTransformer | DBNAutoencoder):
         cost = pretraining_cost(made, X.shape[1], X.shape[0])
     return _costs("pretrain", seconds, cost), made
 
@@ -195,7 +95,7 @@ def _costs(phase: str, seconds: float, multiply_adds: int | None) -> dict[str, A
     }
 
 
-def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, Any]:
+def _finetune(cell: Cell, study: Study, start: Any, rows: SeedRows) -> dict[str, Any]:
     """The record of a candidate or of a final net."""
     contender = study.contender(cell)
     cost, made = _begun(cell, contender, start, rows)
@@ -239,7 +139,7 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: _Rows) -> dict[str, An
     return record
 
 
-def _begun(cell: Cell, contender: Contender, start: Any, rows: _Rows) -> Any:
+def _begun(cell: Cell, contender: Contender, start: Any, rows: SeedRows) -> Any:
     """What pretraining has cost and made; rows are from here on what is asked for."""
     is_pca = isinstance(contender, Start) and contender.init == "pca"
     kind = "numbers" if is_pca else getattr(contender, "rows", "given")
@@ -253,7 +153,7 @@ def _begun(cell: Cell, contender: Contender, start: Any, rows: _Rows) -> Any:
     return start or (_costs("pretrain", 0.0, 0), None)
 
 
-def _parts(cell: Cell, study: Study, rows: _Rows) -> Iterable[Any]:
+def _parts(cell: Cell, study: Study, rows: SeedRows) -> Iterable[Any]:
     """Pairs of rows and labels to train on, and to validate or test on."""
     contender = study.contender(cell)
     given: Any = rows.among_unlabelled if contender.unlabeled else rows.pair
@@ -271,7 +171,7 @@ def _made_for(
     contender = study.contender(cell)
     if _is_net_of_study(contender):
         set_everywhere(model, max_iter=study.epochs(cell, n_labels))
-        if isinstance(contender, Start):
+        if isinstance(contender, Start) and study.target != "rows":
             mark = MARKS[study.target] if n_unlabeled else None
             model.set_params(unlabeled=mark)
     return model

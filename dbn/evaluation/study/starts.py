@@ -1,26 +1,29 @@
 """Which DBN each cell of a comparison starts from, so that equal ones are made once."""
 
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
 from ...backend.identity import identity
-from ...estimators import DBNTransformer
+from ...estimators import DBNAutoencoder, DBNTransformer
 from .cell import Cell
 from .protocol import Study
 from .shared_dbn import find_dbn
 
+Start: TypeAlias = tuple[Cell, DBNTransformer | DBNAutoencoder]
 
-def find_starts(study: Study) -> dict[Cell, tuple[Cell, DBNTransformer] | None]:
+
+def find_starts(study: Study) -> dict[Cell, Start | None]:
     """For each cell of the tuning, the DBN that it starts from, or None.
 
-    A DBN is a cell and a `DBNTransformer`, unfitted.
+    A DBN is a cell and what `find_dbn` returns, unfitted.
 
     Parameters
     ----------
     study : Study
     """
-    found: dict[Cell, tuple[Cell, DBNTransformer] | None] = {}
+    found: dict[Cell, Start | None] = {}
     first = study.seeds[0]
     for cell in sorted(study.tuning(), key=lambda cell: cell.seed != first):
         if cell.seed == first:
@@ -31,7 +34,7 @@ def find_starts(study: Study) -> dict[Cell, tuple[Cell, DBNTransformer] | None]:
     return found
 
 
-def _start(study: Study, cell: Cell) -> tuple[Cell, DBNTransformer] | None:
+def _start(study: Study, cell: Cell) -> Start | None:
     dbn = find_dbn(study.candidate(cell))
     if dbn is None:
         return None

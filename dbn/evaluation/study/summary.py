@@ -17,6 +17,7 @@ _COSTS = (
     *("pretrain_seconds", "finetune_seconds"),
     *("pretrain_multiply_adds", "finetune_multiply_adds"),
 )
+_SETTING = ("hidden_layer_sizes", "n_labels", "n_updates")
 _FAILURES = ("diverged", "unconverged")
 
 
@@ -105,7 +106,7 @@ def _row(
     first = contenders[dbn][0]
     return {
         "cell": cell,
-        **{key: first[key] for key in ("hidden_layer_sizes", "n_labels")},
+        **{key: first.get(key) for key in _SETTING},
         "contenders": rows,
         "dbn": dbn,
         "same_training_rows": _same_training_rows(contenders[dbn], settings),
@@ -141,6 +142,7 @@ def _figures(
     best = [next(iter(chosen(grid).values())) for grid in grids]
     return {
         "kind": kind_of(records[0]),
+        "chosen_on": records[0].get("chosen_on") or 0,
         "parameter": records[0]["parameter"],
         "values": [record["value"] for record in records],
         "at_end": sum(map(_is_at_end, records, grids)),

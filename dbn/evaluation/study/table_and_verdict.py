@@ -5,7 +5,7 @@ from typing import Any
 
 from ...storage.packing import printable
 from ..statistics import ROWS
-from .records import display_name, measure
+from .records import NOTHING, display_name, measure
 from .row_losses import has_row_losses
 from .summary import LEVEL
 
@@ -31,7 +31,7 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     str
     """
     title, factor, unit = measure(settings)
-    names = [display_name(name) for row in summary for name in row["contenders"]]
+    names = [row_name(name, row) for row in summary for name in row["contenders"]]
     width = max(map(len, names))
     lines = []
     for row in summary:
@@ -42,7 +42,7 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
             "  seconds",
         ]
         for name, contender in row["contenders"].items():
-            its, name = figures(contender, factor), display_name(name)
+            its, name = figures(contender, factor), row_name(name, row)
             lines.append(
                 f"  {name:{width}}  {its['error']:>15}  {its['median']:>6}  "
                 f"{its['validation']:>10}  {its['value']:>9}  {its['difference']:>24}  "
@@ -50,6 +50,26 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
             )
         lines += [*(f"  {words}" for words in comparisons(row, factor, unit)), ""]
     return "\n".join([*lines, *ends_of_grids(summary), legend(summary, settings)])
+
+
+def row_name(name: str, row: dict[str, Any]) -> str:
+    """A contender in its row, with the labels that chose its settings if too many.
+
+    Parameters
+    ----------
+    name : str
+        From `contender_name`.
+    row : dict
+        Of a summary.
+
+    Examples
+    --------
+    >>> row_name("mine", {"n_labels": 100, "contenders": {"mine": {"chosen_on": 5000}}})
+    'mine (chosen with 5000 labels)'
+    """
+    chosen_on, n_labels = row["contenders"][name]["chosen_on"], row["n_labels"]
+    more = n_labels is not None and chosen_on > n_labels
+    return display_name(name) + (f" (chosen with {chosen_on} labels)" if more else "")
 
 
 def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
@@ -70,7 +90,10 @@ def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
         the grid), difference (DBN minus it, and its interval), p_value, detectable,
         seconds and multiply_adds (of pretraining and of fine-tuning).
     """
-    usual = Counter(sorted(contender["values"])).most_common(1)[0][0]
+    usual = f"{Counter(sorted(contender['values'])).most_common(1)[0][0]:g}"
+    if contender["parameter"] == NOTHING:
+        usual = "-"
+    n = decimals(factor)
     mean, std, median, held, low, high = (
         factor * contender[key]
         for key in ("mean", "std", "median", "validation_error", "low", "high")
@@ -81,14 +104,14 @@ def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
         for cost in ("seconds", "multiply_adds")
     )
     return {
-        "error": f"{mean:.2f} +- {std:4.2f}",
-        "interval": f"[{low:.2f}, {high:.2f}]",
-        "median": f"{median:.2f}",
-        "validation": f"{held:.2f}",
-        "value": f"{usual:g}{'*' if contender['at_end'] else ''}",
+        "error": f"{mean:.{n}f} +- {std:.{n}f}",
+        "interval": f"[{low:.{n}f}, {high:.{n}f}]",
+        "median": f"{median:.{n}f}",
+        "validation": f"{held:.{n}f}",
+        "value": f"{usual}{'*' if contender['at_end'] else ''}",
         "difference": _interval(compared, factor) if compared else "",
         "p_value": f"{compared['p_value']:.3f}" if compared else "",
-        "detectable": f"{factor * compared['detectable']:.2f}" if compared else "",
+        "detectable": f"{factor * compared['detectable']:.{n}f}" if compared else "",
         "seconds": " + ".join(f"{value:.2f}" for value in seconds),
         "multiply_adds": " + ".join(
             "?" if n is None else f"{n / 1e9:.3g}" for n in products
@@ -98,7 +121,19 @@ def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
 
 def _interval(difference: dict[str, Any], factor: float) -> str:
     mean, low, high = (factor * difference[key] for key in ("mean", "low", "high"))
-    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
+    n = decimals(factor)
+    return f"{mean:+.{n}f} [{low:+.{n}f}, {high:+.{n}f}]"
+
+
+def decimals(factor: float) -> int:
+    """How many are shown of errors: shares are percentages, others may be below 1.
+
+    Examples
+    --------
+    >>> decimals(100.0), decimals(1.0)
+    (2, 3)
+    """
+    return 2 if factor > 1.0 else 3
 
 
 def comparisons(row: dict[str, Any], factor: float, unit: str) -> list[str]:
@@ -117,7 +152,8 @@ def comparisons(row: dict[str, Any], factor: float, unit: str) -> list[str]:
     """
     differences = _starts(row)
     low, high = (factor * f(differences) for f in (min, max))
-    among = f"DBN minus the other starts: {low:+.2f} to {high:+.2f}{unit}"
+    n = decimals(factor)
+    among = f"DBN minus the other starts: {low:+.{n}f} to {high:+.{n}f}{unit}"
     sentences = [
         f"{among}; for all of them together Holm p = {row['p_holm']:.3f}"
         + _given(row, "; ")
@@ -149,7 +185,7 @@ def _given(row: dict[str, Any], before: str) -> str:
 
 
 def legend(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
-    """What the columns of the table are.
+    """What the columns of the table are, as a text.
 
     Parameters
     ----------
@@ -162,6 +198,24 @@ def legend(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     -------
     str
     """
+    told = definitions(summary, settings)
+    return " ".join(f"{term}: {meaning}." for term, meaning in told.items())
+
+
+def definitions(
+    summary: list[dict[str, Any]], settings: dict[str, Any]
+) -> dict[str, str]:
+    """What the columns of the table are, each in words.
+
+    Parameters
+    ----------
+    summary, settings
+        As in `legend`.
+
+    Returns
+    -------
+    dict of str to str
+    """
     differences = [
         its["difference"] for row in summary for its in row["contenders"].values()
     ]
@@ -171,13 +225,15 @@ def legend(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
         judged += "; test rows are not counted"
     if methods != {ROWS} and has_row_losses(settings["scoring"]):
         judged += " (the old rule: this record has no losses of rows)"
-    return (
-        f"Test {measure(settings)[0]}: mean and standard deviation over seeds. Rate or "
-        "C: chosen most often. Interval and p: of each difference by itself, Student's "
-        f"t, judged by {judged}. Could show: the true difference that these seeds show "
-        "in 80 % of cases. Holm's correction: over all settings. Seconds: of "
-        "pretraining and of fine-tuning, mean per net, one core."
-    )
+    return {
+        f"Test {measure(settings)[0]}": "mean and standard deviation over seeds",
+        "Rate or C": "chosen most often",
+        "Interval and p": "of each difference by itself, Student's t, judged by "
+        + judged,
+        "Could show": "the true difference that these seeds show in 80 % of cases",
+        "Holm's correction": "over all settings",
+        "Seconds": "of pretraining and of fine-tuning, mean per net, one core",
+    }
 
 
 def ends_of_grids(summary: list[dict[str, Any]]) -> list[str]:
@@ -248,7 +304,8 @@ def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
 
 def _told(row: dict[str, Any], factor: float, unit: str) -> tuple[str, str]:
     """What pretraining did in a setting, and by how much or against which starts."""
-    low, high = (f"{factor * f(_starts(row)):+.1f}" for f in (min, max))
+    n = decimals(factor) - 1
+    low, high = (f"{factor * f(_starts(row)):+.{n}f}" for f in (min, max))
     by = f"{low}{unit}" if low == high else f"{low} to {high}{unit}"
     if row["p_holm"] < LEVEL:
         words = _LOWERED if max(_starts(row)) < 0.0 else _RAISED

@@ -1,20 +1,56 @@
 """How far a comparison is, and how long it still takes, shown while it runs."""
 
+import math
 import sys
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Any, Self
 
 from ...estimators.predictor import DBNPredictor
 from ...training.callbacks import progress_bar
 from .cell import Cell
-from .protocol import Study
+from .protocol import FULL_CROSS_VALIDATION, N_FOLDS, Study
+from .semi_supervised import SelfTraining
 
 _Amounts = defaultdict[Hashable, float]
 
+# An update of a layer takes as long as its own multiply-adds and so many more: for
+# itself, and for the optimizer's pass over each weight.
+_PER_LAYER = 1_000_000
+_PER_WEIGHT = 80
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<LEFT]"
+
+
+def work_of(study: Study, cell: Cell) -> int:
+    """How long a cell takes, in multiply-adds, roughly.
+
+    Parameters
+    ----------
+    study : Study
+    cell : Cell
+    """
+    n_rows = cell.n_labels or study.n_train
+    passes = [_PER_LAYER + _PER_WEIGHT * n for n in study.weights(cell)]
+    if cell.stage == "pretrain":
+        n_machines = len(cell.hidden_layer_sizes)
+        updates = study.pretrain_updates * sum(passes[:n_machines])
+        return study.pretraining_cost(cell) + updates
+    folded = n_rows <= FULL_CROSS_VALIDATION and study.tune == "strict"
+    n_fits = N_FOLDS if cell.stage == "tune" and folded else 1
+    estimator = study.contender(cell).estimator
+    if isinstance(estimator, SelfTraining):
+        n_fits *= 1 + estimator.n_rounds
+        estimator = estimator.estimator
+    if not isinstance(estimator, DBNPredictor):
+        width = cell.hidden_layer_sizes[-1]
+        return n_fits * (150 * _PER_LAYER + 2000 * n_rows * width)
+    n_epochs = study.epochs(cell, n_rows)
+    updates = n_epochs * math.ceil(n_rows / study.batch_size)
+    cost = study.finetuning_cost(cell, n_rows) * n_epochs
+    return n_fits * (cost + updates * sum(passes))
 
 
 def _kinds(study: Study, cell: Cell) -> list[Hashable]:
@@ -27,7 +63,7 @@ def _kinds(study: Study, cell: Cell) -> list[Hashable]:
             contender.estimator, DBNPredictor
         ):  # as long with any learning rate
             value = None
-    network = cell.hidden_layer_sizes, cell.n_labels
+    network = cell.hidden_layer_sizes, cell.n_labels, cell.n_updates
     return [
         (what, cell.name, *network, value),
         (what, cell.name, *network),
@@ -58,10 +94,10 @@ def kinds_first(study: Study, cells: Iterable[Cell]) -> tuple[list[Cell], list[C
     for cell in cells:
         kinds.setdefault(_kinds(study, cell)[0], cell)
     its: dict[Hashable, list[Cell]] = {}
-    for cell in sorted(kinds.values(), key=study.work):
+    for cell in sorted(kinds.values(), key=partial(work_of, study)):
         its.setdefault(_kinds(study, cell)[2], []).append(cell)
     least, most = ([own[i] for own in its.values()] for i in (0, -1))
-    ends = dict.fromkeys(sorted(least, key=study.work) + most)
+    ends = dict.fromkeys(sorted(least, key=partial(work_of, study)) + most)
     others = dict.fromkeys([*kinds.values(), *cells])
     return [*ends], [cell for cell in others if cell not in ends]
 
@@ -69,7 +105,7 @@ def kinds_first(study: Study, cells: Iterable[Cell]) -> tuple[list[Cell], list[C
 class TimeLeft:
     """An estimate of the time that cells take, from those that are done.
 
-    A cell takes as many seconds for its work (`Study.work`, which knows sizes, labels,
+    A cell takes as many seconds for its work (`work_of`, which knows sizes, labels,
     epochs and folds) as those that are most like it have taken.
 
     Parameters
@@ -105,7 +141,7 @@ class TimeLeft:
     def add(self, cells: Iterable[Cell]) -> None:
         """Note that these are to be done, too."""
         for cell in cells:
-            work, kinds = self._study.work(cell), _kinds(self._study, cell)
+            work, kinds = work_of(self._study, cell), _kinds(self._study, cell)
             self._about[cell] = work, kinds
             self._levels[kinds[0]] = kinds
             self._missing[kinds[0]] += work

@@ -1,0 +1,132 @@
+"""The rows of a seed: what is trained on, validated on and tested on."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.preprocessing import MinMaxScaler
+
+from ...backend.identity import identity
+from ...backend.types import Array
+from ...estimators.targets import rows_at
+from .cell import Cell
+from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS, Study
+from .read_data import MARKS
+from .row_losses import packed
+
+
+class SeedRows:
+    """The rows of a cell's seed: copies only of those that are asked for.
+
+    Parameters
+    ----------
+    cell : Cell
+    study : Study
+    X, y, X_test, y_test : ndarray or None
+        `Data`, an argument each.
+
+    Examples
+    --------
+    >>> SeedRows.__name__
+    'SeedRows'
+    """
+
+    def __init__(
+        self, cell: Cell, study: Study, X: Array, y: Array, X_test: Array, y_test: Array
+    ) -> None:
+        self.X, self.y, self.seed = X, y, cell.seed
+        self.target, self.is_grey = study.target, study.is_grey
+        self.train, test = study.split(y, cell.seed)
+        rest = study.unlabeled(y, cell.seed)
+        if study.fixed_test_split:
+            self._all: Any = np.arange(len(y))
+        else:
+            self._all = np.concatenate([self.train, rest]) if len(rest) else self.train
+        self.all_train = study.fixed_test_split
+        self.scaler = None
+        if study.scaled:
+            self.scaler = MinMaxScaler(clip=True).fit(self._take(self._all))
+        self.labelled = self.train
+        if cell.n_labels is not None:
+            self.labelled = study.labelled(self.train, y, cell.n_labels, cell.seed)
+        self.test_rows = test
+        self._test: Any = (X_test, y_test) if test is None else test
+        every = study.pretraining_rows == "all"
+        self._pretraining = self._all if every else self.labelled
+        self._encoder: Any = None
+
+    def encode(self, make: Any) -> None:
+        """From now on rows are what `as_numbers` or `as_categories` make of them."""
+        self._encoder = make(self.inputs(self._pretraining), self.is_grey)
+
+    def pretraining(self) -> Array:
+        """The rows that DBNs and principal components are made from."""
+        return self.inputs(self._pretraining)
+
+    def among_unlabelled(
+        self, rows: Array, at_most: int | None = None
+    ) -> tuple[Array, Array]:
+        """The rows that DBNs are made from, and the labels of the given ones, or marks.
+
+        Those without a label may be fewer: `at_most`, drawn by the seed.
+        """
+        every = self._pretraining
+        others = np.setdiff1d(every, self.labelled)
+        if at_most is not None and len(others) > at_most:
+            rng = np.random.default_rng(self.seed)
+            every = np.concatenate(
+                [self.labelled, rng.choice(others, at_most, replace=False)]
+            )
+        mark = MARKS[self.target]
+        return self.inputs(every), np.where(np.isin(every, rows), self.y[every], mark)
+
+    def _take(self, rows: Array) -> Array:
+        """Rows of X as they are; all of them, which may be many, without a copy."""
+        return self.X if self.all_train and rows is self._all else rows_at(self.X, rows)
+
+    def _scaled(self, X: Array) -> Array:
+        X = X if self.scaler is None else self.scaler.transform(X)
+        return X if self._encoder is None else self._encoder.transform(X)
+
+    def inputs(self, rows: Array) -> Array:
+        """The given rows of X, in [0, 1]."""
+        return self._scaled(self._take(rows))
+
+    def pair(self, rows: Array) -> tuple[Array, Array]:
+        """The given rows of X, and their labels."""
+        return self.inputs(rows), self.y[rows]
+
+    def test(self) -> tuple[Array, Array]:
+        """The test rows and their labels."""
+        if isinstance(self._test, tuple):
+            X, y = self._test
+            return self._scaled(X), y
+        return self.pair(self._test)
+
+    def kept(self, losses: Array) -> dict[str, Any]:
+        """What a record has of the losses of a final net, and of its rows."""
+        trained = identity(self.labelled, self._pretraining)
+        return packed(losses, self.test_rows) | {"train_rows_sha256": trained}
+
+    def folds(self, tune: str) -> list[tuple[Array, Array]]:
+        """Pairs of indices, to train on and to validate on."""
+        rows, y = self.labelled, self.y
+        if tune == "literature":
+            rest = np.setdiff1d(self.train, rows)
+            rest = np.random.default_rng(self.seed).permutation(rest)
+            return [(rows, rest[:MAX_VALIDATION_ROWS])]
+        about = {"shuffle": True, "random_state": self.seed}
+        if self.target != "classes":
+            splitter: Any = KFold(N_FOLDS, **about)
+        else:
+            n_splits = min(N_FOLDS, np.unique(y[rows], return_counts=True)[1].min())
+            splitter = StratifiedKFold(int(n_splits), **about)
+        folds = [(rows[a], rows[b]) for a, b in splitter.split(rows, y[rows])]
+        if len(rows) <= FULL_CROSS_VALIDATION:
+            return folds
+        train, held = folds[0]
+        if self.target == "rows" and len(held) > MAX_VALIDATION_ROWS:
+            held = np.random.default_rng(self.seed).permutation(held)
+            train = np.concatenate([train, held[MAX_VALIDATION_ROWS:]])
+            held = held[:MAX_VALIDATION_ROWS]
+        return [(train, held)]
