@@ -5,6 +5,7 @@ import importlib
 import inspect
 import io
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,8 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, request):
     names = {"__name__": "__main__"}
     for i, code in enumerate(blocks("python", page)):
         run(code, f"{name_of(page)}, block {i + 1}", names)
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def test_the_first_example_prints_what_the_page_says():

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from dbn import DBNAutoencoder
-from dbn.evaluation import load_dataset
+from dbn.evaluation import CodesDisplay, load_dataset
 
 digits = load_dataset("digits")
 train, test, labels = digits.X[:1400], digits.X[1400:], digits.y[1400:]
@@ -23,27 +23,11 @@ models = {
 # %%
 # Codes
 # -----
-# Each digit stands where its two code numbers say. None of the two has seen a label.
+# None of the two has seen a label.
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 5.4), layout="constrained")
-colors = plt.get_cmap("viridis")(np.linspace(0, 0.9, 10))
 for ax, (name, model) in zip(axes, models.items(), strict=True):
-    codes = model.transform(test)
-    for code, label in zip(codes, labels, strict=True):
-        ax.text(
-            *code,
-            str(label),
-            color=colors[label],
-            size=10,
-            ha="center",
-            va="center",
-            clip_on=True,
-        )
-    low, high = np.percentile(codes, [0.5, 99.5], axis=0)
-    room = 0.05 * (high - low)
-    ax.set_xlim(low[0] - room[0], high[0] + room[0])
-    ax.set_ylim(low[1] - room[1], high[1] + room[1])
-    ax.set(title=name, xlabel="first number", ylabel="second number")
+    CodesDisplay.from_estimator(model, test, labels, title=name, ax=ax)
 plt.show()
 
 # %%
