@@ -142,7 +142,7 @@ html_theme_options = {
         "**": ["page-toc"],
         "index": [],
         "results": [],
-        "auto_examples/*": [],
+        **{f"auto_examples/{name}": [] for name in ORDER},
     },
     "footer_start": ["copyright"],
     "footer_end": [],

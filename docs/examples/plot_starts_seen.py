@@ -11,7 +11,7 @@ starts; here are more of them, with a pretrained one, on the digits of scikit-le
 import matplotlib.pyplot as plt
 import numpy as np
 
-from dbn import DBNClassifier, RBMTransformer
+from dbn import DBNClassifier
 from dbn.evaluation import layer_statistics, load_dataset
 from dbn.feedforward import Normal
 from dbn.training import SGD
@@ -36,12 +36,10 @@ ACTIVATIONS = ["logistic", "tanh", "relu", "leaky_relu"]
 
 def start_of(init, activation, **options):
     """A net that is where its training would begin: all layers are frozen."""
-    hidden = "relu" if activation == "relu" else "bernoulli"  # of a DBN for it
     net = DBNClassifier(
         (100,) * DEPTH,
         init=init,
         activation=activation,
-        rbm=RBMTransformer(hidden=hidden, max_iter=15) if init == "dbn" else None,
         learning_rate_multipliers=[0.0] * (DEPTH + 1),
         random_state=0,
         **options,
@@ -83,7 +81,8 @@ def draw_histograms(activation):
             ends = (low, high) if high > low else (-1.0, 1.0)
             text = f"{h.mean():.2g} ± {h.std():.2g}"
             if "relu" in activation:
-                text += f"\n{np.mean(h > 0):.0%} above 0, to {high:.2g}"
+                text = f"{h.mean():.1g} ± {h.std():.1g}\n"
+                text += f"{np.mean(h > 0):.0%} > 0, to {high:.1g}"
                 h = h[h > 0] if h.any() else h
             counts, edges = np.histogram(h, bins=30, range=ends)
             ax.stairs(counts / counts.max(), edges, color=color, fill=True)
