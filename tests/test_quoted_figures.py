@@ -17,6 +17,7 @@ from statistics import mean, median, stdev
 import pytest
 
 from dbn.evaluation import Comparison
+from dbn.evaluation.study.records import display_name
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -557,6 +558,27 @@ def files() -> Iterable[str]:
     yield f"a {figure(stream['file_mb'] / 1000, 0)} GB memory map of bytes"
 
 
+def autoencoders() -> Iterable[str]:
+    """Squared errors per row, and the DBN minus each other start."""
+    result = study("autoencoder-digits")
+    (setting,) = result.summary()
+    its, (errors,) = setting["contenders"], result.errors().values()
+    for name, one in its.items():
+        values = [exact(error) for error in errors[name].tolist()]
+        error = f"{figure(mean(values), 3)} +- {figure(stdev(values), 3)}"
+        minus = one["difference"]
+        told = minus and [figure(minus[k], 3, "+") for k in ("mean", "low", "high")]
+        yield row(
+            display_name(name), error, "{} [{}, {}]".format(*told) if told else ""
+        )
+    ours = its[setting["dbn"]]["mean"]
+    for other, words in (("he_normal + relu", "He + ReLU"), (BATCH_NORM, "it")):
+        yield f"{figure(100 * (1 - ours / its[other]['mean']))} % below {words}"
+
+
+BATCH_NORM = "he_normal + relu + batch norm"
+
+
 def comparison() -> Iterable[str]:
     seconds = study("digits").settings["seconds"]
     yield f"| The comparison above | {figure(seconds, 0)} s on two cores |"
@@ -567,6 +589,7 @@ QUOTING = (
     *(mnist_1024_recipes, mnist_1024, tables, defaults, choice_of_defaults),
     *(
         intervals,
+        autoencoders,
         few_labels,
         density,
         attacks,
