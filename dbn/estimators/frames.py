@@ -1,5 +1,6 @@
 """Columns of a frame as numbers, and back: categories, booleans, values not known."""
 
+import warnings
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -11,6 +12,8 @@ from ..backend.types import Array
 # What frames may be made of, and what categories may be.
 _LIBRARIES = ("pandas", "polars", "pyarrow")
 _VALUES = str | int | float | bool
+# A column with more, and few that come twice, holds no categories.
+_MANY_VALUES = 20
 
 
 def frame_columns(X: Any) -> "FrameColumns | None":
@@ -27,6 +30,11 @@ def frame_columns(X: Any) -> "FrameColumns | None":
         If a column holds neither numbers, booleans nor categories.
     ValueError
         If a column has no value.
+
+    Warns
+    -----
+    UserWarning
+        If a column has so many values that few of them come twice.
 
     Examples
     --------
@@ -48,6 +56,8 @@ def frame_columns(X: Any) -> "FrameColumns | None":
         _categories(column) if kind in ("string", "category") else []
         for column, kind in zip(columns, kinds, strict=True)
     ]
+    for column, its in zip(columns, values, strict=True):
+        _warn_of_texts_without_end(column, its)
     names = [column.name for column in columns]
     library = frame.implementation.name.lower()
     library = library if library in _LIBRARIES else "pandas"
@@ -201,6 +211,19 @@ class FrameColumns(Part):
             column = nw.new_series(name, series, backend=self.library)
             data[name] = column.cast(nw.Categorical) if kind == "category" else column
         return nw.from_dict(data).to_native()
+
+
+def _warn_of_texts_without_end(column: Any, values: list[Any]) -> None:
+    """Names, numbers of rows and dates are texts too, and say nothing of other rows."""
+    known = len(column) - column.null_count()
+    if len(values) > max(_MANY_VALUES, known / 2):
+        warnings.warn(
+            f"Column {column.name!r} has {len(values)} different values in {known} "
+            "rows, and each becomes a column of its own. If it holds names, numbers of "
+            "rows or dates, leave it out, or turn it into numbers (of a date, days "
+            "since a day).",
+            stacklevel=5,
+        )
 
 
 def _kind(column: Any) -> str:

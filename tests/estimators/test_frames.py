@@ -149,6 +149,20 @@ def test_other_kinds_after_fit_are_refused(later, words):
         frame_columns(people()).encode(later)
 
 
+@pytest.mark.parametrize("n_values, warned", [(60, True), (31, True), (30, False)])
+def test_a_column_of_texts_without_end_is_named(n_values, warned):
+    """Names, dates and numbers of rows: a category each, which no other row has."""
+    dates = [f"day {i % n_values}" for i in range(60)]
+    frame = pd.DataFrame({"when": [*dates, None], "size": np.arange(61.0)})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        RBMTransformer(3, max_iter=1).fit(frame)
+    told = [str(w.message) for w in caught if "different values" in str(w.message)]
+    assert len(told) == warned
+    for words in told:
+        assert f"Column 'when' has {n_values} different values in 60 rows" in words
+
+
 def test_nothing_warns():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
