@@ -5,7 +5,17 @@ from .likelihood import LogZEstimate, ais, pseudo_log_likelihood, reverse_ais
 from .rbm import RBM
 from .samplers import CD, FPCD, PCD, ParallelTempering, Sampler, get_sampler
 from .stack import DBN
-from .units import Bernoulli, Gaussian, Mixed, ReLU, Softmax, Spin, Units, get_units
+from .units import (
+    Bernoulli,
+    Gaussian,
+    Labels,
+    Mixed,
+    ReLU,
+    Softmax,
+    Spin,
+    Units,
+    get_units,
+)
 
 __all__ = [
     "CD",
@@ -15,6 +25,7 @@ __all__ = [
     "RBM",
     "Bernoulli",
     "Gaussian",
+    "Labels",
     "LogZEstimate",
     "Mixed",
     "ParallelTempering",

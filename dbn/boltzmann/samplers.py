@@ -92,7 +92,8 @@ class CD(Sampler):
     """Contrastive divergence: `k` Gibbs steps that start at the data.
 
     Hidden states are sampled, except the last, which are means; Hinton (2002) and
-    Hinton (2010), section 3.
+    Hinton (2010), section 3. Where the visible units hold `Labels`, every step first
+    draws the label given the features, with the hidden units summed out.
 
     Parameters
     ----------
@@ -126,9 +127,15 @@ class CD(Sampler):
     def negative(
         self, rbm: RBM, v_pos: Array, x_pos: Array, h_pos: Array, state: State, rng: Any
     ) -> tuple[Array, Array, State]:
-        v, x, h = v_pos, x_pos, rbm.hidden.sample_at_mean(h_pos, x_pos, rng)
+        v, x, h, labels = v_pos, x_pos, h_pos, rbm.labels
         for step in range(scheduled(self.k, state["epoch"])):
-            if step > 0:
+            if labels is not None:
+                # Hidden units that have seen the right label learn little of it.
+                x = labels.redrawn(dense(v[:, rbm.n_features :]), x, rng)
+                h = rbm.hidden.sample(x, rng)
+            elif step == 0:
+                h = rbm.hidden.sample_at_mean(h, x, rng)
+            else:
                 h = rbm.hidden.sample(x, rng)
             # A learned variance needs samples: means vary too little.
             sample = self.sample_visible or rbm.p_visible

@@ -60,6 +60,8 @@ class Units(Part):
     # Whether estimators standardise the data of such visible units, or of some of them:
     # see `per_column`.
     standardised: Any = False
+    # Columns at the end that hold the class of the row, see `Labels`.
+    n_labels: Any = 0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
