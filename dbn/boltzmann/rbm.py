@@ -184,9 +184,9 @@ class RBM:
                 f"{self!r} has no label units. Its visible units need Labels as their "
                 "last block: Mixed(((Bernoulli(), 784), (Labels(10), 10)))."
             )
-        return self.labels.log_p(self._input_of_features(v))
+        return self.labels.log_p(self.input_of_features(v))
 
-    def _input_of_features(self, v: Array) -> Array:
+    def input_of_features(self, v: Array) -> Array:
         """Total input of the hidden units while no label is on."""
         x = v[:, : self.n_features] @ self.W[: self.n_features, :]
         x += self.c
@@ -199,7 +199,7 @@ class RBM:
         """
         if self.labels is None:
             return -self.free_energy(v)
-        v, x = v[:, : self.n_features], self._input_of_features(v)
+        v, x = v[:, : self.n_features], self.input_of_features(v)
         units = without_labels(self.visible)
         named = zip(units.init(v.shape[1]), self.p_visible.values(), strict=True)
         energy = units.base_energy(dense(v), dict(named)) - v @ self.b[: v.shape[1]]

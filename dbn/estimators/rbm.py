@@ -23,8 +23,9 @@ from ..boltzmann.tempering import TemperedPath
 from ..training import Optimizer, Sparsity, train_rbm
 from ..training.budget import of_machine
 from ..training.callbacks import agree, fit_task
-from ..training.contrastive import default_optimizer, descending, get_sparsity
+from ..training.contrastive import default_optimizer, descending
 from ..training.optimizers import get_optimizer
+from ..training.sparsity import get_sparsity
 from ..training.task import Task
 from ._sklearn import fit_context
 from .constraints import MACHINE

@@ -2,7 +2,7 @@
 
 from ..backend.parts import Schedule
 from .callbacks import Checkpoint, RBMMonitor, TqdmBars
-from .contrastive import Sparsity, train_rbm
+from .contrastive import train_rbm
 from .denoising import DenoisingStack
 from .distributed import data_parallel
 from .finetuning import finetune
@@ -16,6 +16,7 @@ from .optimizers import (
     get_optimizer,
 )
 from .pretraining import Pretrained, pretrain
+from .sparsity import Sparsity
 from .unrolling import Unrolled
 
 __all__ = [

@@ -13,8 +13,8 @@ SEVERAL = [
     RAGGED,
     TABLE,
     Mixed([(Spin(), 2), (Softmax((2, 2)), 4)]),
-    Mixed(((Bernoulli(), 3), (Labels(3), 3))),
     Mixed(((ReLU(), 2), (Mixed(((Gaussian(), 1), (LEARNED, 2))), 3), (Spin(), 1))),
+    Mixed(((Bernoulli(), 3), (Labels(3), 3))),
 ]
 LAWFUL = [*UNIFORM, *SEVERAL]
 TYPES = [*LAWFUL, NOISY]
