@@ -47,26 +47,29 @@ class LabelPart:
         """Number of classes."""
         return int(self.U.shape[0])
 
-    def logits(self, x: Array, beta: Any = 1.0, d: Array = None) -> Array:
+    def logits(self, x: Array, beta: Any = None, d: Array = None) -> Array:
         """log p(y | f) of each class, up to a constant of the row.
 
         With `beta` and `d`, total inputs of the hidden units are scaled and the labels
         have other biases, see `dbn.boltzmann.tempering`.
         """
-        cgf = self.hidden.cgf
-        of_class = [cgf(beta * (x + self.U[k, :])) for k in range(self.n_classes)]
-        xp = namespace(x)
-        return xp.stack(of_class, axis=1) + (self.d if d is None else d)
+        xp, units = namespace(x), self.hidden
+        if beta is None:
+            of_class = [cgf for cgf, _ in units.at_shifts(x, self.U)]
+            return xp.stack(of_class, axis=1) + self.d
+        classes = range(self.n_classes)
+        of_class = [units.cgf(beta * (x + self.U[k, :])) for k in classes]
+        return xp.stack(of_class, axis=1) + d
 
     def log_p(self, x: Array) -> Array:
         """log p(y | f) of each class, in nats, shape (n_rows, n_classes)."""
         return log_softmax(self.logits(x))
 
     def log_sum(self, x: Array) -> Array:
-        """log of the sum over the classes of exp(`logits`), shape (n_rows,)."""
+        """log sum_y exp(d_y + cgf_h(x + U_y)) of each row."""
         logits = self.logits(x)
         # logsumexp(z) = z_1 - log_softmax(z)_1
-        return logits[:, 0] - log_softmax(logits)[:, 0]
+        return self.hidden.cgf(x) + logits[:, 0] - log_softmax(logits)[:, 0]
 
     def redrawn(
         self,
@@ -74,7 +77,7 @@ class LabelPart:
         x: Array,
         rng: Any,
         clamped: Array = None,
-        beta: Any = 1.0,
+        beta: Any = None,
         d: Array = None,
     ) -> Array:
         """Total input of the hidden units, its own label y drawn anew from p(y | f).
@@ -124,12 +127,13 @@ class LabelPart:
             Of label and hidden units within the rows, weighted: what the products of
             their means lack.
         """
-        xp = namespace(x)
-        y = xp.where(xp.isnan(y), xp.exp(self.log_p(x)), y)
+        xp, parts = namespace(x), list(self.hidden.at_shifts(x, self.U))
+        log_p = log_softmax(xp.stack([cgf for cgf, _ in parts], axis=1) + self.d)
+        y = xp.where(xp.isnan(y), xp.exp(log_p), y)
         h, joint = 0.0 * x, []
-        for k in range(self.n_classes):
-            own = y[:, k : k + 1] * self.hidden.mean(x + self.U[k, :])
-            h = h + own
+        for k, (_, mean) in enumerate(parts):
+            own = y[:, k : k + 1] * mean()
+            h += own
             joint.append(w @ own)
         return y, h, xp.stack(joint) - (w[:, None] * y).T @ h
 
@@ -153,12 +157,13 @@ class LabelPart:
         of_x, of_U, of_d : array
             Its derivatives by `x`, U and d.
         """
-        xp, log_p = namespace(x), self.log_p(x)
+        xp, parts = namespace(x), list(self.hidden.at_shifts(x, self.U))
+        log_p = log_softmax(xp.stack([cgf for cgf, _ in parts], axis=1) + self.d)
         error = w[:, None] * (xp.exp(log_p) - y)
         of_x, of_U = 0.0 * x, []
-        for k in range(self.n_classes):
-            own = error[:, k : k + 1] * self.hidden.mean(x + self.U[k, :])
-            of_x = of_x + own
+        for k, (_, mean) in enumerate(parts):
+            own = error[:, k : k + 1] * mean()
+            of_x += own
             of_U.append(xp.sum(own, axis=0))
         loss = -xp.sum(w * xp.sum(y * log_p, axis=1))
         return loss, of_x, xp.stack(of_U), xp.sum(error, axis=0)

@@ -6,6 +6,7 @@ from .dbn import DBNTransformer
 from .export import from_sklearn, to_sklearn, to_torch
 from .files import load_model, save_model
 from .rbm import RBMTransformer
+from .rbm_classifier import RBMClassifier
 from .regressor import DBNRegressor
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "DBNClassifier",
     "DBNRegressor",
     "DBNTransformer",
+    "RBMClassifier",
     "RBMTransformer",
     "from_sklearn",
     "load_model",

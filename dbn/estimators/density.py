@@ -1,4 +1,4 @@
-"""What the transformers are for once they are fitted: features and densities."""
+"""Densities of X, and what the transformers are for besides: features."""
 
 import math
 import warnings
@@ -22,28 +22,12 @@ from ..boltzmann.enumeration import is_enumerable
 from .base import DBNEstimator
 
 
-class DensityTransformer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstimator
-):
-    """Base of the transformers, which are density models of X as well."""
+class DensityEstimator(DBNEstimator):
+    """Base of estimators that are density models of X."""
 
     log_z_: float
     _seed: int
     score_samples: Callable[..., Array]
-
-    def score(self, X: Array, y: Array = None) -> float:
-        """Mean log-likelihood of the rows, in nats: see `score_samples`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : Ignored
-
-        Returns
-        -------
-        float
-        """
-        return float(np.mean(to_host(self.score_samples(X))))
 
     def _rows_inside(self, X: Array, method: str) -> Array:
         """Encoded rows, whose values the visible units can take."""
@@ -101,6 +85,26 @@ class DensityTransformer(
             self.log_z_ = estimate_log_z(rbm, base_bias, self._seed)
             self._log_z_epochs = n_epochs
         return self.log_z_
+
+
+class DensityTransformer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityEstimator
+):
+    """Base of the transformers."""
+
+    def score(self, X: Array, y: Array = None) -> float:
+        """Mean log-likelihood of the rows, in nats: see `score_samples`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+
+        Returns
+        -------
+        float
+        """
+        return float(np.mean(to_host(self.score_samples(X))))
 
 
 def _known_values(rows: Array) -> Array:

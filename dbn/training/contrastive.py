@@ -18,7 +18,7 @@ from ..boltzmann import RBM, Sampler, get_sampler
 from .budget import of_machine
 from .loop import Training, run_epochs
 from .machine_gradients import ContrastiveGradient, HybridGradient
-from .optimizers import SGD, Optimizer, get_optimizer
+from .optimizers import SGD, Adam, Optimizer, get_optimizer
 from .sparsity import Sparsity, get_sparsity
 from .state import remembered
 from .step import make_step
@@ -40,6 +40,11 @@ def default_optimizer(rbm: RBM, sampler: Sampler) -> SGD:
     if not sampler.paired:
         return SGD(Schedule(round(3.0 * rate, 3), 0.0), momentum=0.0)
     return SGD(Schedule(rate, 0.0), momentum=((0, 0.5), (5, 0.9)))
+
+
+def classifying_optimizer() -> Adam:
+    """The optimizer for a machine that learns the class given the features."""
+    return Adam(Schedule(0.004, 0.0))
 
 
 def train_rbm(

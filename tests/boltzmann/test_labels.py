@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
-from scipy.special import log_softmax, logsumexp
+from scipy.special import expit, log_softmax, logsumexp
 
 from dbn import RBM
 from dbn.backend.random import make_rng
@@ -336,3 +336,18 @@ def test_the_gradient_of_class_probabilities(hidden):
     assert_allclose(of_x.sum(axis=0), want["c"], atol=1e-8)
     assert_allclose(of_d, want["b"][F:], atol=1e-8)
     assert_allclose(want["b"][:F], 0.0, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1.0, 20.0, 70.0, 300.0])
+def test_large_inputs_and_large_weights_of_labels(dtype, scale):
+    rng = np.random.default_rng(0)
+    x, shifts = scale * rng.standard_normal((2, 50, 4))
+    shifts = np.clip(shifts[:5], -79.0, 79.0) if scale < 100.0 else shifts[:5]
+    found = Bernoulli().at_shifts(x.astype(dtype), shifts.astype(dtype))
+    for (cgf, mean), shift in zip(found, shifts, strict=True):
+        at = x + shift
+        want = (np.logaddexp(0.0, at) - np.logaddexp(0.0, x)).sum(axis=1)
+        tolerance = 1e-5 if dtype == np.float32 else 1e-10
+        assert_allclose(cgf, want, rtol=tolerance, atol=tolerance * (1.0 + scale))
+        assert_allclose(mean(), expit(at), atol=tolerance)
