@@ -58,6 +58,7 @@ ESTIMATORS = [
     dbn.DBNClassifier,
     dbn.DBNRegressor,
     dbn.DBNAutoencoder,
+    dbn.RBMClassifier,
 ]
 
 

@@ -10,7 +10,7 @@ from ..backend.device import beside, converted, namespace
 from ..backend.labelled_rows import join
 from ..backend.types import Array
 from .feature_machine import feature_machine
-from .incomplete import known_blocks, log_p_of_known, mean_field
+from .incomplete import known_blocks, log_p_of_known_features, mean_field
 from .rbm import RBM
 from .units import Units
 from .units.labels import without_labels
@@ -176,7 +176,7 @@ class DBN:
         Where values of the row are not known, log p(v, h) is that of the known ones,
         and q is the up-pass from the row with mean-field values of the first machine in
         their place (`dbn.boltzmann.incomplete.mean_field`): a bound for any q. Of a
-        single machine it is `dbn.boltzmann.incomplete.log_p_of_known`.
+        single machine it is `dbn.boltzmann.incomplete.log_p_of_known_features`.
 
         Parameters
         ----------
@@ -193,10 +193,8 @@ class DBN:
         xp, first, top = namespace(v), self._first, self.rbms[-1]
         incomplete = bool(xp.any(v != v))
         if incomplete and len(self.rbms) == 1:
-            row = v[None, :]
-            if top.labels is not None:
-                row = join(row, math.nan * top.labels.d[None, :])
-            return float(log_p_of_known(top, row, int(rng.integers(2**31)))[0])
+            seed = int(rng.integers(2**31))
+            return float(log_p_of_known_features(top, v[None, :], seed)[0])
         row = mean_field(first, v[None, :]) if incomplete else v[None, :]
         u, total = xp.broadcast_to(row, (n_draws, v.shape[0])), 0.0
         for rbm, down in zip(self.rbms[:-1], self._down, strict=True):

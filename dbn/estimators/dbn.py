@@ -118,18 +118,18 @@ def is_autoencoder(estimator: Any) -> bool:
 
 
 def check_adoptable(transformer: Any) -> Any:
-    """Return a fitted DBNTransformer or DBNAutoencoder itself.
+    """Return a fitted estimator that a net can start from.
 
     Raises
     ------
     ValueError
         If it is none.
     """
-    brings = isinstance(transformer, DBNTransformer) or is_autoencoder(transformer)
+    brings = isinstance(transformer, DBNEstimator) and transformer._starts_nets
     if not brings or not transformer.__sklearn_is_fitted__():
         raise ValueError(
             "init=FrozenEstimator(...) needs a fitted DBNTransformer or DBNAutoencoder "
-            f"inside; got {transformer!r}. Fit one first."
+            f"inside, or a generative classifier; got {transformer!r}. Fit one first."
         )
     return transformer
 
@@ -162,7 +162,7 @@ def adopt_stack(estimator: Any, transformer: Any, rows: Array) -> Array:
             "Use the same features in the same order."
         )
     if not of_net:
-        estimator.dbn_ = converted_beside(transformer.dbn_, rows)
+        estimator.dbn_ = converted_beside(transformer._feature_stack, rows)
     estimator.visible_ = transformer.visible_
     estimator.mean_, estimator.scale_, estimator.fill_ = converted(
         (transformer.mean_, transformer.scale_, transformer.fill_),
@@ -256,6 +256,7 @@ class DBNTransformer(DensityTransformer):
     """
 
     _rng: Any
+    _starts_nets = True
     _parameter_constraints: dict[str, Any] = {
         "hidden_layer_sizes": ["array-like", Integral],
         "rbm": [RBMTransformer, list, tuple, None],
@@ -323,6 +324,10 @@ n_features)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "dbn_")
+
+    @property
+    def _feature_stack(self) -> DBN:
+        return self.dbn_
 
     _KEPT = DensityTransformer._KEPT | {"_seed": "seed"}
 

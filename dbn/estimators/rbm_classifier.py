@@ -1,20 +1,19 @@
 """A restricted Boltzmann machine over features and class, as a classifier."""
 
-import copy
 from functools import partial
 from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 
-from ..backend.array import dense, map_batches, with_dtype
-from ..backend.device import asarray_like, converted_beside, numpy_dtype, to_host
-from ..backend.labelled_rows import LabelledRows, join
+from ..backend.array import map_batches, with_dtype
+from ..backend.device import converted_beside, numpy_dtype, to_host
+from ..backend.labelled_rows import LabelledRows
 from ..backend.random import make_rng
 from ..backend.types import Array
 from ..boltzmann import DBN, RBM, Sampler, Units, get_sampler, get_units
 from ..boltzmann.feature_machine import feature_machine
-from ..boltzmann.incomplete import log_p_of_known
+from ..boltzmann.incomplete import log_p_of_known_features
 from ..boltzmann.units import labels
 from ..training import Optimizer, Sparsity, train_rbm
 from ..training.budget import CLASSIFYING_MACHINE
@@ -32,6 +31,7 @@ from .constraints import LABELS, MACHINE
 from .convergence import settle
 from .generative import GenerativeClassifier
 from .held_out import check_holdable, check_watched, hold_out
+from .one_machine import OneMachine
 from .preprocessing import indexable
 from .targets import Job
 
@@ -42,7 +42,7 @@ _OF_TRAINING = (
 )
 
 
-class RBMClassifier(GenerativeClassifier):
+class RBMClassifier(GenerativeClassifier, OneMachine):
     """Restricted Boltzmann machine over features and class, which classifies rows.
 
     One layer of hidden units explains the features and, beside them, the class.
@@ -119,9 +119,8 @@ class RBMClassifier(GenerativeClassifier):
     rbm_ : RBM
         The machine, whose visible units are features (standardised where they are
         Gaussian) and then classes.
-    dbn_ : DBN
-        The same without classes: what ``DBNClassifier(init=FrozenEstimator(...))``
-        starts from. Hidden biases have the mean input of the labels.
+        ``DBNClassifier(init=FrozenEstimator(...))`` starts from its part without
+        classes, whose hidden biases have the mean input of the labels.
     visible_ : Units
         The units of the features: they decide the preprocessing.
     columns_, visible_names_, mean_, scale_, fill_ : as in `RBMTransformer`
@@ -163,11 +162,7 @@ class RBMClassifier(GenerativeClassifier):
     True
     """
 
-    rbm_: RBM
-    batch_size_: int
-    max_iter_: int
-    _rng: Any
-    _state: dict[str, Any]
+    _starts_nets = True
     _parameter_constraints: dict[str, Any] = {
         **MACHINE,
         **LABELS,
@@ -270,7 +265,7 @@ n_features)
         labelled = job.labelled_of(self, X, y, sample_weight)
         self._become(draft)
         before = self.n_iter_
-        made_of = (*self._made_of(job), validation)
+        made_of = (*job.made_of(self, True), validation)
         snapshot = partial(self._snapshot, "rbm_")
         with fit_task(
             self, self.max_iter_, *labelled, snapshot, made_of=made_of
@@ -309,7 +304,7 @@ n_features)
         """
         given = indexable(X), y, sample_weight, self.__sklearn_is_fitted__()
         draft, job, unlabelled = self._prepared(*given, to_host(classes), chunk=True)
-        agree(draft, *draft._made_of(job))
+        agree(draft, *job.made_of(draft, True))
         self._become(draft)
         self._train(job, unlabelled, 1, None, None)
         return self
@@ -355,28 +350,11 @@ n_features)
         settle(draft, CLASSIFYING_MACHINE, job.rows.shape[0], chunk)
         return draft, job, unlabelled
 
-    def _made_of(self, job: Job) -> tuple[Any, ...]:
-        """All that training depends on, but for parameters and validation rows."""
-        of_job = job.rows, job.labelled, job.targets, job.weight, job.label_weight
-        return (*of_job, to_host(self.classes_), self.rbm_)
-
     def _new_machine(self, n_features: int, dtype: Any) -> RBM:
         n_classes = len(self.classes_)
         units = labels.with_labels(self.visible_, n_features, n_classes)
         sizes = n_features + n_classes, self.n_components
         return RBM(*sizes, visible=units, hidden=get_units(self.hidden), dtype=dtype)
-
-    def _check_unchanged(self) -> None:
-        """Raise a ValueError if parameters ask for another machine than the fitted."""
-        asked = self._new_machine(self.rbm_.n_features, numpy_dtype(self.rbm_.W))
-        auto = isinstance(self.visible, str) and self.visible == "auto"
-        same_visible = auto or get_units(self.visible) == self.visible_
-        if asked.architecture != self.rbm_.architecture or not same_visible:
-            raise ValueError(
-                f"Training cannot go on from {self.rbm_!r} with n_components="
-                f"{self.n_components}, visible={self.visible!r} and hidden="
-                f"{self.hidden!r}. Set these back, or call fit with warm_start=False."
-            )
 
     def _train(
         self,
@@ -389,9 +367,8 @@ n_features)
         rows, targets, weight = self._labelled_rows(job, unlabelled)
         rows = self._place.rows(rows)
         targets, weight = converted_beside((targets, weight), rows)
-        alpha = {"generative": 1.0, "discriminative": 0.0}.get(
-            self.objective, self.generative_weight
-        )
+        own = {"generative": 1.0, "discriminative": 0.0}
+        alpha = own.get(self.objective, self.generative_weight)
         with self._place.holding(self, rows, "rbm_", "_state"):
             watched = None
             if validation is not None:
@@ -415,27 +392,6 @@ n_features)
                 **{name: getattr(self, name) for name in _OF_TRAINING},
             )
 
-    def __sklearn_is_fitted__(self) -> bool:
-        # The weights are those of `RBM.initialize` when the first epoch begins.
-        return "epoch" in getattr(self, "_state", {})
-
-    _KEPT = GenerativeClassifier._KEPT | {"_state": "state", "_seed": "seed"}
-
-    def _progress(self) -> dict[str, Any]:
-        return super()._progress() | {"params": to_host(self.rbm_.params.flat)}
-
-    def _attributes_of(self, kept: dict[str, Any]) -> dict[str, Any]:
-        rbm = copy.deepcopy(self.rbm_)
-        rbm.params.fill(kept["params"])
-        return super()._attributes_of(kept) | {"rbm_": rbm}
-
-    @property
-    def _machines(self) -> list[RBM]:
-        return [self.rbm_]
-
-    def _first_visible(self) -> str | Units:
-        return self.visible
-
     @property
     def _joint(self) -> DBN:
         return DBN([self.rbm_])
@@ -447,15 +403,9 @@ n_features)
         return self.rbm_.visible.input_for_mean(mean, self.rbm_.p_visible)
 
     @property
-    def dbn_(self) -> DBN:
-        """The machine of the features alone, as a stack."""
+    def _feature_stack(self) -> DBN:
         n = self.rbm_.n_features
         return DBN([feature_machine(self.rbm_, self._state["means"][0][n:])])
-
-    @property
-    def n_iter_(self) -> int:
-        """Epochs that were run."""
-        return len(self.history_)
 
     @property
     def loss_curve_(self) -> list[float]:
@@ -491,16 +441,10 @@ n_features)
         """
         rows = self._rows_inside(X, "score_samples")
         log_z = self._log_z(*self._place.there((self.rbm_, self._base_bias)))
-        seed = self._seed
-
-        def of_batch(rbm: RBM, batch: Array) -> Array:
-            batch = dense(batch)
-            shape = batch.shape[0], rbm.n_visible - rbm.n_features
-            unknown = asarray_like(np.full(shape, np.nan), batch)
-            return log_p_of_known(rbm, join(batch, unknown), seed)
+        of_known = partial(log_p_of_known_features, seed=self._seed)
 
         def of_rows(rbm: RBM, rows: Array) -> Array:
-            return map_batches(partial(of_batch, rbm), rows)
+            return map_batches(partial(of_known, rbm), rows)
 
         log_p = self._place.apply(of_rows, self.rbm_, rows)
         return self._density(log_p, rows, log_z)

@@ -8,6 +8,7 @@ from dbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    RBMClassifier,
     RBMTransformer,
 )
 
@@ -28,6 +29,9 @@ def small(cls, **params):
     """A small estimator of the class: two hidden layers where it has layers."""
     if cls is RBMTransformer:
         return rbm(**{"random_state": 0} | params)
+    if cls is RBMClassifier:
+        defaults = {"n_components": 4, "batch_size": 20, "max_iter": 3}
+        return cls(**defaults | {"random_state": 0} | params)
     own = isinstance(params.get("init"), DBNTransformer | FrozenEstimator)
     machines = {"rbm": None if own else rbm()}
     params = {"hidden_layer_sizes": (4, 3), "random_state": 0} | machines | params
@@ -38,7 +42,8 @@ def small(cls, **params):
 
 TRANSFORMERS = [RBMTransformer, DBNTransformer]
 PREDICTORS = [DBNClassifier, DBNRegressor]
-ALL = [*TRANSFORMERS, *PREDICTORS, DBNAutoencoder]
+GENERATIVE = [RBMClassifier]
+ALL = [*TRANSFORMERS, *PREDICTORS, DBNAutoencoder, *GENERATIVE]
 
 
 def output(estimator, X):

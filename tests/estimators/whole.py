@@ -18,6 +18,7 @@ from dbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    RBMClassifier,
     RBMTransformer,
     load_model,
     save_model,
@@ -36,6 +37,7 @@ BEFORE = {
     DBNTransformer: (_A, None),
     RBMTransformer: (_A, None),
     DBNAutoencoder: (_A, None),
+    RBMClassifier: (_A, np.repeat(["cat", "dog", "eel"], 8)),
 }
 ANEW = {
     DBNClassifier: (_B, np.tile(["x", "y", "z"], 10)),
@@ -43,6 +45,7 @@ ANEW = {
     DBNTransformer: (_B, None),
     RBMTransformer: (_B, None),
     DBNAutoencoder: (_B, None),
+    RBMClassifier: (_B, np.tile(["x", "y", "z"], 10)),
 }
 NETS = [*PREDICTORS, DBNAutoencoder]
 FACTS = ["classes_", "mean_", "scale_", "y_mean_", "y_scale_", "history_", "n_iter_"]
@@ -51,7 +54,7 @@ FACTS += ["n_features_in_", "feature_names_in_", "visible_", "loss_curve_"]
 
 def tiny(cls, **params):
     """An estimator that trains in a few milliseconds, two hidden layers deep."""
-    if cls is RBMTransformer:
+    if cls in (RBMTransformer, RBMClassifier):
         defaults = {"n_components": 3, "batch_size": 15, "max_iter": 2}
     else:
         defaults = {"hidden_layer_sizes": (3, 2), "rbm": rbm(batch_size=15)}
