@@ -1,5 +1,6 @@
 """The deep belief network: a stack of restricted Boltzmann machines."""
 
+import copy
 import math
 from collections.abc import Callable, Iterable
 from itertools import pairwise
@@ -215,10 +216,21 @@ class DBN:
 
     def _decode(self, h: Array) -> Array:
         top = self.rbms[-1]
-        h = top.mean_visible(h)[:, : top.n_features]
+        return self._below(top.mean_visible(h)[:, : top.n_features])
+
+    def _below(self, h: Array) -> Array:
         for rbm in reversed(self._down):
             h = rbm.mean_visible(h)
         return h
+
+    def reconstruct_below_top(self, v: Array) -> Array:
+        """Mean-field pass up to the visible units of the top machine, and down."""
+        return self._below(self._below_top(v))
+
+    def untie(self) -> None:
+        """Give the way down weights of its own, which begin as those of the way up."""
+        if self.generative is None:
+            self.generative = copy.deepcopy(self.rbms[:-1])
 
     def transform(self, X: Array) -> Array:
         """Mean-field up-pass: means of the top hidden units, (n_rows, n_hidden).

@@ -18,6 +18,7 @@ from .optimizers import (
 from .pretraining import Pretrained, pretrain
 from .sparsity import Sparsity
 from .unrolling import Unrolled
+from .wake_sleep import UpDown, up_down
 
 __all__ = [
     "LBFGS",
@@ -34,9 +35,11 @@ __all__ = [
     "Sparsity",
     "TqdmBars",
     "Unrolled",
+    "UpDown",
     "data_parallel",
     "finetune",
     "get_optimizer",
     "pretrain",
     "train_rbm",
+    "up_down",
 ]

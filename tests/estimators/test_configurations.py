@@ -18,6 +18,7 @@ from dbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    RBMClassifier,
     RBMTransformer,
 )
 from dbn.boltzmann import CD, Bernoulli, Gaussian, ReLU, Softmax
@@ -182,11 +183,24 @@ AUTOENCODERS = {
     ),
 }
 
+GENERATIVES = {
+    "by default": RBMClassifier(8),
+    "discriminative": RBMClassifier(8, objective="discriminative"),
+    "generative": RBMClassifier(8, objective="generative", centering=True),
+    "PCD": RBMClassifier(8, sampler="pcd", generative_weight=0.1),
+    "SGD": RBMClassifier(8, optimizer=SCHEDULED),
+    "early stopping": RBMClassifier(8, early_stopping=True),
+    "warm start": RBMClassifier(8, warm_start=True),
+    "balanced, unlabelled": RBMClassifier(8, class_weight="balanced", unlabeled=-7),
+    "Bernoulli": scaled(RBMClassifier(8, visible="bernoulli", random_state=0)),
+}
+
 ON_DEVICE = {
     "RBM on a device": rbm(device="cpu"),
     "DBN on a device": small(DBNTransformer, device="cpu"),
     "regressor on a device": regressor(device="cpu"),
     "autoencoder on a device": autoencoder(device="cpu"),
+    "RBM classifier on a device": RBMClassifier(8, device="cpu"),
 }
 
 
@@ -238,6 +252,7 @@ FITTED_TWICE = {
         "check_supervised_y_2d",
     ],
     DBNRegressor: ["check_supervised_y_2d"],
+    RBMClassifier: ["check_supervised_y_2d"],
     DBNAutoencoder: [
         "check_pipeline_consistency",
         "check_transformer_data_not_an_array",
@@ -274,6 +289,7 @@ CONFIGURATIONS = [
         "classifier": CLASSIFIERS,
         "regressor": REGRESSORS,
         "autoencoder": AUTOENCODERS,
+        "generative": GENERATIVES,
     }.items()
     for name, estimator in estimators.items()
 ]
