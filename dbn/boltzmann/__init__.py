@@ -3,7 +3,7 @@
 from .enumeration import exact_log_z
 from .likelihood import LogZEstimate, ais, pseudo_log_likelihood, reverse_ais
 from .rbm import RBM
-from .samplers import CD, FPCD, PCD, ParallelTempering, Sampler, get_sampler
+from .samplers import CD, FPCD, PCD, ParallelTempering, Sampler, Staged, get_sampler
 from .stack import DBN
 from .units import (
     Bernoulli,
@@ -33,6 +33,7 @@ __all__ = [
     "Sampler",
     "Softmax",
     "Spin",
+    "Staged",
     "Units",
     "ais",
     "exact_log_z",

@@ -7,7 +7,6 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..backend.array import dense
 from ..backend.device import asarray_like, converted, converted_beside, to_host
 from ..backend.random import make_rng, stream_on
 from ..backend.types import Array
@@ -75,6 +74,7 @@ def train_stack(
     prototypes: list[RBMTransformer],
     rng: Any,
     task: Task,
+    **labelled: Any,
 ) -> None:
     """Pretrain `estimator.dbn_` on rows in the range of `estimator.visible_`.
 
@@ -95,6 +95,7 @@ def train_stack(
                 for p in prototypes
             ],
             sample_weight=converted_beside(weight, rows),
+            **converted_beside(labelled, rows),
             memory_budget=getattr(stack, "memory_budget", None),
             task=task,
             history=estimator.history_,
@@ -395,16 +396,7 @@ n_features)
         rows = self._rows_inside(X, "score_samples")
         top = self._place.there(self.dbn_).rbms[-1]
         log_z = self._log_z(top, top.b)
-
-        def bounds(dbn: DBN, rows: Array) -> Array:
-            W, found = dbn.rbms[0].W, []
-            for i in range(rows.shape[0]):
-                v = dense(rows[i : i + 1, ...])[0, ...]
-                rng = stream_on(make_rng(self._seed), W)
-                found.append(dbn.log_p_bound(v, rng, n_draws))
-            return asarray_like(found, rows)
-
-        log_p = self._place.apply(bounds, self.dbn_, rows)
+        log_p = self._bounds(self.dbn_, rows, n_draws)
         return self._density(log_p, rows, log_z)
 
     def inverse_transform(self, H: Array) -> Array:

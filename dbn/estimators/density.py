@@ -15,9 +15,10 @@ from ..backend.device import (
     namespace,
     to_host,
 )
+from ..backend.random import make_rng, stream_on
 from ..backend.rows import LazyRows
 from ..backend.types import Array
-from ..boltzmann import RBM, ais, exact_log_z, reverse_ais
+from ..boltzmann import DBN, RBM, ais, exact_log_z, reverse_ais
 from ..boltzmann.enumeration import is_enumerable
 from .base import DBNEstimator
 
@@ -52,6 +53,19 @@ class DensityEstimator(DBNEstimator):
             return log_p
         xp = namespace(log_p)
         return xp.where(xp.any(beside(known, log_p), axis=1), log_p, 0.0)
+
+    def _bounds(self, dbn: DBN, rows: Array, n_draws: int) -> Array:
+        """Lower bounds on the log-likelihood of encoded rows, plus the top's log Z."""
+
+        def bounds(dbn: DBN, rows: Array) -> Array:
+            W, found = dbn.rbms[0].W, []
+            for i in range(rows.shape[0]):
+                v = dense(rows[i : i + 1, ...])[0, ...]
+                rng = stream_on(make_rng(self._seed), W)
+                found.append(dbn.log_p_bound(v, rng, n_draws))
+            return asarray_like(found, rows)
+
+        return self._place.apply(bounds, dbn, rows)
 
     def _given(self, rbm: RBM, given: Array, n_samples: int) -> Array:
         """Encoded rows to complete, one for each sample: NaN is to be drawn."""

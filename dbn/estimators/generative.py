@@ -77,7 +77,7 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
     def _labelled_rows(self, job: Job, unlabelled: Array) -> tuple[Array, Array, Array]:
         """Rows to train on, their labels (NaN: none), and their weights or None."""
         n_rows, dtype = job.rows.shape[0], numpy_dtype(job.rows)
-        labels = np.full((n_rows, len(self.classes_)), np.nan, dtype=dtype)
+        labels = np.full((n_rows, self.classes_.shape[0]), np.nan, dtype=dtype)
         labels[job.labelled] = job.targets
         weight = np.ones(n_rows, dtype=dtype)
         if job.weight is not None:

@@ -351,7 +351,7 @@ n_features)
         return draft, job, unlabelled
 
     def _new_machine(self, n_features: int, dtype: Any) -> RBM:
-        n_classes = len(self.classes_)
+        n_classes = self.classes_.shape[0]
         units = labels.with_labels(self.visible_, n_features, n_classes)
         sizes = n_features + n_classes, self.n_components
         return RBM(*sizes, visible=units, hidden=get_units(self.hidden), dtype=dtype)

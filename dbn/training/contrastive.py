@@ -14,7 +14,7 @@ from ..backend.parts import Schedule
 from ..backend.random import stream_on
 from ..backend.rows import LazyRows, as_rows
 from ..backend.types import Array
-from ..boltzmann import RBM, Sampler, get_sampler
+from ..boltzmann import CD, PCD, RBM, Sampler, Staged, get_sampler
 from .budget import of_machine
 from .loop import Training, run_epochs
 from .machine_gradients import ContrastiveGradient, HybridGradient
@@ -45,6 +45,35 @@ def default_optimizer(rbm: RBM, sampler: Sampler) -> SGD:
 def classifying_optimizer() -> Adam:
     """The optimizer for a machine that learns the class given the features."""
     return Adam(Schedule(0.004, 0.0))
+
+
+def classifying_top(batch_size: int, n_epochs: int) -> dict[str, Any]:
+    """Options of `train_rbm` for a top machine with labels.
+
+    Three quarters of the epochs are contrastive divergence, at a rate that falls from
+    0.3 to 0, and the rest persistent chains, from 0.02 to 0.
+
+    Parameters
+    ----------
+    batch_size, n_epochs : int
+
+    Examples
+    --------
+    >>> classifying_top(100, 4)["sampler"]
+    Staged(stages=((0, CD()), (3, PCD())))
+    """
+    first = max(n_epochs * 3 // 4, 1)
+    stages: list[tuple[int, Sampler]] = [(0, CD()), (first, PCD())]
+    rates = [0.3 * (1.0 - epoch / first) for epoch in range(first)]
+    last = n_epochs - first
+    rates += [0.02 * (1.0 - epoch / last) for epoch in range(last)]
+    return {
+        "sampler": Staged(tuple(stages)),
+        "optimizer": SGD(tuple(enumerate(rates)), momentum=((0, 0.9), (first, 0.5))),
+        "centering": True,
+        "batch_size": batch_size,
+        "max_iter": n_epochs,
+    }
 
 
 def train_rbm(

@@ -46,7 +46,7 @@ class ContrastiveGradient:
         if self.centering or self.sparsity:
             self._move_means(v, h, weight)
         offsets = means if self.centering else None
-        weight_neg = weight if self.sampler.paired else None
+        weight_neg = weight if self.sampler.at(epoch).paired else None
         of_labels = covariance, self.label_rate
         rbm.gradient(v, h, v_neg, h_neg, grad, weight, weight_neg, offsets, *of_labels)
         if self.l1:
