@@ -59,6 +59,7 @@ ESTIMATORS = [
     dbn.DBNRegressor,
     dbn.DBNAutoencoder,
     dbn.RBMClassifier,
+    dbn.GenerativeDBNClassifier,
 ]
 
 

@@ -18,6 +18,7 @@ from .base import DBNEstimator
 from .classifier import DBNClassifier
 from .dbn import DBNTransformer
 from .frames import FrameColumns
+from .generative_dbn import GenerativeDBNClassifier
 from .net import NetEstimator
 from .rbm import RBMTransformer
 from .rbm_classifier import RBMClassifier
@@ -163,12 +164,14 @@ _FITTED = {
     | {"y_mean_": np.ndarray, "y_scale_": np.ndarray}
     | _MEMORY,
     DBNAutoencoder: {"network_": Network} | _MEMORY,
+    GenerativeDBNClassifier: {"dbn_": DBN, "classes_": np.ndarray, "_seed": int}
+    | {"class_prior_": np.ndarray},
     RBMClassifier: {"rbm_": RBM, "classes_": np.ndarray, "_seed": int} | _MEMORY,
 }
 # Vectors with one entry per feature or per output, None or absent where there is none.
 # Features are columns of numbers, as which the columns of a frame may be several.
 _PER_FEATURE = {"mean_", "scale_", "fill_", "_base_bias"}
-_PER_OUTPUT = {"classes_", "y_mean_", "y_scale_"}
+_PER_OUTPUT = {"classes_", "class_prior_", "y_mean_", "y_scale_"}
 _LABELS = {"classes_", "feature_names_in_"}
 # What models of earlier versions do not have.
 _LATER = {"columns_": None, "fill_": None}

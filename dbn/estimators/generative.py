@@ -99,13 +99,13 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
         return to_host(self.classes_)[targets.argmax(axis=1)]
 
     def _watch(
-        self, dbn: DBN, rows: Array, targets: Array, weight: Array
+        self, stack: Callable[[], DBN], rows: Array, targets: Array, weight: Array
     ) -> Callable[[], dict[str, float]]:
-        """Metrics of machines in training on rows that they are not trained on."""
+        """Metrics of a stack in training on rows that it is not trained on."""
         rows, classes = self._place.rows(self._filled(rows)), targets.argmax(axis=1)
 
         def measure() -> dict[str, float]:
-            log_p = to_host(dbn.log_p_labels(rows))
+            log_p = to_host(stack().log_p_labels(rows))
             losses, right = -(targets * log_p).sum(axis=1), log_p.argmax(axis=1)
             score = float(np.average(right == classes, weights=weight))
             loss = float(np.average(losses, weights=weight))

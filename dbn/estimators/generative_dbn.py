@@ -224,14 +224,22 @@ n_features)
 
     def _prototypes(self, n_layers: int, n_rows: int) -> list[RBMTransformer]:
         """One validated prototype per layer."""
-        several = isinstance(self.rbm, list | tuple)
         found = layer_prototypes(self.rbm, n_layers)
-        if not several or self.rbm[-1] is None:
+        if self._own_top:
             visible = found[0].visible if n_layers == 1 else "bernoulli"
             length = TOP_MACHINE.resolved(n_rows, "auto", "auto")
             options = classifying_top(*length)
             found[-1] = RBMTransformer(visible=visible, **options)
         return found
+
+    @property
+    def _own_top(self) -> bool:
+        """Whether nobody has given a prototype of the top machine."""
+        several = isinstance(self.rbm, list | tuple)
+        return not several or self.rbm[-1] is None
+
+    def _stack_in_training(self) -> DBN:
+        return DBN(self._stack["rbms"])
 
     def _pretrain(
         self,
@@ -243,6 +251,10 @@ n_features)
         validation: Any,
     ) -> None:
         rows, labels, weight = labelled
+        # Labels, which are few, may learn faster than the rest of a centered machine.
+        options: dict[str, Any] = {"label_rate": 10.0 if self._own_top else 1.0}
+        if validation is not None:
+            options["validate"] = self._watch(self._stack_in_training, *validation)
         of_labels = {"labels": labels, "label_weight": weight}
         self.class_prior_ = _shares(labels, weight)
         train_stack(
@@ -254,6 +266,7 @@ n_features)
             self._rng,
             task,
             **of_labels,
+            label_options=options,
         )
 
     def _fine_tune(
@@ -274,7 +287,7 @@ n_features)
             task.subtask("up-down", left) as subtask,
             self._place.holding(self, rows, "dbn_", "_up_down_state"),
         ):
-            watched = validation and self._watch(self.dbn_, *validation)
+            watched = validation and self._watch(lambda: self.dbn_, *validation)
             up_down(
                 self.dbn_,
                 rows,

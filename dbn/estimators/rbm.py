@@ -375,7 +375,7 @@ n_features)
         ndarray of shape (n_samples, n_components)
         """
         rows = self._filled(self._rows(X, "transform"))
-        return self._place.apply(_batched(RBM.mean_hidden), self.rbm_, rows)
+        return self._place.apply(batched(RBM.mean_hidden), self.rbm_, rows)
 
     def score_samples(self, X: Array) -> Array:
         """Log-likelihood of each row, in nats.
@@ -463,7 +463,7 @@ n_features)
     def _log_p_of_known(self, rows: Array) -> Array:
         """Log-likelihoods of encoded rows, plus log Z."""
         of_known = partial(log_p_of_known, seed=self._seed)
-        return self._place.apply(_batched(of_known), self.rbm_, rows)
+        return self._place.apply(batched(of_known), self.rbm_, rows)
 
     def inverse_transform(self, H: Array) -> Array:
         """Mean of the visible units given hidden activities: a reconstruction.
@@ -479,7 +479,7 @@ n_features)
         """
         check_is_fitted(self)
         H = self._hidden_rows(H, self._n_features_out)
-        V = self._place.apply(_batched(RBM.mean_visible), self.rbm_, H)
+        V = self._place.apply(batched(RBM.mean_visible), self.rbm_, H)
         return self._decode(V)
 
     def sample(
@@ -570,6 +570,12 @@ def _biases_in_units_of_rows(rbm: RBM) -> Array:
     return namespace(b).concat(parts)
 
 
-def _batched(method: Callable[..., Array]) -> Callable[[RBM, Array], Array]:
-    """A method of machines that takes the rows batch by batch."""
+def batched(method: Callable[..., Array]) -> Callable[[RBM, Array], Array]:
+    """A method of machines that takes the rows batch by batch.
+
+    Examples
+    --------
+    >>> batched(RBM.mean_hidden)(RBM(2, 1), np.zeros((1, 2)))
+    array([[0.5]])
+    """
     return lambda rbm, rows: map_batches(partial(method, rbm), rows)

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..backend.array import map_batches, with_dtype
+from ..backend.array import with_dtype
 from ..backend.device import converted_beside, numpy_dtype, to_host
 from ..backend.labelled_rows import LabelledRows
 from ..backend.random import make_rng
@@ -33,6 +33,7 @@ from .generative import GenerativeClassifier
 from .held_out import check_holdable, check_watched, hold_out
 from .one_machine import OneMachine
 from .preprocessing import indexable
+from .rbm import batched
 from .targets import Job
 
 # Parameters that `train_rbm` has as well.
@@ -372,7 +373,7 @@ n_features)
         with self._place.holding(self, rows, "rbm_", "_state"):
             watched = None
             if validation is not None:
-                watched = self._watch(DBN([self.rbm_]), *validation)
+                watched = self._watch(lambda: self._joint, *validation)
             stopping = watched is not None and self.early_stopping
             train_rbm(
                 self.rbm_,
@@ -404,8 +405,8 @@ n_features)
 
     @property
     def _feature_stack(self) -> DBN:
-        n = self.rbm_.n_features
-        return DBN([feature_machine(self.rbm_, self._state["means"][0][n:])])
+        of_labels = self._state["means"][0][self.rbm_.n_features :]
+        return DBN([feature_machine(self.rbm_, of_labels)])
 
     @property
     def loss_curve_(self) -> list[float]:
@@ -441,10 +442,6 @@ n_features)
         """
         rows = self._rows_inside(X, "score_samples")
         log_z = self._log_z(*self._place.there((self.rbm_, self._base_bias)))
-        of_known = partial(log_p_of_known_features, seed=self._seed)
-
-        def of_rows(rbm: RBM, rows: Array) -> Array:
-            return map_batches(partial(of_known, rbm), rows)
-
-        log_p = self._place.apply(of_rows, self.rbm_, rows)
+        of_known = batched(partial(log_p_of_known_features, seed=self._seed))
+        log_p = self._place.apply(of_known, self.rbm_, rows)
         return self._density(log_p, rows, log_z)

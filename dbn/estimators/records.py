@@ -26,6 +26,7 @@ from .base import DBNEstimator
 from .classifier import DBNClassifier
 from .dbn import DBNTransformer
 from .frames import FrameColumns
+from .generative_dbn import GenerativeDBNClassifier
 from .rbm import RBMTransformer
 from .rbm_classifier import RBMClassifier
 from .regressor import DBNRegressor
@@ -49,6 +50,7 @@ MODELS = {
     "estimators.DBNRegressor": DBNRegressor,
     "estimators.DBNAutoencoder": DBNAutoencoder,
     "estimators.RBMClassifier": RBMClassifier,
+    "estimators.GenerativeDBNClassifier": GenerativeDBNClassifier,
 }
 # Parts have no state: their constructor stores its arguments and does nothing else.
 CLASSES = {

@@ -43,6 +43,7 @@ def pretrain(
     sample_weight: Array = None,
     labels: Array | None = None,
     label_weight: Array = None,
+    label_options: dict[str, Any] | None = None,
     memory_budget: float | None = None,
     task: Task | None = None,
     history: list[dict[str, Any]] | None = None,
@@ -73,6 +74,8 @@ def pretrain(
         beside the hidden units of the one below, and is trained on both.
     label_weight : array of shape (n_rows,), optional
         Weights of the rows for that machine. Default: `sample_weight`.
+    label_options : dict, optional
+        Further keyword arguments of `train_rbm` for that machine.
     memory_budget : int, optional
         Bytes that hidden activities of all rows may take in memory, those that a layer
         is trained on and those of the next together. What does not fit goes to a
@@ -128,6 +131,7 @@ def pretrain(
         if labels is not None and layer == len(sizes) - 1:
             rows, visible = _beside_labels(encoded, labels, visible)
             weight = sample_weight if label_weight is None else label_weight
+            option |= label_options or {}
         rbm = RBM(
             rows.shape[1],
             n_hidden,
@@ -143,8 +147,8 @@ def pretrain(
             kept_layer = state["layer"] if layer < len(kept) else {}
             state.update(rbms=rbms, layer=converted_beside(kept_layer, encoded))
             option |= _length(option, encoded.shape[0], state["layer"].get("epoch", 0))
-            option |= {"state": state["layer"]}
-            option |= {"rng": rng, "sample_weight": weight, "layer": layer}
+            option |= {"state": state["layer"], "rng": rng, "layer": layer}
+            option |= {"sample_weight": weight}
             with task.subtask("layer", option["max_iter"]) as layer_task:
                 train_rbm(rbm, rows, **option, task=layer_task, history=history)
             stopped = layer_task.stop
@@ -152,8 +156,7 @@ def pretrain(
             rbm.initialize(rng, _means(rows, weight))
         state["rbms"] = rbms
         if layer + 1 < len(sizes):
-            if layer == 0:
-                encoded = _complete(encoded, sample_weight)
+            encoded = encoded if layer else _complete(encoded, sample_weight)
             encoded, held = _encode(rbm, encoded, budget - held)
             visible = rbm.hidden
     return DBN(state["rbms"])

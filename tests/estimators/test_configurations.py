@@ -183,6 +183,7 @@ AUTOENCODERS = {
     ),
 }
 
+
 def generative(**params):
     """As short a training as the accuracy that the checks ask for allows."""
     defaults = {"batch_size": 20, "max_iter": 40, "optimizer": Adam(0.02)}

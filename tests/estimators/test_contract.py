@@ -91,6 +91,7 @@ CHANGED = {
     "objective": "discriminative",
     "generative_weight": 0.5,
     "unlabeled_weight": 0.1,
+    "up_down": 2,
 }
 FAST = {"batch_size": 1, "max_iter": 40, "optimizer": Adam(0.02), "init": "he_normal"}
 # What a parameter needs to do something.

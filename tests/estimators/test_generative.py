@@ -9,11 +9,18 @@ from scipy.special import logsumexp
 from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
 
-from dbn import DBNClassifier, RBMClassifier, ScaledRows, load_model, save_model
+from dbn import (
+    DBNClassifier,
+    GenerativeDBNClassifier,
+    RBMClassifier,
+    ScaledRows,
+    load_model,
+    save_model,
+)
 from dbn.boltzmann import Bernoulli, Gaussian, exact_log_z
-from dbn.training import SGD, Checkpoint
+from dbn.training import SGD, Checkpoint, UpDown
 
-from .toy import REAL, Y3, X, Y, message, small
+from .toy import REAL, Y3, X, Y, message, rbm, small
 
 BINARY = (X > 0.5) * 1.0
 
@@ -245,3 +252,151 @@ def test_digits_by_default():
     model = RBMClassifier(64, visible=Bernoulli(), random_state=0)
     model.fit(rows[:1000] / 16, y[:1000])
     assert model.score(rows[1000:] / 16, y[1000:]) > 0.91
+
+
+# The stack.
+
+
+def deep(**params):
+    return small(GenerativeDBNClassifier, **params)
+
+
+def test_the_stacks_probabilities_are_those_of_the_top_machine():
+    model = deep().fit(X, Y3)
+    low, top = model.dbn_.rbms
+    f = low.mean_hidden(X)
+    joint = [
+        -top.free_energy(np.hstack([f, np.tile(y, (len(X), 1))])) for y in np.eye(3)
+    ]
+    log_p = np.transpose(joint) - logsumexp(joint, axis=0)[:, None]
+    assert_allclose(model.predict_log_proba(X), log_p, atol=1e-10)
+
+
+@pytest.mark.parametrize("sizes", [(4,), (4, 3), (4, 4, 3)])
+@pytest.mark.parametrize("how", [None, 2, UpDown(2, optimizer=SGD(0.01))])
+def test_any_number_of_layers(sizes, how):
+    model = GenerativeDBNClassifier(sizes, rbm=rbm(), up_down=how, random_state=0)
+    model.fit(BINARY, Y3)
+    assert model.predict_proba(BINARY).shape == (60, 3)
+    assert len(model.n_iter_) == len(sizes) + (how is not None)
+    rows = model.sample(4, label="low", steps=5, random_state=0)
+    assert {*rows.ravel()} <= {0.0, 1.0}
+    assert model.inverse_transform(np.zeros((2, sizes[-1]))).shape == (2, 5)
+    states = np.array(np.meshgrid(*[[0.0, 1.0]] * 5)).reshape(5, -1).T
+    assert np.exp(model.score_samples(states)).sum() < 1.02  # a bound
+
+
+def test_up_down_starts_where_greedy_training_ends():
+    greedy, still = deep().fit(X, Y3), deep(up_down=UpDown(1, optimizer=SGD(1e-12)))
+    still.fit(X, Y3)
+    assert_allclose(still.predict_proba(X), greedy.predict_proba(X), atol=1e-9)
+    assert still.dbn_.generative is not None and greedy.dbn_.generative is None
+    assert_allclose(still.score_samples(X), greedy.score_samples(X), atol=1e-6)
+
+
+def test_the_stack_knows_classes_and_draws_them():
+    rows, y = two_kinds()
+    model = GenerativeDBNClassifier((8, 8), random_state=0, up_down=2)
+    model.set_params(rbm=[rbm(max_iter=30), None]).fit(rows, y)
+    assert model.score(rows, y) > 0.95
+    assert model.sample(200, label="bee", steps=50, random_state=0).mean() > 0.7
+    assert model.sample(200, label="ant", steps=50, random_state=0).mean() < 0.3
+    free = model.sample(200, steps=50, random_state=0)
+    assert {*model.predict(free)} == {"ant", "bee"}
+
+
+def test_the_stack_learns_from_rows_without_a_label():
+    rows, y = two_kinds()
+    few = np.where(np.arange(300) < 30, y, "?").astype(object)
+    model = GenerativeDBNClassifier((8, 8), unlabeled="?", random_state=0, up_down=2)
+    model.fit(rows, few)
+    assert (model.predict(rows[30:]) == y[30:]).mean() > 0.95
+
+
+def test_the_stacks_history_has_rows_that_are_not_trained_on():
+    model = deep(up_down=2).fit(X[:50], Y3[:50], X_val=X[50:], y_val=Y3[50:])
+    phases = [
+        (e["phase"], e.get("layer"), "validation_loss" in e) for e in model.history_
+    ]
+    assert phases == [
+        *[("pretrain", 0, False)] * 2,
+        *[("pretrain", 1, True)] * 2,
+        *[("up-down", None, True)] * 2,
+    ]
+    last = model.history_[-1]
+    assert last["validation_score"] == model.score(X[50:], Y3[50:])
+
+
+class StopAfter:
+    """Raises in an epoch, counted over the whole fit."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        if context.task_name == "epoch" and len(estimator.history_) == self.n:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 7])
+def test_a_resumed_stack_is_the_whole_one_bit_for_bit(tmp_path, n):
+    options = {"up_down": UpDown(4, batch_size=20), "unlabeled": "low"}
+    whole = deep(**options).fit(X, Y3)
+    first = deep(**options).set_callbacks(Checkpoint(tmp_path), StopAfter(n))
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(X, Y3)
+    second = deep(**options).set_callbacks(Checkpoint(tmp_path, resume=True))
+    second.fit(X, Y3)
+    machines = [(*m.dbn_.rbms, *m.dbn_.generative) for m in (whole, second)]
+    for one, other in zip(*machines, strict=True):
+        assert_array_equal(one.params.flat, other.params.flat)
+    assert second.history_ == whole.history_
+
+
+def test_a_resumed_default_stack_is_the_whole_one(tmp_path):
+    options = {"hidden_layer_sizes": (4, 3), "random_state": 0}
+    options |= {"rbm": [rbm(), None]}
+    whole = GenerativeDBNClassifier(**options).fit(X, Y3)
+    first = GenerativeDBNClassifier(**options)
+    first.set_callbacks(Checkpoint(tmp_path), StopAfter(90))
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(X, Y3)
+    second = GenerativeDBNClassifier(**options)
+    second.set_callbacks(Checkpoint(tmp_path, resume=True)).fit(X, Y3)
+    assert_array_equal(
+        second.dbn_.rbms[-1].params.flat, whole.dbn_.rbms[-1].params.flat
+    )
+
+
+def test_files_hold_untied_stacks(tmp_path):
+    for how in (None, 1):
+        model = deep(up_down=how).fit(REAL, Y3)
+        save_model(model, tmp_path / "deep.dbn")
+        loaded = load_model(tmp_path / "deep.dbn")
+        assert_array_equal(loaded.predict_proba(REAL), model.predict_proba(REAL))
+        assert_array_equal(
+            loaded.sample(5, label="low", steps=5, random_state=0),
+            model.sample(5, label="low", steps=5, random_state=0),
+        )
+        save_model(model.dbn_, tmp_path / "bare.dbn")
+        bare = load_model(tmp_path / "bare.dbn")
+        assert (bare.generative is None) == (how is None)
+    start = FrozenEstimator(model)
+    net = DBNClassifier(init=start, max_iter=1, optimizer=SGD(1e-12)).fit(REAL, Y3)
+    assert_allclose(net.coefs_[1], model.dbn_.rbms[1].W[:4], atol=1e-9)
+
+
+def test_digits_by_the_stack():
+    rows, y = load_digits(return_X_y=True)
+    model = GenerativeDBNClassifier((64, 256), random_state=0)
+    model.fit(rows[:1000] / 16, y[:1000])
+    assert model.score(rows[1000:] / 16, y[1000:]) > 0.9

@@ -8,6 +8,7 @@ from dbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    GenerativeDBNClassifier,
     RBMClassifier,
     RBMTransformer,
 )
@@ -35,14 +36,16 @@ def small(cls, **params):
     own = isinstance(params.get("init"), DBNTransformer | FrozenEstimator)
     machines = {"rbm": None if own else rbm()}
     params = {"hidden_layer_sizes": (4, 3), "random_state": 0} | machines | params
-    if cls is not DBNTransformer:
+    if cls is GenerativeDBNClassifier:
+        params = {"rbm": [rbm(), rbm()]} | params
+    elif cls is not DBNTransformer:
         params = {"max_iter": 3, "batch_size": 20} | params
     return cls(**params)
 
 
 TRANSFORMERS = [RBMTransformer, DBNTransformer]
 PREDICTORS = [DBNClassifier, DBNRegressor]
-GENERATIVE = [RBMClassifier]
+GENERATIVE = [RBMClassifier, GenerativeDBNClassifier]
 ALL = [*TRANSFORMERS, *PREDICTORS, DBNAutoencoder, *GENERATIVE]
 
 

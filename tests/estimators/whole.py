@@ -18,6 +18,7 @@ from dbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    GenerativeDBNClassifier,
     RBMClassifier,
     RBMTransformer,
     load_model,
@@ -38,6 +39,7 @@ BEFORE = {
     RBMTransformer: (_A, None),
     DBNAutoencoder: (_A, None),
     RBMClassifier: (_A, np.repeat(["cat", "dog", "eel"], 8)),
+    GenerativeDBNClassifier: (_A, np.repeat(["cat", "dog", "eel"], 8)),
 }
 ANEW = {
     DBNClassifier: (_B, np.tile(["x", "y", "z"], 10)),
@@ -46,6 +48,7 @@ ANEW = {
     RBMTransformer: (_B, None),
     DBNAutoencoder: (_B, None),
     RBMClassifier: (_B, np.tile(["x", "y", "z"], 10)),
+    GenerativeDBNClassifier: (_B, np.tile(["x", "y", "z"], 10)),
 }
 NETS = [*PREDICTORS, DBNAutoencoder]
 FACTS = ["classes_", "mean_", "scale_", "y_mean_", "y_scale_", "history_", "n_iter_"]
