@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..backend.device import converted, converted_beside, numpy_dtype, to_host
 from ..backend.random import make_rng
 from ..backend.types import Array
-from ..boltzmann import DBN, RBM, Units
+from ..boltzmann import DBN, RBM, Units, get_units
 from ..boltzmann.feature_machine import feature_machine
 from ..training import UpDown, up_down
 from ..training.budget import TOP_MACHINE
@@ -19,6 +19,7 @@ from ..training.contrastive import classifying_top
 from ..training.task import Task
 from ._sklearn import Interval, fit_context
 from .constraints import LABELS, RUNNING, check_layer_sizes
+from .convergence import warn_of_machines
 from .dbn import (
     Prototypes,
     first_visible,
@@ -201,8 +202,10 @@ n_features)
         draft = self._draft()
         job = draft._find_job(X, y, sample_weight, reset=True)
         unlabelled = draft._weigh(job)
-        prototypes = draft._prototypes(len(sizes), job.rows.shape[0])
-        job.rows = draft._fit_visible(job.rows, job.weight, prototypes[0].visible)
+        prototypes = layer_prototypes(self.rbm, len(sizes))
+        job.rows = draft._fit_visible(job.rows, job.weight, first_visible(self.rbm))
+        if self._own_top:
+            prototypes[-1] = draft._top_prototype(prototypes[:-1], job.rows.shape[0])
         validation = check_watched(draft, X_val, y_val, numpy_dtype(job.rows))
         draft._rng = make_rng(self.random_state)
         draft._seed = int(draft._rng.spawn(1)[0].integers(2**31))
@@ -220,17 +223,15 @@ n_features)
                     self._fine_tune(rows, how, task, validation)
         finally:
             self._forget("_rng", "_stack", "_up_down_state")
+        machines = self.dbn_.rbms, prototypes
+        warn_of_machines(*machines, job.rows.shape[0], self.history_)
         return self
 
-    def _prototypes(self, n_layers: int, n_rows: int) -> list[RBMTransformer]:
-        """One validated prototype per layer."""
-        found = layer_prototypes(self.rbm, n_layers)
-        if self._own_top:
-            visible = found[0].visible if n_layers == 1 else "bernoulli"
-            length = TOP_MACHINE.resolved(n_rows, "auto", "auto")
-            options = classifying_top(*length)
-            found[-1] = RBMTransformer(visible=visible, **options)
-        return found
+    def _top_prototype(self, below: list[RBMTransformer], n_rows: int) -> Any:
+        """The machine with labels, where nobody has given one."""
+        units = get_units(below[-1].hidden) if below else self.visible_
+        length = TOP_MACHINE.resolved(n_rows, "auto", "auto")
+        return RBMTransformer(**classifying_top(*length, units.bounded))
 
     @property
     def _own_top(self) -> bool:

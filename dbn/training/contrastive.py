@@ -47,26 +47,29 @@ def classifying_optimizer() -> Adam:
     return Adam(Schedule(0.004, 0.0))
 
 
-def classifying_top(batch_size: int, n_epochs: int) -> dict[str, Any]:
+def classifying_top(batch_size: int, n_epochs: int, bounded: bool) -> dict[str, Any]:
     """Options of `train_rbm` for a top machine with labels.
 
     Three quarters of the epochs are contrastive divergence, at a rate that falls from
-    0.3 to 0, and the rest persistent chains, from 0.02 to 0.
+    0.3 to 0, and the rest persistent chains, from 0.02 to 0; a twentieth of both where
+    units have no finite range.
 
     Parameters
     ----------
     batch_size, n_epochs : int
+    bounded : bool
+        Whether the units of its features have one.
 
     Examples
     --------
-    >>> classifying_top(100, 4)["sampler"]
+    >>> classifying_top(100, 4, True)["sampler"]
     Staged(stages=((0, CD()), (3, PCD())))
     """
     first = max(n_epochs * 3 // 4, 1)
     stages: list[tuple[int, Sampler]] = [(0, CD()), (first, PCD())]
-    rates = [0.3 * (1.0 - epoch / first) for epoch in range(first)]
-    last = n_epochs - first
-    rates += [0.02 * (1.0 - epoch / last) for epoch in range(last)]
+    last, scale = n_epochs - first, 1.0 if bounded else 0.05
+    rates = [scale * 0.3 * (1.0 - epoch / first) for epoch in range(first)]
+    rates += [scale * 0.02 * (1.0 - epoch / last) for epoch in range(last)]
     return {
         "sampler": Staged(tuple(stages)),
         "optimizer": SGD(tuple(enumerate(rates)), momentum=((0, 0.9), (first, 0.5))),

@@ -18,6 +18,7 @@ from dbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    GenerativeDBNClassifier,
     RBMClassifier,
     RBMTransformer,
 )
@@ -200,6 +201,9 @@ GENERATIVES = {
     "warm start": generative(warm_start=True),
     "balanced, unlabelled": generative(class_weight="balanced", unlabeled=-7),
     "Bernoulli": scaled(generative(visible="bernoulli", random_state=0)),
+    "stack": GenerativeDBNClassifier((16, 16)),
+    "one layer": GenerativeDBNClassifier((16,)),
+    "up-down": GenerativeDBNClassifier((16, 16), up_down=2),
 }
 
 ON_DEVICE = {

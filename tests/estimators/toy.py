@@ -35,10 +35,10 @@ def small(cls, **params):
         return cls(**defaults | {"random_state": 0} | params)
     own = isinstance(params.get("init"), DBNTransformer | FrozenEstimator)
     machines = {"rbm": None if own else rbm()}
-    params = {"hidden_layer_sizes": (4, 3), "random_state": 0} | machines | params
     if cls is GenerativeDBNClassifier:
-        params = {"rbm": [rbm(), rbm()]} | params
-    elif cls is not DBNTransformer:
+        machines = {"rbm": [rbm(), rbm()]}
+    params = {"hidden_layer_sizes": (4, 3), "random_state": 0} | machines | params
+    if cls not in (DBNTransformer, GenerativeDBNClassifier):
         params = {"max_iter": 3, "batch_size": 20} | params
     return cls(**params)
 
