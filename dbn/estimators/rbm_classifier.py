@@ -82,7 +82,7 @@ class RBMClassifier(GenerativeClassifier, OneMachine):
         generative objective SGD, as in `RBMTransformer`.
     centering : bool, default=False
         Whether what is generative follows the centered gradient.
-    weight_decay, l1 : float, default=2e-4 and 0
+    weight_decay, l1 : float, default=1e-5 and 0
         lambda of lambda / 2 ||W||^2, added to the mean loss, and of lambda sum |W|,
         added to what is generative; biases are free.
     sparsity : float, Sparsity or None, default=None
@@ -184,7 +184,7 @@ class RBMClassifier(GenerativeClassifier, OneMachine):
         sampler: str | Sampler = "cd",
         optimizer: str | Optimizer | None = None,
         centering: bool = False,
-        weight_decay: float = 2e-4,
+        weight_decay: float = 1e-5,
         l1: float = 0.0,
         sparsity: float | Sparsity | None = None,
         batch_size: int | str = "auto",

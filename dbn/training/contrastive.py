@@ -44,7 +44,7 @@ def default_optimizer(rbm: RBM, sampler: Sampler) -> SGD:
 
 def classifying_optimizer() -> Adam:
     """The optimizer for a machine that learns the class given the features."""
-    return Adam(Schedule(0.004, 0.0))
+    return Adam(Schedule(0.01, 0.0))
 
 
 def classifying_top(batch_size: int, n_epochs: int, bounded: bool) -> dict[str, Any]:

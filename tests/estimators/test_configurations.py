@@ -191,6 +191,12 @@ def generative(**params):
     return RBMClassifier(8, **defaults | params)
 
 
+def stack(**params):
+    """With a lower machine that two numeric columns are enough for."""
+    below = RBMTransformer(visible="gaussian")
+    return GenerativeDBNClassifier((16, 16), rbm=[below, None], **params)
+
+
 GENERATIVES = {
     "by default": RBMClassifier(8),
     "discriminative": generative(objective="discriminative"),
@@ -201,9 +207,9 @@ GENERATIVES = {
     "warm start": generative(warm_start=True),
     "balanced, unlabelled": generative(class_weight="balanced", unlabeled=-7),
     "Bernoulli": scaled(generative(visible="bernoulli", random_state=0)),
-    "stack": GenerativeDBNClassifier((16, 16)),
+    "stack": stack(),
     "one layer": GenerativeDBNClassifier((16,)),
-    "up-down": GenerativeDBNClassifier((16, 16), up_down=2),
+    "up-down": stack(up_down=2),
 }
 
 ON_DEVICE = {
