@@ -430,7 +430,7 @@ class Staged(Sampler):
             get_sampler(sampler)
 
     def _place(self, epoch: int) -> int:
-        return sum(first <= epoch for first, _ in self.stages) - 1
+        return sum(bool(first <= epoch) for first, _ in self.stages) - 1
 
     def at(self, epoch: int) -> Sampler:
         own: Sampler = self.stages[self._place(epoch)][1]

@@ -35,7 +35,6 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
     # Whether a net can start from it, when it is fitted: from its `_feature_stack`, or
     # an autoencoder's net.
     _starts_nets = False
-    _feature_stack: DBN
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters of this estimator and, as ``part__name``, of its parts.
@@ -114,6 +113,11 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
     def _attributes_of(self, kept: dict[str, Any]) -> dict[str, Any]:
         """The inverse of `_progress`: attributes from what a file has."""
         return {own: kept[its] for own, its in self._KEPT.items()}
+
+    @property
+    def _feature_stack(self) -> DBN:
+        """What a net starts from: the stack without labels, on its way up."""
+        raise NotImplementedError
 
     @property
     def _machines(self) -> list[RBM]:

@@ -126,7 +126,7 @@ def check_adoptable(transformer: Any) -> Any:
     ValueError
         If it is none.
     """
-    brings = isinstance(transformer, DBNEstimator) and transformer._starts_nets
+    brings = getattr(transformer, "_starts_nets", False) is True
     if not brings or not transformer.__sklearn_is_fitted__():
         raise ValueError(
             "init=FrozenEstimator(...) needs a fitted DBNTransformer or DBNAutoencoder "

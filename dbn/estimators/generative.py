@@ -41,10 +41,16 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
     unlabeled_weight: float
     class_weight: Any
     _numeric_targets = False
-    # What a subclass has: its machines as a stack, and visible biases of the top
-    # one that match the data.
-    _joint: DBN
-    _base_bias: Array
+
+    @property
+    def _joint(self) -> DBN:
+        """Its machines as a stack, labels at the top."""
+        raise NotImplementedError
+
+    @property
+    def _base_bias(self) -> Array:
+        """Visible biases of the top machine that match the data."""
+        raise NotImplementedError
 
     def _find_job(
         self,

@@ -236,8 +236,8 @@ n_features)
     @property
     def _own_top(self) -> bool:
         """Whether nobody has given a prototype of the top machine."""
-        several = isinstance(self.rbm, list | tuple)
-        return not several or self.rbm[-1] is None
+        several = self.rbm if isinstance(self.rbm, list | tuple) else [None]
+        return several[-1] is None
 
     def _stack_in_training(self) -> DBN:
         return DBN(self._stack["rbms"])

@@ -208,8 +208,9 @@ def train_rbm(
     sampler, state = get_sampler(sampler), {} if state is None else state
     optimizer = get_optimizer(optimizer or default_optimizer(rbm, sampler))
     length = of_machine(sampler).resolved(X.shape[0], batch_size, max_iter)
-    told = on_divergence, task, history, state, patience, "validation_loss", tol
-    training = Training(rng, *length, *told)
+    kept = on_divergence, task, history, state, patience, "validation_loss", tol
+    asked = *length, *kept
+    training = Training(rng, *asked)
     optimizer = training.lasting(descending(optimizer))
     incomplete = _begin(rbm, X, sample_weight, sampler, rng, state)
     parts = sampler, centering, l1, get_sparsity(sparsity), label_rate
