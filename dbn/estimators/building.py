@@ -79,7 +79,7 @@ class Builder:
         if cls is FrozenEstimator:
             require(
                 getattr(params["estimator"], "_starts_nets", False) is True,
-                "it freezes what no net starts from",
+                "it freezes what is no start of a net",
             )
         model = _call(cls, params)
         if issubclass(cls, DBNEstimator):

@@ -259,13 +259,12 @@ n_features)
         X = indexable(X)
         going_on = self.warm_start and self.__sklearn_is_fitted__()
         draft, job, unlabelled = self._prepared(X, y, sample_weight, going_on)
-        dtype = numpy_dtype(draft.rbm_.W)
-        validation = check_watched(draft, X_val, y_val, dtype)
+        validation = check_watched(draft, X_val, y_val, numpy_dtype(draft.rbm_.W))
         if validation is None and self.early_stopping:
             check_holdable(draft, job)
         labelled = job.labelled_of(self, X, y, sample_weight)
         self._become(draft)
-        before = self.n_iter_
+        before = self.n_iter_  # of earlier fits
         made_of = (*job.made_of(self, True), validation)
         snapshot = partial(self._snapshot, "rbm_")
         with fit_task(
@@ -274,9 +273,8 @@ n_features)
             self._resume(task)
             if validation is None and self.early_stopping:
                 validation = hold_out(self, job, np.random.default_rng(self._seed))
-            done = self.n_iter_ - before  # of this fit, before it was interrupted
             over = self._state.get("best", {"over": False})["over"]
-            left = 0 if over else max(self.max_iter_ - done, 0)
+            left = 0 if over else max(self.max_iter_ + before - self.n_iter_, 0)
             self._train(job, unlabelled, left, task, validation)
         return self
 
