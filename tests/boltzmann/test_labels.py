@@ -20,6 +20,7 @@ from dbn.boltzmann import (
     ReLU,
     Softmax,
     Spin,
+    Staged,
     ais,
     exact_log_z,
 )
@@ -351,3 +352,31 @@ def test_large_inputs_and_large_weights_of_labels(dtype, scale):
         tolerance = 1e-5 if dtype == np.float32 else 1e-10
         assert_allclose(cgf, want, rtol=tolerance, atol=tolerance * (1.0 + scale))
         assert_allclose(mean(), expit(at), atol=tolerance)
+
+
+# One sampler after another.
+
+
+def test_each_sampler_has_its_epochs_and_its_state():
+    rbm, rng = tiny(), make_rng(0)
+    v = Everything(rbm).draw(20, rng)
+    sampler = Staged(((0, CD()), (3, PCD(n_chains=7))))
+    assert [sampler.at(epoch).paired for epoch in (0, 2, 3, 9)] == [True] * 2 + [
+        False
+    ] * 2
+    state, x = sampler.start(rbm, v, rng), rbm.hidden_input(v)
+    assert sampler.shares(state) == (["1 v"], [])
+    for epoch, n in ((0, 20), (3, 7)):
+        chains = state["1 v"]
+        state = state | {"epoch": epoch}
+        rows, _, state = sampler.negative(rbm, v, x, rbm.hidden.mean(x), state, rng)
+        assert rows.shape[0] == n
+        assert (state["1 v"] is chains) == (epoch == 0)
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [(), ((1, CD()),), ((0, CD()), (0, PCD())), ((0, CD(), 1),), ((0, "cdd"),)],
+)
+def test_stages_that_are_none_are_refused(stages):
+    assert message_of(Staged(stages).validate)
