@@ -34,7 +34,7 @@ from dbn.training import SGD, Adam, Sparsity
 from tests.helpers import read_only
 
 from .toy import (
-    ALL,
+    EVERY,
     GENERATIVE,
     PREDICTORS,
     REAL,
@@ -107,7 +107,7 @@ BESIDE = {
 OF_AUTOENCODER = {"max_norm": 0.02, "learning_rate_multipliers": [0.0, 1.0, 0.5, 1.0]}
 
 
-@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize("cls", EVERY)
 def test_clone_keeps_every_parameter_and_copies_the_parts(cls):
     parameters = inspect.signature(cls).parameters
     original = cls(**{name: CHANGED[name] for name in parameters})
@@ -119,7 +119,7 @@ def test_clone_keeps_every_parameter_and_copies_the_parts(cls):
             assert getattr(cloned, name) is not CHANGED[name]
 
 
-OWN = [(cls, name) for cls in ALL for name in inspect.signature(cls).parameters]
+OWN = [(cls, name) for cls in EVERY for name in inspect.signature(cls).parameters]
 # Of these the best epoch is kept, whenever they stop: see `test_generative.py`.
 OWN = [p for p in OWN if p[0] not in GENERATIVE or p[1] != "n_iter_no_change"]
 
@@ -184,7 +184,7 @@ def test_an_unknown_parameter_is_scikit_learns_error():
 # Reproducibility and side effects
 
 
-@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize("cls", EVERY)
 def test_the_seed_decides_everything_and_refit_starts_afresh(cls):
     first = small(cls).fit(X, Y)
     kept = output(first, X)
@@ -194,14 +194,14 @@ def test_the_seed_decides_everything_and_refit_starts_afresh(cls):
     assert np.abs(other - kept).max() > 1e-4
 
 
-@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize("cls", EVERY)
 def test_a_random_state_instance_advances(cls):
     estimator = small(cls, random_state=np.random.RandomState(0))
     first = output(estimator.fit(X, Y), X)
     assert np.abs(output(estimator.fit(X, Y), X) - first).max() > 1e-4
 
 
-@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize("cls", EVERY)
 def test_seeded_fit_leaves_the_global_random_state_alone(cls):
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     small(cls).fit(X, Y)
@@ -216,7 +216,7 @@ def frozen_view(part):
     return held
 
 
-@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize("cls", EVERY)
 def test_fit_changes_no_parameter(cls):
     params = {"optimizer": SGD(0.01, momentum=((0, 0.5), (1, 0.9)))}
     if cls in (RBMTransformer, RBMClassifier):
@@ -236,7 +236,7 @@ def test_fit_changes_no_parameter(cls):
     assert before == {name: frozen_view(params[name]) for name in before}
 
 
-@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize("cls", EVERY)
 @pytest.mark.parametrize("data", [X, REAL])
 def test_input_is_read_only(cls, data):
     rows, labels, weight = read_only(data, Y, np.linspace(0.0, 2.0, len(Y)))
@@ -245,14 +245,14 @@ def test_input_is_read_only(cls, data):
     assert_array_equal(rows, data)
 
 
-@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize("cls", EVERY)
 def test_output_is_row_wise_and_deterministic(cls):
     fitted = small(cls).fit(X, Y)
     together = output(fitted, X)
     assert_allclose(output(fitted, X[7:9]), together[7:9], rtol=1e-12)
 
 
-@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize("cls", EVERY)
 @pytest.mark.parametrize("data", [X, REAL])
 def test_float32_stays_float32(cls, data):
     data = data.astype(np.float32)
@@ -282,7 +282,7 @@ def through_joblib(estimator):
 
 
 @pytest.mark.parametrize("copied", [through_pickle, through_joblib, copy.deepcopy])
-@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize("cls", EVERY)
 def test_a_copy_predicts_the_same_and_its_views_are_views(cls, copied):
     original = small(cls).fit(REAL, Y)
     twin = copied(original)
@@ -295,7 +295,7 @@ def test_a_copy_predicts_the_same_and_its_views_are_views(cls, copied):
     assert np.abs(output(twin, REAL) - output(original, REAL)).max() > 1e-3
 
 
-@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize("cls", EVERY)
 def test_a_memory_mapped_model_predicts(cls, tmp_path):
     original = small(cls).fit(X, Y)
     joblib.dump(original, tmp_path / "model")

@@ -18,9 +18,12 @@ from dbn import (
     save_model,
 )
 from dbn.boltzmann import Bernoulli, Gaussian, exact_log_z
+from dbn.estimators import to_sklearn, to_torch
 from dbn.training import SGD, Checkpoint, UpDown
+from tests.helpers import MeanField
+from tests.libraries import needs_torch
 
-from .toy import REAL, Y3, X, Y, message, rbm, small
+from .toy import GENERATIVE, REAL, Y3, X, Y, message, rbm, small
 
 BINARY = (X > 0.5) * 1.0
 
@@ -159,6 +162,51 @@ def test_weights_of_classes_move_the_probabilities():
     assert heavy.predict_proba(X)[:, 1].mean() > plain + 0.1
     weighted = machine(max_iter=20).fit(X, Y, sample_weight=np.where(Y, 9.0, 1.0))
     assert_allclose(weighted.predict_proba(X), heavy.predict_proba(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize("objective", ["hybrid", "discriminative", "generative"])
+@pytest.mark.parametrize("data", [X, REAL], ids=["bernoulli", "gaussian"])
+def test_integer_weights_are_repeated_rows(objective, data):
+    count = np.random.default_rng(1).integers(0, 4, size=len(X))
+    one_step = {"sampler": MeanField(), "optimizer": SGD(0.5, momentum=0.0)}
+    one_step |= {"batch_size": 10_000, "max_iter": 1, "objective": objective}
+    weighted = machine(**one_step).fit(data, Y3, sample_weight=count)
+    rows, labels = np.repeat(data, count, axis=0), np.repeat(Y3, count)
+    repeated = machine(**one_step).fit(rows, labels)
+    both = weighted.rbm_.params.flat, repeated.rbm_.params.flat
+    assert_allclose(*both, atol=1e-10)
+
+
+@pytest.mark.parametrize("cls", GENERATIVE)
+def test_rows_of_weight_zero_are_left_out(cls):
+    kept = np.arange(len(X)) % 3 > 0
+    rows = np.where(kept[:, None], X, 7.0)
+    weighted = small(cls).fit(rows, Y, sample_weight=kept.astype(float))
+    dropped = small(cls).fit(X[kept], Y[kept], sample_weight=np.ones(kept.sum()))
+    assert_array_equal(weighted.predict_proba(X), dropped.predict_proba(X))
+
+
+@pytest.mark.parametrize("cls", GENERATIVE)
+@needs_torch
+def test_on_a_device_it_learns_the_same_and_returns_numpy(cls):
+    rows, y = two_kinds()
+    options = {"random_state": 0, "device": "cpu"}
+    if cls is GenerativeDBNClassifier:
+        options |= {"hidden_layer_sizes": (8, 8), "up_down": 2}
+    else:
+        options |= {"n_components": 8, "max_iter": 20}
+    model = cls(**options).fit(rows, y, X_val=rows[:9], y_val=y[:9])
+    assert model.score(rows, y) > 0.95
+    assert type(model.predict_proba(rows)) is np.ndarray
+    assert type(model.sample(3, label="bee", steps=3)) is np.ndarray
+    assert np.isfinite(model.score_samples(rows[:3])).all()
+
+
+@pytest.mark.parametrize("export", [to_sklearn, to_torch])
+@pytest.mark.parametrize("cls", GENERATIVE)
+def test_exports_refuse_what_is_no_net(cls, export):
+    text = message(export, small(cls).fit(X, Y), error=TypeError)
+    assert f"got {cls.__name__}" in text
 
 
 def test_early_stopping_watches_rows_that_are_not_trained_on():

@@ -46,7 +46,9 @@ def small(cls, **params):
 TRANSFORMERS = [RBMTransformer, DBNTransformer]
 PREDICTORS = [DBNClassifier, DBNRegressor]
 GENERATIVE = [RBMClassifier, GenerativeDBNClassifier]
-ALL = [*TRANSFORMERS, *PREDICTORS, DBNAutoencoder, *GENERATIVE]
+# Those that take any target; the generative ones take classes.
+ALL = [*TRANSFORMERS, *PREDICTORS, DBNAutoencoder]
+EVERY = [*ALL, *GENERATIVE]
 
 
 def output(estimator, X):

@@ -24,12 +24,11 @@ from dbn import (
     save_model,
 )
 
-from .toy import ALL as EVERY
+from .toy import ALL as OF_ANY_TARGET
 from .toy import PREDICTORS, buffers, rbm
 
 # A stack with labels is tested in `test_generative.py`.
-ALL = [cls for cls in EVERY if cls in (*PREDICTORS, DBNAutoencoder, DBNTransformer)]
-ALL += [RBMTransformer, RBMClassifier]
+ALL = [*OF_ANY_TARGET, RBMClassifier]
 _rng = np.random.default_rng(0)
 _A = pd.DataFrame(_rng.standard_normal((24, 5)), columns=[*"abcde"])
 _B = pd.DataFrame(500.0 + 90.0 * _rng.standard_normal((30, 7)), columns=[*"tuvwxyz"])
