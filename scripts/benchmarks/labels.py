@@ -69,12 +69,11 @@ def model(cell, seed, args):
     units, most = (16, 1) if args.small else (500, 1000)
     if cell in ("discriminative", "hybrid", "hybrid-wide"):
         wide = cell == "hybrid-wide"
-        rate, epochs = (0.01, 15) if cell == "discriminative" else (0.003, 12)
         return RBMClassifier(
             3 * units if wide else units,
             objective=cell.removesuffix("-wide"),
-            optimizer=Adam(Schedule(rate, 0.0)),
-            max_iter=min(epochs, most),
+            optimizer=Adam(Schedule(0.01, 0.0)),
+            max_iter=min(15, most),
             batch_size=100,
             random_state=seed,
         )
