@@ -58,6 +58,8 @@ ESTIMATORS = [
     dbn.DBNClassifier,
     dbn.DBNRegressor,
     dbn.DBNAutoencoder,
+    dbn.RBMClassifier,
+    dbn.GenerativeDBNClassifier,
 ]
 
 

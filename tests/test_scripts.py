@@ -697,6 +697,28 @@ def test_mnist_defaults(tmp_path):
     assert entry["epochs"] == [50, 100] and entry["test_error_percent"] < 15
 
 
+def test_labels(tmp_path):
+    """A toy of every cell; it goes on, and mixes no settings."""
+    X, y = load_digits(return_X_y=True)
+    X, data, record = X / 16, tmp_path / "digits.npz", tmp_path / "out.json"
+    np.savez(data, X=X[::3], y=y[::3], X_test=X[1::4], y_test=y[1::4])
+    args = ["--dataset", str(data), "--small", "--output", str(record), "--judges", "1"]
+    args += ["--up-down-epochs", "1", "--seeds", "0"]
+    part = run("benchmarks/labels.py", *args, "--cells", "discriminative", "pcd")
+    assert part.returncode == 0, part.stderr
+    kept = json.loads(record.read_text())["cells"]
+    done = run("benchmarks/labels.py", *args)
+    assert done.returncode == 0, done.stderr
+    content = json.loads(record.read_text())
+    assert_origin(content, "data_sha256", "judges_test_error_percent")
+    assert len(content["cells"]) == 6
+    assert {name: content["cells"][name] for name in kept} == kept
+    assert len(content["cells"]["up-down 0"]["recognised"]) == 10
+    assert 0 < content["cells"]["pcd 0"]["test_error_percent"] < 100
+    other = run("benchmarks/labels.py", *args, "--judges", "2")
+    assert other.returncode == 1 and "other settings" in other.stderr
+
+
 @pytest.fixture
 def letters(tmp_path):
     """The folder of a table with a number and a letter, which says all."""

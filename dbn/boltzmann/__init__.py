@@ -3,9 +3,19 @@
 from .enumeration import exact_log_z
 from .likelihood import LogZEstimate, ais, pseudo_log_likelihood, reverse_ais
 from .rbm import RBM
-from .samplers import CD, FPCD, PCD, ParallelTempering, Sampler, get_sampler
+from .samplers import CD, FPCD, PCD, ParallelTempering, Sampler, Staged, get_sampler
 from .stack import DBN
-from .units import Bernoulli, Gaussian, Mixed, ReLU, Softmax, Spin, Units, get_units
+from .units import (
+    Bernoulli,
+    Gaussian,
+    Labels,
+    Mixed,
+    ReLU,
+    Softmax,
+    Spin,
+    Units,
+    get_units,
+)
 
 __all__ = [
     "CD",
@@ -15,6 +25,7 @@ __all__ = [
     "RBM",
     "Bernoulli",
     "Gaussian",
+    "Labels",
     "LogZEstimate",
     "Mixed",
     "ParallelTempering",
@@ -22,6 +33,7 @@ __all__ = [
     "Sampler",
     "Softmax",
     "Spin",
+    "Staged",
     "Units",
     "ais",
     "exact_log_z",

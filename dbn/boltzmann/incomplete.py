@@ -18,8 +18,9 @@ import numpy as np
 from scipy.sparse import issparse
 from scipy.special import logsumexp
 
-from ..backend.array import take_rows
+from ..backend.array import dense, take_rows
 from ..backend.device import asarray_like, beside, namespace, to_host
+from ..backend.labelled_rows import join
 from ..backend.missing import filled
 from ..backend.random import make_rng
 from ..backend.rows import row_slices
@@ -136,6 +137,27 @@ def log_p_of_known(rbm: RBM, v: Array, seed: int) -> Array:
     rows = take_rows(v, np.flatnonzero(~whole))
     log_p[~whole] = _Marginals(in_double(rbm), rows, seed).log_p()
     return asarray_like(log_p, v)
+
+
+def log_p_of_known_features(rbm: RBM, v: Array, seed: int) -> Array:
+    """`log_p_of_known` of rows without the columns of labels, which are summed out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn import RBM
+    >>> from dbn.boltzmann import Bernoulli
+    >>> from dbn.boltzmann.units.labels import with_labels
+    >>> rbm = RBM(4, 2, visible=with_labels(Bernoulli(), 2, 2))
+    >>> log_p_of_known_features(rbm, np.zeros((1, 2)), seed=0) / np.log(2.0)
+    array([3.])
+    """
+    if rbm.labels is None:
+        return log_p_of_known(rbm, v, seed)
+    v = dense(v)
+    d = rbm.labels.d
+    unknown = namespace(d).broadcast_to(math.nan * d, (v.shape[0], d.shape[0]))
+    return log_p_of_known(rbm, join(v, asarray_like(unknown, v)), seed)
 
 
 class _Marginals:

@@ -121,7 +121,7 @@ def _anneal(
     for old, new in pairwise(betas):
         x = path.rbm.hidden_input(v)  # one product for the weight and the step
         log_w += xp.asarray(path.log_ratio(v, x, old, new), dtype=xp.float64)
-        v = path.gibbs(x, new, rng)
+        v = path.gibbs(v, x, new, rng)
     return to_host(log_w), v
 
 

@@ -12,8 +12,10 @@ from ..backend.array import dense, matmul_into, mean_weights
 from ..backend.device import asarray_like, namespace
 from ..backend.parameters import Parameters
 from ..backend.types import Array
+from .labels import LabelPart
 from .units import Units, get_units
 from .units.base import Extra
+from .units.labels import without_labels
 
 
 class RBM:
@@ -93,6 +95,11 @@ class RBM:
         """Number of hidden columns."""
         return int(self.params.shapes["c"][0])
 
+    @property
+    def n_features(self) -> int:
+        """Number of visible columns that hold no label."""
+        return self.n_visible - int(self.visible.n_labels)
+
     W = property(lambda self: self.params["W"], doc="Weights (n_visible, n_hidden).")
     b = property(lambda self: self.params["b"], doc="Visible biases (n_visible,).")
     c = property(lambda self: self.params["c"], doc="Hidden biases (n_hidden,).")
@@ -147,6 +154,57 @@ class RBM:
             self.b[...] = self.visible.input_for_mean(visible_mean, self.p_visible)
         return self
 
+    @property
+    def labels(self) -> LabelPart | None:
+        """The `Labels` among the visible units, or None."""
+        n = self.n_features
+        if n == self.n_visible:
+            return None
+        return LabelPart(self.hidden, self.W[n:, :], self.b[n:])
+
+    def log_p_labels(self, v: Array) -> Array:
+        """log p(y | v) of each class given the features, in nats, exact.
+
+        Parameters
+        ----------
+        v : array or scipy sparse CSR of shape (n_rows, n_features) or more columns
+            Features; what follows them, labels, is not looked at.
+
+        Returns
+        -------
+        array of shape (n_rows, n_classes)
+
+        Raises
+        ------
+        ValueError
+            If the machine has no `Labels`.
+        """
+        if self.labels is None:
+            raise ValueError(
+                f"{self!r} has no label units. Its visible units need Labels as their "
+                "last block: Mixed(((Bernoulli(), 784), (Labels(10), 10)))."
+            )
+        return self.labels.log_p(self.input_of_features(v))
+
+    def input_of_features(self, v: Array) -> Array:
+        """Total input of the hidden units while no label is on."""
+        x = v[:, : self.n_features] @ self.W[: self.n_features, :]
+        x += self.c
+        return x
+
+    def log_p_features(self, v: Array) -> Array:
+        """Log p of the features of each row, labels summed out, plus log Z, in nats.
+
+        Of a machine without labels it is minus the free energy.
+        """
+        if self.labels is None:
+            return -self.free_energy(v)
+        v, x = v[:, : self.n_features], self.input_of_features(v)
+        units = without_labels(self.visible)
+        named = zip(units.init(v.shape[1]), self.p_visible.values(), strict=True)
+        energy = units.base_energy(dense(v), dict(named)) - v @ self.b[: v.shape[1]]
+        return self.labels.log_sum(x) - energy
+
     def hidden_input(self, v: Array) -> Array:
         """Total input of the hidden units, shape (n_rows, n_hidden)."""
         x = v @ self.W
@@ -180,6 +238,9 @@ class RBM:
     ) -> Array:
         """Run block Gibbs sampling v -> h -> v from rows `v`; return the last rows.
 
+        Labels and hidden units are one block: a step first draws the label given the
+        features, hidden units summed out, and then the hidden units given both.
+
         Parameters
         ----------
         v : array of shape (n_rows, n_visible)
@@ -188,9 +249,15 @@ class RBM:
         clamped : bool array that broadcasts to the shape of `v`, optional
             Entries that keep their value, so that the others are drawn given them.
         """
-        start = v
+        start, labels, n = v, self.labels, self.n_features
+        kept = None
+        if labels is not None and clamped is not None:
+            kept = namespace(v).broadcast_to(clamped, v.shape)[:, n:]
         for _ in range(steps):
-            v = self.sample_visible(self.sample_hidden(v, rng), rng)
+            x = self.hidden_input(v)
+            if labels is not None:
+                x = labels.redrawn(v[:, n:], x, rng, kept)
+            v = self.sample_visible(self.hidden.sample(x, rng), rng)
             if clamped is not None:
                 v = namespace(v).where(clamped, start, v)
         return v
@@ -228,23 +295,7 @@ class RBM:
         ValueError
             If a Gaussian-Gaussian machine is improper.
         """
-        if self.visible.bounded or self.hidden.bounded:
-            return
-        linear, below = _growth(self.visible, self.b, self.p_visible)
-        also, above = _growth(self.hidden, self.c, None)
-        scaled = below[:, None] * self.W * above
-        norm = float(namespace(scaled).linalg.matrix_norm(scaled, ord=2))
-        if norm < 1.0:
-            return
-        message = (
-            f"The energy of a {self.visible!r}-{self.hidden!r} machine is bounded only "
-            "while the spectral norm of its (scaled) weights is below 1; it is "
-            f"{norm:.3g}. Lower the learning rate, raise weight_decay, or use "
-            "Bernoulli units on one side."
-        )
-        if linear and also:
-            raise ValueError(message)
-        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        _check_proper(self)
 
     def gradient(
         self,
@@ -256,6 +307,8 @@ class RBM:
         weight_pos: Array | None = None,
         weight_neg: Array | None = None,
         offsets: tuple[Array, Array] | None = None,
+        label_covariance: Array | None = None,
+        label_rate: float = 1.0,
     ) -> None:
         """Estimate the gradient of the mean negative log-likelihood, in nats.
 
@@ -282,12 +335,19 @@ class RBM:
             Weights of the rows. Default: all equal.
         offsets : tuple of arrays of shape (n_visible,) and (n_hidden,), optional
             Mean activities that are subtracted from the units. Default: none.
+        label_covariance : array of shape (n_classes, n_hidden), optional
+            Of labels and hidden units in the positive phase, where unknown labels were
+            summed out: see `LabelPart.completed`.
+        label_rate : float, default=1.0
+            Factor of the gradient of the labels' weights (the centered one), with which
+            they move faster or slower than others.
         """
         pos = mean_weights(h_pos, weight_pos)
         neg = mean_weights(h_neg, weight_neg)
         if issparse(v_pos):
             phases = (-pos, v_pos, h_pos), (neg, v_neg, h_neg)
-            return self._sparse_gradient(phases, out, offsets)
+            self._sparse_gradient(phases, out, offsets)
+            return self._uncenter(out, offsets, label_covariance, label_rate)
         # Both phases in one product; signs and divisors on the (smaller) hidden side.
         xp = namespace(v_pos)
         w = xp.concat([-pos, neg])
@@ -306,6 +366,16 @@ class RBM:
             v -= offsets[0]
             h -= w[:, None] * offsets[1]
         matmul_into(v.T, h, out["W"])
+        self._uncenter(out, offsets, label_covariance, label_rate)
+
+    def _uncenter(
+        self, out: Parameters, offsets: Any, covariance: Array | None, rate: float
+    ) -> None:
+        """Complete the weights' gradient by the labels', the biases' by the offsets."""
+        if covariance is not None:
+            out["W"][self.n_features :, :] -= covariance
+        if rate != 1.0:
+            out["W"][self.n_features :, :] *= rate
         if offsets is not None:
             out["b"][...] -= out["W"] @ offsets[1]
             out["c"][...] -= offsets[0] @ out["W"]
@@ -324,8 +394,26 @@ class RBM:
             # The weights of both phases add up to 0, so v and h need no offsets.
             out["W"][...] -= out["b"][:, None] * offsets[1]
             out["W"][...] -= offsets[0][:, None] * out["c"]
-            out["b"][...] -= out["W"] @ offsets[1]
-            out["c"][...] -= offsets[0] @ out["W"]
+
+
+def _check_proper(rbm: RBM) -> None:
+    if rbm.visible.bounded or rbm.hidden.bounded:
+        return
+    linear, below = _growth(rbm.visible, rbm.b, rbm.p_visible)
+    also, above = _growth(rbm.hidden, rbm.c, None)
+    scaled = below[:, None] * rbm.W * above
+    norm = float(namespace(scaled).linalg.matrix_norm(scaled, ord=2))
+    if norm < 1.0:
+        return
+    message = (
+        f"The energy of a {rbm.visible!r}-{rbm.hidden!r} machine is bounded only "
+        "while the spectral norm of its (scaled) weights is below 1; it is "
+        f"{norm:.3g}. Lower the learning rate, raise weight_decay, or use "
+        "Bernoulli units on one side."
+    )
+    if linear and also:
+        raise ValueError(message)
+    warnings.warn(message, RuntimeWarning, stacklevel=3)
 
 
 def _growth(units: Units, bias: Array, p: Extra) -> tuple[bool, Array]:

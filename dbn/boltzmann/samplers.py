@@ -38,6 +38,10 @@ class Sampler(Part):
     # Whether each negative row belongs to a positive row and shares its weight.
     paired = False
 
+    def at(self, epoch: int) -> "Sampler":
+        """The sampler of an epoch: itself, where there are not several."""
+        return self
+
     @abstractmethod
     def start(self, rbm: RBM, X: Array, rng: Any) -> State:
         """Return the initial state.
@@ -92,7 +96,8 @@ class CD(Sampler):
     """Contrastive divergence: `k` Gibbs steps that start at the data.
 
     Hidden states are sampled, except the last, which are means; Hinton (2002) and
-    Hinton (2010), section 3.
+    Hinton (2010), section 3. Where the visible units hold `Labels`, every step first
+    draws the label given the features, with the hidden units summed out.
 
     Parameters
     ----------
@@ -126,9 +131,15 @@ class CD(Sampler):
     def negative(
         self, rbm: RBM, v_pos: Array, x_pos: Array, h_pos: Array, state: State, rng: Any
     ) -> tuple[Array, Array, State]:
-        v, x, h = v_pos, x_pos, rbm.hidden.sample_at_mean(h_pos, x_pos, rng)
+        v, x, h, labels = v_pos, x_pos, h_pos, rbm.labels
         for step in range(scheduled(self.k, state["epoch"])):
-            if step > 0:
+            if labels is not None:
+                # Hidden units that have seen the right label learn little of it.
+                x = labels.redrawn(dense(v[:, rbm.n_features :]), x, rng)
+                h = rbm.hidden.sample(x, rng)
+            elif step == 0:
+                h = rbm.hidden.sample_at_mean(h, x, rng)
+            else:
                 h = rbm.hidden.sample(x, rng)
             # A learned variance needs samples: means vary too little.
             sample = self.sample_visible or rbm.p_visible
@@ -382,6 +393,81 @@ class ParallelTempering(Sampler):
         state = {**state, "v": v, "betas": betas, "swap_rates": rates}
         cold = v[-1, ...]
         return cold, rbm.mean_hidden(cold), state | {"n_updates": n_updates + 1}
+
+
+class Staged(Sampler):
+    """One sampler after another: contrastive divergence first, say, and then chains.
+
+    Features are learned fast by contrastive divergence; of its machines the samples may
+    be worthless, and a few epochs of persistent chains mend that. All states begin with
+    the training.
+
+    Parameters
+    ----------
+    stages : sequence of (int, Sampler)
+        Each sampler holds from its epoch on; the first one from epoch 0.
+
+    Examples
+    --------
+    >>> from dbn.boltzmann import CD, PCD, Staged
+    >>> Staged(((0, CD()), (10, PCD()))).at(12)
+    PCD()
+    """
+
+    def __init__(self, stages: Any) -> None:
+        self.stages = stages
+
+    def validate(self) -> None:
+        stages = self.stages if isinstance(self.stages, list | tuple) else ()
+        epochs = [stage[0] for stage in stages if len(stage) == 2]
+        right = len(epochs) == len(stages) > 0 and epochs[0] == 0
+        if not right or epochs != sorted({*epochs}):
+            raise ValueError(
+                "Staged needs pairs (epoch, sampler) with rising epochs from 0 on, as "
+                f"in ((0, CD()), (10, PCD())); stages is {self.stages!r}."
+            )
+        for _, sampler in stages:
+            get_sampler(sampler)
+
+    def _place(self, epoch: int) -> int:
+        return sum(bool(first <= epoch) for first, _ in self.stages) - 1
+
+    def at(self, epoch: int) -> Sampler:
+        own: Sampler = self.stages[self._place(epoch)][1]
+        return own
+
+    def start(self, rbm: RBM, X: Array, rng: Any) -> State:
+        found: State = {"epoch": 0}
+        for i, (_, sampler) in enumerate(self.stages):
+            found |= _prefixed(i, sampler.start(rbm, X, rng))
+        return found
+
+    def negative(
+        self, rbm: RBM, v_pos: Array, x_pos: Array, h_pos: Array, state: State, rng: Any
+    ) -> tuple[Array, Array, State]:
+        i, sampler = self._place(state["epoch"]), self.at(state["epoch"])
+        own = _without_prefix(i, state) | {"epoch": state["epoch"]}
+        v, h, own = sampler.negative(rbm, v_pos, x_pos, h_pos, own, rng)
+        return v, h, state | _prefixed(i, own)
+
+    def shares(self, state: State) -> tuple[list[str], list[str]]:
+        found: tuple[list[str], list[str]] = [], []
+        for i, (_, sampler) in enumerate(self.stages):
+            for names, own in zip(
+                found, sampler.shares(_without_prefix(i, state)), strict=True
+            ):
+                names += [f"{i} {name}" for name in own]
+        return found
+
+
+def _prefixed(i: int, state: State) -> State:
+    return {f"{i} {name}": v for name, v in state.items() if name != "epoch"}
+
+
+def _without_prefix(i: int, state: State) -> State:
+    """The part of a `Staged` state that belongs to stage `i`."""
+    start = f"{i} "
+    return {n.removeprefix(start): v for n, v in state.items() if n.startswith(start)}
 
 
 SAMPLERS: dict[str, Callable[[], Sampler]] = {

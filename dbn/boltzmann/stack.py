@@ -1,15 +1,20 @@
 """The deep belief network: a stack of restricted Boltzmann machines."""
 
+import copy
+import math
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any
 
 from ..backend.array import map_batches
 from ..backend.device import beside, converted, namespace
+from ..backend.labelled_rows import join
 from ..backend.types import Array
-from .incomplete import known_blocks, log_p_of_known, mean_field
+from .feature_machine import feature_machine
+from .incomplete import known_blocks, log_p_of_known_features, mean_field
 from .rbm import RBM
 from .units import Units
+from .units.labels import without_labels
 
 
 class DBN:
@@ -18,16 +23,25 @@ class DBN:
     As a generative model the top machine is undirected and everything below it a
     directed net; trained greedily, layer by layer, it is the deep belief network of
     Hinton, Osindero and Teh (2006), "A fast learning algorithm for deep belief nets".
+    The visible units of the top machine may hold `Labels` beside the hidden units of
+    the machine below: then it is a model of data and class.
+
+    Weights may be untied, as they are after training by `dbn.training.up_down`: the way
+    up (`transform`) has those of `rbms`, the way down (`sample`, `inverse_transform`)
+    those of `generative`, and the likelihood bound both.
 
     Parameters
     ----------
     rbms : list of RBM
         From the data upwards.
+    generative : list of RBM, optional
+        For each machine below the top one another, like it, whose weights and visible
+        biases make the way down. Default: the machines themselves.
 
     Raises
     ------
     ValueError
-        If the list is empty or two neighbours do not fit.
+        If the list is empty or two neighbours, or the two ways, do not fit.
 
     Examples
     --------
@@ -37,29 +51,53 @@ class DBN:
     (3, 2)
     """
 
-    def __init__(self, rbms: Iterable[RBM]) -> None:
+    def __init__(
+        self, rbms: Iterable[RBM], generative: Iterable[RBM] | None = None
+    ) -> None:
         self.rbms = list(rbms)
+        self.generative = None if generative is None else list(generative)
         if not self.rbms:
             raise ValueError("A DBN needs at least one RBM; the list is empty.")
         for i, (below, above) in enumerate(pairwise(self.rbms)):
-            n_below, n_above = below.n_hidden, above.n_visible
-            if n_below != n_above or below.hidden != above.visible:
+            n_below, n_above = below.n_hidden, above.n_features
+            units = without_labels(above.visible)
+            if n_below != n_above or below.hidden != units:
                 raise ValueError(
                     f"RBM {i} has {n_below} hidden units of type {below.hidden!r}, but "
-                    f"RBM {i + 1} has {n_above} visible units of type "
-                    f"{above.visible!r}. Give neighbours the same number and type."
+                    f"RBM {i + 1} has {n_above} visible units of type {units!r}. Give "
+                    "neighbours the same number and type."
                 )
+            if below.labels is not None:
+                raise ValueError(
+                    f"RBM {i} has labels and machines above it. Only the top machine "
+                    "may have some."
+                )
+        found = [rbm.architecture for rbm in self._down]
+        asked = [rbm.architecture for rbm in self.rbms[:-1]]
+        if found != asked:
+            raise ValueError(
+                f"The way down is {self._down!r:.300}, the way up {self.rbms!r:.300}. "
+                "Give one machine for each below the top one, built like it."
+            )
+
+    @property
+    def _down(self) -> list[RBM]:
+        """The machines below the top one, as the way down has them."""
+        return self.rbms[:-1] if self.generative is None else self.generative
 
     def __repr__(self) -> str:
-        return f"DBN({self.rbms!r})"
+        down = "" if self.generative is None else f", generative={self.generative!r}"
+        return f"DBN({self.rbms!r}{down})"
 
     def __sklearn_array_api_convert__(
         self, converter: Callable[[Array], Array]
     ) -> "DBN":
         """The same stack with its machines' buffers as `converter` returns them."""
-        return DBN(converted(self.rbms, converter))
+        return DBN(*converted((self.rbms, self.generative), converter))
 
-    def sample(self, v_top: Array, rng: Any, steps: int = 1) -> Array:
+    def sample(
+        self, v_top: Array, rng: Any, steps: int = 1, clamped: Array | None = None
+    ) -> Array:
         """Draw visible rows: Gibbs steps in the top machine, then one pass down.
 
         Parameters
@@ -69,13 +107,16 @@ class DBN:
         rng : numpy.random.Generator
         steps : int, default=1
             Gibbs steps in the top machine; it must forget its start.
+        clamped : bool array that broadcasts to the shape of `v_top`, optional
+            Entries that keep their value: those of a label, of which rows are to be.
 
         Returns
         -------
         array of shape (n_rows, n_visible)
         """
-        v = self.rbms[-1].gibbs(v_top, rng, steps)
-        for rbm in reversed(self.rbms[:-1]):
+        top = self.rbms[-1]
+        v = top.gibbs(v_top, rng, steps, clamped)[:, : top.n_features]
+        for rbm in reversed(self._down):
             v = rbm.sample_visible(v, rng)
         return v
 
@@ -108,16 +149,23 @@ class DBN:
         array([[1., 1., 0.]])
         """
         known = v == v
-        start = u = mean_field(self.rbms[0], v)
         *below, top = self.rbms
+        start = u = mean_field(self._first, v)
+        y = 0.0 * v[:, :1] + top.b[None, top.n_features :]  # drawn anew at once
         for _ in range(steps):
             for rbm in below:
                 u = rbm.sample_hidden(u, rng)
-            u = top.gibbs(u, rng)
-            for rbm in reversed(below):
+            u = top.gibbs(u if top.labels is None else join(u, y), rng)
+            u = u[:, : top.n_features]
+            for rbm in reversed(self._down):
                 u = rbm.sample_visible(u, rng)
             u = namespace(v).where(known, start, u)
         return u
+
+    @property
+    def _first(self) -> RBM:
+        """The machine of the data, on the way down; of labels it has none."""
+        return feature_machine(self.rbms[0]) if len(self.rbms) == 1 else self._down[0]
 
     def log_p_bound(self, v: Array, rng: Any, n_draws: int) -> float:
         """Variational lower bound on log p(v) of one row, without the top's log Z.
@@ -129,7 +177,7 @@ class DBN:
         Where values of the row are not known, log p(v, h) is that of the known ones,
         and q is the up-pass from the row with mean-field values of the first machine in
         their place (`dbn.boltzmann.incomplete.mean_field`): a bound for any q. Of a
-        single machine it is `dbn.boltzmann.incomplete.log_p_of_known`.
+        single machine it is `dbn.boltzmann.incomplete.log_p_of_known_features`.
 
         Parameters
         ----------
@@ -143,41 +191,85 @@ class DBN:
         float
             In nats; subtract log Z of the top machine.
         """
-        xp, first = namespace(v), self.rbms[0]
+        xp, first, top = namespace(v), self._first, self.rbms[-1]
         incomplete = bool(xp.any(v != v))
         if incomplete and len(self.rbms) == 1:
-            return float(log_p_of_known(first, v[None, :], int(rng.integers(2**31)))[0])
+            seed = int(rng.integers(2**31))
+            return float(log_p_of_known_features(top, v[None, :], seed)[0])
         row = mean_field(first, v[None, :]) if incomplete else v[None, :]
         u, total = xp.broadcast_to(row, (n_draws, v.shape[0])), 0.0
-        for rbm in self.rbms[:-1]:
+        for rbm, down in zip(self.rbms[:-1], self._down, strict=True):
             x = rbm.hidden_input(u)
             h = rbm.hidden.sample(x, rng)
-            at = rbm.visible_input(h)
-            if rbm is first and incomplete:
-                total += _log_p_of_blocks(known_blocks(rbm, v), u, at)
+            at = down.visible_input(h)
+            if down is first and incomplete:
+                total += _log_p_of_blocks(known_blocks(down, v), u, at)
             else:
-                total += _log_p(rbm.visible, u, at, rbm.p_visible)
+                total += _log_p(down.visible, u, at, down.p_visible)
             total -= _log_p(rbm.hidden, h, x)
             u = h
-        return float(xp.mean(total - self.rbms[-1].free_energy(u)))
+        return float(xp.mean(total + top.log_p_features(u)))
 
     def inverse_transform(self, H: Array) -> Array:
         """Mean-field down-pass from top hidden units, (n_rows, n_visible)."""
-        return map_batches(self._down, H)
+        return map_batches(self._decode, H)
 
-    def _down(self, h: Array) -> Array:
-        for rbm in reversed(self.rbms):
+    def _decode(self, h: Array) -> Array:
+        top = self.rbms[-1]
+        return self._below(top.mean_visible(h)[:, : top.n_features])
+
+    def _below(self, h: Array) -> Array:
+        for rbm in reversed(self._down):
             h = rbm.mean_visible(h)
         return h
 
+    def reconstruct_below_top(self, v: Array) -> Array:
+        """Mean-field pass up to the visible units of the top machine, and down."""
+        return self._below(self._below_top(v))
+
+    def untie(self) -> None:
+        """Give the way down weights of its own, which begin as those of the way up."""
+        if self.generative is None:
+            self.generative = copy.deepcopy(self.rbms[:-1])
+
     def transform(self, X: Array) -> Array:
-        """Mean-field up-pass: means of the top hidden units, (n_rows, n_hidden)."""
+        """Mean-field up-pass: means of the top hidden units, (n_rows, n_hidden).
+
+        Labels of the top machine are summed out.
+        """
         return map_batches(self._up, X)
 
-    def _up(self, v: Array) -> Array:
-        for rbm in self.rbms:
+    def _below_top(self, v: Array) -> Array:
+        for rbm in self.rbms[:-1]:
             v = rbm.mean_hidden(v)
         return v
+
+    def _up(self, v: Array) -> Array:
+        top, v = self.rbms[-1], self._below_top(v)
+        if top.labels is None:
+            return top.mean_hidden(v)
+        x = top.input_of_features(v)
+        unknown = 0.0 * x[:, :1] + math.nan * top.labels.d
+        return top.labels.completed(unknown, x, x[:, 0])[1]
+
+    def log_p_labels(self, X: Array) -> Array:
+        """log p(y) of each class given the mean-field activities below the top machine.
+
+        Exact for those (see `RBM.log_p_labels`).
+
+        Parameters
+        ----------
+        X : array or scipy sparse CSR of shape (n_rows, n_visible)
+
+        Returns
+        -------
+        array of shape (n_rows, n_classes)
+        """
+
+        def of_batch(v: Array) -> Array:
+            return self.rbms[-1].log_p_labels(self._below_top(v))
+
+        return map_batches(of_batch, X)
 
 
 def _log_p(

@@ -61,9 +61,15 @@ class TemperedPath:
         linear = change * (v @ (self.rbm.b - self.base_bias))[:, None]
         return linear[:, 0] + (cgf(new * x) - cgf(old * x))
 
-    def gibbs(self, x: Array, beta: Any, rng: Any) -> Array:
-        """Visible rows after one step x -> h -> v of block Gibbs sampling at `beta`."""
-        rbm = self.rbm
+    def gibbs(self, v: Array, x: Array, beta: Any, rng: Any) -> Array:
+        """Visible rows after one step v -> h -> v of block Gibbs sampling at `beta`.
+
+        As in `RBM.gibbs`, labels and hidden units are one block.
+        """
+        rbm, labels, n = self.rbm, self.rbm.labels, self.rbm.n_features
+        if labels is not None:
+            d = (1.0 - beta) * self.base_bias[n:] + beta * labels.d
+            x = labels.redrawn(v[:, n:], x, rng, None, beta, d)
         h = rbm.hidden.sample(beta * x, rng)
         x_visible = (1.0 - beta) * self.base_bias + beta * rbm.visible_input(h)
         return rbm.visible.sample(x_visible, rng, rbm.p_visible)
@@ -93,7 +99,7 @@ def gibbs_chains(
     xp, beta = namespace(v), _column(betas, v)
     rows = xp.reshape(v, (-1, v.shape[2]))
     for _ in range(steps):
-        rows = path.gibbs(path.rbm.hidden_input(rows), beta, rng)
+        rows = path.gibbs(rows, path.rbm.hidden_input(rows), beta, rng)
     return xp.reshape(rows, v.shape)
 
 

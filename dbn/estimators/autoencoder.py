@@ -204,7 +204,7 @@ default="adam"
     True
     """
 
-    _numeric_targets = False
+    _numeric_targets, _starts_nets = False, True
     _default_sizes, _gives_back_rows = (256, 32), True  # type: ignore[assignment]
     _parameter_constraints: dict[str, Any] = {
         **_CONSTRAINTS,

@@ -1,4 +1,4 @@
-"""What the four estimators share beside their input: nested parameters, drafts."""
+"""What the estimators share beside their input: nested parameters, drafts."""
 
 import copy
 from typing import Any, Self
@@ -32,6 +32,9 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
     history_: list[dict[str, Any]]
     _stack: dict[str, Any]
     _gives_back_rows = False  # as an autoencoder does
+    # Whether a net can start from it, when it is fitted: from its `_feature_stack`, or
+    # an autoencoder's net.
+    _starts_nets = False
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters of this estimator and, as ``part__name``, of its parts.
@@ -112,6 +115,11 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
         return {own: kept[its] for own, its in self._KEPT.items()}
 
     @property
+    def _feature_stack(self) -> DBN:
+        """What a net starts from: the stack without labels, on its way up."""
+        raise NotImplementedError
+
+    @property
     def _machines(self) -> list[RBM]:
         """For callbacks: the machines so far, the last one in training."""
         return list(self._stack["rbms"])
@@ -122,10 +130,16 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
             self.__dict__.update(self._attributes_of(kept))  # all at once
 
     @property
+    def _trained(self) -> Any:
+        """What was trained last: a net, a machine or a stack."""
+        model = getattr(self, "network_", None) or getattr(self, "rbm_", None)
+        return model or self.dbn_
+
+    @property
     def _parameters(self) -> Array:
         """The buffer of the fitted model; of a stack, of its first machine."""
-        model = getattr(self, "network_", None) or getattr(self, "rbm_", None)
-        return (model or self.dbn_.rbms[0]).params.flat
+        model = self._trained
+        return (model.rbms[0] if isinstance(model, DBN) else model).params.flat
 
     @property
     def _place(self) -> Place:

@@ -10,6 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from ..backend.parameters import Parameters
 from ..backend.types import Array
 from ..boltzmann import DBN, RBM, Units
+from ..boltzmann.units.labels import without_labels
 from ..feedforward import Network
 from ..storage.packing import ModelFileError
 from .autoencoder import DBNAutoencoder
@@ -17,8 +18,10 @@ from .base import DBNEstimator
 from .classifier import DBNClassifier
 from .dbn import DBNTransformer
 from .frames import FrameColumns
+from .generative_dbn import GenerativeDBNClassifier
 from .net import NetEstimator
 from .rbm import RBMTransformer
+from .rbm_classifier import RBMClassifier
 from .records import CLASSES, MAX_LAYERS, MODELS
 from .regressor import DBNRegressor
 
@@ -68,15 +71,15 @@ class Builder:
         if cls in (RBM, Network):
             return _filled(cls, params, state)
         if cls is DBN:
-            rbms = params["rbms"]
-            require(
-                isinstance(rbms, list) and all(isinstance(rbm, RBM) for rbm in rbms),
-                "its DBN is no list of RBMs",
-            )
+            for rbms in params.values():
+                require(
+                    isinstance(rbms, list) and all(isinstance(r, RBM) for r in rbms),
+                    "its DBN is no list of RBMs",
+                )
         if cls is FrozenEstimator:
             require(
-                isinstance(params["estimator"], DBNTransformer | DBNAutoencoder),
-                "it freezes what is no DBNTransformer and no DBNAutoencoder",
+                getattr(params["estimator"], "_starts_nets", False) is True,
+                "it freezes what is no start of a net",
             )
         model = _call(cls, params)
         if issubclass(cls, DBNEstimator):
@@ -161,11 +164,14 @@ _FITTED = {
     | {"y_mean_": np.ndarray, "y_scale_": np.ndarray}
     | _MEMORY,
     DBNAutoencoder: {"network_": Network} | _MEMORY,
+    GenerativeDBNClassifier: {"dbn_": DBN, "classes_": np.ndarray, "_seed": int}
+    | {"class_prior_": np.ndarray},
+    RBMClassifier: {"rbm_": RBM, "classes_": np.ndarray, "_seed": int} | _MEMORY,
 }
 # Vectors with one entry per feature or per output, None or absent where there is none.
 # Features are columns of numbers, as which the columns of a frame may be several.
 _PER_FEATURE = {"mean_", "scale_", "fill_", "_base_bias"}
-_PER_OUTPUT = {"classes_", "y_mean_", "y_scale_"}
+_PER_OUTPUT = {"classes_", "class_prior_", "y_mean_", "y_scale_"}
 _LABELS = {"classes_", "feature_names_in_"}
 # What models of earlier versions do not have.
 _LATER = {"columns_": None, "fill_": None}
@@ -217,13 +223,16 @@ def _check_shapes(model: Any, state: dict[str, Any]) -> None:
             mirrored = len(sizes) % 2 == 1 and sizes == sizes[::-1]
             require(mirrored, f"no autoencoder has layers of the sizes {sizes!r:.80}")
         weights = [W for W, _ in model.network_.dense]
+        n_features, n_outputs = weights[0].shape[0], weights[-1].shape[1]
     else:
-        rbms = [model.rbm_] if isinstance(model, RBMTransformer) else model.dbn_.rbms
-        weights = [rbm.W for rbm in rbms]
+        one = isinstance(model, RBMTransformer | RBMClassifier)
+        rbms = [model.rbm_] if one else model.dbn_.rbms
+        first, top = rbms[0], rbms[-1]
         require(
-            rbms[0].visible == model.visible_, "visible_ is not that of the machine"
+            without_labels(first.visible) == model.visible_,
+            "visible_ is not that of the machine",
         )
-    n_features, n_outputs = weights[0].shape[0], weights[-1].shape[1]
+        n_features, n_outputs = first.n_features, top.n_visible - top.n_features
     n_in, columns = n_features, model.columns_
     if columns is not None:
         require(isinstance(columns, FrameColumns), "columns_ are no FrameColumns")
@@ -234,9 +243,9 @@ def _check_shapes(model: Any, state: dict[str, Any]) -> None:
     vectors = {"feature_names_in_": (state.get("feature_names_in_"), n_in)}
     vectors |= {name: (state.get(name), n_features) for name in _PER_FEATURE}
     vectors |= {name: (state.get(name), n_outputs) for name in _PER_OUTPUT}
-    if isinstance(model, RBMTransformer):
-        v_mean, h_mean = state["_state"]["means"]
-        vectors |= {"v_mean": (v_mean, n_features), "h_mean": (h_mean, n_outputs)}
+    if isinstance(model, RBMTransformer | RBMClassifier):
+        (v_mean, h_mean), rbm = state["_state"]["means"], model.rbm_
+        vectors |= {"v_mean": (v_mean, rbm.n_visible), "h_mean": (h_mean, rbm.n_hidden)}
     if "_state" in state:
         require(type(state["_state"]["epoch"]) is int, "the epoch is no number")
     for name, (vector, n) in vectors.items():

@@ -5,7 +5,6 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from ..backend.array import log_softmax, softplus, take_rows
@@ -14,6 +13,7 @@ from ..backend.types import Array
 from ..feedforward.layers import Activations
 from ..training import Optimizer
 from ._sklearn import StrOptions, fit_context
+from .classes import check_same_classes, find_classes
 from .dbn import Prototypes
 from .start import Init
 from .supervised import SupervisedPredictor
@@ -287,29 +287,11 @@ default="adam"
             self._check_classes("classes", classes)
             return
         self._loss = "cross_entropy"
-        trained_on = np.unique(column_or_1d(job.y if classes is None else classes))
-        if len(trained_on) < 2:
-            raise ValueError(
-                f"y has 1 class ({trained_on.tolist()[0]!r}); a classifier needs at "
-                "least 2. Check the labels, or that sample_weight leaves rows of both."
-            )
-        # Rows of weight zero are known to have a class: others count on its place.
-        classes = np.unique(job.known) if classes is None else trained_on
-        if classes.dtype.kind in "biuf":  # other libraries have numbers only
-            classes = beside(classes, job.rows)
-        self.classes_ = classes
+        self.classes_ = find_classes(job, classes)
 
     def _check_classes(self, name: str, classes: Array) -> None:
         """Raise a ValueError if these are not the classes that training began with."""
-        known = to_host(self.classes_)
-        if classes is None or getattr(classes, "ndim", 1) == 2:  # several labels
-            return
-        if not np.array_equal(found := np.unique(classes), known):
-            raise ValueError(
-                f"{name} holds {found.tolist()}, but training began with "
-                f"{known.tolist()}. Give the same; for rows of some classes only, call "
-                "partial_fit without classes."
-            )
+        check_same_classes(name, classes, self.classes_)
 
     def _encode_targets(self, y: Array, dtype: Any, name: str = "y") -> Array:
         known = to_host(self.classes_)

@@ -55,6 +55,19 @@ NET = {
     **TRAINING,
 }
 
+# Of generative classifiers.
+LABELS = {
+    "unlabeled": "no_validation",
+    "unlabeled_weight": [Interval(Real, 0, None, closed="left")],
+    "class_weight": [dict, StrOptions({"balanced"}), None],
+    **{
+        name: NET[name]
+        for name in (
+            *("early_stopping", "validation_fraction", "n_iter_no_change", "tol"),
+        )
+    },
+}
+
 
 def check_layer_sizes(sizes: Any) -> list[int]:
     """Return `hidden_layer_sizes` as a list of positive ints.

@@ -7,7 +7,6 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..backend.array import dense
 from ..backend.device import asarray_like, converted, converted_beside, to_host
 from ..backend.random import make_rng, stream_on
 from ..backend.types import Array
@@ -75,6 +74,7 @@ def train_stack(
     prototypes: list[RBMTransformer],
     rng: Any,
     task: Task,
+    **labelled: Any,
 ) -> None:
     """Pretrain `estimator.dbn_` on rows in the range of `estimator.visible_`.
 
@@ -95,6 +95,7 @@ def train_stack(
                 for p in prototypes
             ],
             sample_weight=converted_beside(weight, rows),
+            **converted_beside(labelled, rows),
             memory_budget=getattr(stack, "memory_budget", None),
             task=task,
             history=estimator.history_,
@@ -118,18 +119,18 @@ def is_autoencoder(estimator: Any) -> bool:
 
 
 def check_adoptable(transformer: Any) -> Any:
-    """Return a fitted DBNTransformer or DBNAutoencoder itself.
+    """Return a fitted estimator that a net can start from.
 
     Raises
     ------
     ValueError
         If it is none.
     """
-    brings = isinstance(transformer, DBNTransformer) or is_autoencoder(transformer)
+    brings = getattr(transformer, "_starts_nets", False) is True
     if not brings or not transformer.__sklearn_is_fitted__():
         raise ValueError(
             "init=FrozenEstimator(...) needs a fitted DBNTransformer or DBNAutoencoder "
-            f"inside; got {transformer!r}. Fit one first."
+            f"inside, or a generative classifier; got {transformer!r}. Fit one first."
         )
     return transformer
 
@@ -162,7 +163,7 @@ def adopt_stack(estimator: Any, transformer: Any, rows: Array) -> Array:
             "Use the same features in the same order."
         )
     if not of_net:
-        estimator.dbn_ = converted_beside(transformer.dbn_, rows)
+        estimator.dbn_ = converted_beside(transformer._feature_stack, rows)
     estimator.visible_ = transformer.visible_
     estimator.mean_, estimator.scale_, estimator.fill_ = converted(
         (transformer.mean_, transformer.scale_, transformer.fill_),
@@ -256,6 +257,7 @@ class DBNTransformer(DensityTransformer):
     """
 
     _rng: Any
+    _starts_nets = True
     _parameter_constraints: dict[str, Any] = {
         "hidden_layer_sizes": ["array-like", Integral],
         "rbm": [RBMTransformer, list, tuple, None],
@@ -324,6 +326,10 @@ n_features)
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "dbn_")
 
+    @property
+    def _feature_stack(self) -> DBN:
+        return self.dbn_
+
     _KEPT = DensityTransformer._KEPT | {"_seed": "seed"}
 
     def _progress(self) -> dict[str, Any]:
@@ -390,16 +396,7 @@ n_features)
         rows = self._rows_inside(X, "score_samples")
         top = self._place.there(self.dbn_).rbms[-1]
         log_z = self._log_z(top, top.b)
-
-        def bounds(dbn: DBN, rows: Array) -> Array:
-            W, found = dbn.rbms[0].W, []
-            for i in range(rows.shape[0]):
-                v = dense(rows[i : i + 1, ...])[0, ...]
-                rng = stream_on(make_rng(self._seed), W)
-                found.append(dbn.log_p_bound(v, rng, n_draws))
-            return asarray_like(found, rows)
-
-        log_p = self._place.apply(bounds, self.dbn_, rows)
+        log_p = self._bounds(self.dbn_, rows, n_draws)
         return self._density(log_p, rows, log_z)
 
     def inverse_transform(self, H: Array) -> Array:

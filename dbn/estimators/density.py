@@ -1,4 +1,4 @@
-"""What the transformers are for once they are fitted: features and densities."""
+"""Densities of X, and what the transformers are for besides: features."""
 
 import math
 import warnings
@@ -15,35 +15,20 @@ from ..backend.device import (
     namespace,
     to_host,
 )
+from ..backend.random import make_rng, stream_on
 from ..backend.rows import LazyRows
 from ..backend.types import Array
-from ..boltzmann import RBM, ais, exact_log_z, reverse_ais
+from ..boltzmann import DBN, RBM, ais, exact_log_z, reverse_ais
 from ..boltzmann.enumeration import is_enumerable
 from .base import DBNEstimator
 
 
-class DensityTransformer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, DBNEstimator
-):
-    """Base of the transformers, which are density models of X as well."""
+class DensityEstimator(DBNEstimator):
+    """Base of estimators that are density models of X."""
 
     log_z_: float
     _seed: int
     score_samples: Callable[..., Array]
-
-    def score(self, X: Array, y: Array = None) -> float:
-        """Mean log-likelihood of the rows, in nats: see `score_samples`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : Ignored
-
-        Returns
-        -------
-        float
-        """
-        return float(np.mean(to_host(self.score_samples(X))))
 
     def _rows_inside(self, X: Array, method: str) -> Array:
         """Encoded rows, whose values the visible units can take."""
@@ -68,6 +53,19 @@ class DensityTransformer(
             return log_p
         xp = namespace(log_p)
         return xp.where(xp.any(beside(known, log_p), axis=1), log_p, 0.0)
+
+    def _bounds(self, dbn: DBN, rows: Array, n_draws: int) -> Array:
+        """Lower bounds on the log-likelihood of encoded rows, plus the top's log Z."""
+
+        def bounds(dbn: DBN, rows: Array) -> Array:
+            W, found = dbn.rbms[0].W, []
+            for i in range(rows.shape[0]):
+                v = dense(rows[i : i + 1, ...])[0, ...]
+                rng = stream_on(make_rng(self._seed), W)
+                found.append(dbn.log_p_bound(v, rng, n_draws))
+            return asarray_like(found, rows)
+
+        return self._place.apply(bounds, dbn, rows)
 
     def _given(self, rbm: RBM, given: Array, n_samples: int) -> Array:
         """Encoded rows to complete, one for each sample: NaN is to be drawn."""
@@ -101,6 +99,26 @@ class DensityTransformer(
             self.log_z_ = estimate_log_z(rbm, base_bias, self._seed)
             self._log_z_epochs = n_epochs
         return self.log_z_
+
+
+class DensityTransformer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityEstimator
+):
+    """Base of the transformers."""
+
+    def score(self, X: Array, y: Array = None) -> float:
+        """Mean log-likelihood of the rows, in nats: see `score_samples`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+
+        Returns
+        -------
+        float
+        """
+        return float(np.mean(to_host(self.score_samples(X))))
 
 
 def _known_values(rows: Array) -> Array:

@@ -27,8 +27,7 @@ def save_model(model: Any, path: str | PathLike[str]) -> None:
 
     Parameters
     ----------
-    model : RBMTransformer, DBNTransformer, DBNClassifier, DBNRegressor, DBN, RBM or \
-Network
+    model : estimator of this package, DBN, RBM or Network
         Estimators must be fitted.
     path : str or path-like
         An existing file is replaced, in one step and once the new one is complete.
@@ -78,8 +77,7 @@ def load_model(path: str | PathLike[str]) -> Any:
 
     Returns
     -------
-    RBMTransformer, DBNTransformer, DBNClassifier, DBNRegressor, DBNAutoencoder, DBN, \
-RBM or Network
+    estimator, DBN, RBM or Network
         With the predictions, features, likelihoods and seeded samples of the original,
         bit for bit on the same machine.
 

@@ -1,6 +1,5 @@
 """One restricted Boltzmann machine as a scikit-learn transformer."""
 
-import copy
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Self
@@ -13,7 +12,6 @@ from ..backend.device import (
     converted_beside,
     namespace,
     numpy_dtype,
-    to_host,
 )
 from ..backend.random import make_rng, stream_on
 from ..backend.types import Array
@@ -23,13 +21,15 @@ from ..boltzmann.tempering import TemperedPath
 from ..training import Optimizer, Sparsity, train_rbm
 from ..training.budget import of_machine
 from ..training.callbacks import agree, fit_task
-from ..training.contrastive import default_optimizer, descending, get_sparsity
+from ..training.contrastive import default_optimizer, descending
 from ..training.optimizers import get_optimizer
+from ..training.sparsity import get_sparsity
 from ..training.task import Task
 from ._sklearn import fit_context
 from .constraints import MACHINE
 from .convergence import settle, warn_of_machines
 from .density import DensityTransformer
+from .one_machine import OneMachine
 from .preprocessing import indexable
 
 # Parameters that `train_rbm` has as well.
@@ -39,7 +39,7 @@ _OF_TRAINING = (
 )
 
 
-class RBMTransformer(DensityTransformer):
+class RBMTransformer(OneMachine, DensityTransformer):
     """Restricted Boltzmann machine: features from unlabelled rows.
 
     `transform` gives the mean activities of the hidden units. Defaults are those of
@@ -163,11 +163,6 @@ class RBMTransformer(DensityTransformer):
     (1797, 64)
     """
 
-    rbm_: RBM
-    batch_size_: int
-    max_iter_: int
-    _rng: Any
-    _state: dict[str, Any]
     _parameter_constraints: dict[str, Any] = MACHINE
 
     def __init__(
@@ -345,42 +340,9 @@ n_features)
         self._base_bias = self.visible_.input_for_mean(self.fill_, self.rbm_.p_visible)
         return rows, weight
 
-    def __sklearn_is_fitted__(self) -> bool:
-        # The weights are those of `RBM.initialize` when the first epoch begins.
-        return "epoch" in getattr(self, "_state", {})
-
-    _KEPT = DensityTransformer._KEPT | {"_state": "state", "_seed": "seed"}
-
-    def _progress(self) -> dict[str, Any]:
-        return super()._progress() | {"params": to_host(self.rbm_.params.flat)}
-
-    def _attributes_of(self, kept: dict[str, Any]) -> dict[str, Any]:
-        rbm = copy.deepcopy(self.rbm_)
-        rbm.params.fill(kept["params"])
-        return super()._attributes_of(kept) | {"rbm_": rbm}
-
-    @property
-    def _machines(self) -> list[RBM]:
-        return [self.rbm_]
-
-    def _first_visible(self) -> str | Units:
-        return self.visible
-
     def _new_machine(self, n_features: int, dtype: Any) -> RBM:
         units = {"visible": self.visible_, "hidden": get_units(self.hidden)}
         return RBM(n_features, self.n_components, **units, dtype=dtype)
-
-    def _check_unchanged(self) -> None:
-        """Raise a ValueError if parameters ask for another machine than the fitted."""
-        asked = self._new_machine(self.rbm_.n_visible, numpy_dtype(self.rbm_.W))
-        auto = isinstance(self.visible, str) and self.visible == "auto"
-        same_visible = auto or get_units(self.visible) == self.visible_
-        if asked.architecture != self.rbm_.architecture or not same_visible:
-            raise ValueError(
-                f"Training cannot go on from {self.rbm_!r} with n_components="
-                f"{self.n_components}, visible={self.visible!r} and hidden="
-                f"{self.hidden!r}. Set these back, or call fit with warm_start=False."
-            )
 
     def _train(
         self, rows: Array, weight: Array, max_iter: int, task: Task | None
@@ -399,11 +361,6 @@ n_features)
                 **self.training_options() | length,
             )
 
-    @property
-    def n_iter_(self) -> int:
-        """Epochs that were run."""
-        return len(self.history_)
-
     def transform(self, X: Array) -> Array:
         """Mean activities of the hidden units.
 
@@ -418,7 +375,7 @@ n_features)
         ndarray of shape (n_samples, n_components)
         """
         rows = self._filled(self._rows(X, "transform"))
-        return self._place.apply(_batched(RBM.mean_hidden), self.rbm_, rows)
+        return self._place.apply(batched(RBM.mean_hidden), self.rbm_, rows)
 
     def score_samples(self, X: Array) -> Array:
         """Log-likelihood of each row, in nats.
@@ -506,7 +463,7 @@ n_features)
     def _log_p_of_known(self, rows: Array) -> Array:
         """Log-likelihoods of encoded rows, plus log Z."""
         of_known = partial(log_p_of_known, seed=self._seed)
-        return self._place.apply(_batched(of_known), self.rbm_, rows)
+        return self._place.apply(batched(of_known), self.rbm_, rows)
 
     def inverse_transform(self, H: Array) -> Array:
         """Mean of the visible units given hidden activities: a reconstruction.
@@ -522,7 +479,7 @@ n_features)
         """
         check_is_fitted(self)
         H = self._hidden_rows(H, self._n_features_out)
-        V = self._place.apply(_batched(RBM.mean_visible), self.rbm_, H)
+        V = self._place.apply(batched(RBM.mean_visible), self.rbm_, H)
         return self._decode(V)
 
     def sample(
@@ -613,6 +570,12 @@ def _biases_in_units_of_rows(rbm: RBM) -> Array:
     return namespace(b).concat(parts)
 
 
-def _batched(method: Callable[..., Array]) -> Callable[[RBM, Array], Array]:
-    """A method of machines that takes the rows batch by batch."""
+def batched(method: Callable[..., Array]) -> Callable[[RBM, Array], Array]:
+    """A method of machines that takes the rows batch by batch.
+
+    Examples
+    --------
+    >>> batched(RBM.mean_hidden)(RBM(2, 1), np.zeros((1, 2)))
+    array([[0.5]])
+    """
     return lambda rbm, rows: map_batches(partial(method, rbm), rows)

@@ -26,7 +26,9 @@ from .base import DBNEstimator
 from .classifier import DBNClassifier
 from .dbn import DBNTransformer
 from .frames import FrameColumns
+from .generative_dbn import GenerativeDBNClassifier
 from .rbm import RBMTransformer
+from .rbm_classifier import RBMClassifier
 from .regressor import DBNRegressor
 
 
@@ -47,6 +49,8 @@ MODELS = {
     "estimators.DBNClassifier": DBNClassifier,
     "estimators.DBNRegressor": DBNRegressor,
     "estimators.DBNAutoencoder": DBNAutoencoder,
+    "estimators.RBMClassifier": RBMClassifier,
+    "estimators.GenerativeDBNClassifier": GenerativeDBNClassifier,
 }
 # Parts have no state: their constructor stores its arguments and does nothing else.
 CLASSES = {
@@ -96,7 +100,8 @@ def _pieces(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if isinstance(model, RBM):
         return model.architecture, {"params": model.params.flat}
     if isinstance(model, DBN):
-        return {"rbms": model.rbms}, {}
+        down = {} if model.generative is None else {"generative": model.generative}
+        return {"rbms": model.rbms, **down}, {}
     if isinstance(model, Network):
         if not model.is_as_built:
             raise ModelFileError(

@@ -22,6 +22,7 @@ from ..feedforward import (
 )
 from ..training import DenoisingStack, Pretrained, Unrolled
 from ..training.pretraining import STRUCTURES, check_startable, matching_units
+from .base import DBNEstimator
 from .constraints import check_layer_sizes
 from .dbn import (
     DBNTransformer,
@@ -50,7 +51,7 @@ class Plan:
     prototypes: list[RBMTransformer] | None = (
         None  # of the machines to pretrain, if there are such
     )
-    stack: DBNTransformer | None = None  # fitted before, whose weights are copied
+    stack: DBNEstimator | None = None  # fitted before, whose weights are copied
 
 
 def brings_stack(init: Init) -> bool:
@@ -84,7 +85,7 @@ def resolve_init(estimator: Any) -> Plan:
         if brings_net(init):
             sizes = [W.shape[1] for W, _ in encoder_layers(stack.network_)]
         else:
-            sizes = [machine.n_hidden for machine in stack.dbn_.rbms]
+            sizes = [machine.n_hidden for machine in stack._feature_stack.rbms]
         _check_sizes(asked, sizes, default_sizes)
         estimator._stack_activations(len(sizes))  # fails now
         return Plan(sizes, stack=stack)

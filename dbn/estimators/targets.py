@@ -65,7 +65,7 @@ class Job:
             *(self.rows, self.labelled, self.targets),
             to_host(getattr(estimator, "classes_", None)),
             *(self.weight, self.label_weight),
-            estimator.network_ if going_on else None,
+            estimator._trained if going_on else None,
         )
 
     def labelled_rows(self) -> tuple[Array, Array, Array]:

@@ -2,7 +2,7 @@
 
 from ..backend.parts import Schedule
 from .callbacks import Checkpoint, RBMMonitor, TqdmBars
-from .contrastive import Sparsity, train_rbm
+from .contrastive import train_rbm
 from .denoising import DenoisingStack
 from .distributed import data_parallel
 from .finetuning import finetune
@@ -16,7 +16,9 @@ from .optimizers import (
     get_optimizer,
 )
 from .pretraining import Pretrained, pretrain
+from .sparsity import Sparsity
 from .unrolling import Unrolled
+from .wake_sleep import UpDown, up_down
 
 __all__ = [
     "LBFGS",
@@ -33,9 +35,11 @@ __all__ = [
     "Sparsity",
     "TqdmBars",
     "Unrolled",
+    "UpDown",
     "data_parallel",
     "finetune",
     "get_optimizer",
     "pretrain",
     "train_rbm",
+    "up_down",
 ]

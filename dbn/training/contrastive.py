@@ -1,94 +1,28 @@
 """Unsupervised training of one RBM."""
 
-import math
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
-from ..backend.array import dense, mean_weights, take_rows
+from ..backend.array import dense, take_rows
 from ..backend.device import namespace, to_host
+from ..backend.labelled_rows import LabelledRows
 from ..backend.missing import filled, mean_of_known
-from ..backend.parameters import Parameters
-from ..backend.parts import Part, Schedule, check_number
+from ..backend.parts import Schedule
 from ..backend.random import stream_on
-from ..backend.rows import as_rows
+from ..backend.rows import LazyRows, as_rows
 from ..backend.types import Array
-from ..boltzmann import RBM, Sampler, get_sampler
+from ..boltzmann import CD, PCD, RBM, Sampler, Staged, get_sampler
 from .budget import of_machine
-from .distributed import current_workers
 from .loop import Training, run_epochs
-from .optimizers import SGD, Optimizer, get_optimizer
+from .machine_gradients import ContrastiveGradient, HybridGradient
+from .optimizers import SGD, Adam, Optimizer, get_optimizer
+from .sparsity import Sparsity, get_sparsity
 from .state import remembered
 from .step import make_step
 from .task import Task
-
-
-class Sparsity(Part):
-    """Draws the mean activity of every hidden unit to a target.
-
-    The penalty is the cross-entropy between the target and a moving average q of the
-    activity: its gradient by the total input of a unit is q - target, for its bias and,
-    times the mean of the visible units, for its weights (Hinton 2010, section 11).
-
-    Parameters
-    ----------
-    target : float, default=0.1
-        Mean activity in (0, 1).
-    cost : float, default=0.1
-        Weight of the penalty.
-    decay : float, default=0.95
-        Of the moving average, per batch, in [0, 1).
-
-    Raises
-    ------
-    ValueError
-        When training starts, if a parameter lies outside its range.
-
-    Examples
-    --------
-    >>> from dbn import RBMTransformer
-    >>> from dbn.training import Sparsity
-    >>> RBMTransformer(sparsity=Sparsity(0.05, cost=0.2)).sparsity
-    Sparsity(cost=0.2, target=0.05)
-    """
-
-    def __init__(
-        self, target: float = 0.1, *, cost: float = 0.1, decay: float = 0.95
-    ) -> None:
-        self.target = target
-        self.cost = cost
-        self.decay = decay
-
-    def validate(self) -> None:
-        check_number(self, "target", 0, 1)
-        check_number(self, "cost", 0, math.inf)
-        check_number(self, "decay", 0, 1, closed=True)
-
-    def add_gradient(self, grad: Parameters, v_mean: Array, h_mean: Array) -> None:
-        """Add the penalty's gradient at mean visible and hidden activities."""
-        slope = self.cost * (h_mean - self.target)
-        grad["c"][...] += slope
-        grad["W"][...] += v_mean[:, None] * slope[None, :]
-
-
-def get_sparsity(sparsity: float | Sparsity | None) -> Sparsity | None:
-    """Return a `Sparsity` for itself or for a target; None for None.
-
-    Parameters
-    ----------
-    sparsity : float, Sparsity or None
-
-    Raises
-    ------
-    ValueError
-        If the target or another parameter lies outside its range.
-    """
-    if sparsity is None:
-        return None
-    part = sparsity if isinstance(sparsity, Sparsity) else Sparsity(sparsity)
-    part.validate()
-    return part
 
 
 def default_optimizer(rbm: RBM, sampler: Sampler) -> SGD:
@@ -108,6 +42,43 @@ def default_optimizer(rbm: RBM, sampler: Sampler) -> SGD:
     return SGD(Schedule(rate, 0.0), momentum=((0, 0.5), (5, 0.9)))
 
 
+def classifying_optimizer() -> Adam:
+    """The optimizer for a machine that learns the class given the features."""
+    return Adam(Schedule(0.01, 0.0))
+
+
+def classifying_top(batch_size: int, n_epochs: int, bounded: bool) -> dict[str, Any]:
+    """Options of `train_rbm` for a top machine with labels.
+
+    Three quarters of the epochs are contrastive divergence, at a rate that falls from
+    0.3 to 0, and the rest persistent chains, from 0.02 to 0; a twentieth of both where
+    units have no finite range.
+
+    Parameters
+    ----------
+    batch_size, n_epochs : int
+    bounded : bool
+        Whether the units of its features have one.
+
+    Examples
+    --------
+    >>> classifying_top(100, 4, True)["sampler"]
+    Staged(stages=((0, CD()), (3, PCD())))
+    """
+    first = max(n_epochs * 3 // 4, 1)
+    stages: list[tuple[int, Sampler]] = [(0, CD()), (first, PCD())]
+    last, scale = n_epochs - first, 1.0 if bounded else 0.05
+    rates = [scale * 0.3 * (1.0 - epoch / first) for epoch in range(first)]
+    rates += [scale * 0.02 * (1.0 - epoch / last) for epoch in range(last)]
+    return {
+        "sampler": Staged(tuple(stages)),
+        "optimizer": SGD(tuple(enumerate(rates)), momentum=((0, 0.9), (first, 0.5))),
+        "centering": True,
+        "batch_size": batch_size,
+        "max_iter": n_epochs,
+    }
+
+
 def train_rbm(
     rbm: RBM,
     X: Array,
@@ -122,7 +93,13 @@ def train_rbm(
     batch_size: int | str = "auto",
     max_iter: int | str = "auto",
     on_divergence: str = "raise",
+    label_rate: float = 1.0,
+    generative_weight: float = 1.0,
+    discriminative_weight: float = 0.0,
     sample_weight: Array = None,
+    validate: Callable[[], dict[str, float]] | None = None,
+    patience: int | None = None,
+    tol: float = 1e-4,
     task: Task | None = None,
     history: list[dict[str, Any]] | None = None,
     layer: int = 0,
@@ -138,14 +115,19 @@ def train_rbm(
     Hinton (2007), "Restricted Boltzmann machines for collaborative filtering", leave
     out the units of unknown values instead.
 
+    A label that is not known, of a machine with `Labels`, is summed out: the positive
+    phase has all classes, with their exact probabilities given the features.
+
     Parameters
     ----------
     rbm : RBM
         Changed in place. It starts from `RBM.initialize`.
-    X : array, scipy sparse CSR or ScaledRows of shape (n_rows, n_visible)
+    X : array, scipy sparse CSR, ScaledRows or LabelledRows of shape \
+(n_rows, n_visible)
         In the range of the visible units, and with the dtype of the machine. A sparse
         matrix stays sparse, and rows of a file are read batch by batch. NaN, which a
-        sparse matrix must not have, is not known.
+        sparse matrix must not have, is not known. Labels are the last columns;
+        `LabelledRows` put them beside features that are sparse, or in a file.
     rng : numpy.random.Generator
     sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler, default="cd"
         Where the negative phase comes from.
@@ -167,8 +149,24 @@ def train_rbm(
         What to do when numbers are not finite any more: raise an error, or repeat the
         epoch with half the learning rate (up to 30 times) and go on with that, which
         `history` tells as ``"learning_rate_factor"``.
+    label_rate : float, default=1.0
+        Factor of the learning rate of the labels' weights, see `RBM.gradient`: 10 is
+        good, with `centering`. Not with an optimizer that scales gradients itself.
+    generative_weight, discriminative_weight : float, default=1 and 0
+        Of the two objectives of a machine with labels: the likelihood of rows and
+        labels, of which contrastive divergence follows the gradient, and the
+        log-probability of the labels given the features, of which it is exact
+        (Larochelle and Bengio 2008). The second is that of the labelled rows of a
+        batch; where there are rows without a label, of as many labelled ones as the
+        batch has rows, drawn anew for it.
     sample_weight : array of shape (n_rows,), optional
         Weights of the rows in both phases.
+    validate : callable, optional
+        ``validate()`` returns metrics on rows that are not trained on, for the history.
+    patience : int, optional
+        Stop when their ``"validation_loss"`` has not fallen by more than `tol` for so
+        many epochs, and for 500 updates; the best epoch is what remains.
+    tol : float, default=1e-4
     task : Task, optional
         Where progress is reported; default: nowhere.
     history : list, optional
@@ -176,6 +174,8 @@ def train_rbm(
         visible unit of a mean-field pass up and down, over 50 to 1000 evenly spaced
         rows. It can fall while the model gets worse (Hinton 2010, section 5). Of rows
         with unknown values the known ones count, and the pass goes up from means.
+        ``"loss"`` is the mean of -log p(label | features) of the epoch's batches, with
+        a discriminative weight.
     layer : int, default=0
         Position in a stack, for `history` and errors.
     state : dict, optional
@@ -204,34 +204,30 @@ def train_rbm(
     >>> bool(energies[0] < energies[1])  # the pattern seen is the likelier one
     True
     """
-    X, rng = as_rows(X), stream_on(rng, rbm.W)
+    X, rng = _parts(as_rows(X), rbm), stream_on(rng, rbm.W)
     sampler, state = get_sampler(sampler), {} if state is None else state
     optimizer = get_optimizer(optimizer or default_optimizer(rbm, sampler))
     length = of_machine(sampler).resolved(X.shape[0], batch_size, max_iter)
-    training = Training(rng, *length, on_divergence, task, history, state)
+    kept = on_divergence, task, history, state, patience, "validation_loss", tol
+    asked = *length, *kept
+    training = Training(rng, *asked)
     optimizer = training.lasting(descending(optimizer))
-    v_mean, incomplete = mean_of_known(X, sample_weight)
-    if "means" not in state:
-        if incomplete:
-            _check_means(v_mean)
-        rbm.initialize(rng, v_mean)
-        # Moving mean activities: offsets of centering, and for sparsity. And what is
-        # put in place of unknown values before they are drawn.
-        state["means"] = v_mean, rbm.mean_hidden(v_mean[None, :])[0, ...]
-
-    def start() -> dict[str, Any]:
-        complete = filled(X[:, ...], state["means"][0]) if incomplete else X
-        return sampler.start(rbm, complete, rng)
-
-    remembered(state, "chains", sampler, start)
-    penalty = get_sparsity(sparsity)
-    of_rows = rbm, X, incomplete, sample_weight
-    gradient = _Gradient(*of_rows, state, rng, sampler, centering, l1, penalty)
+    incomplete = _begin(rbm, X, sample_weight, sampler, rng, state)
+    parts = sampler, centering, l1, get_sparsity(sparsity), label_rate
+    gradient: Callable[..., Any] = ContrastiveGradient(
+        rbm, X, incomplete, sample_weight, state, rng, *parts
+    )
+    if discriminative_weight:
+        weights = generative_weight, discriminative_weight
+        gradient = HybridGradient(rbm, X, sample_weight, state, rng, gradient, *weights)
     monitored = dense(take_rows(X, monitored_rows(X.shape[0])))
 
     def measure(loss: float | None) -> dict[str, float]:
-        fill = state["means"][0] if incomplete else None
-        return {"reconstruction_error": _reconstruction_error(rbm, monitored, fill)}
+        metrics = {} if loss is None else {"loss": loss}
+        if generative_weight:
+            error = _reconstruction_error(rbm, monitored, state["means"][0])
+            metrics["reconstruction_error"] = error
+        return metrics | (validate() if validate else {})
 
     step = make_step(
         gradient,
@@ -244,7 +240,7 @@ def train_rbm(
     run_epochs(
         step,
         rbm.params,
-        X,
+        X.features if isinstance(X, LabelledRows) else X,
         training,
         entry={"phase": "pretrain", "layer": layer},
         measure=measure,
@@ -253,6 +249,50 @@ def train_rbm(
         shares=sampler.shares,
     )
     return rbm
+
+
+def _parts(X: Array, rbm: RBM) -> Array:
+    """`X`, its labels told apart from its features where the machine has labels."""
+    if rbm.labels is None or isinstance(X, LabelledRows):
+        return X
+    if issparse(X) or isinstance(X, LazyRows):
+        raise ValueError(
+            f"{type(X).__name__} rows with labels come in parts: pass "
+            "dbn.backend.labelled_rows.LabelledRows(features, labels)."
+        )
+    return LabelledRows(X[:, : rbm.n_features], X[:, rbm.n_features :])
+
+
+def _begin(
+    rbm: RBM, X: Array, weight: Array, sampler: Sampler, rng: Any, state: dict[str, Any]
+) -> bool:
+    """Start machine, means and chains where there are none; are there unknown values?
+
+    Labels that are not known do not count: they are summed out.
+    """
+    labelled = isinstance(X, LabelledRows)
+    v_mean, incomplete = X.means(weight) if labelled else mean_of_known(X, weight)
+    if "means" not in state:
+        if incomplete or labelled:
+            _check_means(v_mean)
+        rbm.initialize(rng, v_mean)
+        # Moving mean activities: offsets of centering, and for sparsity. And what is
+        # put in place of unknown values before they are drawn.
+        state["means"] = v_mean, rbm.mean_hidden(v_mean[None, :])[0, ...]
+
+    def start() -> dict[str, Any]:
+        complete, fill = X, state["means"][0]
+        if labelled:
+            features, n = X.features, rbm.n_features
+            if incomplete:
+                features = filled(features[:, ...], fill[:n])
+            complete = LabelledRows(features, X.labels).filled(fill[n:])
+        elif incomplete:
+            complete = filled(X[:, ...], fill)
+        return sampler.start(rbm, complete, rng)
+
+    remembered(state, "chains", sampler, start)
+    return bool(incomplete)
 
 
 def descending(optimizer: Optimizer) -> Optimizer:
@@ -287,65 +327,14 @@ def _check_means(mean: Array) -> None:
 
 
 def _reconstruction_error(rbm: RBM, rows: Array, fill: Array) -> float:
-    """Of a pass up and down; with `fill`, of the known values of rows filled so."""
-    v = rows if fill is None else filled(rows, fill)
-    error, xp = (rbm.mean_visible(rbm.mean_hidden(v)) - v) ** 2, namespace(v)
-    if fill is None:
-        return float(xp.mean(error))
-    known = ~xp.isnan(rows)
+    """Of a pass up and down, of the known values of rows, where `fill` is not."""
+    xp, known = namespace(rows), rows == rows
+    if xp.all(known):
+        return float(xp.mean((rbm.mean_visible(rbm.mean_hidden(rows)) - rows) ** 2))
+    v = filled(rows, fill)
+    error = (rbm.mean_visible(rbm.mean_hidden(v)) - v) ** 2
     total = float(xp.sum(xp.where(known, error, 0.0)))
     return total / max(1, int(xp.count_nonzero(known)))
-
-
-@dataclass
-class _Gradient:
-    """The gradient of a batch; it moves the chains and the means in `state`."""
-
-    rbm: RBM
-    X: Array
-    incomplete: bool
-    weight: Array
-    state: dict[str, Any]
-    rng: Any
-    sampler: Sampler
-    centering: bool
-    l1: float
-    sparsity: Sparsity | None
-
-    def __call__(self, rows: Array, grad: Parameters, epoch: int) -> None:
-        rbm, v = self.rbm, take_rows(self.X, rows)
-        if self.incomplete:
-            v = self._completed(v)
-        weight = None if self.weight is None else take_rows(self.weight, rows)
-        x = rbm.hidden_input(v)
-        h = rbm.hidden.mean(x)
-        chains, means = self.state["chains"], self.state["means"]
-        chains["epoch"] = epoch
-        v_neg, h_neg, self.state["chains"] = self.sampler.negative(
-            rbm, v, x, h, chains, self.rng
-        )
-        if self.centering or self.sparsity:
-            self._move_means(v, h, weight)
-        offsets = means if self.centering else None
-        weight_neg = weight if self.sampler.paired else None
-        rbm.gradient(v, h, v_neg, h_neg, grad, weight, weight_neg, offsets)
-        if self.l1:
-            grad["W"][...] += self.l1 * namespace(rbm.W).sign(rbm.W)
-        if self.sparsity:
-            self.sparsity.add_gradient(grad, *means)
-
-    def _completed(self, v: Array) -> Array:
-        """Rows with their unknown values drawn given those that are known."""
-        known = ~namespace(v).isnan(v)
-        v = filled(v, self.state["means"][0])
-        return self.rbm.gibbs(v, self.rng, clamped=known)
-
-    def _move_means(self, v: Array, h: Array, weight: Array) -> None:
-        rate = 1.0 - self.sparsity.decay if self.sparsity else 0.01
-        w = mean_weights(v, weight)
-        for mean, rows in zip(self.state["means"], (v, h), strict=True):
-            mean += rate * (w @ rows - mean)
-        current_workers().mean(*self.state["means"])
 
 
 def monitored_rows(n_rows: int) -> Array:

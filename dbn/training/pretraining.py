@@ -12,10 +12,12 @@ from ..backend.device import (
     rows_beside,
     to_host,
 )
+from ..backend.labelled_rows import LabelledRows
 from ..backend.missing import filled, mean_of_known
 from ..backend.rows import as_rows, row_slices, rows_in_file
 from ..backend.types import Array
-from ..boltzmann import DBN, RBM, Bernoulli, Gaussian, Units, units
+from ..boltzmann import DBN, RBM, Bernoulli, Gaussian, Units, get_units, units
+from ..boltzmann.units.labels import with_labels
 from ..feedforward import (
     Activation,
     Identity,
@@ -39,6 +41,9 @@ def pretrain(
     visible: str | Units = "bernoulli",
     layer_options: Sequence[dict[str, Any]] | None = None,
     sample_weight: Array = None,
+    labels: Array | None = None,
+    label_weight: Array = None,
+    label_options: dict[str, Any] | None = None,
     memory_budget: float | None = None,
     task: Task | None = None,
     history: list[dict[str, Any]] | None = None,
@@ -64,6 +69,13 @@ def pretrain(
         For each layer, keyword arguments of `train_rbm`, and ``"hidden"``, the type of
         its hidden units. Default: none.
     sample_weight : array of shape (n_rows,), optional
+    labels : array of shape (n_rows, n_classes), optional
+        One-hot rows, or NaN where a label is not known: the top machine has `Labels`
+        beside the hidden units of the one below, and is trained on both.
+    label_weight : array of shape (n_rows,), optional
+        Weights of the rows for that machine. Default: `sample_weight`.
+    label_options : dict, optional
+        Further keyword arguments of `train_rbm` for that machine.
     memory_budget : int, optional
         Bytes that hidden activities of all rows may take in memory, those that a layer
         is trained on and those of the next together. What does not fit goes to a
@@ -115,8 +127,13 @@ def pretrain(
     budget = math.inf if memory_budget is None else memory_budget
     encoded, held, stopped = as_rows(X), 0, False
     for layer, (n_hidden, option) in enumerate(zip(sizes, options, strict=True)):
+        rows, weight = encoded, sample_weight
+        if labels is not None and layer == len(sizes) - 1:
+            rows, visible = _beside_labels(encoded, labels, visible)
+            weight = sample_weight if label_weight is None else label_weight
+            option |= label_options or {}
         rbm = RBM(
-            encoded.shape[1],
+            rows.shape[1],
             n_hidden,
             visible=visible,
             hidden=option.pop("hidden", "bernoulli"),
@@ -129,25 +146,42 @@ def pretrain(
         if layer + 1 >= len(kept) and not stopped:
             kept_layer = state["layer"] if layer < len(kept) else {}
             state.update(rbms=rbms, layer=converted_beside(kept_layer, encoded))
-            length = (option.pop(name, "auto") for name in ("batch_size", "max_iter"))
-            length_of = of_machine(option.get("sampler", "cd")).resolved
-            batch_size, n_epochs = length_of(encoded.shape[0], *length)
-            left = max(n_epochs - state["layer"].get("epoch", 0), 0)
-            option |= {"batch_size": batch_size, "max_iter": left}
-            option |= {"state": state["layer"]}
-            option |= {"rng": rng, "sample_weight": sample_weight, "layer": layer}
+            option |= _length(option, encoded.shape[0], state["layer"].get("epoch", 0))
+            option |= {"state": state["layer"], "rng": rng, "layer": layer}
+            option |= {"sample_weight": weight}
             with task.subtask("layer", option["max_iter"]) as layer_task:
-                train_rbm(rbm, encoded, **option, task=layer_task, history=history)
+                train_rbm(rbm, rows, **option, task=layer_task, history=history)
             stopped = layer_task.stop
         elif stopped:
-            rbm.initialize(rng, mean_of_known(encoded, sample_weight)[0])
+            rbm.initialize(rng, _means(rows, weight))
         state["rbms"] = rbms
         if layer + 1 < len(sizes):
-            if layer == 0:
-                encoded = _complete(encoded, sample_weight)
+            encoded = encoded if layer else _complete(encoded, sample_weight)
             encoded, held = _encode(rbm, encoded, budget - held)
             visible = rbm.hidden
     return DBN(state["rbms"])
+
+
+def _beside_labels(
+    features: Array, labels: Array, visible: str | Units
+) -> tuple[Array, Units]:
+    """Rows of the top machine, and the units of their columns."""
+    sizes = features.shape[1], labels.shape[1]
+    return LabelledRows(features, labels), with_labels(get_units(visible), *sizes)
+
+
+def _length(option: dict[str, Any], n_rows: int, n_done: int) -> dict[str, int]:
+    """Rows per update and number of epochs that are left."""
+    asked = (option.get(name, "auto") for name in ("batch_size", "max_iter"))
+    length_of = of_machine(option.get("sampler", "cd")).resolved
+    batch_size, n_epochs = length_of(n_rows, *asked)
+    return {"batch_size": batch_size, "max_iter": max(n_epochs - n_done, 0)}
+
+
+def _means(rows: Array, weight: Array) -> Array:
+    labelled = isinstance(rows, LabelledRows)
+    means = rows.means(weight) if labelled else mean_of_known(rows, weight)
+    return means[0]
 
 
 def _complete(X: Array, weight: Array) -> Array:

@@ -248,6 +248,7 @@ def test_what_units_answer():
         repr(TABLE): (True, False, 6, False, True),
         repr(SEVERAL[2]): (True, True, 6, False, False),
         repr(SEVERAL[3]): (True, False, 6, False, True),
+        repr(SEVERAL[4]): (True, True, 6, False, False),
     }
     assert {repr(u): u.count_states(6) for u in LAWFUL if u.count_states(6) < 1e9} == {
         "Bernoulli()": 64,
@@ -256,6 +257,7 @@ def test_what_units_answer():
         "Spin()": 64,
         "Softmax(n_states=(2, 4))": 8,
         repr(SEVERAL[2]): 16,
+        repr(SEVERAL[4]): 24,
     }
     masks = {repr(u): u.per_column("standardised", 6).tolist() for u in TYPES}
     assert masks["Gaussian()"] == [True] * 6 and masks["Spin()"] == [False] * 6

@@ -1,6 +1,6 @@
 """The one list of types of units, over which the laws are tested."""
 
-from dbn.boltzmann import Bernoulli, Gaussian, Mixed, ReLU, Softmax, Spin
+from dbn.boltzmann import Bernoulli, Gaussian, Labels, Mixed, ReLU, Softmax, Spin
 
 LEARNED, NOISY = Gaussian(learn_variance=True), ReLU(noisy=True)
 # Of one kind in all columns.
@@ -14,6 +14,7 @@ SEVERAL = [
     TABLE,
     Mixed([(Spin(), 2), (Softmax((2, 2)), 4)]),
     Mixed(((ReLU(), 2), (Mixed(((Gaussian(), 1), (LEARNED, 2))), 3), (Spin(), 1))),
+    Mixed(((Bernoulli(), 3), (Labels(3), 3))),
 ]
 LAWFUL = [*UNIFORM, *SEVERAL]
 TYPES = [*LAWFUL, NOISY]

@@ -16,14 +16,16 @@ from dbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    GenerativeDBNClassifier,
     Network,
+    RBMClassifier,
     RBMTransformer,
     save_model,
 )
 from dbn.boltzmann import PCD, Gaussian, Softmax
 from dbn.estimators.files import _VERSION
 from dbn.feedforward import VarianceScaling
-from dbn.training import SGD, Adam, Sparsity
+from dbn.training import SGD, Adam, Sparsity, UpDown
 from tests.estimators.toy import REAL, Y3, X, Y, rbm, small
 
 DATA = Path(__file__).parents[1] / "data"
@@ -105,6 +107,12 @@ def make_zoo():
             max_iter=2,
             random_state=0,
         ).fit(X, X[:, 0]),
+        "RBMClassifier": small(RBMClassifier).fit(X, Y3),
+        "RBMClassifier-real": small(RBMClassifier, objective="generative").fit(REAL, Y),
+        "GenerativeDBNClassifier": small(GenerativeDBNClassifier).fit(X, Y),
+        "GenerativeDBNClassifier-untied": small(
+            GenerativeDBNClassifier, up_down=UpDown(2)
+        ).fit(REAL, Y3),
         **_mathematics(),
     }
 

@@ -18,6 +18,8 @@ from dbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    GenerativeDBNClassifier,
+    RBMClassifier,
     RBMTransformer,
 )
 from dbn.boltzmann import CD, Bernoulli, Gaussian, ReLU, Softmax
@@ -182,11 +184,40 @@ AUTOENCODERS = {
     ),
 }
 
+
+def generative(**params):
+    """As short a training as the accuracy that the checks ask for allows."""
+    defaults = {"batch_size": 20, "max_iter": 40, "optimizer": Adam(0.02)}
+    return RBMClassifier(8, **defaults | params)
+
+
+def stack(**params):
+    """With a lower machine that two numeric columns are enough for."""
+    below = RBMTransformer(visible="gaussian")
+    return GenerativeDBNClassifier((16, 16), rbm=[below, None], **params)
+
+
+GENERATIVES = {
+    "by default": RBMClassifier(8),
+    "discriminative": generative(objective="discriminative"),
+    "generative": generative(objective="generative", centering=True),
+    "PCD": generative(sampler="pcd", generative_weight=0.1),
+    "SGD": generative(optimizer=SCHEDULED),
+    "early stopping": generative(early_stopping=True),
+    "warm start": generative(warm_start=True),
+    "balanced, unlabelled": generative(class_weight="balanced", unlabeled=-7),
+    "Bernoulli": scaled(generative(visible="bernoulli", random_state=0)),
+    "stack": stack(),
+    "one layer": GenerativeDBNClassifier((16,)),
+    "up-down": stack(up_down=2),
+}
+
 ON_DEVICE = {
     "RBM on a device": rbm(device="cpu"),
     "DBN on a device": small(DBNTransformer, device="cpu"),
     "regressor on a device": regressor(device="cpu"),
     "autoencoder on a device": autoencoder(device="cpu"),
+    "RBM classifier on a device": generative(device="cpu"),
 }
 
 
@@ -238,6 +269,7 @@ FITTED_TWICE = {
         "check_supervised_y_2d",
     ],
     DBNRegressor: ["check_supervised_y_2d"],
+    RBMClassifier: ["check_supervised_y_2d"],
     DBNAutoencoder: [
         "check_pipeline_consistency",
         "check_transformer_data_not_an_array",
@@ -274,6 +306,7 @@ CONFIGURATIONS = [
         "classifier": CLASSIFIERS,
         "regressor": REGRESSORS,
         "autoencoder": AUTOENCODERS,
+        "generative": GENERATIVES,
     }.items()
     for name, estimator in estimators.items()
 ]

@@ -21,6 +21,7 @@ from dbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    RBMClassifier,
     RBMTransformer,
 )
 from dbn.boltzmann import CD, Softmax
@@ -321,7 +322,15 @@ _NESTED = {
     }
     for name, change in BAD_MACHINE.items()
 }
+# Of a classifier without a net.
+OF_NETS = {"init", "dropout", "batch_norm", "activation", "learning_rate_multipliers"}
+OF_LABELS = {
+    name: change
+    for name, change in (BAD_TARGETS | BAD_LABELS).items()
+    if not OF_NETS & {*change}
+}
 REFUSED = {
+    RBMClassifier: BAD_ROWS | BAD_MACHINE | OF_LABELS | {"units": {"n_components": 0}},
     RBMTransformer: BAD_ROWS | BAD_MACHINE | {"no units": {"n_components": 0}},
     DBNTransformer: BAD_ROWS | _NESTED | BAD_STACK,
     DBNClassifier: BAD_ROWS | _NESTED | BAD_STACK | BAD_TARGETS | BAD_LABELS,
@@ -384,6 +393,11 @@ OTHER_NET = {
     "multipliers": {"learning_rate_multipliers": [1.0]},
 }
 OTHERWISE = {
+    RBMClassifier: OTHER_ROWS
+    | {"units": {"n_components": 9}, "hidden": {"hidden": "gaussian"}}
+    | {"visible": {"visible": "relu"}, "sampler": {"sampler": CD(k=0)}}
+    | {"other classes": {"y": np.tile(["x", "y", "z"], 8)}}
+    | {"class weight": {"class_weight": {"cat": -1.0}}},
     RBMTransformer: OTHER_ROWS
     | {"units": {"n_components": 9}, "hidden": {"hidden": "gaussian"}}
     | {"visible": {"visible": "relu"}, "sampler": {"sampler": CD(k=0)}},
@@ -427,6 +441,7 @@ class Bursting(SGD):
 # In the first machine, the second, or the net.
 WILD = Bursting()
 DIVERGING = {
+    RBMClassifier: [{"optimizer": WILD}],
     RBMTransformer: [{"optimizer": WILD}],
     DBNTransformer: [
         {"rbm": [rbm(batch_size=15, optimizer=WILD), rbm(batch_size=15)]},

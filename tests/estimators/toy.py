@@ -8,6 +8,8 @@ from dbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    GenerativeDBNClassifier,
+    RBMClassifier,
     RBMTransformer,
 )
 
@@ -28,17 +30,25 @@ def small(cls, **params):
     """A small estimator of the class: two hidden layers where it has layers."""
     if cls is RBMTransformer:
         return rbm(**{"random_state": 0} | params)
+    if cls is RBMClassifier:
+        defaults = {"n_components": 4, "batch_size": 20, "max_iter": 3}
+        return cls(**defaults | {"random_state": 0} | params)
     own = isinstance(params.get("init"), DBNTransformer | FrozenEstimator)
     machines = {"rbm": None if own else rbm()}
+    if cls is GenerativeDBNClassifier:
+        machines = {"rbm": [rbm(), rbm()]}
     params = {"hidden_layer_sizes": (4, 3), "random_state": 0} | machines | params
-    if cls is not DBNTransformer:
+    if cls not in (DBNTransformer, GenerativeDBNClassifier):
         params = {"max_iter": 3, "batch_size": 20} | params
     return cls(**params)
 
 
 TRANSFORMERS = [RBMTransformer, DBNTransformer]
 PREDICTORS = [DBNClassifier, DBNRegressor]
+GENERATIVE = [RBMClassifier, GenerativeDBNClassifier]
+# Those that take any target; the generative ones take classes.
 ALL = [*TRANSFORMERS, *PREDICTORS, DBNAutoencoder]
+EVERY = [*ALL, *GENERATIVE]
 
 
 def output(estimator, X):

@@ -18,13 +18,17 @@ from dbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    RBMClassifier,
     RBMTransformer,
     load_model,
     save_model,
 )
 
-from .toy import ALL, PREDICTORS, buffers, rbm
+from .toy import ALL as OF_ANY_TARGET
+from .toy import PREDICTORS, buffers, rbm
 
+# A stack with labels is tested in `test_generative.py`.
+ALL = [*OF_ANY_TARGET, RBMClassifier]
 _rng = np.random.default_rng(0)
 _A = pd.DataFrame(_rng.standard_normal((24, 5)), columns=[*"abcde"])
 _B = pd.DataFrame(500.0 + 90.0 * _rng.standard_normal((30, 7)), columns=[*"tuvwxyz"])
@@ -36,6 +40,7 @@ BEFORE = {
     DBNTransformer: (_A, None),
     RBMTransformer: (_A, None),
     DBNAutoencoder: (_A, None),
+    RBMClassifier: (_A, np.repeat(["cat", "dog", "eel"], 8)),
 }
 ANEW = {
     DBNClassifier: (_B, np.tile(["x", "y", "z"], 10)),
@@ -43,6 +48,7 @@ ANEW = {
     DBNTransformer: (_B, None),
     RBMTransformer: (_B, None),
     DBNAutoencoder: (_B, None),
+    RBMClassifier: (_B, np.tile(["x", "y", "z"], 10)),
 }
 NETS = [*PREDICTORS, DBNAutoencoder]
 FACTS = ["classes_", "mean_", "scale_", "y_mean_", "y_scale_", "history_", "n_iter_"]
@@ -51,7 +57,7 @@ FACTS += ["n_features_in_", "feature_names_in_", "visible_", "loss_curve_"]
 
 def tiny(cls, **params):
     """An estimator that trains in a few milliseconds, two hidden layers deep."""
-    if cls is RBMTransformer:
+    if cls in (RBMTransformer, RBMClassifier):
         defaults = {"n_components": 3, "batch_size": 15, "max_iter": 2}
     else:
         defaults = {"hidden_layer_sizes": (3, 2), "rbm": rbm(batch_size=15)}

@@ -23,8 +23,10 @@ from dbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    GenerativeDBNClassifier,
     ModelFileError,
     Network,
+    RBMClassifier,
     RBMTransformer,
     ScaledRows,
     load_model,
@@ -103,6 +105,7 @@ from dbn.training import (
     RMSProp,
     Schedule,
     Sparsity,
+    UpDown,
     finetune,
     get_optimizer,
     pretrain,
@@ -230,6 +233,20 @@ def regressors() -> None:
     assert net.predict(X).shape == (60, 2)
     for optimizer in (LBFGS(), ConjugateGradient(), RMSProp(0.01), "sgd"):
         net.set_params(optimizer=optimizer, warm_start=False).fit(X, Y)
+
+
+def generative_classifiers() -> None:
+    clf = RBMClassifier(8, objective="hybrid", unlabeled=-1, class_weight="balanced")
+    assert_type(clf.set_params(max_iter=3), RBMClassifier)
+    assert_type(clf.fit(X, Y, X_val=X[:9], y_val=Y[:9]), RBMClassifier)
+    assert_type(clf.partial_fit(X, Y), RBMClassifier)
+    assert_type(clf.score(X, Y), float)
+    assert clf.predict_proba(X).shape == clf.sample(60, label=1, steps=2)[:, :2].shape
+    prototypes = [RBMTransformer(max_iter=2), None]
+    deep = GenerativeDBNClassifier((8, 4), rbm=prototypes, up_down=UpDown(1, k=2))
+    assert_type(deep.fit(X, Y), GenerativeDBNClassifier)
+    assert_type(deep.n_iter_, list[int])
+    assert deep.score_samples(X[:2], n_draws=3).shape == (2,)
 
 
 def autoencoders() -> None:

@@ -6,6 +6,7 @@ from ...backend.parts import get_part
 from .base import Units
 from .bernoulli import Bernoulli
 from .gaussian import Gaussian
+from .labels import Labels
 from .mixed import Mixed
 from .relu import ReLU
 from .softmax import Softmax
@@ -15,6 +16,7 @@ __all__ = [
     "UNITS",
     "Bernoulli",
     "Gaussian",
+    "Labels",
     "Mixed",
     "ReLU",
     "Softmax",

@@ -14,7 +14,8 @@ to information retrieval".
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -60,12 +61,14 @@ class Units(Part):
     # Whether estimators standardise the data of such visible units, or of some of them:
     # see `per_column`.
     standardised: Any = False
+    # Columns at the end that hold the class of the row, see `Labels`.
+    n_labels: Any = 0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # With a law of its own a class does not inherit what holds for another law;
         # with a sampler of its own, not the shortcut of another.
-        beside = {"states": "cgf", "split": "cgf", "linear": "cgf"}
+        beside = {"states": "cgf", "split": "cgf", "linear": "cgf", "at_shifts": "cgf"}
         beside["sample_at_mean"] = "sample"
         for name, own in beside.items():
             if own in vars(cls) and name not in vars(cls):
@@ -144,6 +147,28 @@ class Units(Part):
     @abstractmethod
     def cgf(self, x: Array, p: Extra = None) -> Array:
         """Cumulant generating function, in nats, summed over the units."""
+
+    def at_shifts(
+        self, x: Array, shifts: Array
+    ) -> Iterator[tuple[Array, Callable[[], Array]]]:
+        """What the units are when their total input `x` is shifted, in several ways.
+
+        Parameters
+        ----------
+        x : array of shape (n_rows, n_units)
+        shifts : array of shape (n_shifts, n_units)
+
+        Yields
+        ------
+        cgf : array of shape (n_rows,)
+            At ``x + shift``, minus that at ``x``.
+        mean : callable
+            ``mean()`` is the mean there.
+        """
+        here = self.cgf(x)
+        for k in range(shifts.shape[0]):
+            at = x + shifts[k, :]
+            yield self.cgf(at) - here, partial(self.mean, at)
 
     def base_energy(self, u: Array, p: Extra = None) -> Array:
         """Energy of the states `u` at total input zero, in nats, summed over units."""

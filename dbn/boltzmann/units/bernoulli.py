@@ -1,5 +1,8 @@
 """Binary units."""
 
+import operator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,6 +47,27 @@ class Bernoulli(Units):
 
     def cgf(self, x: Array, p: Extra = None) -> Array:
         return namespace(x).sum(softplus(x), axis=1)
+
+    def at_shifts(
+        self, x: Array, shifts: Array
+    ) -> Iterator[tuple[Array, Callable[[], Array]]]:
+        # log(1 + exp(x + s)) - log(1 + exp(x)) = log(off + on exp(s)), with the
+        # probabilities of both states: an exponential for each row, none for each
+        # shift as well. Half the time of the plain form.
+        xp = namespace(x)
+        if float(xp.max(xp.abs(shifts))) > 80.0:  # where single precision overflows
+            yield from super().at_shifts(x, shifts)
+            return
+        tail = xp.exp(-xp.abs(x))
+        likelier = 1.0 / (1.0 + tail)
+        tail = tail * likelier
+        up = x >= 0.0
+        on, off = xp.where(up, likelier, tail), xp.where(up, tail, likelier)
+        factors = xp.exp(shifts)
+        for k in range(shifts.shape[0]):
+            own = on * factors[k, :]
+            total = own + off
+            yield xp.sum(xp.log(total), axis=1), partial(operator.truediv, own, total)
 
     def input_for_mean(self, mean: Array, p: Extra = None) -> Array:
         # log(p / (1 - p)), Hinton (2010) section 8.1; a pixel that is always off would

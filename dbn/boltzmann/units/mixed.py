@@ -68,6 +68,16 @@ class Mixed(Units):
                 "Mixed needs at least one block, as in Mixed(((Gaussian(), 5), "
                 f"(Bernoulli(), 3))); blocks is {self.blocks!r}."
             )
+        others = blocks if len(blocks) == 1 else blocks[:-1]
+        if any(units.n_labels for units, _ in others):
+            raise ValueError(
+                "Labels are the last block, beside at least one of features and no "
+                f"other Labels; blocks is {self.blocks!r}."
+            )
+
+    @property
+    def n_labels(self) -> int:
+        return int(self.blocks[-1][0].n_labels)
 
     @property
     def normalised(self) -> bool:

@@ -1,0 +1,44 @@
+"""The classes that a classifier knows."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import column_or_1d
+
+from ..backend.device import beside, to_host
+from ..backend.types import Array
+from .targets import Job
+
+
+def find_classes(job: Job, classes: Array) -> Array:
+    """The classes of a job's labels, or those that the user gives, sorted.
+
+    Raises
+    ------
+    ValueError
+        If there is only one.
+    """
+    trained_on = np.unique(column_or_1d(job.y if classes is None else classes))
+    if len(trained_on) < 2:
+        raise ValueError(
+            f"y has 1 class ({trained_on.tolist()[0]!r}); a classifier needs at "
+            "least 2. Check the labels, or that sample_weight leaves rows of both."
+        )
+    # Rows of weight zero are known to have a class: others count on its place.
+    classes = np.unique(job.known) if classes is None else trained_on
+    if classes.dtype.kind in "biuf":  # other libraries have numbers only
+        classes = beside(classes, job.rows)
+    return classes
+
+
+def check_same_classes(name: str, classes: Any, known: Array) -> None:
+    """Raise a ValueError if these are not the classes that training began with."""
+    known = to_host(known)
+    if classes is None or getattr(classes, "ndim", 1) == 2:  # several labels
+        return
+    if not np.array_equal(found := np.unique(classes), known):
+        raise ValueError(
+            f"{name} holds {found.tolist()}, but training began with "
+            f"{known.tolist()}. Give the same; for rows of some classes only, call "
+            "partial_fit without classes."
+        )

@@ -1,0 +1,147 @@
+"""The gradients that a machine is trained by, of a batch of rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from ..backend.array import mean_weights, take_rows
+from ..backend.device import beside, namespace, to_host
+from ..backend.labelled_rows import LabelledRows, join
+from ..backend.missing import filled
+from ..backend.parameters import Parameters
+from ..backend.types import Array
+from ..boltzmann import RBM, Sampler
+from .distributed import current_workers
+from .sparsity import Sparsity
+
+
+@dataclass
+class ContrastiveGradient:
+    """The gradient of a batch; it moves the chains and the means in `state`."""
+
+    rbm: RBM
+    X: Array
+    incomplete: bool
+    weight: Array
+    state: dict[str, Any]
+    rng: Any
+    sampler: Sampler
+    centering: bool
+    l1: float
+    sparsity: Sparsity | None
+    label_rate: float
+
+    def __call__(self, rows: Array, grad: Parameters, epoch: int) -> None:
+        rbm = self.rbm
+        weight = None if self.weight is None else take_rows(self.weight, rows)
+        v, x, h, covariance = self._positive(rows, weight)
+        chains, means = self.state["chains"], self.state["means"]
+        chains["epoch"] = epoch
+        v_neg, h_neg, self.state["chains"] = self.sampler.negative(
+            rbm, v, x, h, chains, self.rng
+        )
+        if self.centering or self.sparsity:
+            self._move_means(v, h, weight)
+        offsets = means if self.centering else None
+        weight_neg = weight if self.sampler.at(epoch).paired else None
+        of_labels = covariance, self.label_rate
+        rbm.gradient(v, h, v_neg, h_neg, grad, weight, weight_neg, offsets, *of_labels)
+        if self.l1:
+            grad["W"][...] += self.l1 * namespace(rbm.W).sign(rbm.W)
+        if self.sparsity:
+            self.sparsity.add_gradient(grad, *means)
+
+    def _positive(
+        self, rows: Array, weight: Array
+    ) -> tuple[Array, Array, Array, Array | None]:
+        """Visible rows, total inputs and means of their hidden units, and covariance.
+
+        The covariance within rows is that of labels that are summed out.
+        """
+        rbm, labels, v = self.rbm, self.rbm.labels, take_rows(self.X, rows)
+        if labels is None:
+            v = self._completed(v) if self.incomplete else v
+            x = rbm.hidden_input(v)
+            return v, x, rbm.hidden.mean(x), None
+        y, n = take_rows(self.X.labels, rows), rbm.n_features
+        if self.incomplete:
+            v = self._completed(v)
+        if not namespace(y).any(y != y):
+            x = rbm.hidden_input(v)
+            return v, x, rbm.hidden.mean(x), None
+        w, alone = mean_weights(y, weight), rbm.input_of_features(v)
+        y, h, covariance = labels.completed(y, alone, w)
+        return join(v[:, :n], y), alone + y @ labels.U, h, covariance
+
+    def _completed(self, v: Array) -> Array:
+        """Rows with their unknown values drawn given those that are known."""
+        known = ~namespace(v).isnan(v)
+        v = filled(v, self.state["means"][0])
+        return self.rbm.gibbs(v, self.rng, clamped=known)
+
+    def _move_means(self, v: Array, h: Array, weight: Array) -> None:
+        rate = 1.0 - self.sparsity.decay if self.sparsity else 0.01
+        w = mean_weights(v, weight)
+        for mean, rows in zip(self.state["means"], (v, h), strict=True):
+            mean += rate * (w @ rows - mean)
+        current_workers().mean(*self.state["means"])
+
+
+class HybridGradient:
+    """The gradient of -log p(label | features) of a batch, and of what `generative` is.
+
+    Parameters
+    ----------
+    rbm : RBM
+    X : LabelledRows
+    weight : array of shape (n_rows,) or None
+    state : TrainingState
+        Its means stand for unknown features, as in predictions.
+    rng : numpy.random.Generator
+    generative : callable
+    alpha, beta : float
+        Weights of that gradient and of this one.
+    """
+
+    def __init__(
+        self,
+        rbm: RBM,
+        X: LabelledRows,
+        weight: Array,
+        state: dict[str, Any],
+        rng: Any,
+        generative: Callable[..., None],
+        alpha: float,
+        beta: float,
+    ) -> None:
+        self.rbm, self.X, self.weight, self.rng = rbm, X, weight, rng
+        self.fill = 1.0 * state["means"][0][: rbm.n_features]
+        self.generative = generative
+        self.alpha, self.beta = alpha, beta
+        known = to_host(X.labels[:, 0] == X.labels[:, 0])
+        self.labelled = None if known.all() else np.flatnonzero(known)
+
+    def __call__(self, rows: Array, grad: Parameters, epoch: int) -> Array:
+        if self.alpha:
+            self.generative(rows, grad, epoch)
+            grad.flat[...] *= self.alpha
+        else:
+            grad.flat[...] = 0.0
+        if self.labelled is not None:
+            drawn = self.rng.integers(len(self.labelled), size=rows.shape[0])
+            rows = beside(self.labelled[to_host(drawn)], self.X.labels)
+        rbm, n, labels = self.rbm, self.rbm.n_features, self.rbm.labels
+        f, y = take_rows(self.X.features, rows), take_rows(self.X.labels, rows)
+        f = f if issparse(f) else filled(f, self.fill)
+        weight = None if self.weight is None else take_rows(self.weight, rows)
+        w = self.beta * mean_weights(y, weight)
+        assert labels is not None
+        loss, of_x, of_U, of_d = labels.gradient(y, rbm.input_of_features(f), w)
+        grad["W"][:n, :] += f.T @ of_x
+        grad["W"][n:, :] += of_U
+        grad["b"][n:] += of_d
+        grad["c"][...] += namespace(of_x).sum(of_x, axis=0)
+        return loss / self.beta

@@ -1,0 +1,287 @@
+"""Training of all weights of a stack as a generative model: up-down."""
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from numbers import Integral
+from typing import Any
+
+from ..backend.array import dense, mean_weights, take_rows
+from ..backend.device import namespace
+from ..backend.labelled_rows import LabelledRows, join
+from ..backend.missing import filled, mean_of_known
+from ..backend.parameters import Parameters
+from ..backend.parts import Part, Schedule, check_number
+from ..backend.random import stream_on
+from ..backend.rows import as_rows
+from ..backend.types import Array
+from ..boltzmann import CD, DBN, RBM
+from .contrastive import descending, monitored_rows
+from .loop import Training, run_epochs
+from .optimizers import SGD, Optimizer, get_optimizer
+from .step import make_step
+from .task import Task
+
+
+class UpDown(Part):
+    """How a stack is trained by `up_down`: how long, how fast, with how many steps.
+
+    Parameters
+    ----------
+    max_iter : int, default=10
+        Number of epochs. Hinton, Osindero and Teh (2006) had 300.
+    optimizer : {"sgd", "adam"}, Optimizer or None, default=None
+        None is SGD with momentum 0.5 and a learning rate that falls from 0.05 to 0.
+        Larger ones did lasting harm on digits.
+    k : int or schedule, default=3
+        Gibbs steps in the top machine for each update. In the paper 3, 6 and then 10, a
+        hundred epochs each: ``((0, 3), (100, 6), (200, 10))``.
+    batch_size : int, default=100
+        Rows per update.
+
+    Raises
+    ------
+    ValueError
+        When training starts, if a parameter lies outside its range.
+
+    Examples
+    --------
+    >>> from dbn.training import UpDown
+    >>> UpDown(300, k=((0, 3), (100, 6), (200, 10))).max_iter
+    300
+    """
+
+    def __init__(
+        self,
+        max_iter: int = 10,
+        *,
+        optimizer: str | Optimizer | None = None,
+        k: Any = 3,
+        batch_size: int = 100,
+    ) -> None:
+        self.max_iter = max_iter
+        self.optimizer = optimizer
+        self.k = k
+        self.batch_size = batch_size
+
+    def validate(self) -> None:
+        for name in ("max_iter", "batch_size"):
+            check_number(self, name, 1, math.inf, closed=True, kind=Integral)
+        CD(self.k).validate()
+        self.get_optimizer()
+
+    def get_optimizer(self) -> Optimizer:
+        """The optimizer that `optimizer` names or is."""
+        if self.optimizer is None:
+            return SGD(Schedule(0.05, 0.0), momentum=0.5)
+        return descending(get_optimizer(self.optimizer))
+
+
+def up_down(
+    dbn: DBN,
+    X: Array,
+    labels: Array | None = None,
+    *,
+    rng: Any,
+    how: UpDown | None = None,
+    max_iter: int | None = None,
+    sample_weight: Array = None,
+    validate: Callable[[], dict[str, float]] | None = None,
+    task: Task | None = None,
+    history: list[dict[str, Any]] | None = None,
+    state: dict[str, Any] | None = None,
+) -> DBN:
+    """Train all weights of a stack together, those of the two ways apart; return it.
+
+    For each batch, hidden units are drawn upwards (wake), the top machine makes Gibbs
+    steps from there, and units are drawn downwards from where these end (sleep). The
+    weights of the way down learn to predict each layer of the wake phase from the layer
+    above, those of the way up each layer of the sleep phase from the layer below, and
+    the top machine follows contrastive divergence: Hinton, Osindero and Teh (2006), "A
+    fast learning algorithm for deep belief nets", appendix B. Where the paper draws the
+    top hidden units for the statistics, here are their means, the expectation of the
+    same. Extra parameters of units, such as variances, stay, but those of the top
+    machine.
+
+    Parameters
+    ----------
+    dbn : DBN
+        Changed in place: after it the weights are untied.
+    X : array, scipy sparse CSR or ScaledRows of shape (n_rows, n_visible)
+        In the range of the visible units. NaN counts as the mean of its column.
+    labels : array of shape (n_rows, n_classes), optional
+        One-hot, for a top machine with `Labels`; NaN is not known, and summed out.
+        Default: none is known.
+    rng : numpy.random.Generator
+    how : UpDown, optional
+        Default: ``UpDown()``.
+    max_iter : int, optional
+        Epochs that are left of it. Default: all.
+    sample_weight : array of shape (n_rows,), optional
+    validate : callable, optional
+        ``validate()`` returns metrics for the history.
+    task : Task, optional
+    history : list, optional
+        Receives a dict per epoch, with the ``"reconstruction_error"`` of a mean-field
+        pass up to below the top machine and down.
+    state : dict, optional
+        As in `train_rbm`.
+
+    Raises
+    ------
+    FloatingPointError
+        If training diverges; the stack is then that from before the epoch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.training import UpDown, pretrain, up_down
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.repeat([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], 50, axis=0)
+    >>> dbn = pretrain(X, [4, 3], rng=rng)
+    >>> up_down(dbn, X, rng=rng, how=UpDown(2)).generative[0].n_hidden
+    4
+    """
+    how = UpDown() if how is None else how
+    how.validate()
+    params, X = joined(dbn), as_rows(X)
+    state, rng = {} if state is None else state, stream_on(rng, params.flat)
+    n_epochs = how.max_iter if max_iter is None else max_iter
+    length = min(how.batch_size, X.shape[0]), n_epochs
+    training = Training(rng, *length, "raise", task, history, state)
+    optimizer = training.lasting(how.get_optimizer())
+    fill, _ = mean_of_known(X, sample_weight)
+    watched = dense(take_rows(X, monitored_rows(X.shape[0])))
+    watched = filled(watched, fill)
+
+    def measure(loss: float | None) -> dict[str, float]:
+        error = (dbn.reconstruct_below_top(watched) - watched) ** 2
+        found = {"reconstruction_error": float(namespace(error).mean(error))}
+        return found | (validate() if validate else {})
+
+    rows = X if labels is None else LabelledRows(X, labels)
+    gradient = _UpDownGradient(
+        dbn, rows, fill, sample_weight, CD(how.k, sample_visible=True), rng
+    )
+    step = make_step(
+        gradient,
+        params,
+        optimizer=optimizer,
+        weight_decay=0.0,
+        state=state,
+        weight=sample_weight,
+    )
+    run_epochs(
+        step,
+        params,
+        X,
+        training,
+        entry={"phase": "up-down"},
+        measure=measure,
+        name="Up-down",
+        advice=f"Lower its learning_rate (now {optimizer.learning_rate}).",
+    )
+    return dbn
+
+
+def joined(dbn: DBN) -> Parameters:
+    """Untie the weights of a stack, and put all into one buffer that it then views.
+
+    Examples
+    --------
+    >>> from dbn import RBM
+    >>> dbn = DBN([RBM(3, 2), RBM(2, 2)])
+    >>> joined(dbn).flat[...] = 1.0
+    >>> float(dbn.generative[0].W[0, 0])
+    1.0
+    """
+    dbn.untie()
+    machines = _machines(dbn)
+    xp = namespace(machines[0].params.flat)
+    flat = xp.concat([rbm.params.flat for rbm in machines])
+    for rbm, own in zip(machines, _views(machines, flat), strict=True):
+        rbm.params = own
+    shapes = {
+        f"{name}_{i}": shape
+        for i, rbm in enumerate(machines)
+        for name, shape in rbm.params.shapes.items()
+    }
+    return Parameters(shapes, flat)
+
+
+def _machines(dbn: DBN) -> list[RBM]:
+    return [*dbn.rbms, *(dbn.generative or [])]
+
+
+def _views(machines: list[RBM], flat: Array) -> list[Parameters]:
+    """Parameters of each machine in one buffer."""
+    found, start = [], 0
+    for rbm in machines:
+        stop = start + rbm.params.flat.shape[0]
+        found.append(Parameters(rbm.params.shapes, flat[start:stop]))
+        start = stop
+    return found
+
+
+class _UpDownGradient:
+    """The gradient of a batch, for `make_step`."""
+
+    def __init__(
+        self, dbn: DBN, rows: Array, fill: Array, weight: Array, sampler: CD, rng: Any
+    ) -> None:
+        self.dbn, self.rows, self.fill = dbn, rows, fill
+        self.weight, self.sampler, self.rng = weight, sampler, rng
+
+    def __call__(self, rows: Array, grad: Parameters, epoch: int) -> None:
+        grad.flat[...] = 0.0
+        weight = None if self.weight is None else take_rows(self.weight, rows)
+        labelled = isinstance(self.rows, LabelledRows)
+        v = dense(take_rows(self.rows.features if labelled else self.rows, rows))
+        v = filled(v, self.fill)
+        y = take_rows(self.rows.labels, rows) if labelled else None
+        up = self.dbn.rbms[:-1]
+        down = self.dbn.generative or []
+        of_up = _views(_machines(self.dbn), grad.flat)
+        of_down = of_up[len(up) + 1 :]
+        w = mean_weights(v, weight)
+
+        wake = [v]
+        for rbm in up:
+            wake.append(rbm.sample_hidden(wake[-1], self.rng))
+        last = self._top(wake[-1], y, w, weight, of_up[len(up)], epoch)
+        sleep = [last]
+        for i in reversed(range(len(down))):
+            draw = down[i].mean_visible if i == 0 else self._sample_of(down[i])
+            sleep.insert(0, draw(sleep[0]))
+        for (below, above), rbm, own in zip(pairwise(wake), down, of_down, strict=True):
+            error = w[:, None] * (rbm.mean_visible(above) - below)
+            own["W"][...] = error.T @ above
+            own["b"][...] = namespace(error).sum(error, axis=0)
+        learning = zip(pairwise(sleep), up, of_up[: len(up)], strict=True)
+        for (below, above), rbm, own in learning:
+            error = w[:, None] * (rbm.mean_hidden(below) - above)
+            own["W"][...] = below.T @ error
+            own["c"][...] = namespace(error).sum(error, axis=0)
+
+    def _sample_of(self, rbm: RBM) -> Callable[[Array], Array]:
+        return lambda h: rbm.sample_visible(h, self.rng)
+
+    def _top(
+        self, f: Array, y: Array, w: Array, weight: Array, out: Parameters, epoch: int
+    ) -> Array:
+        """Fill the gradient of the top machine; features after its Gibbs steps."""
+        top, covariance = self.dbn.rbms[-1], None
+        if top.labels is None:
+            v, x = f, top.hidden_input(f)
+            h = top.hidden.mean(x)
+        else:
+            alone = top.input_of_features(f)
+            y = math.nan * alone[:, :1] + 0.0 * top.labels.d if y is None else y
+            y, h, covariance = top.labels.completed(y, alone, w)
+            v, x = join(f, y), alone + y @ top.labels.U
+        given = v, x, h, {"epoch": epoch}, self.rng
+        v_neg, h_neg, _ = self.sampler.negative(top, *given)
+        top.gradient(
+            v, h, v_neg, h_neg, out, weight, weight, label_covariance=covariance
+        )
+        return v_neg[:, : top.n_features]

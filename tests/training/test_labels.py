@@ -1,0 +1,154 @@
+"""Training of machines with labels: updates worked out by hand, and what is learned."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
+
+from dbn import RBM
+from dbn.backend.labelled_rows import LabelledRows
+from dbn.backend.random import make_rng
+from dbn.boltzmann import Bernoulli, Sampler
+from dbn.boltzmann.units.labels import with_labels
+from dbn.training import SGD, train_rbm
+from tests.helpers import binary_states, message_of, numerical_gradient, read_only
+
+K, H, RATE = 3, 4, 0.1
+F = read_only(binary_states(3))
+Y = np.eye(K)[[0, 1, 2, 0, 1, 2, 0, 1]]
+HALF = np.where(np.arange(8)[:, None] % 2, Y, np.nan)
+WEIGHT = np.linspace(0.5, 2.0, 8)
+
+
+class Fixed(Sampler):
+    """A negative phase without noise."""
+
+    paired = False
+
+    def start(self, rbm, X, rng):
+        return {"rows": X[:2]}
+
+    def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
+        v = state["rows"]
+        return v, rbm.mean_hidden(v), state
+
+
+def machine():
+    return RBM(F.shape[1] + K, H, visible=with_labels(Bernoulli(), F.shape[1], K))
+
+
+def trained(rbm, X, state=None, **options):
+    options = {"sampler": Fixed(), "weight_decay": 0.0, "batch_size": 8} | options
+    options |= {"optimizer": SGD(RATE, momentum=0.0), "max_iter": 1}
+    return train_rbm(rbm, X, rng=make_rng(0), state=state, **options)
+
+
+def one_step(X, **options):
+    """A machine before and after one update of all rows at once."""
+    before = machine()
+    rng = make_rng(1)
+    state = {}
+    trained(before, X, state, **options)
+    before.params.flat[...] = rng.standard_normal(before.params.flat.shape)
+    after = machine()
+    after.params.flat[...] = before.params.flat
+    state["epoch"] = 0
+    trained(after, X, state, **options)
+    return before, after
+
+
+def enumerated_gradient(rbm, labels, weight):
+    """Of the positive phase, every unknown label taken as each class in turn."""
+    grad, total = rbm.params.zeros_like(), weight.sum()
+    for f, y, w in zip(F, labels, weight, strict=True):
+        rows = np.hstack([np.tile(f, (K, 1)), np.eye(K)])
+        p = np.exp(rbm.log_p_labels(f[None, :]))[0] if np.isnan(y[0]) else y
+        for row, share in zip(rows, p, strict=True):
+            h = rbm.mean_hidden(row[None, :])[0]
+            grad["W"][...] -= w * share / total * row[:, None] * h
+            grad["b"][...] -= w * share / total * row
+            grad["c"][...] -= w * share / total * h
+    return grad
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("labels", [Y, HALF], ids=["labelled", "half"])
+@pytest.mark.parametrize("kind", [np.asarray, csr_array], ids=["dense", "sparse"])
+def test_the_positive_phase_sums_out_unknown_labels(weight, labels, kind):
+    X = LabelledRows(kind(F), labels)
+    before, after = one_step(X, sample_weight=weight)
+    grad = enumerated_gradient(before, labels, np.ones(8) if weight is None else weight)
+    v = np.hstack([F, labels])[:2]
+    means = X.means(weight)[0]
+    v = np.where(np.isnan(v), means, v)
+    h = before.mean_hidden(v)
+    grad["W"][...] += v.T @ h / 2
+    grad["b"][...] += v.mean(axis=0)
+    grad["c"][...] += h.mean(axis=0)
+    moved = before.params.flat - RATE * grad.flat
+    assert_allclose(after.params.flat, moved, atol=1e-12)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+def test_the_discriminative_step_follows_the_exact_gradient(weight):
+    options = {"generative_weight": 0.0, "discriminative_weight": 1.0}
+    X = LabelledRows(F, Y)
+    before, after = one_step(X, sample_weight=weight, **options)
+    w = np.full(8, 1 / 8) if weight is None else weight / weight.sum()
+
+    def loss():
+        return -w @ (Y * before.log_p_labels(F)).sum(axis=1)
+
+    grad = numerical_gradient(loss, before.params.flat)
+    assert_allclose(after.params.flat, before.params.flat - RATE * grad, atol=1e-8)
+
+
+def test_the_hybrid_step_adds_up_both():
+    X, both = LabelledRows(F, Y), {"discriminative_weight": 1.0}
+    before, hybrid = one_step(X, generative_weight=0.3, **both)
+    _, alone = one_step(X, generative_weight=0.0, **both)
+    _, generative = one_step(X)
+    moves = [m.params.flat - before.params.flat for m in (hybrid, alone, generative)]
+    assert_allclose(moves[0], moves[1] + 0.3 * moves[2], atol=1e-12)
+
+
+def test_rows_with_their_labels_may_come_in_one_array():
+    joint, parts = machine(), machine()
+    trained(joint, np.hstack([F, HALF]))
+    trained(parts, LabelledRows(F, HALF))
+    assert_array_equal(joint.params.flat, parts.params.flat)
+
+
+def test_sparse_rows_must_come_in_parts():
+    X = csr_array(np.hstack([F, Y]))
+    assert "LabelledRows" in message_of(trained, machine(), X)
+
+
+@pytest.mark.parametrize("sampler", ["cd", "pcd", "fpcd", "pt"])
+def test_every_sampler_learns_labels_of_which_most_are_unknown(sampler):
+    rng = make_rng(0)
+    classes = rng.integers(K, size=600)
+    f = np.repeat(np.eye(K), 4, axis=1)[classes]
+    f = np.where(rng.random(f.shape) < 0.1, 1.0 - f, f)
+    y = np.eye(K)[classes]
+    known = np.where(np.arange(600)[:, None] < 200, y, np.nan)
+    rbm = RBM(12 + K, 8, visible=with_labels(Bernoulli(), 12, K))
+    options = {"sampler": sampler, "batch_size": 20, "max_iter": 15}
+    history = []
+    train_rbm(rbm, LabelledRows(f, known), rng=rng, history=history, **options)
+    right = rbm.log_p_labels(f).argmax(axis=1) == classes
+    assert right.mean() > 0.95
+    assert history[-1]["reconstruction_error"] < history[0]["reconstruction_error"]
+
+
+def test_unknown_features_and_unknown_labels():
+    rng = make_rng(0)
+    classes = rng.integers(K, size=600)
+    f = np.repeat(np.eye(K), 4, axis=1)[classes]
+    holes = np.where(rng.random(f.shape) < 0.2, np.nan, f)
+    known = np.where(np.arange(600)[:, None] % 2, np.eye(K)[classes], np.nan)
+    rbm = RBM(12 + K, 8, visible=with_labels(Bernoulli(), 12, K))
+    weights = {"discriminative_weight": 1.0, "generative_weight": 0.1}
+    length = {"batch_size": 20, "max_iter": 10}
+    train_rbm(rbm, LabelledRows(holes, known), rng=rng, **weights, **length)
+    assert (rbm.log_p_labels(f).argmax(axis=1) == classes).mean() > 0.95
