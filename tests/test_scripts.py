@@ -46,7 +46,7 @@ def test_every_script_says_how_it_is_used():
     scripts = [
         p for p in (ROOT / "scripts").rglob("*.py") if "__main__" in p.read_text()
     ]
-    assert len(scripts) == 20
+    assert len(scripts) == 21
     for script in scripts:
         done = run(script.relative_to(ROOT / "scripts"), "--help")
         assert done.returncode == 0 and done.stdout.startswith("usage: "), done.stderr
@@ -173,7 +173,8 @@ def test_rows_without_labels_are_learned_from_without_labels(tmp_path, half_labe
     done = run("finetune.py", model, *half_labelled, *options)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(said) and "with 21 labelled rows" in done.stdout
-    done = toy(tmp_path, *half_labelled, "--labels", "10")
+    one = ["--hidden-layer-sizes", "8"]
+    done = toy(tmp_path, *half_labelled, "--labels", "10", *one)
     assert done.returncode == 0 and done.stdout.startswith(said), done.stderr
     settings = json.loads((tmp_path / "out" / "results.json").read_text())["settings"]
     assert [settings[f"n_{part}"] for part in ("train", "test", "unlabeled")] == [
@@ -206,7 +207,9 @@ def test_benchmark_on_a_table_as_people_have_it(tmp_path):
     assert "gradient boosting" in told and "Verdict on people: of the 2 settin" in told
     path.write_text("\n".join(lines).replace("?", "unknown"))
     marked = toy(
-        tmp_path, *["--dataset", str(path), "--labels", "30", "--unlabeled", "unknown"]
+        tmp_path,
+        *["--dataset", str(path), "--labels", "30", "--unlabeled", "unknown"],
+        *["--hidden-layer-sizes", "8"],
     )
     assert marked.returncode == 0, marked.stderr
     assert marked.stdout.startswith(said.replace("'?' taken for no label; ", ""))

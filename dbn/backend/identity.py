@@ -22,6 +22,8 @@ from .rows import ScaledRows, sha256_of
 # is computed, who is told, and what is computed when it is asked for.
 _BESIDE = {"verbose", "device", "_skl_callbacks", "_metadata_request"}
 _BESIDE |= {"log_z_", "_log_z_epochs"}
+# Of what has moved: the name that checkpoints know.
+_FORMERLY = {"dbn.training.sparsity.Sparsity": "dbn.training.contrastive.Sparsity"}
 _Pieces = tuple[str, str | bytes, Iterable[Any]]
 _FUNCTIONS = types.FunctionType | types.BuiltinFunctionType | np.ufunc | type
 
@@ -160,7 +162,7 @@ def _name(thing: Any) -> str:
     if module.startswith("dbn."):
         # Which file of a folder a class of ours stands in is no part of what it is.
         module = ".".join(module.split(".")[:3])
-    return f"{module}.{name}"
+    return _FORMERLY.get(f"{module}.{name}", f"{module}.{name}")
 
 
 def _reduced(thing: Any) -> _Pieces:

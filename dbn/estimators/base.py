@@ -117,7 +117,7 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
     @property
     def _feature_stack(self) -> DBN:
         """What a net starts from: the stack without labels, on its way up."""
-        raise NotImplementedError
+        raise AttributeError(f"{type(self).__name__} is no start of a net")
 
     @property
     def _machines(self) -> list[RBM]:

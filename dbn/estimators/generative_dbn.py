@@ -257,7 +257,7 @@ n_features)
         if validation is not None:
             options["validate"] = self._watch(self._stack_in_training, *validation)
         of_labels = {"labels": labels, "label_weight": weight}
-        self.class_prior_ = _shares(labels, weight)
+        self.class_prior_ = converted_beside(_shares(labels, weight), job.rows)
         train_stack(
             self,
             rows,

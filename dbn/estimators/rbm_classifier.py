@@ -83,7 +83,7 @@ class RBMClassifier(GenerativeClassifier, OneMachine):
     centering : bool, default=False
         Whether what is generative follows the centered gradient.
     weight_decay, l1 : float, default=1e-5 and 0
-        lambda of lambda / 2 ||W||^2, added to the mean loss, and of lambda sum |W|,
+        lambda of lambda / 2 ||W||^2, added to the mean loss, and of ``lambda sum |W|``,
         added to what is generative; biases are free.
     sparsity : float, Sparsity or None, default=None
         Mean activity that hidden units are drawn to, in what is generative.

@@ -40,6 +40,7 @@ RECORDS = [
     path
     for path in sorted((Path(__file__).parents[2] / "results").glob("*.json"))
     if json.loads(path.read_text()).get("format") == 3
+    and "n_updates" not in json.loads(path.read_text())["fields"]  # of no labels
 ]
 KEYS = (
     *("hidden_layer_sizes", "n_labels", "init", "activation", "dropout", "seed"),
