@@ -63,14 +63,14 @@ def assert_origin(record, *more):
 def toy(tmp_path, *args):
     return run(
         "benchmark.py",
-        *["--output", str(tmp_path / "out"), "--hidden-layer-sizes", "8", "6,6"],
+        *["--output", str(tmp_path / "out"), "--hidden-layer-sizes", "8"],
         *["--labels", "20", "--seeds", "2", "--learning-rates", "0.01"],
         *["--updates", "5", "--pretrain-updates", "5", "--jobs", "1", *args],
     )
 
 
 def test_benchmark(tmp_path):
-    done = toy(tmp_path)
+    done = toy(tmp_path, "--hidden-layer-sizes", "8", "6,6")
     assert done.returncode == 0, done.stderr
     assert "Verdict on digits: of the 2 settings" in done.stdout
     assert "comparison: 100%" in done.stderr
@@ -173,8 +173,7 @@ def test_rows_without_labels_are_learned_from_without_labels(tmp_path, half_labe
     done = run("finetune.py", model, *half_labelled, *options)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(said) and "with 21 labelled rows" in done.stdout
-    one = ["--hidden-layer-sizes", "8"]
-    done = toy(tmp_path, *half_labelled, "--labels", "10", *one)
+    done = toy(tmp_path, *half_labelled, "--labels", "10")
     assert done.returncode == 0 and done.stdout.startswith(said), done.stderr
     settings = json.loads((tmp_path / "out" / "results.json").read_text())["settings"]
     assert [settings[f"n_{part}"] for part in ("train", "test", "unlabeled")] == [
@@ -204,12 +203,11 @@ def test_benchmark_on_a_table_as_people_have_it(tmp_path):
         "label: column 'kind', 2 classes; 3 features (2 numbers, 1 category); 100 of "
         f"300 rows labelled; '?' taken for no label; {n_holes} values missing"
     )
-    assert "gradient boosting" in told and "Verdict on people: of the 2 settin" in told
+    assert "gradient boosting" in told and "Verdict on people: of the one set" in told
     path.write_text("\n".join(lines).replace("?", "unknown"))
     marked = toy(
         tmp_path,
         *["--dataset", str(path), "--labels", "30", "--unlabeled", "unknown"],
-        *["--hidden-layer-sizes", "8"],
     )
     assert marked.returncode == 0, marked.stderr
     assert marked.stdout.startswith(said.replace("'?' taken for no label; ", ""))

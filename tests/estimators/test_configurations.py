@@ -207,9 +207,8 @@ GENERATIVES = {
     "warm start": generative(warm_start=True),
     "balanced, unlabelled": generative(class_weight="balanced", unlabeled=-7),
     "Bernoulli": scaled(generative(visible="bernoulli", random_state=0)),
-    "stack": stack(),
     "one layer": GenerativeDBNClassifier((16,)),
-    "up-down": stack(up_down=2),
+    "stack, up-down": stack(up_down=2),
 }
 
 ON_DEVICE = {

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer, r2_score
+from threadpoolctl import threadpool_limits
 
 from ...backend.threads import one_blas_thread
 from ...backend.types import Array
@@ -61,7 +62,9 @@ def run_cell(
     seconds : float
         That all of it took.
     """
-    with one_blas_thread(), warnings.catch_warnings():
+    # Trees have threads of OpenMP's, which wait for each other on busy cores.
+    trees = threadpool_limits(1, user_api="openmp")
+    with one_blas_thread(), trees, warnings.catch_warnings():
         _ignore_lengths()
         began = time.perf_counter()
         rows = SeedRows(cell, study, X, y, X_test, y_test)
