@@ -587,13 +587,7 @@ def comparison() -> Iterable[str]:
 QUOTING = (
     *(readme, digits, comparison, mnist_few, mnist_labels, mnist_depth, mnist_60000),
     *(mnist_1024_recipes, mnist_1024, tables, defaults, choice_of_defaults),
-    *(
-        intervals,
-        autoencoders,
-        few_labels,
-        density,
-        attacks,
-    ),
+    *(intervals, autoencoders, few_labels, density, attacks),
     *(mnist_full, mnist_defaults, mnist_deep, speed, layers, files),
 )
 

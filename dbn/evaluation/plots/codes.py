@@ -29,7 +29,7 @@ class CodesDisplay(Display):
     ----------
     codes : array-like of shape (n_rows, 2)
     y : array-like of shape (n_rows,), default=None
-        Classes, of which 14 are told apart; or None.
+        Classes, of which 16 are told apart; or None.
     title : str, default=""
 
     Attributes
