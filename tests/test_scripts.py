@@ -46,7 +46,7 @@ def test_every_script_says_how_it_is_used():
     scripts = [
         p for p in (ROOT / "scripts").rglob("*.py") if "__main__" in p.read_text()
     ]
-    assert len(scripts) == 21
+    assert len(scripts) == 22
     for script in scripts:
         done = run(script.relative_to(ROOT / "scripts"), "--help")
         assert done.returncode == 0 and done.stdout.startswith("usage: "), done.stderr
@@ -841,6 +841,27 @@ def test_few_labels(tmp_path):
     nowhere = run("benchmarks/few_labels.py", *args[2:], "--tables", "segment")
     assert nowhere.returncode == 1 and "Traceback" not in nowhere.stderr
     assert nowhere.stderr.splitlines()[-1].startswith("few_labels: ")
+
+
+def test_ablations_take_parts_of_pretraining_away(tmp_path):
+    record = tmp_path / "ablations.json"
+    args = ["--dataset", "digits", "--labels", "60", "--seeds", "2", "--width", "8"]
+    args += ["--updates", "10", "--pretrain-updates", "30", "--learning-rates", "0.01"]
+    done = run("benchmarks/ablations.py", *args, "--output", str(record))
+    assert done.returncode == 0, done.stderr
+    assert "Verdict on digits, ablations: of the one setting" in done.stdout
+    content = json.loads(record.read_text())
+    assert_origin(content["settings"], "seeds", "data_sha256", "pretrained")
+    (setting,) = content["summary"]
+    kinds = {name: its["kind"] for name, its in setting["contenders"].items()}
+    assert kinds == {
+        **{"dbn + logistic": "dbn", "dbn-shuffled + logistic": "control"},
+        **{"dbn-resampled + logistic": "control"},
+        **{"xavier_x4_uniform + logistic": "start", "no updates": "start"},
+        **{"labelled rows only": "control", "four times the updates": "control"},
+    }
+    made = {its["call"] for its in content["settings"]["pretrained"]}
+    assert len(made) == 4  # each seed once and four times as long
 
 
 def test_finetune_takes_what_pretrain_wrote_and_goes_on(tmp_path):
