@@ -69,13 +69,15 @@ def warn_of_machines(
         )
 
 
-def warn_of_net(
-    losses: list[float], constant: float, n_updates: int, stacklevel: int
+def warn_of_losses(
+    what: str, losses: list[float], constant: float, n_updates: int, stacklevel: int
 ) -> None:
-    """Warn of a net that is not trained to the end.
+    """Warn of a net, or a machine that classifies, that is not trained to the end.
 
     Parameters
     ----------
+    what : str
+        What has ended.
     losses : list of float
         Mean training loss of each epoch.
     constant : float
@@ -89,9 +91,9 @@ def warn_of_net(
     -----
     sklearn.exceptions.ConvergenceWarning
     """
-    if complaint := convergence.of_net(losses, constant):
+    if complaint := convergence.of_losses(losses, constant):
         warnings.warn(
-            f"Fine-tuning ended at max_iter={len(losses)} ({n_updates} updates), and "
+            f"{what} ended at max_iter={len(losses)} ({n_updates} updates), and "
             f"{complaint}. Raise max_iter or the learning rate of the optimizer, or "
             "lower batch_size.",
             ConvergenceWarning,

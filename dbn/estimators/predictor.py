@@ -20,7 +20,7 @@ from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.optimizers import get_optimizer
 from ..training.task import Task
 from ..training.unrolling import reconstruction_loss
-from .convergence import count_updates, settle, warn_of_machines, warn_of_net
+from .convergence import count_updates, settle, warn_of_losses, warn_of_machines
 from .dbn import (
     adopt_stack,
     stack_progress,
@@ -104,7 +104,8 @@ class DBNPredictor(NetEstimator):
             losses = self.loss_curve_[before:]
             constant = job.constant_loss(self.network_.loss)
             asked = len(job.labelled), self.batch_size_, self.max_iter_
-            warn_of_net(losses, constant, count_updates(*asked), _OF_FIT)
+            n_updates = count_updates(*asked)
+            warn_of_losses("Fine-tuning", losses, constant, n_updates, _OF_FIT)
         return self
 
     @property

@@ -15,6 +15,7 @@ from ..boltzmann import DBN, RBM, Sampler, Units, get_sampler, get_units
 from ..boltzmann.feature_machine import feature_machine
 from ..boltzmann.incomplete import log_p_of_known_features
 from ..boltzmann.units import labels
+from ..feedforward.losses import SoftmaxCrossEntropy
 from ..training import Optimizer, Sparsity, train_rbm
 from ..training.budget import CLASSIFYING_MACHINE
 from ..training.callbacks import agree, fit_task
@@ -28,14 +29,17 @@ from ..training.sparsity import get_sparsity
 from ..training.task import Task
 from ._sklearn import Interval, StrOptions, fit_context
 from .constraints import LABELS, MACHINE
-from .convergence import settle
+from .convergence import count_updates, settle, warn_of_losses, warn_of_machines
 from .generative import GenerativeClassifier
 from .held_out import check_holdable, check_watched, hold_out
 from .one_machine import OneMachine
 from .preprocessing import indexable
-from .rbm import batched
+from .rbm import RBMTransformer, batched
 from .targets import Job
 
+# Of a warning: below it are what says it, `fit`, and what checks parameters and runs
+# callbacks.
+_OF_FIT = 6
 # Parameters that `train_rbm` has as well.
 _OF_TRAINING = (
     *("sampler", "centering", "weight_decay", "l1", "sparsity"),
@@ -276,6 +280,8 @@ n_features)
             over = self._state.get("best", {"over": False})["over"]
             left = 0 if over else max(self.max_iter_ + before - self.n_iter_, 0)
             self._train(job, unlabelled, left, task, validation)
+        if self.n_iter_ - before == self.max_iter_:  # nothing asked to stop
+            self._warn_of_short(job, self.history_[before:])
         return self
 
     @fit_context
@@ -390,6 +396,18 @@ n_features)
                 state=self._state,
                 **{name: getattr(self, name) for name in _OF_TRAINING},
             )
+
+    def _warn_of_short(self, job: Job, history: list[dict[str, Any]]) -> None:
+        """Warn, from within `fit`, of a training that was not long enough."""
+        n_rows, length = job.rows.shape[0], (self.batch_size_, self.max_iter_)
+        if self.objective == "generative":
+            asked = RBMTransformer(batch_size=length[0], max_iter=length[1])
+            warn_of_machines([self.rbm_], [asked], n_rows, history, _OF_FIT)
+            return
+        losses = [entry["loss"] for entry in history]
+        constant = SoftmaxCrossEntropy().constant(job.targets, job.label_weight)
+        n_updates = count_updates(n_rows, *length)
+        warn_of_losses("Training", losses, constant, n_updates, _OF_FIT)
 
     @property
     def _joint(self) -> DBN:
