@@ -9,7 +9,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ...backend.array import dense
-from ...backend.device import to_host
+from ...backend.device import asarray_like, to_host
+from ...backend.labelled_rows import join
 from ...backend.random import make_rng, stream_on
 from ...backend.types import Array
 from ...estimators._sklearn import safe_indexing
@@ -124,7 +125,7 @@ class FiltersDisplay(Display):
 
 @dataclass(eq=False, repr=False)
 class SamplesDisplay(Display):
-    """Rows drawn from a density model, each an image.
+    """Rows drawn from a density model, each an image; of a classifier by class.
 
     Of a model the means of its visible units are shown, given hidden units that were
     drawn: rows themselves, of black and white pixels, are as noisy as the units.
@@ -136,6 +137,9 @@ class SamplesDisplay(Display):
         Gibbs steps that each row took.
     means : bool, default=False
         Whether `rows` are means.
+    classes : array-like of shape (n_classes,), default=None
+        Names of the lines, each of which has equally many of the rows. None makes about
+        a square.
     image_shape : (height, width), default=None
         None takes a square.
 
@@ -160,6 +164,7 @@ class SamplesDisplay(Display):
     _: KW_ONLY
     steps: int
     means: bool = False
+    classes: Array | None = None
     image_shape: tuple[int, int] | None = None
 
     @classmethod
@@ -167,20 +172,26 @@ class SamplesDisplay(Display):
         cls,
         estimator: Any,
         *,
-        n: int = 64,
+        n: int | None = None,
+        label: Any = None,
         steps: int = 1000,
         means: bool = True,
         random_state: Any = None,
         image_shape: tuple[int, int] | None = None,
         ax: Any = None,
     ) -> Self:
-        """Draw rows from a fitted transformer and show them; return the display.
+        """Draw rows from a fitted estimator and show them; return the display.
 
         Parameters
         ----------
-        estimator : RBMTransformer or DBNTransformer
-        n : int, default=64
-            Number of rows, each from a chain of its own.
+        estimator : RBMTransformer, DBNTransformer, RBMClassifier or \
+GenerativeDBNClassifier
+            Of a classifier every class has a line.
+        n : int, default=None
+            Number of rows, each from a chain of its own; of a classifier in each line.
+            None is 64, and 10 in a line.
+        label : class, default=None
+            Of a classifier: the only one to show, and then not in a line.
         steps : int, default=1000
             Gibbs steps of each chain. If pictures with more steps look different, the
             chains have not yet forgotten their start.
@@ -197,27 +208,36 @@ class SamplesDisplay(Display):
         TypeError
             If the estimator has no method `sample`.
         ValueError
-            If `image_shape` does not fit the features or n is below 1.
+            If `image_shape` does not fit the features, n is below 1, or the label is no
+            class of the estimator.
         ImportError
             If matplotlib is not installed.
         """
         check_methods(estimator, "sample")
+        labels, classes = labels_to_draw(estimator, n, label)
         # Before the work of sampling.
-        shape = _check_images(image_shape, estimator.n_features_in_, n)
-        rng = check_random_state(random_state)
-        rows = estimator.sample(n, steps=steps, random_state=rng)
+        shape = _check_images(image_shape, estimator.n_features_in_, len(labels))
+        rng, asked = check_random_state(random_state), {"steps": steps}
+        of = {} if labels[0] is None else {"label": labels}
+        rows = estimator.sample(len(labels), **of, **asked, random_state=rng)
         if means := means and estimator.columns_ is None:  # categories have no mean
-            rows = _visible_means(estimator, rows, rng)
-        return cls(rows, steps=steps, means=means, image_shape=shape).plot(ax=ax)
+            rows = _visible_means(estimator, rows, labels, rng)
+        about = {"means": means, "classes": classes, "image_shape": shape}
+        return cls(rows, **asked, **about).plot(ax=ax)
 
     def _draw(self, ax: Any) -> Any:
         rows = np.asarray(to_host(self.rows))
         shape = _check_images(self.image_shape, rows.shape[1], len(rows))
         of = "means of visible units" if self.means else "samples"
-        title = f"{of} after {self.steps:,} Gibbs steps"
-        label = "mean" if self.means else "value"
+        names = () if self.classes is None else self.classes
         return _draw_images(
-            ax, rows, shape, scale=_grey(rows), label=label, title=title
+            ax,
+            rows,
+            shape,
+            scale=_grey(rows),
+            lines=tuple(plain(str(name)) for name in names),
+            label="mean" if self.means else "value",
+            title=f"{of} after {self.steps:,} Gibbs steps",
         )
 
 
@@ -363,19 +383,64 @@ def check_methods(estimator: Any, *methods: str) -> None:
     """
     missing = [name for name in methods if not hasattr(estimator, name)]
     if missing:
+        draws = "sample" in methods
+        other = "GenerativeDBNClassifier" if draws else "DBNAutoencoder"
         raise TypeError(
             f"{type(estimator).__name__} has no method {' and no '.join(missing)}. "
-            "Pass an RBMTransformer, a DBNTransformer or a DBNAutoencoder."
+            f"Pass an RBMTransformer, a DBNTransformer or a {other}."
         )
     check_is_fitted(estimator)
 
 
-def _visible_means(estimator: Any, rows: Array, rng: Any) -> Array:
+def labels_to_draw(
+    estimator: Any, n: int | None = None, label: Any = None
+) -> tuple[list[Any], list[Any] | None]:
+    """The class of each row to draw, and classes that have n rows each, if not one.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Without classes those of rows are None.
+    n, label
+        As in `SamplesDisplay.from_estimator`.
+
+    Raises
+    ------
+    ValueError
+        If the label is no class of the estimator.
+
+    Examples
+    --------
+    >>> from dbn import RBMTransformer
+    >>> labels_to_draw(RBMTransformer(), 2)
+    ([None, None], None)
+    """
+    found = to_host(getattr(estimator, "classes_", np.array([]))).tolist()
+    if n is not None and n < 1:
+        raise ValueError(f"n is {n}; it must be at least 1.")
+    if label is None and found:
+        return [y for y in found for _ in range(n or 10)], found
+    if label is not None and label not in found:
+        raise ValueError(
+            f"label is {label!r}; the classes of {type(estimator).__name__} are "
+            f"{found!r:.200}. Give one of them, or None."
+        )
+    return [label] * (n or 64), None
+
+
+def _visible_means(estimator: Any, rows: Array, labels: Array, rng: Any) -> Array:
     """Means of the visible units given hidden ones that are drawn from these rows."""
-    rbm = estimator.rbm_ if hasattr(estimator, "rbm_") else estimator.dbn_.rbms[0]
+    dbn = getattr(estimator, "dbn_", None)
+    rbm = up = estimator.rbm_ if dbn is None else dbn.rbms[0]
+    if dbn is not None and dbn.generative:
+        rbm = dbn.generative[0]
     mean, scale = estimator.mean_, estimator.scale_
     v = rows if mean is None else (rows - mean) / scale
-    v = rbm.mean_visible(rbm.sample_hidden(v, stream_on(make_rng(rng), rbm.W)))
+    if up.labels is not None:
+        of_class = to_host(estimator.classes_) == np.asarray(labels)[:, None]
+        v = join(v, asarray_like(of_class, v))
+    v = rbm.mean_visible(up.sample_hidden(v, stream_on(make_rng(rng), rbm.W)))
+    v = v[:, : rbm.n_features]
     return v if mean is None else mean + scale * v
 
 
