@@ -121,9 +121,10 @@ def test_benchmark_on_the_users_own_csv(tmp_path):
     ]
     path = tmp_path / "mine.csv"
     path.write_text("a,b,size\n" + "\n".join(rows))
-    done = toy(tmp_path, "--dataset", str(path), "--inits", "dbn", "he_normal:relu")
+    inits = ["--inits", "dbn", "he_normal:relu", "RBMClassifier"]
+    done = toy(tmp_path, "--dataset", str(path), *inits)
     assert done.returncode == 0, done.stderr
-    assert "Verdict on mine" in done.stdout
+    assert "Verdict on mine" in done.stdout and "\n  RBMClassifier " in done.stdout
     assert done.stdout.startswith(
         "label: column 'size', 2 classes; 2 features; 60 rows, all labelled\n"
     )
