@@ -19,11 +19,7 @@ from ..feedforward.losses import SoftmaxCrossEntropy
 from ..training import Optimizer, Sparsity, train_rbm
 from ..training.budget import CLASSIFYING_MACHINE
 from ..training.callbacks import agree, fit_task
-from ..training.contrastive import (
-    classifying_optimizer,
-    default_optimizer,
-    descending,
-)
+from ..training.contrastive import classifying_optimizer, default_optimizer, descending
 from ..training.optimizers import get_optimizer
 from ..training.sparsity import get_sparsity
 from ..training.task import Task
@@ -406,8 +402,8 @@ n_features)
             return
         losses = [entry["loss"] for entry in history]
         constant = SoftmaxCrossEntropy().constant(job.targets, job.label_weight)
-        n_updates = count_updates(n_rows, *length)
-        warn_of_losses("Training", losses, constant, n_updates, _OF_FIT)
+        about = losses, constant, count_updates(n_rows, *length)
+        warn_of_losses("Training", *about, _OF_FIT)
 
     @property
     def _joint(self) -> DBN:

@@ -5,13 +5,10 @@ from math import ceil, isqrt, sqrt
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ...backend.array import dense
-from ...backend.device import asarray_like, to_host
-from ...backend.labelled_rows import join
-from ...backend.random import make_rng, stream_on
+from ...backend.device import to_host
 from ...backend.types import Array
 from ...estimators._sklearn import safe_indexing
 from .display import Display, new_axes, plain
@@ -196,8 +193,8 @@ GenerativeDBNClassifier
             Gibbs steps of each chain. If pictures with more steps look different, the
             chains have not yet forgotten their start.
         means : bool, default=True
-            Show the mean of each row given hidden units of the lowest machine that are
-            drawn from it, which is half a Gibbs step more. False shows the rows.
+            Show the means of visible units given the hidden units that were drawn.
+            False shows the rows.
         random_state : int, RandomState instance or None, default=None
         image_shape : (height, width), default=None
             None takes a square.
@@ -217,12 +214,11 @@ GenerativeDBNClassifier
         labels, classes = labels_to_draw(estimator, n, label)
         # Before the work of sampling.
         shape = _check_images(image_shape, estimator.n_features_in_, len(labels))
-        rng, asked = check_random_state(random_state), {"steps": steps}
         of = {} if labels[0] is None else {"label": labels}
-        rows = estimator.sample(len(labels), **of, **asked, random_state=rng)
-        if means := means and estimator.columns_ is None:  # categories have no mean
-            rows = _visible_means(estimator, rows, labels, rng)
-        about = {"means": means, "classes": classes, "image_shape": shape}
+        # Categories have no mean.
+        asked = {"steps": steps, "means": means and estimator.columns_ is None}
+        rows = estimator.sample(len(labels), **of, **asked, random_state=random_state)
+        about = {"classes": classes, "image_shape": shape}
         return cls(rows, **asked, **about).plot(ax=ax)
 
     def _draw(self, ax: Any) -> Any:
@@ -426,22 +422,6 @@ def labels_to_draw(
             f"{found!r:.200}. Give one of them, or None."
         )
     return [label] * (n or 64), None
-
-
-def _visible_means(estimator: Any, rows: Array, labels: Array, rng: Any) -> Array:
-    """Means of the visible units given hidden ones that are drawn from these rows."""
-    dbn = getattr(estimator, "dbn_", None)
-    rbm = up = estimator.rbm_ if dbn is None else dbn.rbms[0]
-    if dbn is not None and dbn.generative:
-        rbm = dbn.generative[0]
-    mean, scale = estimator.mean_, estimator.scale_
-    v = rows if mean is None else (rows - mean) / scale
-    if up.labels is not None:
-        of_class = to_host(estimator.classes_) == np.asarray(labels)[:, None]
-        v = join(v, asarray_like(of_class, v))
-    v = rbm.mean_visible(up.sample_hidden(v, stream_on(make_rng(rng), rbm.W)))
-    v = v[:, : rbm.n_features]
-    return v if mean is None else mean + scale * v
 
 
 def _check_images(
