@@ -196,7 +196,7 @@ def test_samples_of_a_classifier_have_a_line_for_each_class(classifiers, i):
     model, asked = classifiers[i], {"steps": 5, "random_state": 1}
     display = SamplesDisplay.from_estimator(model, n=4, means=False, **asked)
     names = [text.get_text() for text in display.ax_.get_yticklabels()]
-    assert names == display.classes == sorted(NAMES)
+    assert names == display.lines == sorted(NAMES)
     rows, corners = images(display)
     labels = np.repeat(names, 4)
     np.testing.assert_array_equal(rows, model.sample(12, label=labels, **asked))
@@ -204,7 +204,7 @@ def test_samples_of_a_classifier_have_a_line_for_each_class(classifiers, i):
     assert len(SamplesDisplay.from_estimator(model, **asked).rows) == 30
     one = SamplesDisplay.from_estimator(model, n=5, label="two", means=False, **asked)
     np.testing.assert_array_equal(one.rows, model.sample(5, label="two", **asked))
-    assert one.classes is None and not one.ax_.get_yticklabels()
+    assert one.lines is None and not one.ax_.get_yticklabels()
 
 
 @pytest.mark.parametrize("i", range(3))

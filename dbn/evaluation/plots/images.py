@@ -1,5 +1,6 @@
 """Weights, samples and reconstructions as images (extra `plots`)."""
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from math import ceil, isqrt, sqrt
 from typing import Any, Self
@@ -134,9 +135,9 @@ class SamplesDisplay(Display):
         Gibbs steps that each row took.
     means : bool, default=False
         Whether `rows` are means.
-    classes : array-like of shape (n_classes,), default=None
-        Names of the lines, each of which has equally many of the rows. None makes about
-        a square.
+    lines : sequence, default=None
+        Names of the lines, such as classes, each of which has equally many of the rows.
+        None makes about a square.
     image_shape : (height, width), default=None
         None takes a square.
 
@@ -161,7 +162,7 @@ class SamplesDisplay(Display):
     _: KW_ONLY
     steps: int
     means: bool = False
-    classes: Array | None = None
+    lines: Sequence[Any] | None = None
     image_shape: tuple[int, int] | None = None
 
     @classmethod
@@ -211,21 +212,20 @@ GenerativeDBNClassifier
             If matplotlib is not installed.
         """
         check_methods(estimator, "sample")
-        labels, classes = labels_to_draw(estimator, n, label)
+        labels, lines = labels_to_draw(estimator, n, label)
         # Before the work of sampling.
         shape = _check_images(image_shape, estimator.n_features_in_, len(labels))
         of = {} if labels[0] is None else {"label": labels}
         # Categories have no mean.
         asked = {"steps": steps, "means": means and estimator.columns_ is None}
         rows = estimator.sample(len(labels), **of, **asked, random_state=random_state)
-        about = {"classes": classes, "image_shape": shape}
-        return cls(rows, **asked, **about).plot(ax=ax)
+        return cls(rows, **asked, lines=lines, image_shape=shape).plot(ax=ax)
 
     def _draw(self, ax: Any) -> Any:
         rows = np.asarray(to_host(self.rows))
         shape = _check_images(self.image_shape, rows.shape[1], len(rows))
         of = "means of visible units" if self.means else "samples"
-        names = () if self.classes is None else self.classes
+        names = () if self.lines is None else self.lines
         return _draw_images(
             ax,
             rows,
