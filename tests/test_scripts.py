@@ -951,8 +951,9 @@ def test_stream_says_when_there_is_no_room(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_kill():
-    done = run("attacks/kill.py", "--runs", "1", "--longest", "3")
+@pytest.mark.parametrize("job", [[], ["--job", "stack with labels, up-down"]])
+def test_kill(job):
+    done = run("attacks/kill.py", "--runs", "1", "--longest", "3", *job)
     assert done.returncode == 0, done.stderr
     assert "'different': 0" in done.stdout
 
