@@ -101,11 +101,9 @@ class DBNPredictor(NetEstimator):
             machines = self.dbn_.rbms, job.prototypes
             warn_of_machines(*machines, job.rows.shape[0], self.history_, _OF_FIT)
         if self.n_iter_ - before == self.max_iter_:  # nothing asked to stop
-            losses = self.loss_curve_[before:]
-            constant = job.constant_loss(self.network_.loss)
+            about = self.loss_curve_[before:], job.constant_loss(self.network_.loss)
             asked = len(job.labelled), self.batch_size_, self.max_iter_
-            n_updates = count_updates(*asked)
-            warn_of_losses("Fine-tuning", losses, constant, n_updates, _OF_FIT)
+            warn_of_losses("Fine-tuning", *about, count_updates(*asked), _OF_FIT)
         return self
 
     @property

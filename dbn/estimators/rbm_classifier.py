@@ -25,17 +25,14 @@ from ..training.sparsity import get_sparsity
 from ..training.task import Task
 from ._sklearn import Interval, StrOptions, fit_context
 from .constraints import LABELS, MACHINE
-from .convergence import count_updates, settle, warn_of_losses, warn_of_machines
+from .convergence import settle, warn_of_classes
 from .generative import GenerativeClassifier
 from .held_out import check_holdable, check_watched, hold_out
 from .one_machine import OneMachine
 from .preprocessing import indexable
-from .rbm import RBMTransformer, batched
+from .rbm import batched
 from .targets import Job
 
-# Of a warning: below it are what says it, `fit`, and what checks parameters and runs
-# callbacks.
-_OF_FIT = 6
 # Parameters that `train_rbm` has as well.
 _OF_TRAINING = (
     *("sampler", "centering", "weight_decay", "l1", "sparsity"),
@@ -266,10 +263,8 @@ n_features)
         self._become(draft)
         before = self.n_iter_  # of earlier fits
         made_of = (*job.made_of(self, True), validation)
-        snapshot = partial(self._snapshot, "rbm_")
-        with fit_task(
-            self, self.max_iter_, *labelled, snapshot, made_of=made_of
-        ) as task:
+        given = *labelled, partial(self._snapshot, "rbm_")
+        with fit_task(self, self.max_iter_, *given, made_of=made_of) as task:
             self._resume(task)
             if validation is None and self.early_stopping:
                 validation = hold_out(self, job, np.random.default_rng(self._seed))
@@ -277,7 +272,9 @@ n_features)
             left = 0 if over else max(self.max_iter_ + before - self.n_iter_, 0)
             self._train(job, unlabelled, left, task, validation)
         if self.n_iter_ - before == self.max_iter_:  # nothing asked to stop
-            self._warn_of_short(job, self.history_[before:])
+            constant = SoftmaxCrossEntropy().constant(job.targets, job.label_weight)
+            length = job.rows.shape[0], self.batch_size_, self.max_iter_
+            warn_of_classes(self.rbm_, self.history_[before:], constant, *length)
         return self
 
     @fit_context
@@ -371,9 +368,7 @@ n_features)
         own = {"generative": 1.0, "discriminative": 0.0}
         alpha = own.get(self.objective, self.generative_weight)
         with self._place.holding(self, rows, "rbm_", "_state"):
-            watched = None
-            if validation is not None:
-                watched = self._watch(lambda: self._joint, *validation)
+            watched = validation and self._watch(lambda: self._joint, *validation)
             stopping = watched is not None and self.early_stopping
             train_rbm(
                 self.rbm_,
@@ -392,18 +387,6 @@ n_features)
                 state=self._state,
                 **{name: getattr(self, name) for name in _OF_TRAINING},
             )
-
-    def _warn_of_short(self, job: Job, history: list[dict[str, Any]]) -> None:
-        """Warn, from within `fit`, of a training that was not long enough."""
-        n_rows, length = job.rows.shape[0], (self.batch_size_, self.max_iter_)
-        if self.objective == "generative":
-            asked = RBMTransformer(batch_size=length[0], max_iter=length[1])
-            warn_of_machines([self.rbm_], [asked], n_rows, history, _OF_FIT)
-            return
-        losses = [entry["loss"] for entry in history]
-        constant = SoftmaxCrossEntropy().constant(job.targets, job.label_weight)
-        about = losses, constant, count_updates(n_rows, *length)
-        warn_of_losses("Training", *about, _OF_FIT)
 
     @property
     def _joint(self) -> DBN:

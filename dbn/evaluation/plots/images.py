@@ -217,7 +217,8 @@ GenerativeDBNClassifier
         shape = _check_images(image_shape, estimator.n_features_in_, len(labels))
         of = {} if labels[0] is None else {"label": labels}
         # Categories have no mean.
-        asked = {"steps": steps, "means": means and estimator.columns_ is None}
+        asked: dict[str, Any] = {"steps": steps}
+        asked["means"] = means and estimator.columns_ is None
         rows = estimator.sample(len(labels), **of, **asked, random_state=random_state)
         return cls(rows, **asked, lines=lines, image_shape=shape).plot(ax=ax)
 

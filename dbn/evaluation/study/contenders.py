@@ -305,12 +305,9 @@ class Nets:
             If it is neither, or there is no such start.
         """
         if isinstance(entry, Contender):
-            self._check_own(entry)
-            return entry
+            return self._checked(entry)
         if isinstance(entry, str) and entry in GENERATIVE:
-            made = self._generative(entry)
-            self._check_own(made)
-            return made
+            return self._checked(self._generative(entry))
         entry = tuple(entry) if isinstance(entry, list | tuple) else (entry,)
         if not 2 <= len(entry) <= 4 or not all(isinstance(word, str) for word in entry):
             raise ValueError(
@@ -359,7 +356,8 @@ class Nets:
         grid = {parameter: [float(f"{v:.2g}") for v in np.geomspace(most, least, n)]}
         return Generative(name, estimator(unlabeled=-1), grid, unlabeled=True)
 
-    def _check_own(self, contender: Contender) -> None:
+    def _checked(self, contender: Contender) -> Contender:
+        """The contender, if it gives what y holds."""
         if not _FITS[self.target](contender.estimator):
             raise ValueError(
                 f"{_HOLDS[self.target][0]}, and the estimator of {contender.name!r} is "
@@ -370,6 +368,7 @@ class Nets:
                 f"y is None, and {contender.name!r} has unlabeled=True. No row has a "
                 "label then, and all are trained on: leave unlabeled away."
             )
+        return contender
 
 
 def _gives_back(model: Any) -> bool:
