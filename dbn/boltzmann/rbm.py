@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from ..backend.array import dense, matmul_into, mean_weights
 from ..backend.device import asarray_like, namespace
 from ..backend.parameters import Parameters
+from ..backend.progress import tracked
 from ..backend.types import Array
 from .labels import LabelPart
 from .units import Units, get_units
@@ -253,7 +254,7 @@ class RBM:
         kept = None
         if labels is not None and clamped is not None:
             kept = namespace(v).broadcast_to(clamped, v.shape)[:, n:]
-        for _ in range(steps):
+        for _ in tracked(range(steps), "sampling", "step"):
             x = self.hidden_input(v)
             if labels is not None:
                 x = labels.redrawn(v[:, n:], x, rng, kept)

@@ -9,6 +9,7 @@ from typing import Any
 from ..backend.array import map_batches
 from ..backend.device import beside, converted, namespace
 from ..backend.labelled_rows import join
+from ..backend.progress import tracked
 from ..backend.types import Array
 from .feature_machine import feature_machine
 from .incomplete import known_blocks, log_p_of_known_features, mean_field
@@ -152,7 +153,7 @@ class DBN:
         *below, top = self.rbms
         start = u = mean_field(self._first, v)
         y = 0.0 * v[:, :1] + top.b[None, top.n_features :]  # drawn anew at once
-        for _ in range(steps):
+        for _ in tracked(range(steps), "sampling", "step"):
             for rbm in below:
                 u = rbm.sample_hidden(u, rng)
             u = top.gibbs(u if top.labels is None else join(u, y), rng)

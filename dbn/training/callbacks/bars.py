@@ -1,33 +1,28 @@
 """Progress bars of tqdm."""
 
-import warnings
-from functools import cache
+from contextlib import AbstractContextManager
 from typing import Any
 
-
-@cache
-def _tqdm() -> Any:
-    """The class of bars; its import warns in a notebook without ipywidgets."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="IProgress not found")
-        from tqdm.auto import tqdm
-    return tqdm
+from ...backend.progress import bars_shown, progress_bar
+from ..distributed import current_workers
 
 
-def progress_bar(**options: Any) -> Any:
-    """A tqdm bar: a notebook's own where it can show one, otherwise of text.
+def bars_of(estimator: Any) -> AbstractContextManager[None]:
+    """Context in which work that takes long has a bar, if `verbose` asks for it.
+
+    Of several processes (`data_parallel`) the first alone shows bars.
 
     Parameters
     ----------
-    **options
-        Of tqdm.
+    estimator : estimator
 
     Examples
     --------
-    >>> progress_bar(total=3, disable=True).total
-    3
+    >>> from dbn import RBMTransformer
+    >>> with bars_of(RBMTransformer(verbose=1)):
+    ...     pass
     """
-    return _tqdm()(**options)
+    return bars_shown(estimator.verbose > 0 and current_workers().rank == 0)
 
 
 class TqdmBars:
