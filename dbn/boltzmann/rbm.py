@@ -31,6 +31,9 @@ class RBM:
     Smolensky (1986); Hinton (2002), "Training products of experts by minimizing
     contrastive divergence".
 
+    Methods take visible rows `v` of shape (n_rows, n_visible), hidden rows `h` of shape
+    (n_rows, n_hidden), and the stream `rng` to draw from.
+
     Parameters
     ----------
     n_visible, n_hidden : int

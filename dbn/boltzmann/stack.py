@@ -212,7 +212,7 @@ class DBN:
         return float(xp.mean(total + top.log_p_features(u)))
 
     def inverse_transform(self, H: Array) -> Array:
-        """Mean-field down-pass from top hidden units, (n_rows, n_visible)."""
+        """Mean-field down-pass from top hidden rows `H`: shape (n_rows, n_visible)."""
         return map_batches(self._decode, H)
 
     def _decode(self, h: Array) -> Array:
@@ -225,7 +225,7 @@ class DBN:
         return h
 
     def reconstruct_below_top(self, v: Array) -> Array:
-        """Mean-field pass up to the visible units of the top machine, and down."""
+        """Mean-field pass of rows `v` up to the visible units of the top, and down."""
         return self._below(self._below_top(v))
 
     def untie(self) -> None:
@@ -234,8 +234,9 @@ class DBN:
             self.generative = copy.deepcopy(self.rbms[:-1])
 
     def transform(self, X: Array) -> Array:
-        """Mean-field up-pass: means of the top hidden units, (n_rows, n_hidden).
+        """Mean-field up-pass of rows `X`: means of the top hidden units.
 
+        Their shape is (n_rows, n_hidden of the top machine).
         Labels of the top machine are summed out.
         """
         return map_batches(self._up, X)
