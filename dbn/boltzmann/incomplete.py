@@ -273,9 +273,9 @@ class _Marginals:
     def _annealed(self, rows: Array) -> Array:
         """By annealed importance sampling."""
         width = N_CHAINS * (self.rbm.n_visible + self.rbm.n_hidden)
-        blocks = row_slices(rows[:, None], max(1, _ENTRIES // 4 // width))
-        blocks = tracked([*blocks], "annealing", "block of rows")
-        return np.concatenate([self._anneal(rows[block]) for block in blocks])
+        blocks = [*row_slices(rows[:, None], max(1, _ENTRIES // 4 // width))]
+        followed = tracked(blocks, "annealing", "block of rows")
+        return np.concatenate([self._anneal(rows[block]) for block in followed])
 
     def _anneal(self, rows: Array) -> Array:
         """The path of `TemperedPath`, with a base of its own for each row."""

@@ -291,7 +291,7 @@ def _singular_values(
         raise ValueError(f"n_jacobians is {n_rows}; it must not be negative.")
     if n_rows == 0:
         return None
-    means = []
+    means: list[Any] = []
     layers = zip(network.dense[:-1], network.hidden_activations, hidden, strict=True)
     for (W, _), activation, h in layers:
         jacobians = (W * slope for slope in activation.slope(h[:n_rows]))

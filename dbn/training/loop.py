@@ -181,10 +181,9 @@ def run_epochs(
                             renew(rng, epoch)
                             groups = _shuffled(X, params.flat, shuffles)
                             batches = even_batches(groups, training.batch_size)
-                            batches = tracked(
-                                batches, f"epoch {epoch}", "batch", n_updates
-                            )
-                            loss = run_epoch(step, epoch, params, batches)
+                            about = f"epoch {epoch}", "batch", n_updates
+                            followed = tracked(batches, *about)
+                            loss = run_epoch(step, epoch, params, followed)
                         metrics, wrong = _judged(params, measure, loss)
                     if not wrong:
                         break
