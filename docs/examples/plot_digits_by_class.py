@@ -3,7 +3,7 @@ Digits of a given class
 =======================
 
 A deep belief net whose top machine holds the class beside the features draws images of
-the class that it is told (Hinton, Osindero and Teh 2006). It is trained on the 1,797
+the class that it is told (Hinton, Osindero and Teh 2006). It is trained on 1,400 of the
 digits of scikit-learn, of 8 x 8 pixels.
 """
 
