@@ -53,7 +53,10 @@ nitpicky = False  # types in docstrings are words
 default_role = "py:obj"
 add_module_names = False
 autodoc_typehints = "none"
-autodoc_member_order = "bysource"
+# A class page is read for what can be called, and then for attributes.
+autodoc_member_order = "groupwise"
+# The list beside a page has no room for the name of the class before each method.
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 
 

@@ -1,5 +1,6 @@
 """README and the pages of the site: their code runs, their links and options exist."""
 
+import ast
 import contextlib
 import importlib
 import inspect
@@ -84,6 +85,21 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, request):
         run(code, f"{name_of(page)}, block {i + 1}", names)
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_code_of_a_page_escapes_the_tests(page):
+    """All of it is in fenced blocks that are known, and none hides as output."""
+    text = text_of(page)
+    assert not re.findall(r"^[ \t]+(?:```|~~~)|^~~~|^ *>>> ", text, re.MULTILINE)
+    # What is fenced, and prose, in turn; a fence tells its language at once.
+    _, *parts = re.split(r"^```", text, flags=re.MULTILINE)
+    for language, _, shown in (part.partition("\n") for part in parts[::2]):
+        assert language in {"python", "bash", "", "{toctree}"} or "include" in language
+        if not language:
+            assert not re.findall(r"^(?:from|import) |\w\.fit\(", shown, re.MULTILINE)
+    for prose in parts[1::2]:  # indented lines are code to a reader, too
+        assert not re.findall(r"\n\n    \S+ ?(?:=|import|\()", prose)
 
 
 def test_the_first_example_prints_what_the_page_says():
@@ -228,7 +244,7 @@ def documented(text):
     sections = re.findall(
         rf"^(?:{heads})\n-+\n(.*?)(?=^\w[\w ]*\n-+\n|\Z)", text, re.M | re.S
     )
-    lines = re.findall(r"^\**(\w+(?:, \w+)*) ?:", "\n".join(sections), re.M)
+    lines = re.findall(r"^\**(\w+(?:, \w+)*)(?: ?:|$)", "\n".join(sections), re.M)
     return {name for line in lines for name in line.split(", ")}
 
 
@@ -245,3 +261,53 @@ def test_every_public_name_is_described_with_its_parameters(path):
         if name == path and made:  # not what is raised, or only an interface
             asked = {*inspect.signature(value).parameters}
             assert asked <= documented(text), f"{name}: {asked - documented(text)}"
+
+
+def told(path, name, value):
+    """What the docstrings of a method, of those it overrides and of its class say."""
+    texts = [inspect.getdoc(value)]
+    if name != path:
+        for cls in value_of(path).__mro__:
+            if cls.__module__.startswith("dbn."):
+                overridden = vars(cls).get(name.rpartition(".")[2])
+                texts += [inspect.getdoc(cls), inspect.getdoc(overridden)]
+    return [*filter(None, texts)]
+
+
+def errors_of(function):
+    """Names of the errors that the code of a function raises itself."""
+    source = inspect.getsource(function)
+    inside = "if True:\n" if source.startswith(" ") else ""
+    nodes = ast.walk(ast.parse(inside + source))
+    raised = [node.exc for node in nodes if isinstance(node, ast.Raise)]
+    calls = [exc.func for exc in raised if isinstance(exc, ast.Call)]
+    return {f.id for f in calls if isinstance(f, ast.Name)} - {"NotImplementedError"}
+
+
+# Of callbacks: scikit-learn says what it hands to them.
+OF_SKLEARN = {"self", "cls", "estimator", "context"}
+TOLD_IN_WORDS = {"dbn.evaluation.Contender.candidate": {"value"}}
+
+
+@pytest.mark.parametrize("path", public_objects())
+def test_what_a_public_method_takes_and_raises_is_told(path):
+    for name, value in described(path):
+        if not inspect.isfunction(value):
+            continue
+        texts = told(path, name, value)
+        named = {name for text in texts for name in re.findall(r"`(\w+)`", text)}
+        named = named.union(*map(documented, texts))
+        asked = {*inspect.signature(value).parameters} - OF_SKLEARN
+        asked -= TOLD_IN_WORDS.get(name, set())
+        assert asked <= named, f"{name}: {asked - named}"
+        missing = errors_of(value) - {*re.findall(r"\w+", "\n".join(texts))}
+        assert not missing, f"{name} raises {missing}"
+
+
+def test_the_code_of_what_is_public_can_be_read_from_the_reference():
+    settings = text_of(ROOT / "docs" / "conf.py")
+    assert "sphinx.ext.viewcode" in settings
+    for path in public_objects():
+        value = value_of(path)
+        if inspect.isclass(value) or inspect.isfunction(value):
+            assert inspect.getsource(value), path

@@ -19,6 +19,7 @@ from scipy.sparse import issparse
 from sklearn.externals.array_api_compat import is_torch_array
 
 from .device import asarray_like, beside, namespace, numpy_dtype, to_host
+from .progress import tracked
 from .rows import LazyRows, ScaledRows, row_slices
 from .types import Array
 
@@ -336,6 +337,6 @@ def map_batches(
         (n * X.shape[0], *part.shape[1:]), dtype=part.dtype, device=part.device
     )
     result[: part.shape[0], ...] = part
-    for rows in slices[1:]:
+    for rows in tracked(slices[1:], "rows", "batch"):
         result[n * rows.start : n * rows.stop, ...] = function(X[rows, ...])
     return result

@@ -243,7 +243,10 @@ class ScaledRows(LazyRows):
         return total.astype(np.result_type(weights, self.dtype))
 
     def astype(self, dtype: Any, copy: bool = False) -> "ScaledRows":
-        """The same rows, rounded to another dtype when they are read."""
+        """The same rows, rounded to another `dtype` when they are read.
+
+        `copy` is there for NumPy's sake: there is nothing to copy.
+        """
         return self if self.dtype == dtype else ScaledRows(self, dtype=dtype)
 
     def clipped(self, low: Any, high: Any) -> "ScaledRows":
@@ -335,7 +338,7 @@ class ScaledRows(LazyRows):
         return float(np.min(found)), float(np.max(found))
 
     def shuffled(self, rng: Any) -> Iterator[Array]:
-        """Yield the numbers of all rows in a random order, in one or more arrays.
+        """Yield the numbers of all rows in an order of `rng`, in one or more arrays.
 
         Rows of a large file come in groups of blocks, see the class.
         """

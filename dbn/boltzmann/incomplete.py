@@ -22,6 +22,7 @@ from ..backend.array import dense, take_rows
 from ..backend.device import asarray_like, beside, namespace, to_host
 from ..backend.labelled_rows import join
 from ..backend.missing import filled
+from ..backend.progress import tracked
 from ..backend.random import make_rng
 from ..backend.rows import row_slices
 from ..backend.types import Array
@@ -272,8 +273,9 @@ class _Marginals:
     def _annealed(self, rows: Array) -> Array:
         """By annealed importance sampling."""
         width = N_CHAINS * (self.rbm.n_visible + self.rbm.n_hidden)
-        blocks = row_slices(rows[:, None], max(1, _ENTRIES // 4 // width))
-        return np.concatenate([self._anneal(rows[block]) for block in blocks])
+        blocks = [*row_slices(rows[:, None], max(1, _ENTRIES // 4 // width))]
+        followed = tracked(blocks, "annealing", "block of rows")
+        return np.concatenate([self._anneal(rows[block]) for block in followed])
 
     def _anneal(self, rows: Array) -> Array:
         """The path of `TemperedPath`, with a base of its own for each row."""

@@ -15,6 +15,7 @@ from scipy.special import logsumexp
 
 from ..backend.array import dense, extent, log_softmax, map_batches
 from ..backend.device import asarray_like, namespace, to_host
+from ..backend.progress import bars_shown, tracked
 from ..backend.random import make_rng, stream_on
 from ..backend.types import Array
 from .enumeration import MAX_STATES, is_enumerable, sample_exact
@@ -118,7 +119,8 @@ def _anneal(
     """Move chains through `betas`, up or down; log weights and the final rows."""
     xp = namespace(v)
     log_w = xp.zeros(v.shape[0], dtype=xp.float64, device=v.device)
-    for old, new in pairwise(betas):
+    pairs = pairwise(betas)
+    for old, new in tracked(pairs, "annealing", "temperature", len(betas) - 1):
         x = path.rbm.hidden_input(v)  # one product for the weight and the step
         log_w += xp.asarray(path.log_ratio(v, x, old, new), dtype=xp.float64)
         v = path.gibbs(v, x, new, rng)
@@ -132,6 +134,7 @@ def ais(
     n_chains: int = 100,
     base_bias: Array | None = None,
     random_state: Any = None,
+    verbose: int = 0,
 ) -> LogZEstimate:
     """Estimate log Z by annealed importance sampling: a `LogZEstimate`.
 
@@ -153,6 +156,8 @@ def ais(
         ``rbm.visible.input_for_mean(X.mean(axis=0), rbm.p_visible)``. Default: the
         visible biases of the machine.
     random_state : int, RandomState instance or None
+    verbose : int, default=0
+        1 shows a tqdm bar where it takes more than 2 seconds.
 
     Raises
     ------
@@ -170,7 +175,8 @@ def ais(
     """
     betas, path = _prepare(rbm, n_betas, n_chains, base_bias)
     rng = stream_on(make_rng(random_state), rbm.W)
-    log_w, _ = _anneal(path, path.sample_base(n_chains, rng), betas, rng)
+    with bars_shown(verbose > 0):
+        log_w, _ = _anneal(path, path.sample_base(n_chains, rng), betas, rng)
     return _estimate(float(path.log_z_base()) + log_w, 1, exact_start=True)
 
 
@@ -183,6 +189,7 @@ def reverse_ais(
     burn_in: int = 1000,
     max_states: int = MAX_STATES,
     random_state: Any = None,
+    verbose: int = 0,
 ) -> LogZEstimate:
     """Estimate log Z, a `LogZEstimate`, by annealing from the machine downwards.
 
@@ -204,6 +211,8 @@ def reverse_ais(
     max_states : int, default=2**20
         Largest number of states to enumerate for exact draws; 0 never enumerates.
     random_state : int, RandomState instance or None
+    verbose : int, default=0
+        As in `ais`.
 
     Examples
     --------
@@ -216,12 +225,13 @@ def reverse_ais(
     betas, path = _prepare(rbm, n_betas, n_chains, base_bias)
     _check_count("burn_in", burn_in, 0)
     rng = stream_on(make_rng(random_state), rbm.W)
-    if exact := is_enumerable(rbm, max_states):
-        v = sample_exact(rbm, n_chains, rng)
-    else:
-        _, v = _anneal(path, path.sample_base(n_chains, rng), betas, rng)
-        v = rbm.gibbs(v, rng, steps=burn_in)
-    log_w, _ = _anneal(path, v, betas[::-1], rng)
+    with bars_shown(verbose > 0):
+        if exact := is_enumerable(rbm, max_states):
+            v = sample_exact(rbm, n_chains, rng)
+        else:
+            _, v = _anneal(path, path.sample_base(n_chains, rng), betas, rng)
+            v = rbm.gibbs(v, rng, steps=burn_in)
+        log_w, _ = _anneal(path, v, betas[::-1], rng)
     return _estimate(float(path.log_z_base()) - log_w, -1, exact_start=exact)
 
 

@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from ..backend.array import dense, matmul_into, mean_weights
 from ..backend.device import asarray_like, namespace
 from ..backend.parameters import Parameters
+from ..backend.progress import tracked
 from ..backend.types import Array
 from .labels import LabelPart
 from .units import Units, get_units
@@ -29,6 +30,9 @@ class RBM:
     plain copy. All parameters are views of one flat buffer, ``params.flat``. See
     Smolensky (1986); Hinton (2002), "Training products of experts by minimizing
     contrastive divergence".
+
+    Methods take visible rows `v` of shape (n_rows, n_visible), hidden rows `h` of shape
+    (n_rows, n_hidden), and the stream `rng` to draw from.
 
     Parameters
     ----------
@@ -253,7 +257,7 @@ class RBM:
         kept = None
         if labels is not None and clamped is not None:
             kept = namespace(v).broadcast_to(clamped, v.shape)[:, n:]
-        for _ in range(steps):
+        for _ in tracked(range(steps), "sampling", "step"):
             x = self.hidden_input(v)
             if labels is not None:
                 x = labels.redrawn(v[:, n:], x, rng, kept)

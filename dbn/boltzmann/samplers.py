@@ -39,14 +39,20 @@ class Sampler(Part):
     paired = False
 
     def at(self, epoch: int) -> "Sampler":
-        """The sampler of an epoch: itself, where there are not several."""
+        """The sampler of an `epoch`: itself, where there are not several."""
         return self
 
     @abstractmethod
     def start(self, rbm: RBM, X: Array, rng: Any) -> State:
         """Return the initial state.
 
-        Where values of training rows are not known, `X` has the column's mean there.
+        Parameters
+        ----------
+        rbm : RBM
+            As training begins.
+        X : array, scipy sparse CSR or LazyRows of shape (n_rows, n_visible)
+            Training rows, with the column's mean where a value is not known.
+        rng : numpy.random.Generator
         """
 
     @abstractmethod
@@ -79,7 +85,7 @@ class Sampler(Part):
         """
 
     def shares(self, state: State) -> tuple[list[str], list[str]]:
-        """What processes that train together do with the entries of the state.
+        """What processes that train together do with the entries of the `state`.
 
         Returns
         -------

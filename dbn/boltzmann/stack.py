@@ -9,6 +9,7 @@ from typing import Any
 from ..backend.array import map_batches
 from ..backend.device import beside, converted, namespace
 from ..backend.labelled_rows import join
+from ..backend.progress import tracked
 from ..backend.types import Array
 from .feature_machine import feature_machine
 from .incomplete import known_blocks, log_p_of_known_features, mean_field
@@ -175,7 +176,7 @@ class DBN:
         *below, top = self.rbms
         start = u = mean_field(self._first, v)
         y = 0.0 * v[:, :1] + top.b[None, top.n_features :]  # drawn anew at once
-        for step in range(steps):
+        for step in tracked(range(steps), "sampling", "step"):
             for rbm in below:
                 u = rbm.sample_hidden(u, rng)
             u = top.gibbs(u if top.labels is None else join(u, y), rng)
@@ -232,7 +233,7 @@ class DBN:
         return float(xp.mean(total + top.log_p_features(u)))
 
     def inverse_transform(self, H: Array) -> Array:
-        """Mean-field down-pass from top hidden units, (n_rows, n_visible)."""
+        """Mean-field down-pass from top hidden rows `H`: shape (n_rows, n_visible)."""
         return map_batches(self._decode, H)
 
     def _decode(self, h: Array) -> Array:
@@ -245,7 +246,7 @@ class DBN:
         return h
 
     def reconstruct_below_top(self, v: Array) -> Array:
-        """Mean-field pass up to the visible units of the top machine, and down."""
+        """Mean-field pass of rows `v` up to the visible units of the top, and down."""
         return self._below(self._below_top(v))
 
     def untie(self) -> None:
@@ -254,8 +255,9 @@ class DBN:
             self.generative = copy.deepcopy(self.rbms[:-1])
 
     def transform(self, X: Array) -> Array:
-        """Mean-field up-pass: means of the top hidden units, (n_rows, n_hidden).
+        """Mean-field up-pass of rows `X`: means of the top hidden units.
 
+        Their shape is (n_rows, n_hidden of the top machine).
         Labels of the top machine are summed out.
         """
         return map_batches(self._up, X)

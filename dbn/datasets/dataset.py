@@ -200,6 +200,11 @@ class Dataset:
         Dataset
             The data set itself where it has test rows, or no labels.
 
+        Raises
+        ------
+        ValueError
+            If a class has a single row.
+
         Examples
         --------
         >>> from dbn.datasets import load_dataset

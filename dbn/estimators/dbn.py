@@ -13,7 +13,7 @@ from ..backend.types import Array
 from ..boltzmann import DBN, Units, get_units
 from ..boltzmann.tempering import TemperedPath
 from ..training import pretrain
-from ..training.callbacks import fit_task
+from ..training.callbacks import bars_of, fit_task
 from ..training.pretraining import begun
 from ..training.task import Task
 from ._sklearn import Interval, fit_context
@@ -200,7 +200,8 @@ class DBNTransformer(DensityTransformer):
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, shuffles and samples.
     verbose : int, default=0
-        1 shows a tqdm bar for each layer.
+        1 shows a tqdm bar of epochs for each layer, and bars of batches, sampling and
+        annealing that take more than 2 seconds.
 
     Attributes
     ----------
@@ -474,9 +475,12 @@ n_features)
         if given is not None:
             bottom = self.dbn_.rbms[0]
             v = self._place.there(self._given(bottom, given, n_samples))
-            return self._decode(self._place.back(dbn.complete(v, rng, steps, means)))
-        v_top = TemperedPath(top).sample_base(n_samples, rng)
-        v = dbn.sample(v_top, rng, steps, means=means)
+            with bars_of(self):
+                v = dbn.complete(v, rng, steps, means)
+        else:
+            v_top = TemperedPath(top).sample_base(n_samples, rng)
+            with bars_of(self):
+                v = dbn.sample(v_top, rng, steps, means=means)
         return self._decode(self._place.back(v))
 
     def _first_visible(self) -> str | Units:

@@ -15,11 +15,13 @@ from ..backend.device import (
     namespace,
     to_host,
 )
+from ..backend.progress import tracked
 from ..backend.random import make_rng, stream_on
 from ..backend.rows import LazyRows
 from ..backend.types import Array
 from ..boltzmann import DBN, RBM, ais, exact_log_z, reverse_ais
 from ..boltzmann.enumeration import is_enumerable
+from ..training.callbacks import bars_of
 from .base import DBNEstimator
 
 
@@ -59,13 +61,14 @@ class DensityEstimator(DBNEstimator):
 
         def bounds(dbn: DBN, rows: Array) -> Array:
             W, found = dbn.rbms[0].W, []
-            for i in range(rows.shape[0]):
+            for i in tracked(range(rows.shape[0]), "likelihood", "row"):
                 v = dense(rows[i : i + 1, ...])[0, ...]
                 rng = stream_on(make_rng(self._seed), W)
                 found.append(dbn.log_p_bound(v, rng, n_draws))
             return asarray_like(found, rows)
 
-        return self._place.apply(bounds, dbn, rows)
+        with bars_of(self):
+            return self._place.apply(bounds, dbn, rows)
 
     def _given(self, rbm: RBM, given: Array, n_samples: int) -> Array:
         """Encoded rows to complete, one for each sample: NaN is to be drawn."""
@@ -96,7 +99,8 @@ class DensityEstimator(DBNEstimator):
         n_epochs = len(self.history_)
         known = hasattr(self, "log_z_")
         if not known or getattr(self, "_log_z_epochs", n_epochs) != n_epochs:
-            self.log_z_ = estimate_log_z(rbm, base_bias, self._seed)
+            with bars_of(self):
+                self.log_z_ = estimate_log_z(rbm, base_bias, self._seed)
             self._log_z_epochs = n_epochs
         return self.log_z_
 

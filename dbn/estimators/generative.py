@@ -22,6 +22,7 @@ from ..backend.random import make_rng, stream_on
 from ..backend.types import Array
 from ..boltzmann import DBN
 from ..boltzmann.tempering import TemperedPath
+from ..training.callbacks import bars_of
 from .classes import check_same_classes, find_classes
 from .density import DensityEstimator
 from .targets import (
@@ -260,5 +261,6 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
             v = join(v[:, : top.n_features], asarray_like(y, top.W))
             clamped = np.arange(top.n_visible) >= top.n_features
             clamped = converted_beside(clamped, top.W)
-        v = dbn.sample(v, rng, steps, clamped, means)
+        with bars_of(self):
+            v = dbn.sample(v, rng, steps, clamped, means)
         return self._decode(self._place.back(v))

@@ -15,7 +15,7 @@ from ..backend.random import make_rng
 from ..backend.types import Array
 from ..training import Optimizer, finetune
 from ..training.budget import ROWS_PER_COLUMN, of_net
-from ..training.callbacks import agree, fit_task
+from ..training.callbacks import agree, bars_of, fit_task
 from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.optimizers import get_optimizer
 from ..training.task import Task
@@ -133,13 +133,14 @@ class DBNPredictor(NetEstimator):
         given, going_on = (indexable(X), y, sample_weight), hasattr(self, "network_")
         draft, job = self._prepared(*given, going_on, classes, chunk=True)
         agree(draft, *job.made_of(draft, going_on))
-        if not going_on:
-            draft._initialize(job, Task())
-        self._become(draft)
-        try:
-            self._finetune(job, 1, None, None)
-        finally:
-            self._forget("_stack", "_kept")
+        with bars_of(self):
+            if not going_on:
+                draft._initialize(job, Task())
+            self._become(draft)
+            try:
+                self._finetune(job, 1, None, None)
+            finally:
+                self._forget("_stack", "_kept")
         return self
 
     def _prepared(
@@ -200,15 +201,8 @@ class DBNPredictor(NetEstimator):
             if (seed := getattr(self.init, "random_state", None)) is not None:
                 rng = make_rng(seed)
             with task.subtask("pretrain", len(job.sizes)) as pretraining:
-                train_stack(
-                    self,
-                    job.rows,
-                    job.weight,
-                    job.sizes,
-                    job.prototypes,
-                    rng,
-                    pretraining,
-                )
+                given = job.rows, job.weight, job.sizes, job.prototypes
+                train_stack(self, *given, rng, pretraining)
         rows = self._place.rows(self._filled(job.rows))
         network = self._network(job.layer_sizes, numpy_dtype(rows))
         network, weight = converted_beside((network, job.weight), rows)
@@ -296,5 +290,6 @@ def started(estimator: Any, X: Array, y: Array) -> Any:
     """
     copy: Any = clone(estimator)
     draft, job = copy._prepared(indexable(X), y, None, False)
-    draft._initialize(job, Task())
+    with bars_of(copy):
+        draft._initialize(job, Task())
     return draft

@@ -20,7 +20,7 @@ from ..boltzmann.incomplete import log_p_of_known
 from ..boltzmann.tempering import TemperedPath
 from ..training import Optimizer, Sparsity, train_rbm
 from ..training.budget import of_machine
-from ..training.callbacks import agree, fit_task
+from ..training.callbacks import agree, bars_of, fit_task
 from ..training.contrastive import default_optimizer, descending
 from ..training.optimizers import get_optimizer
 from ..training.sparsity import get_sparsity
@@ -98,7 +98,8 @@ class RBMTransformer(OneMachine, DensityTransformer):
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, shuffles and samples.
     verbose : int, default=0
-        1 shows a tqdm bar.
+        1 shows a tqdm bar of epochs, and bars of batches, sampling and annealing that
+        take more than 2 seconds.
 
     Attributes
     ----------
@@ -306,7 +307,8 @@ n_features)
         """
         rows, weight = self._begin(X, sample_weight, True, chunk=True)
         agree(self, rows, weight, self.rbm_)
-        self._train(rows, weight, 1, None)
+        with bars_of(self):
+            self._train(rows, weight, 1, None)
         return self
 
     def _begin(
@@ -463,7 +465,8 @@ n_features)
     def _log_p_of_known(self, rows: Array) -> Array:
         """Log-likelihoods of encoded rows, plus log Z."""
         of_known = partial(log_p_of_known, seed=self._seed)
-        return self._place.apply(batched(of_known), self.rbm_, rows)
+        with bars_of(self):
+            return self._place.apply(batched(of_known), self.rbm_, rows)
 
     def inverse_transform(self, H: Array) -> Array:
         """Mean of the visible units given hidden activities: a reconstruction.
@@ -539,7 +542,8 @@ n_features)
         v = TemperedPath(rbm, bias).sample_base(given.shape[0], rng)
         known = given == given
         v = namespace(v).where(known, given, v)
-        v = DBN([rbm]).sample(v, rng, steps, known, means)
+        with bars_of(self):
+            v = DBN([rbm]).sample(v, rng, steps, known, means)
         v = namespace(v).where(known, given, v)
         return self._decode(self._place.back(v))
 

@@ -18,7 +18,7 @@ from ..boltzmann.units import labels
 from ..feedforward.losses import SoftmaxCrossEntropy
 from ..training import Optimizer, Sparsity, train_rbm
 from ..training.budget import CLASSIFYING_MACHINE
-from ..training.callbacks import agree, fit_task
+from ..training.callbacks import agree, bars_of, fit_task
 from ..training.contrastive import classifying_optimizer, default_optimizer, descending
 from ..training.optimizers import get_optimizer
 from ..training.sparsity import get_sparsity
@@ -304,7 +304,8 @@ n_features)
         draft, job, unlabelled = self._prepared(*given, to_host(classes), chunk=True)
         agree(draft, *job.made_of(draft, True))
         self._become(draft)
-        self._train(job, unlabelled, 1, None, None)
+        with bars_of(self):
+            self._train(job, unlabelled, 1, None, None)
         return self
 
     @property

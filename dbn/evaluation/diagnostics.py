@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from ..backend.progress import bars_shown, tracked
 from ..backend.types import Array
 from ..estimators import DBNClassifier, DBNRegressor
 from ..estimators.predictor import started
@@ -99,7 +100,8 @@ def layer_statistics(
     Parameters
     ----------
     model : DBNClassifier, DBNRegressor or Network
-        Estimators must be fitted, or partially.
+        Estimators must be fitted, or partially. With their `verbose` at 1, what takes
+        more than 2 seconds has a tqdm bar.
     X : array-like of shape (n_rows, n_features)
         For a `Network`, rows as its first layer sees them.
     y : array-like of shape (n_rows,) or (n_rows, n_outputs), optional
@@ -179,6 +181,8 @@ def layer_statistics(
         h.T @ delta / len(delta)
         for h, delta in zip([rows, *hidden], deltas, strict=bool(deltas))
     ]
+    with bars_shown(getattr(model, "verbose", 0) > 0):
+        singular_values = _singular_values(network, hidden, n_jacobians)
     changes = []
     if previous is not None:
         changes = _changes(weights, [W for W, _ in _plain(previous).dense])
@@ -193,7 +197,7 @@ def layer_statistics(
         saturation=_each(lambda slope: np.mean(slope < 0.1), slopes),
         gradient_mean=_each(np.mean, deltas[:-1]) if deltas else None,
         gradient_std=_each(np.std, deltas[:-1]) if deltas else None,
-        singular_value=_singular_values(network, hidden, n_jacobians),
+        singular_value=singular_values,
         weight_norm=_each(np.linalg.norm, weights),
         weight_gradient_norm=_each(np.linalg.norm, gradients) if deltas else None,
         update_norm=_each(np.linalg.norm, changes) if changes else None,
@@ -287,11 +291,12 @@ def _singular_values(
         raise ValueError(f"n_jacobians is {n_rows}; it must not be negative.")
     if n_rows == 0:
         return None
-    means = []
+    means: list[Any] = []
     layers = zip(network.dense[:-1], network.hidden_activations, hidden, strict=True)
     for (W, _), activation, h in layers:
         jacobians = (W * slope for slope in activation.slope(h[:n_rows]))
-        means.append(np.mean([np.linalg.svd(J, compute_uv=False) for J in jacobians]))
+        followed = tracked(jacobians, f"layer {len(means)}", "row", len(h[:n_rows]))
+        means.append(np.mean([np.linalg.svd(J, compute_uv=False) for J in followed]))
     return np.array(means)
 
 

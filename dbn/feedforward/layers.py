@@ -22,6 +22,8 @@ Views: TypeAlias = dict[str, Array]
 class Layer(Part):
     """Interface of all layers; `x` is the input and `y` the output of a forward pass.
 
+    `p` holds the layer's parameters and statistics by name, as views in the buffers of
+    the network, and `g` the gradient with respect to the parameters, likewise.
     A forward pass may hand a `cache` to the backward pass: whatever that needs beyond
     `x` and `y`.
     """

@@ -21,7 +21,11 @@ _LEAST = 1e-7
 
 
 class Loss(Part):
-    """Interface of all losses; `z` and `y` have shape (n_rows, n_outputs)."""
+    """Interface of all losses.
+
+    Methods take the outputs `z` of a network and the targets `y`, both of shape
+    (n_rows, n_outputs), and the `weight` of each row, None for equal ones.
+    """
 
     @abstractmethod
     def entries(self, z: Array, y: Array) -> Array:

@@ -220,11 +220,11 @@ class Network:
         return outputs
 
     def forward(self, X: Array) -> Array:
-        """Output `z` (logits or values), shape (n_rows, n_outputs)."""
+        """Output (logits or values) at rows `X`, shape (n_rows, n_outputs)."""
         return map_batches(lambda rows: self.activations(rows)[-1], X)
 
     def predict(self, X: Array) -> Array:
-        """Class probabilities, or values, shape (n_rows, n_outputs)."""
+        """Class probabilities, or values, at rows `X`, shape (n_rows, n_outputs)."""
         return self.loss.predict(self.forward(X))
 
     def gradient(

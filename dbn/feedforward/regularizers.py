@@ -187,7 +187,7 @@ class BatchNorm(Layer):
         return (delta - pull) * (p["gamma"] / std)
 
     def fold(self, W: Array, c: Array, p: Views) -> tuple[Array, Array]:
-        """Weights and biases of one dense layer that predicts like W, c and this."""
+        """Weights and biases of a dense layer that predicts like `W`, `c` and this."""
         scale = p["gamma"] / self._std(p["variance"])
         return W * scale, (c - p["mean"]) * scale + p["beta"]
 

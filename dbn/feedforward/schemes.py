@@ -44,7 +44,7 @@ class LayerByLayer(Initializer):
 
     @abstractmethod
     def draw(self, shape: tuple[int, ...], rng: Any) -> Array:
-        """Weights of shape (fan_in, fan_out)."""
+        """Weights of the `shape` (fan_in, fan_out), drawn from the stream `rng`."""
 
     def fill(self, network: Network, X: Array, rng: Any) -> None:
         for W, c in network.dense:

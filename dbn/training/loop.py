@@ -14,6 +14,7 @@ from ..backend.array import count_not_finite
 from ..backend.device import beside
 from ..backend.parameters import Parameters
 from ..backend.parts import Part
+from ..backend.progress import tracked
 from ..backend.random import renew
 from ..backend.rows import even_batches
 from ..backend.threads import element_threads, n_blas_threads, one_blas_thread
@@ -167,9 +168,11 @@ def run_epochs(
     origin = copy.deepcopy((arrays, state)) if halves else None
     _keep_freed_memory()
     # After a `break` the task of the last epoch would not end.
-    epochs = takewhile(lambda _: not over, range(done, done + training.max_iter))
+    n_epochs = training.max_iter
+    n_updates = math.ceil(X.shape[0] / training.batch_size)  # of an epoch
+    epochs = takewhile(lambda _: not over, range(done, done + n_epochs))
     with _threads(params, training.batch_size // workers.size):
-        for epoch, _ in (training.task or Task()).steps(epochs, "epoch"):
+        for epoch, _ in (training.task or Task()).steps(epochs, "epoch", n_epochs):
             with _whole(arrays, state, history, origin) as tries:
                 for _ in tries:
                     # Overflow shows as a divergence, reported once and in words.
@@ -178,7 +181,9 @@ def run_epochs(
                             renew(rng, epoch)
                             groups = _shuffled(X, params.flat, shuffles)
                             batches = even_batches(groups, training.batch_size)
-                            loss = run_epoch(step, epoch, params, batches)
+                            about = f"epoch {epoch}", "batch", n_updates
+                            followed = tracked(batches, *about)
+                            loss = run_epoch(step, epoch, params, followed)
                         metrics, wrong = _judged(params, measure, loss)
                     if not wrong:
                         break
@@ -192,7 +197,6 @@ def run_epochs(
                 state["epoch"] = epoch + 1
                 history.append({**entry, "epoch": epoch, **metrics})
                 if training.patience is not None:
-                    n_updates = math.ceil(X.shape[0] / training.batch_size)
                     over = _is_over(training, metrics, arrays, n_updates)
     keeps = training.patience is not None and training.watch == "validation_loss"
     if keeps and "best" in state:

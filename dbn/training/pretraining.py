@@ -14,6 +14,7 @@ from ..backend.device import (
 )
 from ..backend.labelled_rows import LabelledRows
 from ..backend.missing import filled, mean_of_known
+from ..backend.progress import tracked
 from ..backend.rows import as_rows, row_slices, rows_in_file
 from ..backend.types import Array
 from ..boltzmann import DBN, RBM, Bernoulli, Gaussian, Units, get_units, units
@@ -212,7 +213,7 @@ def _encode(rbm: RBM, rows: Array, room: float) -> tuple[Array, int]:
     if n_bytes <= room:
         return map_batches(rbm.mean_hidden, rows), n_bytes
     # Slices as those of map_batches, so that a file holds the same numbers.
-    slices = row_slices(rows, entries=2**22)
+    slices = tracked([*row_slices(rows, entries=2**22)], "rows", "batch")
     parts = (to_host(rbm.mean_hidden(rows[part, ...])) for part in slices)
     return rows_beside(rows_in_file(parts, n_hidden, dtype), rbm.W), 0
 

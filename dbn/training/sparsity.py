@@ -49,7 +49,10 @@ class Sparsity(Part):
         check_number(self, "decay", 0, 1, closed=True)
 
     def add_gradient(self, grad: Parameters, v_mean: Array, h_mean: Array) -> None:
-        """Add the penalty's gradient at mean visible and hidden activities."""
+        """Add the penalty's gradient to `grad`, that of a machine's parameters.
+
+        `v_mean` and `h_mean` are the mean activities of its visible and hidden units.
+        """
         slope = self.cost * (h_mean - self.target)
         grad["c"][...] += slope
         grad["W"][...] += v_mean[:, None] * slope[None, :]

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from ..backend.progress import tracked
+
 
 class Task:
     """A node in the tree of work (fit, layer, epoch); this default tells nobody.
@@ -12,7 +14,7 @@ class Task:
 
     Examples
     --------
-    >>> for epoch, task in Task().steps(range(2), "epoch"):
+    >>> for epoch, task in Task().steps(range(2), "epoch", 2):
     ...     epoch
     0
     1
@@ -29,11 +31,15 @@ class Task:
         return nullcontext(self)
 
     def steps(
-        self, items: Iterable[Any], name: str, n_subtasks: int = 0
+        self, items: Iterable[Any], name: str, n_items: int
     ) -> Iterator[tuple[Any, "Task"]]:
         """Yield each item with a task of its own, until a callback asks to stop."""
-        for item in items:
-            with self.subtask(name, n_subtasks) as task:
+        for item in self._followed(items, name, n_items):
+            with self.subtask(name) as task:
                 yield item, task
             if task.stop:
                 return
+
+    def _followed(self, items: Iterable[Any], name: str, n_items: int) -> Iterable[Any]:
+        """The items, with a bar where they take long."""
+        return tracked(items, f"{name}s", name, n_items)

@@ -43,7 +43,7 @@ for (name, values), color in zip(scores.items(), ("#0072B2", "#E69F00"), strict=
         label=name,
         density=True,
     )
-ax.axvline(limit, color="black", ls="--", lw=1)
+ax.axvline(limit, color="black", ls="--", lw=1, label="threshold")
 ax.set(
     xlabel="anomaly score (nats); the last bar has 200 and all above",
     ylabel="density of rows",

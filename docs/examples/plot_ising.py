@@ -48,9 +48,12 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained")
 for ax, (name, (true, found)) in zip(axes, moments.items(), strict=True):
     ends = np.array([true.min(), true.max()]) + [-0.05, 0.05]
     error = 2 * np.sqrt((1 - ends**2) / 2000)
-    ax.fill_between(ends, ends - error, ends + error, color="0.85")
-    ax.plot(ends, ends, color="0.4", lw=1)
+    ax.fill_between(
+        ends, ends - error, ends + error, color="0.85", label="2 std errors"
+    )
+    ax.plot(ends, ends, color="0.4", lw=1, label="equal")
     ax.plot(true, found, "o", color="#0072B2", ms=5, alpha=0.7)
+    ax.legend(frameon=False)
     ax.set(title=name, xlabel="Ising model", ylabel="samples of the machine")
 plt.show()
 

@@ -1,5 +1,6 @@
 """Progress, scoring and stopping through scikit-learn's callbacks; `verbose`."""
 
+import re
 import subprocess
 import sys
 
@@ -15,7 +16,7 @@ from tqdm.auto import tqdm
 
 from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
 from dbn.boltzmann import CD
-from dbn.training import SGD, TqdmBars
+from dbn.training import SGD, Checkpoint, TqdmBars
 
 from .toy import ALL, PREDICTORS, REAL, X, Y, output, rbm, small
 
@@ -389,6 +390,38 @@ def test_verbose_shows_bars_with_metrics_on_stderr(cls, names, metrics, capsys):
         assert f"{metric}={tqdm.format_num(value)}" in err
     assert not hasattr(estimator, "_skl_callbacks")
     assert not [*tqdm._instances]
+
+
+@pytest.mark.parametrize(
+    ("cls", "stopped_in"),
+    [
+        (RBMTransformer, "fit"),
+        (DBNTransformer, "fit/layer 1"),
+        (DBNClassifier, "fit/pretrain/layer 1"),
+        (DBNClassifier, "fit/finetune"),
+    ],
+)
+def test_bars_of_a_resumed_fit_begin_where_it_goes_on(
+    cls, stopped_in, tmp_path, capsys
+):
+    recorder = Recorder(fail=f"{stopped_in}/epoch 0")
+    with pytest.raises(RuntimeError):
+        small(cls).set_callbacks(Checkpoint(tmp_path), recorder).fit(X, Y)
+    n_all, name = recorder.sizes[stopped_in], stopped_in.split("/")[-1]
+    again = small(cls, verbose=1)
+    again.set_callbacks(Checkpoint(tmp_path, resume=True)).fit(X, Y)
+    err = capsys.readouterr().err
+    first = err.strip().splitlines()[0]
+    assert re.match(rf"{cls.__name__} {name}: +\d+%\|[^|]*\| 1/{n_all} ", first)
+    assert re.search(rf" {name}: 100%\|[^|]*\| {n_all}/{n_all} ", err)
+
+
+def test_bars_of_a_warm_start_count_its_own_epochs(capsys):
+    estimator = small(RBMTransformer, warm_start=True, optimizer=SGD(0.1)).fit(X)
+    n_epochs = estimator.max_iter_
+    estimator.set_params(verbose=1).fit(X)
+    err = capsys.readouterr().err
+    assert f"| 0/{n_epochs} " in err and f"| {n_epochs}/{n_epochs} " in err
 
 
 # A notebook as tqdm sees it: a kernel of IPython, with or without ipywidgets.

@@ -10,6 +10,8 @@ from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils import check_random_state
 
 from dbn import (
@@ -161,6 +163,21 @@ def test_the_way_to_onnx_is_open(target):
     *_, found = session.run(None, {"X": rows})
     expected = outputs(model, rows)
     assert_allclose(found.reshape(expected.shape), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_whole_pipeline_goes_to_onnx():
+    """Of which the last step was put in another form."""
+    skl2onnx = pytest.importorskip("skl2onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    rows = (REAL * 7.0 + 30.0).astype(np.float32)
+    last = small(DBNClassifier, init="xavier_uniform")
+    pipeline = make_pipeline(MinMaxScaler(), last).fit(rows, Y3)
+    copied = make_pipeline(pipeline[0], to_sklearn(pipeline[-1]))
+    onnx = skl2onnx.to_onnx(copied, rows[:1], options={"zipmap": False})
+    session = onnxruntime.InferenceSession(onnx.SerializeToString())
+    labels, p = session.run(None, {"X": rows})
+    assert_array_equal(labels, pipeline.predict(rows))
+    assert_allclose(p, pipeline.predict_proba(rows), rtol=1e-4, atol=1e-4)
 
 
 # From scikit-learn

@@ -39,8 +39,11 @@ Block: TypeAlias = tuple[slice, "Units", Extra]
 class Units(Part):
     """Interface of all unit types; arrays have shape (n_rows, n_units).
 
-    `p` holds the extra parameters that `init` names, as views in the RBM's buffer; most
-    types have none. `base_energy` and `cgf` sum over the units: shape (n_rows,).
+    Methods take the total input `x` of the units, their states `u` or their `mean`, the
+    stream `rng` to draw from, or rows `X` of data, whose values lie between `low` and
+    `high`. `p` holds the extra parameters that `init` names, as views in the RBM's
+    buffer; most types have none. `base_energy` and `cgf` sum over the units: shape
+    (n_rows,).
     """
 
     # What a type answers, as an attribute or as a property: whether mean and sample
@@ -83,6 +86,7 @@ class Units(Part):
         """Shapes of the extra parameters of `n` columns, by name; all start at zero.
 
         Each has one entry per column of its block (see `split`) along its first axis.
+        A ValueError says that so many columns are not possible.
         """
         return {}
 

@@ -1,33 +1,28 @@
 """Progress bars of tqdm."""
 
-import warnings
-from functools import cache
+from contextlib import AbstractContextManager
 from typing import Any
 
-
-@cache
-def _tqdm() -> Any:
-    """The class of bars; its import warns in a notebook without ipywidgets."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="IProgress not found")
-        from tqdm.auto import tqdm
-    return tqdm
+from ...backend.progress import bars_shown, progress_bar
+from ..distributed import current_workers
 
 
-def progress_bar(**options: Any) -> Any:
-    """A tqdm bar: a notebook's own where it can show one, otherwise of text.
+def bars_of(estimator: Any) -> AbstractContextManager[None]:
+    """Context in which work that takes long has a bar, if `verbose` asks for it.
+
+    Of several processes (`data_parallel`) the first alone shows bars.
 
     Parameters
     ----------
-    **options
-        Of tqdm.
+    estimator : estimator
 
     Examples
     --------
-    >>> progress_bar(total=3, disable=True).total
-    3
+    >>> from dbn import RBMTransformer
+    >>> with bars_of(RBMTransformer(verbose=1)):
+    ...     pass
     """
-    return _tqdm()(**options)
+    return bars_shown(estimator.verbose > 0 and current_workers().rank == 0)
 
 
 class TqdmBars:
@@ -51,20 +46,35 @@ class TqdmBars:
     def __init__(self, max_propagation_depth: int | None = 1) -> None:
         self.max_propagation_depth = max_propagation_depth
         self._bars: dict[int, Any] = {}
+        self._n_before = 0
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Nothing to prepare: a bar appears with the first epoch."""
+        """Note how many epochs there were before this fit; bars appear with it."""
+        self._n_before = len(getattr(estimator, "history_", []))
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Open the bar of a run of epochs when its first epoch begins."""
+        """Open the bar of a run of epochs when its first epoch begins.
+
+        What a fit that goes on from a checkpoint had done is done in the bar, too.
+        """
         parent = context.parent
-        if context.task_name == "epoch" and id(parent) not in self._bars:
-            layer = f" {parent.task_id}" if parent.task_name == "layer" else ""
-            self._bars[id(parent)] = progress_bar(
-                total=parent.max_subtasks,
-                desc=f"{context.estimator_name} {parent.task_name}{layer}",
-                unit="epoch",
-            )
+        if context.task_name != "epoch" or id(parent) in self._bars:
+            return
+        name, entries = parent.task_name, estimator.history_[self._n_before :]
+        if name == "layer":
+            layer = len(estimator._machines) - 1
+            entries = [entry for entry in entries if entry.get("layer") == layer]
+            name = f"layer {layer}"
+        elif name != "fit":
+            entries = [entry for entry in entries if entry["phase"] == name]
+        # Of a layer or phase the task has what is left, of a fit without these all.
+        n_before = 0 if name == "fit" else len(entries)
+        self._bars[id(parent)] = progress_bar(
+            total=parent.max_subtasks + n_before,
+            initial=len(entries),
+            desc=f"{context.estimator_name} {name}",
+            unit="epoch",
+        )
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """Advance the bar after an epoch; close it after the run."""
@@ -84,4 +94,4 @@ class TqdmBars:
         self._bars.clear()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"max_propagation_depth": self.max_propagation_depth, "_bars": {}}
+        return {**self.__dict__, "_bars": {}}

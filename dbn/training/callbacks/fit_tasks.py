@@ -1,12 +1,13 @@
 """The tree of work of a fit, reported to scikit-learn's callbacks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sklearn.callback import ProgressBar
 
+from ...backend.progress import bars_shown
 from ...backend.types import Array
 from ...storage.archive import refusals
 from ..distributed import current_workers
@@ -53,6 +54,10 @@ class FitTask(Task):
         context = self.context.subcontext(task_name=name, max_subtasks=n_subtasks)
         attributes, root = attributes or self.attributes, self.root or self
         return FitTask(self.estimator, context, self.data, attributes, root).running()
+
+    def _followed(self, items: Iterable[Any], name: str, n_items: int) -> Iterable[Any]:
+        """The items as they are: callbacks are told of each, and `TqdmBars` is one."""
+        return items
 
     def show(self, X: Array, y: Array, sample_weight: Array = None) -> None:
         """Let the hooks from here on have these rows."""
@@ -178,8 +183,12 @@ def fit_task(
     """
     agree(estimator, *made_of)
     callbacks = estimator.__dict__.get("_skl_callbacks")
-    shown = any(isinstance(c, ProgressBar | TqdmBars) for c in callbacks or ())
-    lend = estimator.verbose and not shown and current_workers().rank == 0
+    ours, others = (
+        any(isinstance(c, cls) for c in callbacks or ())
+        for cls in (TqdmBars, ProgressBar)
+    )
+    lend = bool(estimator.verbose) and current_workers().rank == 0
+    lend = lend and not (ours or others)
     if lend:
         estimator._skl_callbacks = [*(callbacks or ()), TqdmBars()]
     try:
@@ -187,7 +196,7 @@ def fit_task(
         root = FitTask(estimator, context, {}, attributes, made_of=made_of)
         root.show(X, y, sample_weight)
         with root.running() as task:
-            with task.blaming_checkpoint():
+            with task.blaming_checkpoint(), bars_shown((lend or ours) and not others):
                 yield task
             task.attributes = dict  # the estimator is complete as it stands
     finally:

@@ -55,7 +55,7 @@ class RBMMonitor:
         """Nothing to prepare: a run of epochs begins with its first."""
 
     def on_fit_task_begin(self, estimator: Any, context: Any, *, X: Array) -> None:
-        """Remember the weights before an epoch of pretraining."""
+        """Remember the weights before an epoch of pretraining on rows `X`."""
         if _is_pretraining(context):
             key = id(context.parent)
             if key not in self._runs:

@@ -34,7 +34,7 @@ class Optimizer(Part):
 
     @abstractmethod
     def step(self, theta: Array, grad: Array, state: State) -> State:
-        """Move `theta` of shape (n_parameters,) in place; return the state.
+        """Move `theta` of shape (n_parameters,) in place; return the new `state`.
 
         `grad` has the same shape. It is the caller's scratch space: a step may
         overwrite it.
