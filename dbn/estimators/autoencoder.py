@@ -26,7 +26,7 @@ from ..feedforward.layers import ACTIVATIONS, Activations
 from ..feedforward.losses import LOSSES
 from ..training import Adam, Optimizer, Schedule
 from ..training.denoising import corrupted
-from ..training.unrolling import reconstruction_loss
+from ..training.unrolling import check_reconstruction_loss, reconstruction_loss
 from ._sklearn import Interval, StrOptions, fit_context
 from .dbn import Prototypes
 from .net import NetEstimator
@@ -339,7 +339,8 @@ n_features)
         if X_val is None:
             return None
         rows, _ = self._checked(X_val, reset=False)
-        return with_dtype(self._encode(rows), dtype), None, None
+        rows = self.visible_.inside(with_dtype(self._encode(rows), dtype))
+        return rows, None, None
 
     def _watched(
         self, rows: Array, targets: Array, weight: Array
@@ -375,7 +376,10 @@ n_features)
                 f"the loss {own!r:.200}, and loss is {self.loss!r:.200}. Leave it at "
                 "'auto', set the visible units of rbm, or use another init."
             )
-        return OfKnown(loss)
+        known = OfKnown(loss)
+        known.check_outputs(n)
+        check_reconstruction_loss(loss, self.visible_, n)
+        return known
 
     def _adam(self, n_rows: int, n_columns: int) -> Optimizer:
         return Adam(Schedule(0.01, 0.0))  # decay costs, see docs/design.md
@@ -406,10 +410,6 @@ n_features)
             return xp.stack([loss, xp.sum(error * error, axis=1)], axis=1)
 
         return map_batches(of_rows, rows)
-
-    def _measured(self, X: Array, method: str) -> Array:
-        rows = self._rows(X, method)
-        return self._place.apply(self._measures, self.network_, rows)
 
     def _halves(self) -> tuple[Network, Network]:
         """Encoder and decoder."""
@@ -483,8 +483,14 @@ n_features)
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            If X holds values that the visible units cannot take.
         """
-        return -self._measured(X, "score_samples")[:, 0]
+        rows = self.visible_.inside(self._rows(X, "score_samples"))
+        return -self._place.apply(self._measures, self.network_, rows)[:, 0]
 
     def score(self, X: Array, y: Array = None) -> float:
         """Minus the squared error of a row, summed over its columns, on average.
@@ -503,7 +509,9 @@ n_features)
         -------
         float
         """
-        return -float(np.mean(to_host(self._measured(X, "score")[:, 1])))
+        rows = self._rows(X, "score")
+        found = self._place.apply(self._measures, self.network_, rows)
+        return -float(np.mean(to_host(found[:, 1])))
 
     def _folded(self) -> list[tuple[Array, Array]]:
         *rest, (W, c) = super()._folded()

@@ -21,7 +21,7 @@ _PART_EXAMPLES = {
     "rbm": "rbm=RBMTransformer()",
     "sampler": "sampler=CD()",
     "optimizer": "optimizer=SGD() or optimizer=Adam()",
-    "init": "init=VarianceScaling()",
+    "init": "init=VarianceScaling() or init=DenoisingStack()",
 }
 
 

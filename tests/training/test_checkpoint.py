@@ -182,7 +182,6 @@ def test_a_net_in_every_phase(cls, options, after, tmp_path):
         (DBNClassifier((4, 3), batch_norm=True), (X, Y, 1.0 + Y)),
         (DBNRegressor((4, 3), dropout=0.2), (X, Y)),
     ],
-    ids=str,
 )
 def test_denoising_autoencoders_in_every_phase(net, data, after, tmp_path):
     init = DenoisingStack(batch_size=20, max_iter=3)
