@@ -25,7 +25,7 @@ from ..feedforward import (
     Tanh,
     VarianceScaling,
 )
-from .budget import MACHINE
+from .budget import of_machine
 from .finetuning import finetune
 from .greedy import GreedyLayer, train_layers
 from .optimizers import Adam, Optimizer, get_optimizer
@@ -217,7 +217,8 @@ class _Autoencoder(GreedyLayer):
         )
 
     def length(self, n_rows: int) -> tuple[int, int]:
-        return MACHINE.resolved(n_rows, self.stack.batch_size, self.stack.max_iter)
+        asked = self.stack.batch_size, self.stack.max_iter
+        return of_machine("cd").resolved(n_rows, *asked)
 
     def begin(self, model: Network, rows: Array, rng: Any) -> None:
         logistic = isinstance(self.activation, Logistic)
