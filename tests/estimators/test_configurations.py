@@ -195,7 +195,7 @@ def generative(**params):
 
 def stack(**params):
     """With a lower machine that two numeric columns are enough for."""
-    below = RBMTransformer(visible="gaussian")
+    below = RBMTransformer(visible="gaussian", batch_size=10, max_iter=50)
     return GenerativeDBNClassifier((16, 16), rbm=[below, None], **params)
 
 
