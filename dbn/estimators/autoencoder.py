@@ -89,7 +89,8 @@ default="auto"
     noise : float, default=0.0
         Fraction of the entries of each row that are set to 0 on the way in, anew in
         every epoch, and are to be reconstructed all the same: the masking noise of
-        Vincent et al. Of standardised columns 0 is the mean.
+        Vincent et al. Of standardised columns 0 is the mean. With it values that are
+        not known are 0 on the way in, too.
     dropout : float or sequence of float, default=0.0
         Probability that a unit is dropped in training: one number for the hidden
         layers, or one for the inputs and each hidden layer, decoder included.
@@ -162,7 +163,7 @@ default="adam"
         where there are no Gaussian units.
     fill_ : ndarray of shape (n_visible,)
         What stands for values that are not known on the way in: the means of the
-        training rows, after standardisation.
+        training rows, after standardisation; with `noise` 0, as it leaves them.
     history_ : list of dict
         Phase, layer, epoch and metrics of every epoch.
     loss_curve_ : list of float
@@ -284,8 +285,8 @@ default="adam"
         X : array-like, frame, sparse matrix or ScaledRows of shape (n_samples, \
 n_features)
             Columns of a frame may be categories, strings or booleans. NaN is a value
-            that is not known: the column's mean takes its place on the way in, and what
-            comes out there does not count. A large memory map in C order stays in its
+            that is not known: `fill_` takes its place on the way in, and what comes out
+            there does not count. A large memory map in C order stays in its
             file.
         y : Ignored
             Not used, present for API consistency.
@@ -418,7 +419,7 @@ n_features)
     def transform(self, X: Array) -> Array:
         """Codes of the rows.
 
-        Values that are not known count as the mean of the training rows.
+        In the place of values that are not known is `fill_`.
 
         Parameters
         ----------

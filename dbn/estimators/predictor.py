@@ -181,6 +181,8 @@ class DBNPredictor(NetEstimator):
             job.rows = adopt_stack(draft, planned.stack, job.rows)
         else:
             job.rows = draft._fit_visible(job.rows, job.weight, planned.visible)
+        if draft._noise:  # a net that learns to undo it takes a hole for its work
+            draft.fill_ = 0.0 * draft.fill_
         # Streams of their own: every `init` meets the same shuffles.
         draft._rng, *draft._streams = make_rng(self.random_state).spawn(4)
         draft.history_, draft._state, draft._stack = [], {"epoch": 0}, {}

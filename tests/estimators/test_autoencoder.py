@@ -286,6 +286,20 @@ def test_holes_are_filled_reconstructed_and_not_counted(rows):
     assert model.score_samples(np.full((1, 5), np.nan)) == 0.0
 
 
+@pytest.mark.parametrize("brought", [False, True])
+def test_a_hole_is_what_noise_makes_of_a_value(brought):
+    """Which the net has learned to see through; means it meets for the first time."""
+    init = "he_normal"
+    if brought:
+        init = FrozenEstimator(small(DBNTransformer, rbm=[rbm(), LINEAR]).fit(X))
+    holes = np.where(X < 0.3, np.nan, X)
+    for noise, stand_in in ((0.3, 0.0), (0.0, X.mean(axis=0))):
+        machine = None if brought else rbm()
+        model = auto(init=init, rbm=machine, noise=noise).fit(X)
+        whole = np.where(np.isnan(holes), stand_in, X)
+        assert_allclose(model.reconstruct(holes), model.reconstruct(whole))
+
+
 def test_what_is_not_known_is_not_learned():
     """Filled rows would be learned as they were filled: the mean."""
     rows = np.repeat([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]], 60, axis=0)
