@@ -23,11 +23,14 @@ from dbn.evaluation import (
     html_report,
 )
 from dbn.evaluation.plots.display import require_matplotlib
+from dbn.evaluation.study.contenders import GENERATIVE
 from dbn.evaluation.study.defaults import DEEP_INITS, INITS
 from dbn.evaluation.study.journal import is_finished
 
 
 def contender(text):
+    if text in GENERATIVE:
+        return text
     init, *more = text.split(":")
     return init, *(more or ["logistic"])
 
@@ -47,6 +50,7 @@ OPTIONS = DATA_OPTIONS | {
         "type": contender,
         "help": "starts, each as init:activation, with :dropout or :batch_norm after "
         f"it or both; default: {words(INITS)}, of autoencoders {words(DEEP_INITS)}. "
+        f"Densities of rows and classes are {' and '.join(GENERATIVE)}. "
         "he_normal:relu:dropout (:batch_norm) and controls are always compared",
     },
     "--hidden-layer-sizes": {

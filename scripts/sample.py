@@ -1,7 +1,8 @@
 """Draw rows from a model that `pretrain.py`, or `save_model`, wrote.
 
 Writes them to an .npz file (array X) and, where rows are images, their means to a
-picture.
+picture. An RBMClassifier or a GenerativeDBNClassifier draws rows of every class, a line
+of the picture each, or of the one that --label names; their classes are the array y.
 """
 
 from pathlib import Path
@@ -12,15 +13,26 @@ from data_options import parse, path, run
 from dbn import load_model
 from dbn.evaluation import SamplesDisplay
 from dbn.evaluation.plots.display import require_matplotlib
+from dbn.evaluation.plots.images import labels_to_draw
 
 OPTIONS = {
     "model": {"type": path},
-    "-n": {"type": int, "default": 64, "help": "number of rows"},
+    "-n": {
+        "type": int,
+        "help": "number of rows, of a classifier of each class; default: 64, or 10",
+    },
+    "--label": {"help": "of a classifier: the only class to draw"},
     "--steps": {"type": int, "default": 1000, "help": "Gibbs steps of each chain"},
     "--seed": {"type": int, "default": 0},
     "--image-shape": {"type": int, "nargs": 2, "help": "of the picture, as 28 28"},
     "--output": {"type": path, "default": Path("samples"), "help": "without suffix"},
 }
+
+
+def class_named(model, text):
+    """The class that is written so, or the text itself."""
+    classes = getattr(model, "classes_", np.array([])).tolist()
+    return next((label for label in classes if str(label) == text), text)
 
 
 def main():
@@ -29,13 +41,19 @@ def main():
     model = load_model(args.model)
     if not hasattr(model, "sample"):
         raise ValueError(f"{type(model).__name__} in {args.model} has no samples.")
-    rows = model.sample(args.n, steps=args.steps, random_state=args.seed)
-    np.savez_compressed(args.output.with_suffix(".npz"), X=rows)
+    label = class_named(model, args.label)
+    labels, _ = labels_to_draw(model, args.n, label)
+    chains = {"steps": args.steps, "random_state": args.seed}
+    if labels[0] is None:
+        found = {"X": model.sample(len(labels), **chains)}
+    else:
+        found = {"X": model.sample(len(labels), label=labels, **chains), "y": labels}
+    np.savez_compressed(args.output.with_suffix(".npz"), **found)
     drawn = SamplesDisplay.from_estimator(  # the same chains: their means
         model,
         n=args.n,
-        steps=args.steps,
-        random_state=args.seed,
+        label=label,
+        **chains,
         image_shape=args.image_shape and tuple(args.image_shape),
     )
     drawn.figure_.savefig(args.output.with_suffix(".png"), dpi=150)

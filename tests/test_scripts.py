@@ -19,7 +19,13 @@ from hostile import FORMATS
 from sklearn.datasets import load_digits, load_wine
 from sklearn.frozen import FrozenEstimator
 
-from dbn import DBNClassifier, DBNTransformer, RBMTransformer
+from dbn import (
+    DBNClassifier,
+    DBNTransformer,
+    GenerativeDBNClassifier,
+    RBMTransformer,
+    save_model,
+)
 from dbn.backend.identity import identity
 from dbn.evaluation import Comparison, html_report, load_dataset
 from dbn.evaluation.study.shared_dbn import find_dbn
@@ -33,7 +39,8 @@ ROOT = Path(__file__).parent.parent
 
 # Toys train for an epoch or two, and a user should be told so. By their first words: at
 # the time of -W Python cannot import the class of these warnings.
-SHORT = ["Pretraining has hardly moved", "Fine-tuning ended at max_iter"]
+SHORT = ["Pretraining has hardly moved"]
+SHORT += ["Fine-tuning ended at max_iter", "Training ended at max_iter"]
 STRICT = ["-W", "error", *(part for s in SHORT for part in ("-W", f"default:{s}"))]
 
 
@@ -59,7 +66,7 @@ def test_every_script_says_how_it_is_used():
     scripts = [
         str(p) for p in (ROOT / "scripts").rglob("*.py") if "__main__" in p.read_text()
     ]
-    assert len(scripts) == 21
+    assert len(scripts) == 22
     command = [sys.executable, *STRICT, "-c", ASK_ALL, *scripts]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -140,9 +147,10 @@ def test_benchmark_on_the_users_own_csv(tmp_path):
     ]
     path = tmp_path / "mine.csv"
     path.write_text("a,b,size\n" + "\n".join(rows))
-    done = toy(tmp_path, "--dataset", str(path), "--inits", "dbn", "he_normal:relu")
+    inits = ["--inits", "dbn", "he_normal:relu", "RBMClassifier"]
+    done = toy(tmp_path, "--dataset", str(path), *inits)
     assert done.returncode == 0, done.stderr
-    assert "Verdict on mine" in done.stdout
+    assert "Verdict on mine" in done.stdout and "\n  RBMClassifier " in done.stdout
     assert done.stdout.startswith(
         "label: column 'size', 2 classes; 2 features; 60 rows, all labelled\n"
     )
@@ -616,6 +624,28 @@ def test_pretrain_says_what_is_wrong(tmp_path, args, message):
     assert "Traceback" not in done.stderr
 
 
+def test_sample_draws_classes(tmp_path):
+    X, y = load_digits(n_class=3, return_X_y=True)
+    model = GenerativeDBNClassifier((8,), random_state=0).fit(X[:90] / 16, y[:90])
+    file, rows = str(tmp_path / "model.dbn"), tmp_path / "rows"
+    save_model(model, file)
+    options = ["--steps", "3", "--output", str(rows)]
+    for more, classes in (
+        (["-n", "2"], [0, 0, 1, 1, 2, 2]),
+        (["-n", "4", "--label", "1"], [1] * 4),
+    ):
+        done = run("sample.py", file, *options, *more)
+        assert done.returncode == 0, done.stderr
+        found = np.load(f"{rows}.npz")
+        assert found["y"].tolist() == classes
+        drawn = model.sample(len(classes), label=classes, steps=3, random_state=0)
+        np.testing.assert_array_equal(found["X"], drawn)
+        assert (tmp_path / "rows.png").read_bytes()[:4] == b"\x89PNG"
+    done = run("sample.py", file, *options, "--label", "7")
+    assert done.returncode == 1
+    assert done.stderr.startswith("sample: label is '7'; the classes of Generative")
+
+
 def test_sample_refuses_what_is_no_model(tmp_path):
     path = tmp_path / "model.dbn"
     path.write_bytes(b"no model")
@@ -871,6 +901,27 @@ def test_few_labels(tmp_path):
     assert nowhere.stderr.splitlines()[-1].startswith("few_labels: ")
 
 
+def test_ablations_take_parts_of_pretraining_away(tmp_path):
+    record = tmp_path / "ablations.json"
+    args = ["--dataset", "digits", "--labels", "60", "--seeds", "2", "--width", "8"]
+    args += ["--updates", "10", "--pretrain-updates", "30", "--learning-rates", "0.01"]
+    done = run("benchmarks/ablations.py", *args, "--output", str(record))
+    assert done.returncode == 0, done.stderr
+    assert "Verdict on digits, ablations: of the one setting" in done.stdout
+    content = json.loads(record.read_text())
+    assert_origin(content["settings"], "seeds", "data_sha256", "pretrained")
+    (setting,) = content["summary"]
+    kinds = {name: its["kind"] for name, its in setting["contenders"].items()}
+    assert kinds == {
+        **{"dbn + logistic": "dbn", "dbn-shuffled + logistic": "control"},
+        **{"dbn-resampled + logistic": "control"},
+        **{"xavier_x4_uniform + logistic": "start", "no updates": "start"},
+        **{"labelled rows only": "control", "four times the updates": "control"},
+    }
+    made = {its["call"] for its in content["settings"]["pretrained"]}
+    assert len(made) == 4  # each seed once and four times as long
+
+
 def test_finetune_takes_what_pretrain_wrote_and_goes_on(tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     sizes = ["--rows", "300", "--layers", "12,6"]
@@ -949,8 +1000,9 @@ def test_stream_says_when_there_is_no_room(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_kill():
-    done = run("attacks/kill.py", "--runs", "1", "--longest", "3")
+@pytest.mark.parametrize("job", [[], ["--job", "stack with labels, up-down"]])
+def test_kill(job):
+    done = run("attacks/kill.py", "--runs", "1", "--longest", "3", *job)
     assert done.returncode == 0, done.stderr
     assert "'different': 0" in done.stdout
 

@@ -96,7 +96,12 @@ class DBN:
         return DBN(*converted((self.rbms, self.generative), converter))
 
     def sample(
-        self, v_top: Array, rng: Any, steps: int = 1, clamped: Array | None = None
+        self,
+        v_top: Array,
+        rng: Any,
+        steps: int = 1,
+        clamped: Array | None = None,
+        means: bool = False,
     ) -> Array:
         """Draw visible rows: Gibbs steps in the top machine, then one pass down.
 
@@ -109,18 +114,34 @@ class DBN:
             Gibbs steps in the top machine; it must forget its start.
         clamped : bool array that broadcasts to the shape of `v_top`, optional
             Entries that keep their value: those of a label, of which rows are to be.
+        means : bool, default=False
+            Whether to return, in place of rows, the means of the visible units given
+            the hidden units that were drawn.
 
         Returns
         -------
         array of shape (n_rows, n_visible)
         """
-        top = self.rbms[-1]
-        v = top.gibbs(v_top, rng, steps, clamped)[:, : top.n_features]
-        for rbm in reversed(self._down):
-            v = rbm.sample_visible(v, rng)
+        v = self.rbms[-1].gibbs(v_top, rng, steps, clamped)
+        return self._drawn_down(v, rng, means)
+
+    def _drawn_down(self, v: Array, rng: Any, means: bool) -> Array:
+        """Draw downwards from the visible units of the top machine, with its labels.
+
+        Of the lowest units the means, if these are asked for.
+        """
+        top, down = self.rbms[-1], self._down
+        if means and not down:  # half a Gibbs step more
+            v = top.mean_visible(top.sample_hidden(v, rng))
+        v = v[:, : top.n_features]
+        for i in reversed(range(len(down))):
+            mean = means and i == 0
+            v = down[i].mean_visible(v) if mean else down[i].sample_visible(v, rng)
         return v
 
-    def complete(self, v: Array, rng: Any, steps: int = 1) -> Array:
+    def complete(
+        self, v: Array, rng: Any, steps: int = 1, means: bool = False
+    ) -> Array:
         """Draw the unknown values of visible rows given the known ones.
 
         Chains go up and down the stack. Each step draws the hidden units of the
@@ -135,6 +156,8 @@ class DBN:
             NaN where a value is not known. Chains start at mean-field values.
         rng : numpy.random.Generator
         steps : int, default=1
+        means : bool, default=False
+            As in `sample`.
 
         Returns
         -------
@@ -152,13 +175,11 @@ class DBN:
         *below, top = self.rbms
         start = u = mean_field(self._first, v)
         y = 0.0 * v[:, :1] + top.b[None, top.n_features :]  # drawn anew at once
-        for _ in range(steps):
+        for step in range(steps):
             for rbm in below:
                 u = rbm.sample_hidden(u, rng)
             u = top.gibbs(u if top.labels is None else join(u, y), rng)
-            u = u[:, : top.n_features]
-            for rbm in reversed(self._down):
-                u = rbm.sample_visible(u, rng)
+            u = self._drawn_down(u, rng, means and step == steps - 1)
             u = namespace(v).where(known, start, u)
         return u
 

@@ -56,10 +56,13 @@ def warn_of_machines(
         asked = prototype.batch_size, prototype.max_iter
         length = budget.of_machine(prototype.sampler)
         batch_size, n_epochs = length.resolved(n_rows, *asked)
-        complaint = convergence.of_machine(rbm)
-        if layers.count(layer) < n_epochs or not complaint:
-            continue
-        n_updates = count_updates(n_rows, batch_size, n_epochs)
+        if layers.count(layer) >= n_epochs:
+            n_updates = count_updates(n_rows, batch_size, n_epochs)
+            _warn_of_machine(rbm, layer, n_updates, stacklevel + 1)
+
+
+def _warn_of_machine(rbm: RBM, layer: int, n_updates: int, stacklevel: int) -> None:
+    if complaint := convergence.of_machine(rbm):
         warnings.warn(
             f"Pretraining has hardly moved layer {layer} in {n_updates} updates: "
             f"{complaint}. Raise the max_iter or the learning rate of the RBM, or "
@@ -69,13 +72,47 @@ def warn_of_machines(
         )
 
 
-def warn_of_net(
-    losses: list[float], constant: float, n_updates: int, stacklevel: int
+def warn_of_classes(
+    rbm: RBM,
+    history: list[dict[str, Any]],
+    constant: float,
+    n_rows: int,
+    batch_size: int,
+    n_epochs: int,
 ) -> None:
-    """Warn of a net that is not trained to the end.
+    """Warn of a machine with labels that is not trained to the end.
 
     Parameters
     ----------
+    rbm : RBM
+    history : list of dict
+        Of this fit. Without a loss, of the class given the features, the weights tell.
+    constant : float
+        That of the best constant prediction.
+    n_rows, batch_size, n_epochs : int
+        How long it was trained, in a `fit` that calls this.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+    """
+    losses = [entry["loss"] for entry in history if "loss" in entry]
+    n_updates = count_updates(n_rows, batch_size, n_epochs)
+    if losses:
+        warn_of_losses("Training", losses, constant, n_updates, _OF_FIT + 1)
+    else:
+        _warn_of_machine(rbm, 0, n_updates, _OF_FIT + 1)
+
+
+def warn_of_losses(
+    what: str, losses: list[float], constant: float, n_updates: int, stacklevel: int
+) -> None:
+    """Warn of a net, or a machine that classifies, that is not trained to the end.
+
+    Parameters
+    ----------
+    what : str
+        What has ended.
     losses : list of float
         Mean training loss of each epoch.
     constant : float
@@ -89,9 +126,9 @@ def warn_of_net(
     -----
     sklearn.exceptions.ConvergenceWarning
     """
-    if complaint := convergence.of_net(losses, constant):
+    if complaint := convergence.of_losses(losses, constant):
         warnings.warn(
-            f"Fine-tuning ended at max_iter={len(losses)} ({n_updates} updates), and "
+            f"{what} ended at max_iter={len(losses)} ({n_updates} updates), and "
             f"{complaint}. Raise max_iter or the learning rate of the optimizer, or "
             "lower batch_size.",
             ConvergenceWarning,

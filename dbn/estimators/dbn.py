@@ -422,6 +422,7 @@ n_features)
         *,
         steps: int = 1000,
         given: Array = None,
+        means: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> Array:
         """Draw rows from the model: Gibbs sampling in the top machine, then down.
@@ -441,6 +442,9 @@ n_features)
         given : array-like of shape (n_features,) or (n_rows, n_features), default=None
             Known values, in the units of X, and NaN where a value is to be drawn given
             the known ones, as in `RBMTransformer.sample`.
+        means : bool, default=False
+            Whether to return the means of the visible units given the hidden units that
+            were drawn, which are less noisy than rows.
         random_state : int, RandomState instance or None, default=None
 
         Returns
@@ -471,9 +475,10 @@ n_features)
         if given is not None:
             bottom = self.dbn_.rbms[0]
             v = self._place.there(self._given(bottom, given, n_samples))
-            return self._decode(self._place.back(dbn.complete(v, rng, steps)))
+            return self._decode(self._place.back(dbn.complete(v, rng, steps, means)))
         v_top = TemperedPath(top).sample_base(n_samples, rng)
-        return self._decode(self._place.back(dbn.sample(v_top, rng, steps)))
+        v = dbn.sample(v_top, rng, steps, means=means)
+        return self._decode(self._place.back(v))
 
     def _first_visible(self) -> str | Units:
         return first_visible(self.rbm)

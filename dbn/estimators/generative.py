@@ -212,6 +212,7 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
         *,
         label: Any = None,
         steps: int = 1000,
+        means: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> Array:
         """Draw rows from the model, of any class or of a given one.
@@ -226,6 +227,9 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
         steps : int, default=1000
             Gibbs steps of the top machine, from independent units with the data's mean.
             Machines that mix slowly need more: compare samples at several values.
+        means : bool, default=False
+            Whether to return the means of the visible units given the hidden units that
+            were drawn, which are less noisy than rows.
         random_state : int, RandomState instance or None, default=None
 
         Returns
@@ -256,4 +260,5 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
             v = join(v[:, : top.n_features], asarray_like(y, top.W))
             clamped = np.arange(top.n_visible) >= top.n_features
             clamped = converted_beside(clamped, top.W)
-        return self._decode(self._place.back(dbn.sample(v, rng, steps, clamped)))
+        v = dbn.sample(v, rng, steps, clamped, means)
+        return self._decode(self._place.back(v))

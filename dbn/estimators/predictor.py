@@ -20,7 +20,7 @@ from ..training.finetuning import check_deterministic, rate_multipliers
 from ..training.optimizers import get_optimizer
 from ..training.task import Task
 from ..training.unrolling import reconstruction_loss
-from .convergence import count_updates, settle, warn_of_machines, warn_of_net
+from .convergence import count_updates, settle, warn_of_losses, warn_of_machines
 from .dbn import (
     adopt_stack,
     stack_progress,
@@ -101,10 +101,9 @@ class DBNPredictor(NetEstimator):
             machines = self.dbn_.rbms, job.prototypes
             warn_of_machines(*machines, job.rows.shape[0], self.history_, _OF_FIT)
         if self.n_iter_ - before == self.max_iter_:  # nothing asked to stop
-            losses = self.loss_curve_[before:]
-            constant = job.constant_loss(self.network_.loss)
+            about = self.loss_curve_[before:], job.constant_loss(self.network_.loss)
             asked = len(job.labelled), self.batch_size_, self.max_iter_
-            warn_of_net(losses, constant, count_updates(*asked), _OF_FIT)
+            warn_of_losses("Fine-tuning", *about, count_updates(*asked), _OF_FIT)
         return self
 
     @property

@@ -15,7 +15,7 @@ from ..backend.device import (
 )
 from ..backend.random import make_rng, stream_on
 from ..backend.types import Array
-from ..boltzmann import RBM, Sampler, Units, get_sampler, get_units
+from ..boltzmann import DBN, RBM, Sampler, Units, get_sampler, get_units
 from ..boltzmann.incomplete import log_p_of_known
 from ..boltzmann.tempering import TemperedPath
 from ..training import Optimizer, Sparsity, train_rbm
@@ -488,6 +488,7 @@ n_features)
         *,
         steps: int = 1000,
         given: Array = None,
+        means: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> Array:
         """Draw rows from the model by Gibbs sampling.
@@ -503,6 +504,9 @@ n_features)
             Known values, in the units of X, and NaN where a value is to be drawn given
             the known ones: one row for all samples, or rows like those of X, each of
             which is completed once.
+        means : bool, default=False
+            Whether to return the means of the visible units given the hidden units that
+            were drawn, which are less noisy than rows.
         random_state : int, RandomState instance or None, default=None
 
         Returns
@@ -535,7 +539,9 @@ n_features)
         v = TemperedPath(rbm, bias).sample_base(given.shape[0], rng)
         known = given == given
         v = namespace(v).where(known, given, v)
-        return self._decode(self._place.back(rbm.gibbs(v, rng, steps, known)))
+        v = DBN([rbm]).sample(v, rng, steps, known, means)
+        v = namespace(v).where(known, given, v)
+        return self._decode(self._place.back(v))
 
     @property
     def components_(self) -> Array:

@@ -15,20 +15,17 @@ from ..boltzmann import DBN, RBM, Sampler, Units, get_sampler, get_units
 from ..boltzmann.feature_machine import feature_machine
 from ..boltzmann.incomplete import log_p_of_known_features
 from ..boltzmann.units import labels
+from ..feedforward.losses import SoftmaxCrossEntropy
 from ..training import Optimizer, Sparsity, train_rbm
 from ..training.budget import CLASSIFYING_MACHINE
 from ..training.callbacks import agree, fit_task
-from ..training.contrastive import (
-    classifying_optimizer,
-    default_optimizer,
-    descending,
-)
+from ..training.contrastive import classifying_optimizer, default_optimizer, descending
 from ..training.optimizers import get_optimizer
 from ..training.sparsity import get_sparsity
 from ..training.task import Task
 from ._sklearn import Interval, StrOptions, fit_context
 from .constraints import LABELS, MACHINE
-from .convergence import settle
+from .convergence import settle, warn_of_classes
 from .generative import GenerativeClassifier
 from .held_out import check_holdable, check_watched, hold_out
 from .one_machine import OneMachine
@@ -266,16 +263,18 @@ n_features)
         self._become(draft)
         before = self.n_iter_  # of earlier fits
         made_of = (*job.made_of(self, True), validation)
-        snapshot = partial(self._snapshot, "rbm_")
-        with fit_task(
-            self, self.max_iter_, *labelled, snapshot, made_of=made_of
-        ) as task:
+        given = *labelled, partial(self._snapshot, "rbm_")
+        with fit_task(self, self.max_iter_, *given, made_of=made_of) as task:
             self._resume(task)
             if validation is None and self.early_stopping:
                 validation = hold_out(self, job, np.random.default_rng(self._seed))
             over = self._state.get("best", {"over": False})["over"]
             left = 0 if over else max(self.max_iter_ + before - self.n_iter_, 0)
             self._train(job, unlabelled, left, task, validation)
+        if self.n_iter_ - before == self.max_iter_:  # nothing asked to stop
+            constant = SoftmaxCrossEntropy().constant(job.targets, job.label_weight)
+            length = job.rows.shape[0], self.batch_size_, self.max_iter_
+            warn_of_classes(self.rbm_, self.history_[before:], constant, *length)
         return self
 
     @fit_context
@@ -369,9 +368,7 @@ n_features)
         own = {"generative": 1.0, "discriminative": 0.0}
         alpha = own.get(self.objective, self.generative_weight)
         with self._place.holding(self, rows, "rbm_", "_state"):
-            watched = None
-            if validation is not None:
-                watched = self._watch(lambda: self._joint, *validation)
+            watched = validation and self._watch(lambda: self._joint, *validation)
             stopping = watched is not None and self.early_stopping
             train_rbm(
                 self.rbm_,

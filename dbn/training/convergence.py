@@ -13,8 +13,8 @@ _STILL_FALLS = 0.01
 _AT_START, _MOVED = 0.01, 1.5
 
 
-def of_net(losses: list[float], constant: float) -> str | None:
-    """What the losses of the epochs say against a net; None if nothing.
+def of_losses(losses: list[float], constant: float) -> str | None:
+    """What the losses of the epochs say against a training; None if nothing.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ def of_net(losses: list[float], constant: float) -> str | None:
 
     Examples
     --------
-    >>> of_net([1.0, 0.2, 0.1, 0.1], constant=1.1)
-    >>> of_net([1.1, 1.09], constant=1.1)
+    >>> of_losses([1.0, 0.2, 0.1, 0.1], constant=1.1)
+    >>> of_losses([1.1, 1.09], constant=1.1)
     'the training loss is 1.09, hardly below the 1.1 of a constant prediction'
     """
     if not constant:

@@ -18,10 +18,16 @@ from pathlib import Path
 
 import numpy as np
 
-from dbn import DBNClassifier, DBNTransformer, RBMTransformer
+from dbn import (
+    DBNClassifier,
+    DBNTransformer,
+    GenerativeDBNClassifier,
+    RBMClassifier,
+    RBMTransformer,
+)
 from dbn.boltzmann import FPCD, PCD
 from dbn.evaluation import Comparison, compare_initializers, load_dataset, provenance
-from dbn.training import Adam, Checkpoint
+from dbn.training import Adam, Checkpoint, UpDown
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
 from data_options import parse, path, write_json
@@ -48,6 +54,18 @@ JOBS = {
         max_iter=20,
         random_state=0,
     ),
+    "machine with labels, early stopping": RBMClassifier(
+        64,
+        sampler=PCD(),
+        unlabeled=0,
+        early_stopping=True,
+        batch_size=20,
+        max_iter=8,
+        random_state=0,
+    ),
+    "stack with labels, up-down": GenerativeDBNClassifier(
+        (32, 64), rbm=[MACHINE, None], up_down=UpDown(6), unlabeled=0, random_state=0
+    ),
 }
 STUDY = "study of 84 cells"
 FOUND = "found.npy"  # what a worker has trained
@@ -57,7 +75,8 @@ def parameters(model):
     """All trained numbers of a fitted estimator."""
     if hasattr(model, "rbm_"):
         return model.rbm_.params.flat
-    flats = [rbm.params.flat for rbm in model.dbn_.rbms]
+    machines = [*model.dbn_.rbms, *(model.dbn_.generative or [])]
+    flats = [rbm.params.flat for rbm in machines]
     if hasattr(model, "network_"):
         flats += [model.network_.params.flat, model.network_.statistics.flat]
     return np.concatenate(flats)
@@ -126,6 +145,7 @@ OPTIONS = {
         "default": 4.0,
         "help": "seconds before a kill, at most",
     },
+    "--job": {"choices": [*JOBS], "help": "train this one; default: all in turn"},
     "--study": {"action": "store_true", "help": "kill a comparison of initializers"},
     "--seed": {"type": int, "default": 0},
     "--output": {"type": path, "help": "JSON record to write"},
@@ -140,7 +160,8 @@ def main():
         np.save(Path(folder) / FOUND, train(name, Path(folder)))
         return
     rng, start = np.random.default_rng(args.seed), time.perf_counter()
-    names = [STUDY] if args.study else list(JOBS)
+    names = [args.job] if args.job else list(JOBS)
+    names = [STUDY] if args.study else names
     whole = {name: train(name) for name in names}
     runs = []
     for i in range(args.runs):

@@ -340,11 +340,14 @@ def test_the_gradient_of_class_probabilities(hidden):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("scale", [1.0, 20.0, 70.0, 300.0])
-def test_large_inputs_and_large_weights_of_labels(dtype, scale):
+@pytest.mark.parametrize(
+    ("scale", "largest"),
+    [(1, 39), (20, 39), (70, 39), (300, 39), (20, 79), (70, 79), (300, 1000)],
+)
+def test_large_inputs_and_large_weights_of_labels(dtype, scale, largest):
     rng = np.random.default_rng(0)
     x, shifts = scale * rng.standard_normal((2, 50, 4))
-    shifts = np.clip(shifts[:5], -79.0, 79.0) if scale < 100.0 else shifts[:5]
+    shifts = np.clip(shifts[:5], -largest, largest)
     found = Bernoulli().at_shifts(x.astype(dtype), shifts.astype(dtype))
     for (cgf, mean), shift in zip(found, shifts, strict=True):
         at = x + shift

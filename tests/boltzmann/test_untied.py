@@ -60,6 +60,28 @@ def test_samples_follow_the_way_down():
     assert np.abs((counts - n * p) / np.sqrt(n * p * (1.0 - p))).max() < 4
 
 
+@pytest.mark.parametrize("labels", [False, True])
+@pytest.mark.parametrize("n_layers", [1, 2])
+def test_means_are_those_of_hidden_units_that_follow_the_model(labels, n_layers):
+    """A single draw of the lowest hidden units lies behind each."""
+    dbn, n = untied(labels), 20_000
+    if n_layers == 1:
+        dbn = DBN(dbn.rbms[1:])
+    top, rng = dbn.rbms[-1], make_rng(0)
+    start = np.zeros((n, top.n_visible))
+    start[:, top.n_features :] = np.eye(K)[0, : K * labels]
+    clamped = np.arange(top.n_visible) >= top.n_features
+    rows = dbn.sample(start, rng, 40, clamped, means=True)
+    drawn = dbn.sample(start, rng, 40, clamped)
+    machine = dbn.generative[0] if n_layers == 2 else top
+    hidden = binary_states(machine.n_hidden)
+    means = machine.mean_visible(hidden)[:, : machine.n_features]
+    distances = np.abs(rows[:, None, :] - means).max(axis=2)
+    assert distances.min(axis=1).max() < 1e-12
+    error = np.sqrt(0.25 / n)
+    assert np.abs(rows.mean(axis=0) - drawn.mean(axis=0)).max() < 6 * error
+
+
 @pytest.mark.parametrize("labels", [False, True], ids=["plain", "labelled"])
 @pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
 def test_the_bound_is_below_the_truth_and_what_the_way_up_makes_it(labels, tied):
@@ -137,6 +159,14 @@ def test_known_values_stay_when_rows_are_completed(labels):
     found = untied(labels).complete(row, make_rng(0), steps=3)
     assert (found[:, 0] == 1.0).all() and (found[:, 2] == 0.0).all()
     assert {*found[:, 1]} == {*found[:, 3]} == {0.0, 1.0}
+
+
+def test_means_of_completions_keep_known_values():
+    v = np.array([[1.0, np.nan, 0.0, np.nan]])
+    for dbn in (untied(), DBN([RBM(V, H)])):
+        row = dbn.complete(v, make_rng(0), steps=3, means=True)[0]
+        assert row[0] == 1.0 and row[2] == 0.0
+        assert 0.0 < row[1] < 1.0 and 0.0 < row[3] < 1.0
 
 
 def test_the_ways_must_have_the_same_shapes():

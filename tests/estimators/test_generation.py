@@ -77,6 +77,18 @@ def test_same_seed_same_samples_in_the_units_and_dtype_of_the_data(cls):
     assert_allclose(rows.std(axis=0), REAL.std(axis=0), rtol=0.3)
 
 
+@pytest.mark.parametrize("cls", [RBMTransformer, DBNTransformer])
+def test_means_are_in_the_units_of_the_data(cls):
+    model, asked = small(cls).fit(REAL), {"steps": 5, "random_state": 0}
+    rows, means = (model.sample(3000, means=m, **asked) for m in (False, True))
+    assert means.var(axis=0).max() < 0.5 * rows.var(axis=0).min()
+    assert_allclose(means.mean(axis=0), rows.mean(axis=0), atol=0.3)
+    given = np.array([2.0, np.nan, 1.0, np.nan, 0.0])
+    found = model.sample(50, given=given, means=True, **asked)
+    assert_allclose(found[:, ::2], np.tile(given[::2], (50, 1)))
+    assert (np.abs(found[:, 1::2] - REAL.mean(axis=0)[1::2]) < 2.0).all()
+
+
 def test_given_values_are_in_the_units_of_the_data():
     transformer = small(RBMTransformer).fit(REAL)
     given = np.array([1.5, np.nan, -2.0, np.nan, np.nan])

@@ -11,7 +11,14 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 
-from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from dbn import (
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    GenerativeDBNClassifier,
+    RBMClassifier,
+    RBMTransformer,
+)
 from dbn.training import SGD, Adam, Schedule
 
 from .toy import PREDICTORS, X, Y, message, rbm, small
@@ -276,6 +283,38 @@ def test_a_net_that_still_learns_says_how_much(cls):
     assert said(net, X, Y) == []
 
 
+LABELLED = {"n_components": 4, "batch_size": 20}
+
+
+@pytest.mark.parametrize("objective", ["hybrid", "discriminative"])
+def test_a_machine_that_classifies_says_how_far_it_came(objective):
+    machine = RBMClassifier(objective=objective, random_state=0, **LABELLED)
+    (text,) = said(machine.set_params(max_iter=2, **STILL), X, Y)
+    p = Y.mean()
+    constant = -(p * np.log(p) + (1 - p) * np.log(1 - p))
+    assert text.startswith(
+        "Training ended at max_iter=2 (6 updates), and the training loss is "
+        f"{machine.loss_curve_[-1]:.3g}, hardly below the {constant:.3g} of a constant "
+        "prediction. "
+    )
+    assert said(machine.set_params(max_iter=500, optimizer=None), X, Y) == []
+    # Of a warm start its own epochs count.
+    assert said(machine.set_params(warm_start=True, max_iter=2, **STILL), X, Y) == []
+    assert machine.n_iter_ == 502
+
+
+def test_a_machine_of_rows_and_classes_that_has_hardly_moved_says_so():
+    machine = RBMClassifier(objective="generative", random_state=0, **LABELLED)
+    (text,) = said(machine.set_params(max_iter=2), X, Y)
+    assert text.startswith("Pretraining has hardly moved layer 0 in 6 updates: its ")
+
+
+def test_a_machine_that_stops_by_itself_says_nothing():
+    machine = RBMClassifier(early_stopping=True, random_state=0, **LABELLED)
+    assert said(machine.set_params(max_iter=600, tol=0.5), X, Y) == []
+    assert machine.n_iter_ < 600
+
+
 @pytest.mark.parametrize("cls", ALONE)
 def test_chunks_say_nothing(cls):
     assert said(small(cls, init="he_normal") if cls in PREDICTORS else small(cls), X, Y)
@@ -296,7 +335,8 @@ class Stop:
 
 
 @pytest.mark.parametrize(
-    "cls", [RBMTransformer, DBNTransformer, DBNClassifier, DBNRegressor]
+    "cls",
+    [RBMTransformer, DBNTransformer, DBNClassifier, DBNRegressor, RBMClassifier],
 )
 def test_who_stops_a_fit_need_not_be_told(cls):
     assert said(small(cls), X, Y)
@@ -310,7 +350,7 @@ def test_a_net_that_stops_by_itself_says_nothing():
     assert net.n_iter_ < 80
 
 
-@pytest.mark.parametrize("cls", ALONE)
+@pytest.mark.parametrize("cls", [*ALONE, RBMClassifier])
 def test_a_warning_that_is_an_error_leaves_a_whole_estimator(cls):
     fitted, same = small(cls), small(cls).fit(X, Y)
     with warnings.catch_warnings():
@@ -339,6 +379,10 @@ DATA = {
         DBNTransformer((64, 32)),
         DBNClassifier(),
         DBNClassifier(init="he_normal"),
+        RBMClassifier(),
+        RBMClassifier(objective="discriminative"),
+        RBMClassifier(objective="generative"),
+        GenerativeDBNClassifier((64, 128)),
     ],
     ids=str,
 )

@@ -21,11 +21,12 @@ from dbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    GenerativeDBNClassifier,
     RBMClassifier,
     RBMTransformer,
 )
 from dbn.boltzmann import CD, Softmax
-from dbn.training import SGD
+from dbn.training import SGD, UpDown
 
 from .toy import PREDICTORS, rbm
 from .whole import ANEW, BEFORE, SCENES, is_fitted, outputs, tiny
@@ -329,8 +330,13 @@ OF_LABELS = {
     for name, change in (BAD_TARGETS | BAD_LABELS).items()
     if not OF_NETS & {*change}
 }
+OF_MACHINES = {"early_stopping", "optimizer", "batch_size", "max_iter", "tol"}
 REFUSED = {
     RBMClassifier: BAD_ROWS | BAD_MACHINE | OF_LABELS | {"units": {"n_components": 0}},
+    GenerativeDBNClassifier: BAD_ROWS
+    | {"sizes and machines": {"hidden_layer_sizes": (3,)}}
+    | {k: v for k, v in OF_LABELS.items() if not OF_MACHINES & {*v}}
+    | {"no updates": {"up_down": 0}, "steps": {"up_down": UpDown(k=0)}},
     RBMTransformer: BAD_ROWS | BAD_MACHINE | {"no units": {"n_components": 0}},
     DBNTransformer: BAD_ROWS | _NESTED | BAD_STACK,
     DBNClassifier: BAD_ROWS | _NESTED | BAD_STACK | BAD_TARGETS | BAD_LABELS,
@@ -448,6 +454,10 @@ DIVERGING = {
         {"rbm": [rbm(batch_size=15), rbm(batch_size=15, optimizer=WILD)]},
     ],
 }
+DIVERGING[GenerativeDBNClassifier] = [
+    *DIVERGING[DBNTransformer],
+    {"up_down": UpDown(2, optimizer=WILD)},
+]
 DIVERGING |= {
     cls: [*DIVERGING[DBNTransformer], {"optimizer": WILD}] for cls in PREDICTORS
 }

@@ -18,17 +18,18 @@ from dbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    GenerativeDBNClassifier,
     RBMClassifier,
     RBMTransformer,
     load_model,
     save_model,
 )
+from dbn.training import SGD, UpDown
 
 from .toy import ALL as OF_ANY_TARGET
 from .toy import PREDICTORS, buffers, rbm
 
-# A stack with labels is tested in `test_generative.py`.
-ALL = [*OF_ANY_TARGET, RBMClassifier]
+ALL = [*OF_ANY_TARGET, RBMClassifier, GenerativeDBNClassifier]
 _rng = np.random.default_rng(0)
 _A = pd.DataFrame(_rng.standard_normal((24, 5)), columns=[*"abcde"])
 _B = pd.DataFrame(500.0 + 90.0 * _rng.standard_normal((30, 7)), columns=[*"tuvwxyz"])
@@ -41,6 +42,7 @@ BEFORE = {
     RBMTransformer: (_A, None),
     DBNAutoencoder: (_A, None),
     RBMClassifier: (_A, np.repeat(["cat", "dog", "eel"], 8)),
+    GenerativeDBNClassifier: (_A, np.repeat(["cat", "dog", "eel"], 8)),
 }
 ANEW = {
     DBNClassifier: (_B, np.tile(["x", "y", "z"], 10)),
@@ -49,10 +51,16 @@ ANEW = {
     RBMTransformer: (_B, None),
     DBNAutoencoder: (_B, None),
     RBMClassifier: (_B, np.tile(["x", "y", "z"], 10)),
+    GenerativeDBNClassifier: (_B, np.tile(["x", "y", "z"], 10)),
 }
 NETS = [*PREDICTORS, DBNAutoencoder]
+ONLY_FIT = [DBNTransformer, GenerativeDBNClassifier]  # no warm start, no chunks
 FACTS = ["classes_", "mean_", "scale_", "y_mean_", "y_scale_", "history_", "n_iter_"]
 FACTS += ["n_features_in_", "feature_names_in_", "visible_", "loss_curve_"]
+
+
+def up_down(max_iter):
+    return UpDown(max_iter, optimizer=SGD(0.01), batch_size=15)
 
 
 def tiny(cls, **params):
@@ -61,6 +69,8 @@ def tiny(cls, **params):
         defaults = {"n_components": 3, "batch_size": 15, "max_iter": 2}
     else:
         defaults = {"hidden_layer_sizes": (3, 2), "rbm": rbm(batch_size=15)}
+    if cls is GenerativeDBNClassifier:
+        defaults |= {"rbm": [rbm(batch_size=15)] * 2, "up_down": up_down(2)}
     if cls in NETS:
         defaults |= {"batch_size": 15, "max_iter": 2}
     return cls(**{"random_state": 0} | defaults | params)
@@ -266,13 +276,18 @@ class Scene:
             return whole if n_epochs == self._n_new(whole) else None
         if self.cls is RBMTransformer:
             options = {"max_iter": n_epochs}
-        elif self.cls is DBNTransformer:
+        elif self.cls is GenerativeDBNClassifier and n_epochs > 4:
+            options = {"up_down": up_down(n_epochs - 4)}
+        elif self.cls in ONLY_FIT:
             above, last = divmod(n_epochs - 1, 2)  # two epochs each
             machines = [rbm(batch_size=15)] * above
             options = {
                 "hidden_layer_sizes": (3, 2)[: above + 1],
                 "rbm": [*machines, rbm(batch_size=15, max_iter=last + 1)],
             }
+            if self.cls is GenerativeDBNClassifier:
+                n_epochs -= 2  # labels are in the second machine
+                options["up_down"] = None
         else:
             n_epochs -= 0 if self.goes_on else 4  # of two machines
             options = {"max_iter": n_epochs}
@@ -309,7 +324,7 @@ SCENES = [Scene(cls, "fit", again) for cls in BEFORE for again in (False, True)]
 SCENES += [
     Scene(cls, call, again)
     for cls in BEFORE
-    if cls is not DBNTransformer
+    if cls not in ONLY_FIT
     for call, again in [
         ("warm_start", True),
         ("partial_fit", False),

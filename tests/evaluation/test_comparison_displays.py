@@ -416,6 +416,18 @@ def test_known_contenders_keep_their_colours_beside_any_others():
     assert len(distinct) == len(more) == 42
 
 
+def test_densities_by_name_look_like_nobody_else():
+    names = ["RBMClassifier", "GenerativeDBNClassifier"]
+    alone = contender_styles(dict.fromkeys(names, "control"))
+    known = ["logistic regression", "RBF SVM", "label spreading", "gradient boosting"]
+    controls = [*known, *names, *(f"mine {i}" for i in range(40))]
+    beside = contender_styles(dict.fromkeys(controls, "control"))
+    assert alone.items() <= beside.items()
+    colors = [beside[name]["color"] for name in (*known, *names)]
+    assert len({*colors}) == len(colors)
+    assert all(look["markerfacecolor"] == "white" for look in alone.values())
+
+
 def test_the_blue_of_the_dbn_is_no_other_starts():
     styles = contender_styles({"mine": "start", "dbn + relu": "dbn"})
     assert styles["dbn + relu"]["color"] == NET_COLORS[0] != styles["mine"]["color"]

@@ -18,7 +18,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from dbn import DBNClassifier, DBNTransformer, RBMTransformer
+from dbn import (
+    DBNClassifier,
+    DBNTransformer,
+    GenerativeDBNClassifier,
+    RBMClassifier,
+    RBMTransformer,
+)
 from dbn.evaluation import Comparison, Contender, compare_initializers, html_report
 from dbn.evaluation.study import run_study
 from dbn.evaluation.study.run_cell import run_cell
@@ -397,3 +403,80 @@ def test_records_of_a_file_are_checked(digits, tmp_path, change, monkeypatch):
     with pytest.raises(ValueError, match=f"{next(iter(change))} is "):
         Comparison.from_json(tmp_path / "results.json")
     assert np.isfinite(result.errors()[CELL]["dbn + logistic"]).all()
+
+
+# Densities of rows and class, by name.
+
+DENSITIES = ["RBMClassifier", "GenerativeDBNClassifier"]
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """What the two are given, and models that are trained for an instant."""
+    fits = []
+
+    def spying(cls, **options):
+        fit = cls.fit
+
+        def seen(self, X, y):
+            fits.append((self.get_params(), X, y))
+            params = self.get_params()
+            self.set_params(**options)
+            fit(self, X, y)
+            return self.set_params(**params)
+
+        monkeypatch.setattr(cls, "fit", seen)
+
+    spying(RBMClassifier, max_iter=1)
+    spying(GenerativeDBNClassifier, rbm=RBMTransformer(max_iter=1))
+    return fits
+
+
+def test_densities_by_name_learn_from_rows_without_labels(digits, monkeypatch, short):
+    X, y = digits[0].astype(np.float32), digits[1]
+    pretrained = spied(monkeypatch, DBNTransformer, "fit")
+    sizes = {"hidden_layer_sizes": [(8, 6)], "learning_rates": [0.003, 0.01, 0.02]}
+    toy = {"inits": [DBN, XAVIER, *DENSITIES], "controls": None, "tune": "literature"}
+    result = compare_initializers(X, y, **TOY | sizes | toy)
+    assert len(short) == 2 * 2 * (3 + 1)
+    for params, rows, marks in short:
+        assert_array_equal(rows, pretrained[params["random_state"]])
+        assert (marks >= 0).sum() == 40 and params["unlabeled"] == -1
+        assert params.get("hidden_layer_sizes", (8, 6)) == (8, 6)
+        assert params.get("n_components", 8) == 8
+    (row,) = result.summary()
+    for name, parameter in zip(
+        DENSITIES, ["generative_weight", "unlabeled_weight"], strict=True
+    ):
+        assert row["contenders"][name]["kind"] == "control"
+        own = [r for r in result.records if r.get("contender") == name]
+        assert {r["parameter"] for r in own} == {parameter}
+        tuned = {r["value"] for r in own if r["stage"] == "tune"}
+        assert len(tuned) == 3
+
+
+def test_densities_by_name_without_rows_without_labels(digits, short):
+    n_train = 100
+    X_test, y_test = digits[0][-9:], digits[1][-9:]
+    data = digits[0][:n_train], digits[1][:n_train]
+    toy = {"X_test": X_test, "y_test": y_test, "label_budgets": [n_train]}
+    toy |= {"search": 2, "controls": None}
+    result = compare_initializers(
+        *data, **TOY | toy | {"inits": [DBN, XAVIER, *DENSITIES]}
+    )
+    assert {*DENSITIES} < {*result.errors()[f"1 x 8, {n_train} labels"]}
+    found = [(params["unlabeled"], bool((y < 0).any())) for params, _, y in short]
+    # Rows of the fold that is left out have no label, and those of final nets all.
+    assert found.count((-1, True)) == 2 * 2 * 2 * 5
+    assert found.count((None, False)) == 2 * 2 == len(found) - 40
+
+
+def test_densities_by_name_predict_classes(digits):
+    numbers = digits[1] + 0.5
+    for y, text in ((numbers, "y holds numbers"), (None, "y is None")):
+        with pytest.raises(ValueError, match=f"{text}, .*'RBMClassifier'"):
+            compare_initializers(digits[0], y, inits=[DBN, XAVIER, "RBMClassifier"])
+    with pytest.raises(
+        ValueError, match=r"'RBM',\) in inits is .*'RBMClassifier' or 'Gen"
+    ):
+        compare_initializers(*digits, inits=[DBN, XAVIER, "RBM"])

@@ -18,6 +18,8 @@ from dbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    GenerativeDBNClassifier,
+    RBMClassifier,
     RBMTransformer,
 )
 from dbn.evaluation import (
@@ -172,6 +174,56 @@ def test_means_of_gaussian_units_are_in_the_units_of_the_rows(digits):
     moved = np.abs(means.mean(axis=0) - rows.mean(axis=0))
     assert (moved <= 6.0 * spread + 1e-4).all()
     assert means.std() < rows.std()
+
+
+NAMES = np.array(["zero", "one", "two"])
+
+
+@pytest.fixture(scope="module")
+def classifiers(digits):
+    X, y = digits[0][digits[1] < 3], NAMES[digits[1][digits[1] < 3]]
+    machine = RBMClassifier(20, objective="generative", max_iter=20, random_state=0)
+    stack = {"rbm": PROTOTYPE, "random_state": 0}
+    return [
+        machine.fit(X, y),
+        GenerativeDBNClassifier((10, 8), up_down=2, **stack).fit(X, y),
+        GenerativeDBNClassifier((10,), **stack).fit(X, y),
+    ]
+
+
+@pytest.mark.parametrize("i", range(3))
+def test_samples_of_a_classifier_have_a_line_for_each_class(classifiers, i):
+    model, asked = classifiers[i], {"steps": 5, "random_state": 1}
+    display = SamplesDisplay.from_estimator(model, n=4, means=False, **asked)
+    names = [text.get_text() for text in display.ax_.get_yticklabels()]
+    assert names == display.lines == sorted(NAMES)
+    rows, corners = images(display)
+    labels = np.repeat(names, 4)
+    np.testing.assert_array_equal(rows, model.sample(12, label=labels, **asked))
+    assert len({bottom for *_, bottom, _ in corners}) == 3
+    assert len(SamplesDisplay.from_estimator(model, **asked).rows) == 30
+    one = SamplesDisplay.from_estimator(model, n=5, label="two", means=False, **asked)
+    np.testing.assert_array_equal(one.rows, model.sample(5, label="two", **asked))
+    assert one.lines is None and not one.ax_.get_yticklabels()
+
+
+@pytest.mark.parametrize("i", range(3))
+def test_means_of_a_class_are_those_of_its_rows(classifiers, i):
+    model, asked = classifiers[i], {"n": 300, "steps": 20, "random_state": 1}
+    for label in NAMES:
+        means = SamplesDisplay.from_estimator(model, label=label, **asked).rows
+        rows = model.sample(300, label=label, steps=20, random_state=1)
+        assert ((means > 0.0) & (means < 1.0)).all()
+        np.testing.assert_allclose(means.mean(axis=0), rows.mean(axis=0), atol=0.12)
+
+
+def test_classes_to_draw_are_classes(classifiers, rbm):
+    with pytest.raises(ValueError, match=r"label is 'ten'; the classes of RBMClas"):
+        SamplesDisplay.from_estimator(classifiers[0], label="ten")
+    with pytest.raises(ValueError, match=r"label is 3; the classes of RBMTr.* \[\]\. "):
+        SamplesDisplay.from_estimator(rbm, label=3)
+    with pytest.raises(ValueError, match="n is -1; it must be at least 1"):
+        SamplesDisplay.from_estimator(classifiers[0], n=-1)
 
 
 # Moments

@@ -14,7 +14,14 @@ import numpy as np
 from scipy.sparse import csr_array
 from sklearn.datasets import load_digits
 
-from dbn import RBM, DBNClassifier, Network, RBMTransformer
+from dbn import (
+    RBM,
+    DBNClassifier,
+    GenerativeDBNClassifier,
+    Network,
+    RBMClassifier,
+    RBMTransformer,
+)
 from dbn.backend.random import make_rng
 from dbn.boltzmann import CD, FPCD, PCD, ParallelTempering, exact_log_z
 from dbn.training import (
@@ -22,6 +29,7 @@ from dbn.training import (
     Adam,
     Checkpoint,
     Sparsity,
+    UpDown,
     data_parallel,
     finetune,
     train_rbm,
@@ -63,6 +71,14 @@ def classifier(**options):
     return model.network_.params.flat, model.history_
 
 
+def discriminative(**options):
+    """The same of a machine that learns the class alone."""
+    model = RBMClassifier(5, objective="discriminative", batch_size=BATCH)
+    model.set_params(optimizer=Adam(0.01), random_state=0, **options)
+    model.fit(X, Y.argmax(axis=1), WEIGHT)
+    return model.rbm_.params.flat, model.history_
+
+
 # Without noise: the same in one process and in two.
 EXACT = {
     "machine, momentum": lambda: machine(SGD(0.1, momentum=0.9)),
@@ -85,6 +101,10 @@ EXACT = {
         early_stopping=True, n_iter_no_change=3, class_weight="balanced", max_iter=30
     ),
     "classifier, tensors": lambda: classifier(device="cpu", max_iter=8),
+    "labels, early stopping": lambda: discriminative(
+        early_stopping=True, n_iter_no_change=3, class_weight="balanced", max_iter=30
+    ),
+    "labels, tensors": lambda: discriminative(device="cpu", max_iter=8),
 }
 
 
@@ -103,6 +123,13 @@ def incomplete(sampler):
     return model.params.flat, state["chains"]
 
 
+def some_labels(model, weight=None):
+    """Parameters of a model of rows and classes, a third of which are not known."""
+    y = np.where(np.arange(N_ROWS) % 3, Y.argmax(axis=1), -1)
+    model.set_params(unlabeled=-1, random_state=0).fit(X, y, weight)
+    return numbers(model)[0], getattr(model, "_state", {}).get("chains", {})
+
+
 # With noise: in two processes the same as each other.
 NOISY = {
     "CD": lambda: noisy(CD(), max_iter=3),
@@ -112,6 +139,12 @@ NOISY = {
     "PCD, tensors": lambda: noisy(PCD(n_chains=7), centering=True, device="cpu"),
     "unknown values": lambda: incomplete(PCD(n_chains=7)),
     "dropout": lambda: (classifier(dropout=0.3, max_iter=3)[0], {}),
+    "labels": lambda: some_labels(
+        RBMClassifier(5, sampler=PCD(n_chains=7), batch_size=BATCH, max_iter=3), WEIGHT
+    ),
+    "stack with labels": lambda: some_labels(
+        GenerativeDBNClassifier((5, 4), rbm=[rbm(), None], up_down=UpDown(2))
+    ),
 }
 
 REFUSED = {

@@ -8,7 +8,7 @@ import pytest
 from dbn import RBM, Network
 from dbn.training import SGD, Schedule, finetune, train_rbm
 from dbn.training.budget import Budget
-from dbn.training.convergence import of_machine, of_net
+from dbn.training.convergence import of_losses, of_machine
 
 X = np.random.default_rng(0).integers(0, 2, (60, 8)).astype(float)
 
@@ -99,7 +99,7 @@ def test_single_epochs_have_no_end():
     ],
 )
 def test_losses_tell_whether_a_net_is_done(losses, words):
-    found = of_net(losses, constant=0.69)
+    found = of_losses(losses, constant=0.69)
     assert found is None if words is None else words in found
 
 

@@ -423,7 +423,8 @@ def pictures() -> None:
     assert_type(FiltersDisplay.from_estimator(rbm, n=4), FiltersDisplay)
     samples = SamplesDisplay.from_estimator(rbm, n=4, steps=2, random_state=0)
     assert_type(samples, SamplesDisplay)
-    assert samples.rows.shape == (4, 9)
+    assert samples.rows.shape == (4, 9) and samples.lines is None
+    assert rbm.sample(2, steps=1, means=True).shape == (2, 9)
     shape = (3, 3)
     assert_type(
         ReconstructionsDisplay.from_estimator(rbm, squares, n=2, image_shape=shape),

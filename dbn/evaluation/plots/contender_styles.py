@@ -31,6 +31,11 @@ _CONTROLS = (
     *("logistic regression on PCA", "label spreading", "self-training RBF SVM"),
     *("self-training He + ReLU", "gradient boosting", "DBN shuffled"),
 )
+# Densities of rows and class, hollow as controls are, in colours of nets that few have.
+_DENSITIES = {
+    "RBMClassifier": ("#6B4400", "D"),
+    "GenerativeDBNClassifier": ("#000000", "v"),
+}
 _LIKE = {
     "ridge": "logistic regression",
     "ridge on DBN features": "logistic regression on DBN features",
@@ -94,6 +99,7 @@ def _known_looks() -> dict[str, tuple[str, str]]:
     looks: dict[str, tuple[str, str]] = {}
     for names, colors in ((_NETS, NET_COLORS), (_CONTROLS, CONTROL_COLORS)):
         looks |= dict(zip(names, zip(colors, _MARKERS, strict=False), strict=True))
+    looks |= _DENSITIES
     return looks | {name: looks[other] for name, other in _LIKE.items()}
 
 

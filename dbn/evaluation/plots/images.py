@@ -1,16 +1,15 @@
 """Weights, samples and reconstructions as images (extra `plots`)."""
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from math import ceil, isqrt, sqrt
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ...backend.array import dense
 from ...backend.device import to_host
-from ...backend.random import make_rng, stream_on
 from ...backend.types import Array
 from ...estimators._sklearn import safe_indexing
 from .display import Display, new_axes, plain
@@ -124,7 +123,7 @@ class FiltersDisplay(Display):
 
 @dataclass(eq=False, repr=False)
 class SamplesDisplay(Display):
-    """Rows drawn from a density model, each an image.
+    """Rows drawn from a density model, each an image; of a classifier by class.
 
     Of a model the means of its visible units are shown, given hidden units that were
     drawn: rows themselves, of black and white pixels, are as noisy as the units.
@@ -136,6 +135,9 @@ class SamplesDisplay(Display):
         Gibbs steps that each row took.
     means : bool, default=False
         Whether `rows` are means.
+    lines : sequence, default=None
+        Names of the lines, such as classes, each of which has equally many of the rows.
+        None makes about a square.
     image_shape : (height, width), default=None
         None takes a square.
 
@@ -160,6 +162,7 @@ class SamplesDisplay(Display):
     _: KW_ONLY
     steps: int
     means: bool = False
+    lines: Sequence[Any] | None = None
     image_shape: tuple[int, int] | None = None
 
     @classmethod
@@ -167,26 +170,32 @@ class SamplesDisplay(Display):
         cls,
         estimator: Any,
         *,
-        n: int = 64,
+        n: int | None = None,
+        label: Any = None,
         steps: int = 1000,
         means: bool = True,
         random_state: Any = None,
         image_shape: tuple[int, int] | None = None,
         ax: Any = None,
     ) -> Self:
-        """Draw rows from a fitted transformer and show them; return the display.
+        """Draw rows from a fitted estimator and show them; return the display.
 
         Parameters
         ----------
-        estimator : RBMTransformer or DBNTransformer
-        n : int, default=64
-            Number of rows, each from a chain of its own.
+        estimator : RBMTransformer, DBNTransformer, RBMClassifier or \
+GenerativeDBNClassifier
+            Of a classifier every class has a line.
+        n : int, default=None
+            Number of rows, each from a chain of its own; of a classifier in each line.
+            None is 64, and 10 in a line.
+        label : class, default=None
+            Of a classifier: the only one to show, and then not in a line.
         steps : int, default=1000
             Gibbs steps of each chain. If pictures with more steps look different, the
             chains have not yet forgotten their start.
         means : bool, default=True
-            Show the mean of each row given hidden units of the lowest machine that are
-            drawn from it, which is half a Gibbs step more. False shows the rows.
+            Show the means of visible units given the hidden units that were drawn.
+            False shows the rows.
         random_state : int, RandomState instance or None, default=None
         image_shape : (height, width), default=None
             None takes a square.
@@ -197,27 +206,35 @@ class SamplesDisplay(Display):
         TypeError
             If the estimator has no method `sample`.
         ValueError
-            If `image_shape` does not fit the features or n is below 1.
+            If `image_shape` does not fit the features, n is below 1, or the label is no
+            class of the estimator.
         ImportError
             If matplotlib is not installed.
         """
         check_methods(estimator, "sample")
+        labels, lines = labels_to_draw(estimator, n, label)
         # Before the work of sampling.
-        shape = _check_images(image_shape, estimator.n_features_in_, n)
-        rng = check_random_state(random_state)
-        rows = estimator.sample(n, steps=steps, random_state=rng)
-        if means := means and estimator.columns_ is None:  # categories have no mean
-            rows = _visible_means(estimator, rows, rng)
-        return cls(rows, steps=steps, means=means, image_shape=shape).plot(ax=ax)
+        shape = _check_images(image_shape, estimator.n_features_in_, len(labels))
+        of = {} if labels[0] is None else {"label": labels}
+        # Categories have no mean.
+        asked: dict[str, Any] = {"steps": steps}
+        asked["means"] = means and estimator.columns_ is None
+        rows = estimator.sample(len(labels), **of, **asked, random_state=random_state)
+        return cls(rows, **asked, lines=lines, image_shape=shape).plot(ax=ax)
 
     def _draw(self, ax: Any) -> Any:
         rows = np.asarray(to_host(self.rows))
         shape = _check_images(self.image_shape, rows.shape[1], len(rows))
         of = "means of visible units" if self.means else "samples"
-        title = f"{of} after {self.steps:,} Gibbs steps"
-        label = "mean" if self.means else "value"
+        names = () if self.lines is None else self.lines
         return _draw_images(
-            ax, rows, shape, scale=_grey(rows), label=label, title=title
+            ax,
+            rows,
+            shape,
+            scale=_grey(rows),
+            lines=tuple(plain(str(name)) for name in names),
+            label="mean" if self.means else "value",
+            title=f"{of} after {self.steps:,} Gibbs steps",
         )
 
 
@@ -363,20 +380,49 @@ def check_methods(estimator: Any, *methods: str) -> None:
     """
     missing = [name for name in methods if not hasattr(estimator, name)]
     if missing:
+        draws = "sample" in methods
+        other = "GenerativeDBNClassifier" if draws else "DBNAutoencoder"
         raise TypeError(
             f"{type(estimator).__name__} has no method {' and no '.join(missing)}. "
-            "Pass an RBMTransformer, a DBNTransformer or a DBNAutoencoder."
+            f"Pass an RBMTransformer, a DBNTransformer or a {other}."
         )
     check_is_fitted(estimator)
 
 
-def _visible_means(estimator: Any, rows: Array, rng: Any) -> Array:
-    """Means of the visible units given hidden ones that are drawn from these rows."""
-    rbm = estimator.rbm_ if hasattr(estimator, "rbm_") else estimator.dbn_.rbms[0]
-    mean, scale = estimator.mean_, estimator.scale_
-    v = rows if mean is None else (rows - mean) / scale
-    v = rbm.mean_visible(rbm.sample_hidden(v, stream_on(make_rng(rng), rbm.W)))
-    return v if mean is None else mean + scale * v
+def labels_to_draw(
+    estimator: Any, n: int | None = None, label: Any = None
+) -> tuple[list[Any], list[Any] | None]:
+    """The class of each row to draw, and classes that have n rows each, if not one.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Without classes those of rows are None.
+    n, label
+        As in `SamplesDisplay.from_estimator`.
+
+    Raises
+    ------
+    ValueError
+        If the label is no class of the estimator.
+
+    Examples
+    --------
+    >>> from dbn import RBMTransformer
+    >>> labels_to_draw(RBMTransformer(), 2)
+    ([None, None], None)
+    """
+    found = to_host(getattr(estimator, "classes_", np.array([]))).tolist()
+    if n is not None and n < 1:
+        raise ValueError(f"n is {n}; it must be at least 1.")
+    if label is None and found:
+        return [y for y in found for _ in range(n or 10)], found
+    if label is not None and label not in found:
+        raise ValueError(
+            f"label is {label!r}; the classes of {type(estimator).__name__} are "
+            f"{found!r:.200}. Give one of them, or None."
+        )
+    return [label] * (n or 64), None
 
 
 def _check_images(

@@ -35,7 +35,7 @@ def compare_initializers(
     unlabeled: Any = None,
     X_unlabeled: Array = None,
     splits: Iterable[Sequence[Array]] | None = None,
-    inits: Iterable[Sequence[str] | Contender] | None = None,
+    inits: Iterable[Sequence[str] | str | Contender] | None = None,
     controls: str | None = "auto",
     hidden_layer_sizes: Iterable[Sequence[int]] | None = None,
     label_budgets: Sequence[int] | dict[int, Any] | None = None,
@@ -112,10 +112,14 @@ optional
         ``"dbn"`` is among them, and at least one start that is not made from a DBN; of
         several DBNs the first is the one that all are compared with.
         ``"dbn-resampled"`` and ``"dbn-shuffled"`` are the controls of Erhan et al.
-        (2010). A `Contender` is any other classifier or regressor, with its own grid,
-        or without y any transformer with an `inverse_transform`. Default: DBN, Xavier,
-        four times Xavier, and He with rectified units; without y DBN, "sae", four times
-        Xavier, "sparse", and He with rectified units, with batch normalization too.
+        (2010). ``"RBMClassifier"`` and ``"GenerativeDBNClassifier"`` are those
+        estimators, with the layers of the comparison (of one layer the widest) and all
+        rows that DBNs are pretrained on; each chooses from as many values as a net, how
+        much the density counts, or a row without a label. A `Contender` is any other
+        classifier or regressor, with its own grid, or without y any transformer with an
+        `inverse_transform`. Default: DBN, Xavier, four times Xavier, and He with
+        rectified units; without y DBN, "sae", four times Xavier, "sparse", and He with
+        rectified units, with batch normalization too.
     controls : {"auto", None}, default="auto"
         None: none but those that stand in `inits`.
     hidden_layer_sizes : sequence of sequences of int, optional

@@ -13,6 +13,8 @@ from ...estimators import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    GenerativeDBNClassifier,
+    RBMClassifier,
     RBMTransformer,
 )
 from ...estimators.predictor import DBNPredictor
@@ -20,7 +22,7 @@ from ...feedforward import get_activation, get_initializer
 from ...training import Adam, DenoisingStack, Pretrained, Schedule
 from ...training.pretraining import STRUCTURES, check_startable, matching_units
 from .records import DROPOUT, NOTHING, RECORD, contender_name, kind_of
-from .shared_dbn import copy_with
+from .shared_dbn import copy_with, set_everywhere
 
 NETS: dict[str, Any] = {
     "classes": DBNClassifier,
@@ -29,6 +31,12 @@ NETS: dict[str, Any] = {
 }
 # What the third and fourth name of a start may be.
 _OPTIONS = ("dropout", "batch_norm")
+# Densities of rows and class, and what is searched of each, from the largest: how much
+# the density counts beside the class, and a row without a label beside one with it.
+GENERATIVE: dict[str, tuple[Any, str, float, float]] = {
+    "RBMClassifier": (RBMClassifier, "generative_weight", 3.0, 0.003),
+    "GenerativeDBNClassifier": (GenerativeDBNClassifier, "unlabeled_weight", 1.0, 0.03),
+}
 
 
 @dataclass(frozen=True)
@@ -188,6 +196,20 @@ class Start(Contender):
         )
 
 
+@dataclass(frozen=True)
+class Generative(Contender):
+    """A density of rows and class, by the name of its estimator.
+
+    Its layers are those of the comparison (of one layer the widest), batches and epochs
+    its own, and it learns from the rows that DBNs are pretrained on.
+    """
+
+    def sized(self, sizes: Sequence[int], value: float | None) -> Any:
+        """The estimator with one of the values, and with these layers."""
+        layers = {"hidden_layer_sizes": tuple(sizes), "n_components": max(sizes)}
+        return set_everywhere(self.candidate(value), **layers)
+
+
 def rates_beyond(rates: Sequence[float]) -> dict[float, list[float]]:
     """Two more learning rates beyond the smallest, and two beyond the largest.
 
@@ -275,7 +297,7 @@ class Nets:
 
         Parameters
         ----------
-        entry : (init, activation), perhaps with options, or Contender
+        entry : (init, activation), perhaps with options, str or Contender
 
         Raises
         ------
@@ -283,13 +305,15 @@ class Nets:
             If it is neither, or there is no such start.
         """
         if isinstance(entry, Contender):
-            self._check_own(entry)
-            return entry
+            return self._checked(entry)
+        if isinstance(entry, str) and entry in GENERATIVE:
+            return self._checked(self._generative(entry))
         entry = tuple(entry) if isinstance(entry, list | tuple) else (entry,)
         if not 2 <= len(entry) <= 4 or not all(isinstance(word, str) for word in entry):
             raise ValueError(
                 f"{entry!r} in inits is no start. Give names: (init, activation), or "
-                "(init, activation, 'dropout'); or a Contender."
+                f"(init, activation, 'dropout'); {' or '.join(map(repr, GENERATIVE))}; "
+                "or a Contender."
             )
         init, activation, *more = entry
         unknown = [word for word in more if word not in _OPTIONS]
@@ -325,7 +349,15 @@ class Nets:
         names |= {"unlabeled": marked, "search": self.search}
         return Start(contender_name(names), net, grid, **names)
 
-    def _check_own(self, contender: Contender) -> None:
+    def _generative(self, name: str) -> Contender:
+        """With as many values to choose from as a net has."""
+        estimator, parameter, most, least = GENERATIVE[name]
+        n = len(self.search or self.rates)
+        grid = {parameter: [float(f"{v:.2g}") for v in np.geomspace(most, least, n)]}
+        return Generative(name, estimator(unlabeled=-1), grid, unlabeled=True)
+
+    def _checked(self, contender: Contender) -> Contender:
+        """The contender, if it gives what y holds."""
         if not _FITS[self.target](contender.estimator):
             raise ValueError(
                 f"{_HOLDS[self.target][0]}, and the estimator of {contender.name!r} is "
@@ -336,6 +368,7 @@ class Nets:
                 f"y is None, and {contender.name!r} has unlabeled=True. No row has a "
                 "label then, and all are trained on: leave unlabeled away."
             )
+        return contender
 
 
 def _gives_back(model: Any) -> bool:

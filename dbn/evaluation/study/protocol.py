@@ -12,7 +12,7 @@ from ...backend.identity import identity
 from ...backend.types import Array
 from ...estimators import DBNTransformer, RBMTransformer
 from .cell import Cell
-from .contenders import Contender, Start, rates_beyond, tested_dbn
+from .contenders import Contender, Generative, Start, rates_beyond, tested_dbn
 from .controls import Control
 from .read_data import known
 from .records import DROPOUT, chosen, key_of
@@ -206,6 +206,8 @@ class Study:
         A contender of the user's keeps its own.
         """
         contender = self.contender(cell)
+        if isinstance(contender, Generative):
+            return contender.sized(cell.hidden_layer_sizes, cell.value)
         estimator = contender.candidate(cell.value)
         if isinstance(contender, Start | Control):
             set_everywhere(

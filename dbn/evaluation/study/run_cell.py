@@ -172,6 +172,8 @@ def _made_for(
 ) -> Any:
     """The model with what the study says of it: epochs, and the mark of no label."""
     contender = study.contender(cell)
+    if contender.unlabeled and not n_unlabeled:  # where no row has the mark
+        set_everywhere(model, unlabeled=None)
     if _is_net_of_study(contender):
         set_everywhere(model, max_iter=study.epochs(cell, n_labels))
         if isinstance(contender, Start) and study.target != "rows":
