@@ -108,7 +108,7 @@ ORDER = [
     *("plot_does_pretraining_help", "plot_starts_seen", "plot_loss_curves"),
     *("plot_starts_by_activation", "plot_few_labels", "plot_regression"),
     *("plot_what_an_rbm_learns", "plot_ising", "plot_sequences", "plot_anomalies"),
-    *("plot_digits_by_class", "plot_autoencoder", "plot_sparse_text"),
+    *("plot_digits_by_class", "plot_autoencoder", "plot_signals", "plot_sparse_text"),
     "plot_memory_map",
 ]
 sphinx_gallery_conf = {

@@ -26,7 +26,7 @@ from ..feedforward.layers import ACTIVATIONS, Activations
 from ..feedforward.losses import LOSSES
 from ..training import Adam, Optimizer, Schedule
 from ..training.denoising import corrupted
-from ..training.unrolling import reconstruction_loss
+from ..training.unrolling import check_reconstruction_loss, reconstruction_loss
 from ._sklearn import Interval, StrOptions, fit_context
 from .dbn import Prototypes
 from .net import NetEstimator
@@ -89,7 +89,8 @@ default="auto"
     noise : float, default=0.0
         Fraction of the entries of each row that are set to 0 on the way in, anew in
         every epoch, and are to be reconstructed all the same: the masking noise of
-        Vincent et al. Of standardised columns 0 is the mean.
+        Vincent et al. Of standardised columns 0 is the mean. With it values that are
+        not known are 0 on the way in, too.
     dropout : float or sequence of float, default=0.0
         Probability that a unit is dropped in training: one number for the hidden
         layers, or one for the inputs and each hidden layer, decoder included.
@@ -162,7 +163,7 @@ default="adam"
         where there are no Gaussian units.
     fill_ : ndarray of shape (n_visible,)
         What stands for values that are not known on the way in: the means of the
-        training rows, after standardisation.
+        training rows, after standardisation; with `noise` 0, as it leaves them.
     history_ : list of dict
         Phase, layer, epoch and metrics of every epoch.
     loss_curve_ : list of float
@@ -284,8 +285,8 @@ default="adam"
         X : array-like, frame, sparse matrix or ScaledRows of shape (n_samples, \
 n_features)
             Columns of a frame may be categories, strings or booleans. NaN is a value
-            that is not known: the column's mean takes its place on the way in, and what
-            comes out there does not count. A large memory map in C order stays in its
+            that is not known: `fill_` takes its place on the way in, and what comes out
+            there does not count. A large memory map in C order stays in its
             file.
         y : Ignored
             Not used, present for API consistency.
@@ -339,7 +340,8 @@ n_features)
         if X_val is None:
             return None
         rows, _ = self._checked(X_val, reset=False)
-        return with_dtype(self._encode(rows), dtype), None, None
+        rows = self.visible_.inside(with_dtype(self._encode(rows), dtype))
+        return rows, None, None
 
     def _watched(
         self, rows: Array, targets: Array, weight: Array
@@ -375,7 +377,10 @@ n_features)
                 f"the loss {own!r:.200}, and loss is {self.loss!r:.200}. Leave it at "
                 "'auto', set the visible units of rbm, or use another init."
             )
-        return OfKnown(loss)
+        known = OfKnown(loss)
+        known.check_outputs(n)
+        check_reconstruction_loss(loss, self.visible_, n)
+        return known
 
     def _adam(self, n_rows: int, n_columns: int) -> Optimizer:
         return Adam(Schedule(0.01, 0.0))  # decay costs, see docs/design.md
@@ -407,10 +412,6 @@ n_features)
 
         return map_batches(of_rows, rows)
 
-    def _measured(self, X: Array, method: str) -> Array:
-        rows = self._rows(X, method)
-        return self._place.apply(self._measures, self.network_, rows)
-
     def _halves(self) -> tuple[Network, Network]:
         """Encoder and decoder."""
         return self.network_.cut(len(self.network_.dense) // 2)
@@ -418,7 +419,7 @@ n_features)
     def transform(self, X: Array) -> Array:
         """Codes of the rows.
 
-        Values that are not known count as the mean of the training rows.
+        In the place of values that are not known is `fill_`.
 
         Parameters
         ----------
@@ -483,8 +484,14 @@ n_features)
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            If X holds values that the visible units cannot take.
         """
-        return -self._measured(X, "score_samples")[:, 0]
+        rows = self.visible_.inside(self._rows(X, "score_samples"))
+        return -self._place.apply(self._measures, self.network_, rows)[:, 0]
 
     def score(self, X: Array, y: Array = None) -> float:
         """Minus the squared error of a row, summed over its columns, on average.
@@ -503,7 +510,9 @@ n_features)
         -------
         float
         """
-        return -float(np.mean(to_host(self._measured(X, "score")[:, 1])))
+        rows = self._rows(X, "score")
+        found = self._place.apply(self._measures, self.network_, rows)
+        return -float(np.mean(to_host(found[:, 1])))
 
     def _folded(self) -> list[tuple[Array, Array]]:
         *rest, (W, c) = super()._folded()

@@ -21,7 +21,7 @@ _PART_EXAMPLES = {
     "rbm": "rbm=RBMTransformer()",
     "sampler": "sampler=CD()",
     "optimizer": "optimizer=SGD() or optimizer=Adam()",
-    "init": "init=VarianceScaling()",
+    "init": "init=VarianceScaling() or init=DenoisingStack()",
 }
 
 
@@ -122,7 +122,7 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
     @property
     def _machines(self) -> list[RBM]:
         """For callbacks: the machines so far, the last one in training."""
-        return list(self._stack["rbms"])
+        return list(self._stack.get("rbms", []))
 
     def _resume(self, task: Task) -> None:
         """Take over what a `Checkpoint` saved of this fit, if there was any."""

@@ -108,8 +108,9 @@ def train_stack(
 
 
 def stack_progress(stack: dict[str, Any]) -> dict[str, Any]:
-    """The state of `pretrain` as plain data, from which it goes on."""
-    params = [to_host(rbm.params.flat) for rbm in stack.get("rbms", [])]
+    """The state of `train_layers` as plain data, from which it goes on."""
+    models = stack.get("rbms", stack.get("nets", []))
+    params = [to_host(model.params.flat) for model in models]
     return {"params": params, "layer": converted(stack.get("layer", {}), to_host)}
 
 

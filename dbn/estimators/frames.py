@@ -208,8 +208,12 @@ class FrameColumns(Part):
                 series = [values[i] for i in chosen]
             else:
                 series = part[:, 0] > 0.5 if kind == "boolean" else part[:, 0]
-            column = nw.new_series(name, series, backend=self.library)
-            data[name] = column.cast(nw.Categorical) if kind == "category" else column
+            if kind == "category":  # which knows all its values, whichever are here
+                column = nw.new_series(name, [*values, *series], backend=self.library)
+                column = column.cast(nw.Categorical)[len(values) :]
+                data[name] = nw.maybe_reset_index(column)
+            else:
+                data[name] = nw.new_series(name, series, backend=self.library)
         return nw.from_dict(data).to_native()
 
 

@@ -75,11 +75,11 @@ class DBNPredictor(NetEstimator):
         validation = draft._validation(X_val, y_val, numpy_dtype(job.rows))
         if validation is None and self.early_stopping:
             check_holdable(draft, job)
-        if job.prototypes is None and not going_on:
+        if not job.pretrains and not going_on:
             draft._initialize(job, Task())
         labelled = job.labelled_of(self, X, y, sample_weight)
         self._become(draft)
-        n_subtasks, before = (1 if job.prototypes is None else 2), self.n_iter_
+        n_subtasks, before = (2 if job.pretrains else 1), self.n_iter_
         made_of = (*job.made_of(self, going_on), validation)
         try:
             with fit_task(
@@ -88,7 +88,7 @@ class DBNPredictor(NetEstimator):
                 self._resume(task)
                 if validation is None and self.early_stopping:
                     validation = hold_out(self, job, copy.deepcopy(self._streams[2]))
-                if job.prototypes is not None:
+                if job.pretrains:
                     self._initialize(job, task)
                 task.show(*labelled)  # callbacks may score
                 n_epochs = self._epochs_left(before)
@@ -176,10 +176,13 @@ class DBNPredictor(NetEstimator):
             return draft, job
         planned = resolve_init(self)
         job.sizes, job.prototypes = planned.sizes, planned.prototypes
+        job.denoises = planned.denoises
         if planned.stack is not None:
             job.rows = adopt_stack(draft, planned.stack, job.rows)
         else:
             job.rows = draft._fit_visible(job.rows, job.weight, planned.visible)
+        if draft._noise:  # a net that learns to undo it takes a hole for its work
+            draft.fill_ = 0.0 * draft.fill_
         # Streams of their own: every `init` meets the same shuffles.
         draft._rng, *draft._streams = make_rng(self.random_state).spawn(4)
         draft.history_, draft._state, draft._stack = [], {"epoch": 0}, {}
@@ -201,8 +204,8 @@ class DBNPredictor(NetEstimator):
             if (seed := getattr(self.init, "random_state", None)) is not None:
                 rng = make_rng(seed)
             with task.subtask("pretrain", len(job.sizes)) as pretraining:
-                given = job.rows, job.weight, job.sizes, job.prototypes
-                train_stack(self, *given, rng, pretraining)
+                asked = job.rows, job.weight, job.sizes, job.prototypes
+                train_stack(self, *asked, rng, pretraining)
         rows = self._place.rows(self._filled(job.rows))
         network = self._network(job.layer_sizes, numpy_dtype(rows))
         network, weight = converted_beside((network, job.weight), rows)
@@ -216,6 +219,9 @@ class DBNPredictor(NetEstimator):
                 starting_rng,
                 unrolled=self._gives_back_rows,
                 loss=reconstruction_loss(self.visible_, rows.shape[1]),
+                task=task,
+                history=self.history_,
+                state=self._stack,
             )
         else:  # of an interrupted fit
             set_buffers(network, self._kept)

@@ -22,6 +22,7 @@ from ..feedforward import (
 )
 from ..training import DenoisingStack, Pretrained, Unrolled
 from ..training.pretraining import STRUCTURES, check_startable, matching_units
+from ..training.task import Task
 from .base import DBNEstimator
 from .constraints import check_layer_sizes
 from .dbn import (
@@ -51,6 +52,7 @@ class Plan:
     prototypes: list[RBMTransformer] | None = (
         None  # of the machines to pretrain, if there are such
     )
+    denoises: bool = False  # whether autoencoders are pretrained instead
     stack: DBNEstimator | None = None  # fitted before, whose weights are copied
 
 
@@ -98,7 +100,9 @@ def resolve_init(estimator: Any) -> Plan:
     prototypes = layer_prototypes(rbm, len(asked))
     visible = prototypes[0].visible
     if not pretrains(init):
-        return Plan(asked, visible)
+        if denoising := denoising_stack(init):
+            denoising.validate()
+        return Plan(asked, visible, denoises=denoising is not None)
     for prototype, activation in zip(prototypes, activations, strict=True):
         check_startable(get_units(prototype.hidden), activation)
     return Plan(asked, visible, prototypes)
@@ -205,6 +209,13 @@ def pretrains(init: Init) -> bool:
     )
 
 
+def denoising_stack(init: Init) -> DenoisingStack | None:
+    """The denoising autoencoders that `init` asks for, trained in the fit; or None."""
+    if isinstance(init, str) and init == "sae":
+        return DenoisingStack()
+    return init if isinstance(init, DenoisingStack) else None
+
+
 def _check_sizes(asked: list[int], sizes: list[int], default: list[int]) -> None:
     if asked not in (sizes, default):
         raise ValueError(
@@ -261,6 +272,9 @@ def first_weights(
     *,
     unrolled: bool,
     loss: Loss,
+    task: Task,
+    history: list[dict[str, Any]],
+    state: dict[str, Any],
 ) -> None:
     """Fill a new network as `init` says.
 
@@ -277,6 +291,8 @@ def first_weights(
         Whether the network is an autoencoder, whose decoder is started likewise.
     loss : Loss
         Of reconstructions of the rows.
+    task, history, state
+        Of denoising autoencoders, as of `pretrain`.
     """
     start: Initializer
     if dbn is not None:
@@ -288,10 +304,15 @@ def first_weights(
         VarianceScaling().fill(network, rows, rng)
         start = Given([*layers, *network.dense[len(layers) :]])
     else:
-        start = DenoisingStack() if init == "sae" else get_initializer(init)
+        start = denoising_stack(init) or get_initializer(init)
     if isinstance(start, DenoisingStack):
         options = {"weight": weight, "loss": loss, "unrolled": unrolled}
-        start.train(network, rows, rng, **options)
+        options |= {"history": history, "state": state}
+        n_hidden = len(network.hidden_activations)
+        n_layers = (n_hidden + 1) // 2 if unrolled else n_hidden
+        with task.subtask("pretrain", n_layers) as pretraining:
+            start.train(network, rows, rng, **options, task=pretraining)
+        state.clear()  # all that it learned is in the net
     else:
         start.fill(network, rows if weight is None else _repeated(rows, weight), rng)
     learned = Pretrained | Given | DenoisingStack

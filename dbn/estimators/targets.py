@@ -32,6 +32,7 @@ class Job:
     targets: Array = None  # of the labelled rows, as the loss sees them; or themselves
     sizes: list[int] = field(default_factory=list)  # of the hidden layers, or encoder
     prototypes: list[Any] | None = None  # of the machines to pretrain, or None
+    denoises: bool = False  # whether autoencoders are pretrained instead
 
     def keep(self, index: Array) -> None:
         """Fine-tune on these of the labelled rows only."""
@@ -40,6 +41,11 @@ class Job:
             self.targets = self.targets[index]
         if self.label_weight is not None:
             self.label_weight = self.label_weight[index]
+
+    @property
+    def pretrains(self) -> bool:
+        """Whether layers are trained before the net."""
+        return self.prototypes is not None or self.denoises
 
     def labelled_of(
         self, estimator: Any, X: Array, y: Array, sample_weight: Array

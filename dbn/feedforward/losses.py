@@ -4,8 +4,10 @@ A loss is a (weighted) mean over rows of a function of the network's output `z`,
 gradient with respect to `z` does not grow with the size of the batch.
 """
 
+import math
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -25,7 +27,17 @@ class Loss(Part):
 
     Methods take the outputs `z` of a network and the targets `y`, both of shape
     (n_rows, n_outputs), and the `weight` of each row, None for equal ones.
+
+    Attributes
+    ----------
+    low, high : float
+        Ends of what targets may be.
+    of_category : bool
+        Whether all outputs together stand for one thing, of which targets have one
+        in all.
     """
+
+    low, high, of_category = -math.inf, math.inf, False
 
     @abstractmethod
     def entries(self, z: Array, y: Array) -> Array:
@@ -45,6 +57,17 @@ class Loss(Part):
 
     def check_outputs(self, n: int) -> None:
         """Raise a ValueError unless it can be that of `n` outputs; any by default."""
+
+    def split(self, n: int) -> list[tuple["Loss", slice]]:
+        """The losses that this one is made of, and which of `n` outputs each has.
+
+        Examples
+        --------
+        >>> from dbn.feedforward import SquaredError
+        >>> SquaredError().split(5)
+        [(SquaredError(), slice(0, 5, None))]
+        """
+        return [(self, slice(0, n))]
 
     def constant(self, y: Array, weight: Array = None) -> float:
         """Mean loss of the best prediction that is the same for all rows, in nats.
@@ -117,6 +140,8 @@ class SoftmaxCrossEntropy(Loss):
     array([[0.25, 0.25, 0.25, 0.25]])
     """
 
+    low, high, of_category = 0.0, 1.0, True
+
     def entries(self, z: Array, y: Array) -> Array:
         return -(y * log_softmax(z))
 
@@ -147,6 +172,8 @@ class BinaryCrossEntropy(Loss):
     >>> BinaryCrossEntropy().predict(np.zeros((1, 4)))
     array([[0.5, 0.5, 0.5, 0.5]])
     """
+
+    low, high = 0.0, 1.0
 
     def entries(self, z: Array, y: Array) -> Array:
         xp = namespace(z)
@@ -197,6 +224,8 @@ class SpinCrossEntropy(Loss):
     >>> SpinCrossEntropy().predict(np.zeros((1, 2)))
     array([[0., 0.]])
     """
+
+    low, high = -1.0, 1.0
 
     def entries(self, z: Array, y: Array) -> Array:
         xp = namespace(z)
@@ -266,22 +295,23 @@ class BlockLoss(Loss):
                 f"all, and the net {n} outputs. Give a block for each of them."
             )
 
-    def _each(self) -> Iterator[tuple[Loss, slice]]:
-        start = 0
-        for loss, n in self.blocks:
-            yield loss, slice(start, start + n)
-            start += n
+    def split(self, n: int) -> list[tuple[Loss, slice]]:
+        ends = list(accumulate((size for _, size in self.blocks), initial=0))
+        losses = (loss for loss, _ in self.blocks)
+        return list(zip(losses, map(slice, ends, ends[1:]), strict=False))
 
     def entries(self, z: Array, y: Array) -> Array:
-        parts = [loss.entries(z[:, own], y[:, own]) for loss, own in self._each()]
+        parts = [
+            loss.entries(z[:, own], y[:, own]) for loss, own in self.split(z.shape[1])
+        ]
         return namespace(z).concat(parts, axis=1)
 
     def predict(self, z: Array) -> Array:
-        parts = [loss.predict(z[:, own]) for loss, own in self._each()]
+        parts = [loss.predict(z[:, own]) for loss, own in self.split(z.shape[1])]
         return namespace(z).concat(parts, axis=1)
 
     def link(self, mean: Array) -> Array:
-        parts = [loss.link(mean[:, own]) for loss, own in self._each()]
+        parts = [loss.link(mean[:, own]) for loss, own in self.split(mean.shape[1])]
         return namespace(mean).concat(parts, axis=1)
 
 

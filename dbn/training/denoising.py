@@ -8,7 +8,7 @@ from typing import Any
 from scipy.sparse import issparse
 
 from ..backend.array import extent
-from ..backend.device import converted_beside, namespace, numpy_dtype
+from ..backend.device import namespace, numpy_dtype
 from ..backend.parts import Schedule, check_number
 from ..backend.random import uniform
 from ..backend.types import Array
@@ -25,9 +25,11 @@ from ..feedforward import (
     Tanh,
     VarianceScaling,
 )
-from .budget import MACHINE
+from .budget import of_machine
 from .finetuning import finetune
+from .greedy import GreedyLayer, train_layers
 from .optimizers import Adam, Optimizer, get_optimizer
+from .task import Task
 
 
 def corrupted(x: Array, noise: float, rng: Any) -> Array:
@@ -78,6 +80,8 @@ class DenoisingStack(Initializer):
         None is ``Adam(Schedule(0.01, 0.0))``.
     batch_size, max_iter : int or "auto", default="auto"
         As of an `RBMTransformer`, for each layer.
+    memory_budget : int or None, default=None
+        As of a `DBNTransformer`.
 
     Raises
     ------
@@ -105,26 +109,27 @@ class DenoisingStack(Initializer):
         optimizer: str | Optimizer | None = None,
         batch_size: int | str = "auto",
         max_iter: int | str = "auto",
+        memory_budget: int | None = None,
     ) -> None:
         self.noise = noise
         self.optimizer = optimizer
         self.batch_size = batch_size
         self.max_iter = max_iter
+        self.memory_budget = memory_budget
 
     def validate(self) -> None:
         check_number(self, "noise", 0, 1, closed=True)
         for name in ("batch_size", "max_iter"):
             if getattr(self, name) != "auto":
                 check_number(self, name, 1, math.inf, closed=True, kind=Integral)
-        if self._optimizer.searches and self.noise:
+        if self.memory_budget is not None:
+            check_number(self, "memory_budget", 0, math.inf, closed=True, kind=Integral)
+        optimizer = get_optimizer(self.optimizer or _ADAM)
+        if optimizer.searches and self.noise:
             raise ValueError(
-                f"{self._optimizer!r} evaluates a batch's loss many times and needs "
+                f"{optimizer!r} evaluates a batch's loss many times and needs "
                 "the same one each time; noise changes it. Use Adam or SGD."
             )
-
-    @property
-    def _optimizer(self) -> Optimizer:
-        return get_optimizer(self.optimizer or Adam(Schedule(0.01, 0.0)))
 
     def fill(self, network: Network, X: Array, rng: Any) -> None:
         self.train(network, X, rng)
@@ -138,6 +143,9 @@ class DenoisingStack(Initializer):
         weight: Array = None,
         loss: Loss | None = None,
         unrolled: bool = False,
+        task: Task | None = None,
+        history: list[dict[str, Any]] | None = None,
+        state: dict[str, Any] | None = None,
     ) -> None:
         """`fill`, with what an estimator knows beside.
 
@@ -152,57 +160,88 @@ class DenoisingStack(Initializer):
         unrolled : bool, default=False
             Whether the network is an autoencoder, whose decoder begins with those of
             the layers.
+        task, history : optional
+            As of `pretrain`. The ``"loss"`` of an epoch is that of its corrupted rows.
+        state : dict, optional
+            As of `pretrain`, with ``"nets"``, the autoencoders of the layers, for its
+            machines.
         """
         self.validate()
-        VarianceScaling().fill(network, X, rng)
-        layers, activations = network.dense, network.hidden_activations
         if loss is None:
             unit = Bernoulli().holds(*extent(X))
             loss = BinaryCrossEntropy() if unit else SquaredError()
-        n_layers = len(layers) // 2 if unrolled else len(layers) - 1
-        rows = X
-        for i, activation in enumerate(activations[:n_layers]):
-            shape = tuple(layers[i][0].shape)
-            net = self._trained(rows, shape, activation, loss, weight, rng)
-            own = [layers[i]] + ([layers[-1 - i]] if unrolled else [])
-            for (W, c), (its_W, its_c) in zip(own, net.dense, strict=False):
-                W[...], c[...] = its_W, its_c
-            if i + 1 < n_layers:
-                rows = net.cut(1)[0].forward(rows)
-                loss = _OF_ACTIVATION.get(type(activation), SquaredError)()
+        n_layers = len(network.dense) // 2 if unrolled else len(network.dense) - 1
+        layers = []
+        for (W, _), activation in zip(
+            network.dense[:n_layers], network.hidden_activations, strict=False
+        ):
+            layers.append(_Autoencoder(self, W.shape[1], activation, loss, weight))
+            loss = _OF_ACTIVATION.get(type(activation), SquaredError)()
+        nets = train_layers(
+            X,
+            layers,
+            name="nets",
+            rng=rng,
+            memory_budget=self.memory_budget,
+            task=task,
+            history=history,
+            state=state,
+        )
+        VarianceScaling().fill(network, X, rng)
+        encoders, decoders = zip(*(net.dense for net in nets), strict=True)
+        learned = [*encoders, *reversed(decoders)] if unrolled else encoders
+        for (W, c), (its_W, its_c) in zip(network.dense, learned, strict=False):
+            W[...], c[...] = its_W, its_c
 
-    def _trained(
+
+class _Autoencoder(GreedyLayer):
+    """A hidden layer of a net, with a decoder of its own."""
+
+    def __init__(
         self,
-        rows: Array,
-        shape: tuple[int, int],
+        stack: DenoisingStack,
+        n_hidden: int,
         activation: Activation,
         loss: Loss,
         weight: Array,
-        rng: Any,
-    ) -> Network:
-        """The denoising autoencoder of one layer."""
-        n_in, n_out = shape
-        dtype = numpy_dtype(rows)
-        net = Network(
-            [n_in, n_out, n_in], activation=activation, loss=loss, dtype=dtype
+    ) -> None:
+        self.stack, self.n_hidden = stack, n_hidden
+        self.activation, self.loss, self.weight = activation, loss, weight
+
+    def make(self, rows: Array, below: Any) -> Network:
+        return Network(
+            [rows.shape[1], self.n_hidden, rows.shape[1]],
+            activation=self.activation,
+            loss=self.loss,
+            dtype=numpy_dtype(rows),
         )
-        logistic = isinstance(activation, Logistic)
-        VarianceScaling(16.0 if logistic else 1.0).fill(net, rows, rng)
-        net = converted_beside(net, rows)
-        size, n_epochs = MACHINE.resolved(rows.shape[0], self.batch_size, self.max_iter)
-        return finetune(
-            net,
+
+    def length(self, n_rows: int) -> tuple[int, int]:
+        asked = self.stack.batch_size, self.stack.max_iter
+        return of_machine("cd").resolved(n_rows, *asked)
+
+    def begin(self, model: Network, rows: Array, rng: Any) -> None:
+        logistic = isinstance(self.activation, Logistic)
+        VarianceScaling(16.0 if logistic else 1.0).fill(model, rows, rng)
+
+    def train(self, model: Network, rows: Array, **options: Any) -> None:
+        if "epoch" not in options["state"]:
+            self.begin(model, rows, options["rng"])
+        finetune(
+            model,
             rows,
             None,
-            rng=rng,
-            optimizer=self._optimizer,
-            batch_size=size,
-            max_iter=n_epochs,
-            sample_weight=weight,
-            inputs=partial(corrupted, noise=self.noise),
+            optimizer=get_optimizer(self.stack.optimizer or _ADAM),
+            sample_weight=self.weight,
+            inputs=partial(corrupted, noise=self.stack.noise),
+            **options,
         )
 
+    def hidden(self, model: Network, rows: Array) -> Array:
+        return model.cut(1)[0].forward(rows)
 
+
+_ADAM = Adam(Schedule(0.01, 0.0))
 # Of the reconstruction of what a layer gives.
 _OF_ACTIVATION: dict[type[Activation], type[Loss]] = {
     Logistic: BinaryCrossEntropy,

@@ -44,6 +44,7 @@ def finetune(
     tol: float = 1e-4,
     task: Task | None = None,
     history: list[dict[str, Any]] | None = None,
+    layer: int | None = None,
     state: dict[str, Any] | None = None,
 ) -> Network:
     """Train the parameters of a network from where they are; return the network.
@@ -93,6 +94,9 @@ default="adam"
     history : list, optional
         Receives a dict per epoch, with the mean ``"loss"`` over the epoch's batches in
         nats, weight decay not counted.
+    layer : int, optional
+        Of a net that a layer of another is to begin with: its position there, for
+        `history` and errors.
     state : dict, optional
         As in `train_rbm`: what training remembers, to go on later.
 
@@ -134,6 +138,10 @@ default="adam"
         batch = batch if inputs is None else inputs(batch, rng=rng)
         return network.gradient(batch, targets, grad, weight, rng)
 
+    entry: dict[str, Any] = {"phase": "finetune"}
+    name = "Fine-tuning"
+    if layer is not None:
+        entry, name = {"phase": "pretrain", "layer": layer}, f"Layer {layer}"
     step = make_step(
         gradient,
         network.params,
@@ -149,9 +157,9 @@ default="adam"
         network.params,
         X,
         training,
-        entry={"phase": "finetune"},
+        entry=entry,
         measure=lambda loss: {"loss": loss, **(validate() if validate else {})},
-        name="Fine-tuning",
+        name=name,
         advice=f"Lower the optimizer's learning_rate (now {optimizer.learning_rate}).",
         statistics=network.statistics,
     )

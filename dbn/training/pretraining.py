@@ -2,20 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from ..backend.array import map_batches, take_rows
-from ..backend.device import (
-    converted_beside,
-    namespace,
-    numpy_dtype,
-    rows_beside,
-    to_host,
-)
+from ..backend.array import take_rows
+from ..backend.device import converted_beside, namespace, numpy_dtype
 from ..backend.labelled_rows import LabelledRows
 from ..backend.missing import filled, mean_of_known
-from ..backend.progress import tracked
-from ..backend.rows import as_rows, row_slices, rows_in_file
 from ..backend.types import Array
 from ..boltzmann import DBN, RBM, Bernoulli, Gaussian, Units, get_units, units
 from ..boltzmann.units.labels import with_labels
@@ -31,6 +24,7 @@ from ..feedforward import (
 )
 from .budget import of_machine
 from .contrastive import train_rbm
+from .greedy import GreedyLayer, train_layers
 from .task import Task
 
 
@@ -123,72 +117,83 @@ def pretrain(
             f"layer_options has {len(options)} entries for {len(sizes)} layers; give "
             "one per layer."
         )
-    task, state = task or Task(), {} if state is None else state
-    kept, state["rbms"] = state.pop("params", []), []
-    budget = math.inf if memory_budget is None else memory_budget
-    encoded, held, stopped = as_rows(X), 0, False
-    for layer, (n_hidden, option) in enumerate(zip(sizes, options, strict=True)):
-        rows, weight = encoded, sample_weight
-        if labels is not None and layer == len(sizes) - 1:
-            rows, visible = _beside_labels(encoded, labels, visible)
-            weight = sample_weight if label_weight is None else label_weight
-            option |= label_options or {}
-        rbm = RBM(
-            rows.shape[1],
-            n_hidden,
-            visible=visible,
-            hidden=option.pop("hidden", "bernoulli"),
-            dtype=numpy_dtype(X),
+    layers = [
+        _Machine(n_hidden, option, visible, sample_weight, is_first=not i)
+        for i, (n_hidden, option) in enumerate(zip(sizes, options, strict=True))
+    ]
+    if labels is not None:
+        top = layers[-1]
+        top.labels, top.options = labels, top.options | (label_options or {})
+        top.weight = sample_weight if label_weight is None else label_weight
+    return DBN(
+        train_layers(
+            X,
+            layers,
+            name="rbms",
+            rng=rng,
+            memory_budget=memory_budget,
+            task=task,
+            history=history,
+            state=state,
         )
-        rbm = converted_beside(rbm, encoded)
-        if layer < len(kept):
-            rbm.params.fill(kept[layer])
-        rbms = [*state["rbms"], rbm]
-        if layer + 1 >= len(kept) and not stopped:
-            kept_layer = state["layer"] if layer < len(kept) else {}
-            state.update(rbms=rbms, layer=converted_beside(kept_layer, encoded))
-            option |= _length(option, encoded.shape[0], state["layer"].get("epoch", 0))
-            option |= {"state": state["layer"], "rng": rng, "layer": layer}
-            option |= {"sample_weight": weight}
-            with task.subtask("layer", option["max_iter"]) as layer_task:
-                train_rbm(rbm, rows, **option, task=layer_task, history=history)
-            stopped = layer_task.stop
-        elif stopped:
-            rbm.initialize(rng, _means(rows, weight))
-        state["rbms"] = rbms
-        if layer + 1 < len(sizes):
-            encoded = encoded if layer else _complete(encoded, sample_weight)
-            encoded, held = _encode(rbm, encoded, budget - held)
-            visible = rbm.hidden
-    return DBN(state["rbms"])
+    )
 
 
-def _beside_labels(
-    features: Array, labels: Array, visible: str | Units
-) -> tuple[Array, Units]:
-    """Rows of the top machine, and the units of their columns."""
-    sizes = features.shape[1], labels.shape[1]
-    return LabelledRows(features, labels), with_labels(get_units(visible), *sizes)
+class _Machine(GreedyLayer):
+    """A machine of a stack, on top of the machine below or, the first one, of X."""
 
+    def __init__(
+        self,
+        n_hidden: int,
+        options: dict[str, Any],
+        visible: str | Units,
+        weight: Array,
+        is_first: bool,
+    ) -> None:
+        self.n_hidden, self.visible, self.weight = n_hidden, visible, weight
+        self.hidden_units = options.pop("hidden", "bernoulli")
+        self.options, self.is_first, self.labels = options, is_first, None
 
-def _length(option: dict[str, Any], n_rows: int, n_done: int) -> dict[str, int]:
-    """Rows per update and number of epochs that are left."""
-    asked = (option.get(name, "auto") for name in ("batch_size", "max_iter"))
-    length_of = of_machine(option.get("sampler", "cd")).resolved
-    batch_size, n_epochs = length_of(n_rows, *asked)
-    return {"batch_size": batch_size, "max_iter": max(n_epochs - n_done, 0)}
+    def rows(self, encoded: Array) -> Array:
+        if self.labels is None:
+            return encoded
+        return LabelledRows(encoded, self.labels)
 
+    def make(self, rows: Array, below: Any) -> RBM:
+        visible = self.visible if below is None else below.hidden
+        if self.labels is not None:
+            sizes = rows.features.shape[1], rows.labels.shape[1]
+            visible = with_labels(get_units(visible), *sizes)
+        return RBM(
+            rows.shape[1],
+            self.n_hidden,
+            visible=visible,
+            hidden=self.hidden_units,
+            dtype=numpy_dtype(rows),
+        )
 
-def _means(rows: Array, weight: Array) -> Array:
-    labelled = isinstance(rows, LabelledRows)
-    means = rows.means(weight) if labelled else mean_of_known(rows, weight)
-    return means[0]
+    def length(self, n_rows: int) -> tuple[int, int]:
+        asked = (self.options.get(name, "auto") for name in ("batch_size", "max_iter"))
+        sampler = self.options.get("sampler", "cd")
+        return of_machine(sampler).resolved(n_rows, *asked)
 
+    def begin(self, model: RBM, rows: Array, rng: Any) -> None:
+        labelled = self.labels is not None
+        means = rows.means if labelled else partial(mean_of_known, rows)
+        model.initialize(rng, means(self.weight)[0])
 
-def _complete(X: Array, weight: Array) -> Array:
-    """Rows with the mean of its column in place of each unknown value."""
-    mean, incomplete = mean_of_known(X, weight)
-    return filled(X[:, ...], mean) if incomplete else X
+    def train(self, model: RBM, rows: Array, **options: Any) -> None:
+        train_rbm(model, rows, **(self.options | options), sample_weight=self.weight)
+
+    def complete(self, encoded: Array) -> Array:
+        """Rows with the mean of its column in place of each unknown value."""
+        if not self.is_first:
+            return encoded
+        mean, incomplete = mean_of_known(encoded, self.weight)
+        return filled(encoded[:, ...], mean) if incomplete else encoded
+
+    def hidden(self, model: RBM, rows: Array) -> Array:
+        return model.mean_hidden(rows)
 
 
 def begun(state: dict[str, Any]) -> list[RBM]:
@@ -201,21 +206,6 @@ def begun(state: dict[str, Any]) -> list[RBM]:
     """
     rbms: list[RBM] = state.get("rbms", [])
     return rbms if "epoch" in state.get("layer", {}) else rbms[:-1]
-
-
-def _encode(rbm: RBM, rows: Array, room: float) -> tuple[Array, int]:
-    """Hidden means of all rows, in a file if they need more than `room` bytes.
-
-    Returns them and the bytes that they take in memory.
-    """
-    n_hidden, dtype = rbm.n_hidden, numpy_dtype(rbm.W)
-    n_bytes = rows.shape[0] * n_hidden * dtype.itemsize
-    if n_bytes <= room:
-        return map_batches(rbm.mean_hidden, rows), n_bytes
-    # Slices as those of map_batches, so that a file holds the same numbers.
-    slices = tracked([*row_slices(rows, entries=2**22)], "rows", "batch")
-    parts = (to_host(rbm.mean_hidden(rows[part, ...])) for part in slices)
-    return rows_beside(rows_in_file(parts, n_hidden, dtype), rbm.W), 0
 
 
 # For activations that a stack can start: the type of hidden units whose mean they give,

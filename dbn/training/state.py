@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 from ..backend.parts import Part
 from ..backend.types import Array
 from ..boltzmann import RBM
+from ..feedforward import Network
 
 
 class TrainingState(TypedDict, total=False):
@@ -18,7 +19,7 @@ class TrainingState(TypedDict, total=False):
     ----------
     epoch : int
         Number of epochs done. Written by `run_epochs`, and as 0 by an estimator that
-        has no more than a start. Read there, by `pretrain` and `begun`, where a
+        has no more than a start. Read there, by `train_layers` and `begun`, where a
         checkpoint is checked, and by processes that train together, which compare it.
     optimizer : dict
         Moments and the like, made by `Optimizer.init` and changed by `Optimizer.step`.
@@ -56,20 +57,23 @@ class TrainingState(TypedDict, total=False):
 
 
 class StackState(TypedDict, total=False):
-    """The `state` of `pretrain`.
+    """The `state` of `pretrain`, and of `DenoisingStack.train`.
 
     Attributes
     ----------
     rbms : list of RBM
-        The machines so far, the last one in training. Written by `pretrain`, read by
-        `begun` and by whoever follows the work.
+        The machines so far, the last one in training. Written by `train_layers`, read
+        by `begun` and by whoever follows the work.
+    nets : list of Network
+        The same of denoising autoencoders.
     layer : TrainingState
-        Of the last machine.
+        Of the last machine or net.
     params : list of array
-        To go on: the flat buffers of the machines. `pretrain` takes it out.
+        To go on: the flat buffers of machines or nets. `train_layers` takes it out.
     """
 
     rbms: list[RBM]
+    nets: list[Network]
     layer: TrainingState
     params: list[Array]
 

@@ -149,6 +149,35 @@ def reconstruction_loss(units: Units, n: int) -> Loss:
     return blocks[0][0] if len(blocks) == 1 else BlockLoss(blocks)
 
 
+def check_reconstruction_loss(loss: Loss, units: Units, n: int) -> None:
+    """Raise a ValueError unless `n` columns with these units may have the loss.
+
+    Outside the range of its targets it has no minimum, and falls without end.
+
+    Examples
+    --------
+    >>> from dbn.boltzmann import Bernoulli
+    >>> check_reconstruction_loss(SquaredError(), Bernoulli(), 5)
+    """
+    natural = reconstruction_loss(units, n)
+    categories = [own for part, own in natural.split(n) if part.of_category]
+    lows, highs = units.per_column("low", n), units.per_column("high", n)
+    for part, own in loss.split(n):
+        low, high = lows[own].min(), highs[own].max()
+        if part.of_category and own not in categories:
+            needs = "columns of one category, with one in all"
+        elif low < part.low or high > part.high:
+            needs = f"values in [{part.low:g}, {part.high:g}]"
+        else:
+            continue
+        raise ValueError(
+            f"The loss {part!r} needs {needs}; columns {own.start} to {own.stop - 1} "
+            f"have {units!r:.200} visible units, whose values lie in [{low:g}, "
+            f"{high:g}]. Leave loss at 'auto', which is {natural!r:.200}, or scale X "
+            "and set the visible units of rbm."
+        )
+
+
 _OF_RANGE: dict[tuple[float, float], type[Loss]] = {
     (0.0, 1.0): BinaryCrossEntropy,
     (-1.0, 1.0): SpinCrossEntropy,

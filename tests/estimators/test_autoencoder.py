@@ -22,13 +22,16 @@ from dbn import (
     load_model,
     save_model,
 )
-from dbn.boltzmann import Spin
+from dbn.boltzmann import Softmax, Spin
 from dbn.estimators import to_sklearn, to_torch
 from dbn.feedforward import (
     BinaryCrossEntropy,
+    BlockLoss,
     Identity,
     Logistic,
     OfKnown,
+    SoftmaxCrossEntropy,
+    SpinCrossEntropy,
     SquaredError,
     Tanh,
 )
@@ -159,6 +162,55 @@ def test_another_loss_needs_another_start():
     assert with_units.fit(X).network_.loss == OfKnown(SquaredError())
 
 
+SPINS = np.sign(REAL)
+GROUPS = BlockLoss([(SquaredError(), 3), (SoftmaxCrossEntropy(), 2)])
+
+
+@pytest.mark.parametrize("init", ["he_normal", "sae"])
+@pytest.mark.parametrize(
+    ("rows", "loss", "words"),
+    [
+        (REAL, "binary_cross_entropy", ["BinaryCrossEntropy()", "[0, 1]", "Gaussian"]),
+        (SPINS, "binary_cross_entropy", ["BinaryCrossEntropy()", "[0, 1]", "Spin"]),
+        (REAL, SpinCrossEntropy(), ["SpinCrossEntropy()", "[-1, 1]", "Gaussian"]),
+        (X, "cross_entropy", ["SoftmaxCrossEntropy()", "one category", "Bernoulli"]),
+        (X, GROUPS, ["SoftmaxCrossEntropy()", "one category", "Bernoulli"]),
+    ],
+)
+def test_a_loss_that_the_columns_cannot_have_is_refused(rows, loss, words, init):
+    """Of values outside its range it has no minimum."""
+    text = message(auto(init=init, loss=loss).fit, rows)
+    assert [word for word in words if word not in text] == []
+    assert "Leave loss at 'auto'" in text
+
+
+def test_a_loss_that_the_columns_can_have_is_taken():
+    one_hot = np.eye(3)[(3 * X[:, 0]).astype(int)]
+    category = RBMTransformer(visible=Softmax(3))
+    asked = [(X, "squared_error", None), (REAL, "squared_error", None)]
+    asked += [(one_hot, "cross_entropy", category), (X, SpinCrossEntropy(), None)]
+    asked += [(one_hot, "binary_cross_entropy", category)]
+    asked += [(X, BlockLoss([(SquaredError(), 3), (BinaryCrossEntropy(), 2)]), None)]
+    for rows, loss, machine in asked:
+        model = auto(init="he_normal", loss=loss, rbm=machine).fit(rows)
+        assert np.isfinite(model.score(rows))
+
+
+def test_rows_outside_the_range_are_measured_by_no_loss():
+    """That of [0, 1] falls without end there: a strange row would seem a good one."""
+    model = auto(init="he_normal").fit(X)
+    for bad in (X + 6.0, 255.0 * X):
+        assert "need values in [0, 1]" in message(model.score_samples, bad)
+        fit = auto(init="he_normal").fit
+        assert "need values in [0, 1]" in message(lambda b: fit(X, X_val=b), bad)  # noqa: B023
+    almost = X.copy()
+    almost[0, 0] = 1.0 + 1e-16
+    assert np.isfinite(model.score_samples(almost)).all()
+    # A squared error is one anywhere.
+    assert model.score(X + 6.0) < -100.0
+    assert model.transform(X + 6.0).shape == (60, 3)
+
+
 def test_history_has_the_mean_loss_of_the_rows():
     model = auto(optimizer=SGD(1e-300), batch_size=60, max_iter=1).fit(X)
     z = model.network_.forward(X)
@@ -232,6 +284,20 @@ def test_holes_are_filled_reconstructed_and_not_counted(rows):
     error = np.where(known, given - rows, 0.0)
     assert_allclose(model.score(holes), -(error**2).sum(axis=1).mean(), rtol=1e-10)
     assert model.score_samples(np.full((1, 5), np.nan)) == 0.0
+
+
+@pytest.mark.parametrize("brought", [False, True])
+def test_a_hole_is_what_noise_makes_of_a_value(brought):
+    """Which the net has learned to see through; means it meets for the first time."""
+    init = "he_normal"
+    if brought:
+        init = FrozenEstimator(small(DBNTransformer, rbm=[rbm(), LINEAR]).fit(X))
+    holes = np.where(X < 0.3, np.nan, X)
+    for noise, stand_in in ((0.3, 0.0), (0.0, X.mean(axis=0))):
+        machine = None if brought else rbm()
+        model = auto(init=init, rbm=machine, noise=noise).fit(X)
+        whole = np.where(np.isnan(holes), stand_in, X)
+        assert_allclose(model.reconstruct(holes), model.reconstruct(whole))
 
 
 def test_what_is_not_known_is_not_learned():

@@ -23,8 +23,10 @@ from dbn import (
     RBMTransformer,
 )
 from dbn.boltzmann import CD, Bernoulli, Gaussian, ReLU, Softmax
+from dbn.estimators import rbm_classifier
 from dbn.feedforward import LeakyReLU, VarianceScaling
-from dbn.training import SGD, Adam, RMSProp
+from dbn.training import SGD, Adam, RMSProp, budget
+from dbn.training.budget import Budget
 from tests.libraries import HAS_TORCH, has_cuda
 
 from .toy import X, Y, message, rbm, small
@@ -193,7 +195,7 @@ def generative(**params):
 
 def stack(**params):
     """With a lower machine that two numeric columns are enough for."""
-    below = RBMTransformer(visible="gaussian")
+    below = RBMTransformer(visible="gaussian", batch_size=10, max_iter=50)
     return GenerativeDBNClassifier((16, 16), rbm=[below, None], **params)
 
 
@@ -319,6 +321,17 @@ CONFIGURATIONS += [
 ]
 
 
+@pytest.fixture
+def brief(monkeypatch):
+    """What "auto" comes to: just enough for the accuracy that the checks ask for."""
+    machine = Budget(updates=150, epochs=4, most_epochs=20)
+    monkeypatch.setattr(budget, "MACHINE", machine)
+    monkeypatch.setattr(budget, "NET", Budget(updates=600, epochs=20, most_epochs=30))
+    classifying = Budget(updates=600, epochs=15, most_epochs=40)
+    monkeypatch.setattr(rbm_classifier, "CLASSIFYING_MACHINE", classifying)
+
+
+@pytest.mark.usefixtures("brief")
 @pytest.mark.parametrize("estimator", CONFIGURATIONS)
 def test_scikit_learns_checks(estimator):
     found, expected = failures(estimator), expected_failures(estimator)

@@ -112,6 +112,19 @@ def test_other_libraries_give_the_same_numbers(library):
     assert type(back) is type(frame)
 
 
+def test_a_category_that_no_row_got_is_still_one():
+    frame = pd.DataFrame(
+        {"town": pd.Categorical(["b", "a", "c"]), "n": [3.0, 1.0, 2.0]}
+    )
+    frame["floor"] = pd.Categorical([2, 1, 3])
+    columns = frame_columns(frame)
+    back = columns.decode(columns.encode(frame)[:1])
+    for name in ("town", "floor"):
+        assert back[name].dtype == frame[name].dtype
+        assert back[name].tolist() == frame[name].tolist()[:1]
+    assert back.index.tolist() == [0]
+
+
 def test_a_frame_of_numbers_alone_needs_nothing():
     assert frame_columns(people()[["age", "rooms"]]) is None
     assert frame_columns(np.eye(2)) is frame_columns([[1.0]]) is None

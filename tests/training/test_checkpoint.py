@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from dbn import (
+    DBNAutoencoder,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -26,7 +27,7 @@ from dbn import (
 )
 from dbn.backend import rows as rows_of_files
 from dbn.boltzmann import CD, FPCD, PCD, ParallelTempering
-from dbn.training import SGD, Adam, Checkpoint, RMSProp, Schedule
+from dbn.training import SGD, Adam, Checkpoint, DenoisingStack, RMSProp, Schedule
 from tests.estimators.toy import REAL, X, Y, buffers, message, rbm
 
 pytestmark = pytest.mark.usefixtures("on_each_device")
@@ -169,6 +170,31 @@ def test_a_net_in_every_phase(cls, options, after, tmp_path):
     assert_array_equal(numbers(resumed), numbers(whole))
     assert resumed.history_ == whole.history_
     assert resumed.n_iter_ == whole.n_iter_
+
+
+# Layer 0, its last epoch, layer 1, its last epoch, and two of fine-tuning.
+@pytest.mark.parametrize("after", [1, 3, 4, 6, 7, 9])
+@pytest.mark.parametrize(
+    ("net", "data"),
+    [
+        (DBNAutoencoder((4, 3), noise=0.1), (X,)),
+        (DBNAutoencoder((4, 3), batch_norm=True, activation="tanh"), (REAL,)),
+        (DBNClassifier((4, 3), batch_norm=True), (X, Y, 1.0 + Y)),
+        (DBNRegressor((4, 3), dropout=0.2), (X, Y)),
+    ],
+)
+def test_denoising_autoencoders_in_every_phase(net, data, after, tmp_path):
+    init = DenoisingStack(batch_size=20, max_iter=3)
+    net = clone(net).set_params(
+        init=init, max_iter=4, batch_size=20, optimizer=FALLING, random_state=0
+    )
+    whole = clone(net).fit(*data)
+    phases = [(entry["phase"], entry.get("layer")) for entry in whole.history_]
+    layers = [("pretrain", 0)] * 3 + [("pretrain", 1)] * 3
+    assert phases == layers + [("finetune", None)] * 4
+    resumed = interrupted(net, tmp_path, after, *data)
+    assert_array_equal(numbers(resumed), numbers(whole))
+    assert resumed.history_ == whole.history_
 
 
 def test_a_seed_of_none_goes_on_with_the_streams_of_the_first_run(tmp_path):

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from dbn import DBNClassifier, DBNTransformer, ModelFileError
+from dbn import DBNAutoencoder, DBNClassifier, DBNTransformer, ModelFileError
 from dbn.storage import archive
 from dbn.storage.archive import read_archive, write_archive
-from dbn.training import SGD, Checkpoint
+from dbn.training import SGD, Checkpoint, DenoisingStack
 from tests.estimators.toy import X, Y, rbm
 
 from .test_checkpoint import Break, Killer, Stopped, numbers
@@ -171,6 +171,12 @@ def net(*callbacks):
     return DBNClassifier((4,), rbm=rbm(), **options).set_callbacks(*callbacks)
 
 
+def denoising(*callbacks):
+    init = DenoisingStack(max_iter=4, batch_size=20)
+    model = DBNAutoencoder((4, 3), init=init, max_iter=3, random_state=0)
+    return model.set_callbacks(*callbacks)
+
+
 def put(*keys, value=None):
     def change(content):
         for key in keys[:-1]:
@@ -185,6 +191,7 @@ def put(*keys, value=None):
     [
         (lambda *c: machine(*c, max_iter=9), put("state", "epoch", value=-(10**9))),
         (stack, put("stack", "layer", "epoch", value=-(10**9))),
+        (denoising, put("stack", "layer", "epoch", value=-(10**9))),
         (stack, put("history", 0, value=1)),
         (stack, put("history", value={})),
         (net, put("rng", value=1)),
@@ -208,6 +215,8 @@ UNBEATABLE = {"least": -1.0, "bar": -1.0, "waited": 0, "over": False}
     [
         (stack, put("stack", "params", value=[np.zeros(7)])),
         (stack, put("stack", "layer", "chains", value=None)),
+        (denoising, put("stack", "params", value=[np.zeros(7)])),
+        (denoising, put("stack", "layer", "optimizer", value=None)),
         (net, put("network", value=[np.zeros(3)])),
         (net, put("state", "best", value={"waited": 0})),
         (net, put("state", "best", value=UNBEATABLE)),

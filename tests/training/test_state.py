@@ -2,7 +2,7 @@ import numpy as np
 
 from dbn import RBM, Network
 from dbn.boltzmann import CD, PCD
-from dbn.training import SGD, Adam, finetune, pretrain, train_rbm
+from dbn.training import SGD, Adam, DenoisingStack, finetune, pretrain, train_rbm
 from dbn.training.state import StackState, TrainingState, remembered
 
 
@@ -15,8 +15,12 @@ def test_all_that_training_remembers_is_described():
     assert {*machine} | {*net} == {*TrainingState.__annotations__}
     options = [{"max_iter": 1, "sampler": "pcd"}]
     pretrain(X, [2], rng=rng, layer_options=options, state=stack)
-    assert {*stack, "params"} == {*StackState.__annotations__}
+    nets = {}
+    start = DenoisingStack(max_iter=1)
+    start.train(Network([4, 2, 4]), X, rng, state=nets)
+    assert {*stack, *nets, "params"} == {*StackState.__annotations__}
     assert {*stack["layer"]} == {*machine}
+    assert {*nets["layer"]} <= {*TrainingState.__annotations__}
 
 
 def test_what_early_stopping_remembers_is_described():

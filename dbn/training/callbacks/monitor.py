@@ -56,7 +56,7 @@ class RBMMonitor:
 
     def on_fit_task_begin(self, estimator: Any, context: Any, *, X: Array) -> None:
         """Remember the weights before an epoch of pretraining on rows `X`."""
-        if _is_pretraining(context):
+        if _is_pretraining(context) and estimator._machines:
             key = id(context.parent)
             if key not in self._runs:
                 self._runs[key] = _Run(estimator, X, self.X_val)
@@ -64,7 +64,7 @@ class RBMMonitor:
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """Add to the entry of an epoch; forget a run of epochs at its end."""
-        if _is_pretraining(context):
+        if context.task_name == "epoch" and id(context.parent) in self._runs:
             estimator.history_[-1] |= self._runs[id(context.parent)].metrics()
         self._runs.pop(id(context), None)
 
