@@ -873,7 +873,7 @@ def test_few_labels(tmp_path):
     done = run("benchmarks/few_labels.py", *args)
     assert done.returncode == 0, done.stderr
     assert "wine: [12] labels" in done.stderr  # three classes need six
-    assert "Verdict on vehicle: of the one setting" in done.stdout
+    assert "Verdict on vehicle, 2 x 100, " in done.stdout
     content = json.loads(record.read_text())
     wine, same = (content["tables"][name] for name in ("wine", "vehicle"))
     assert_origin(wine["settings"], "seeds", "data_sha256", "pretrained")
@@ -907,7 +907,10 @@ def test_ablations_take_parts_of_pretraining_away(tmp_path):
     args += ["--updates", "10", "--pretrain-updates", "30", "--learning-rates", "0.01"]
     done = run("benchmarks/ablations.py", *args, "--output", str(record))
     assert done.returncode == 0, done.stderr
-    assert "Verdict on digits, ablations: of the one setting" in done.stdout
+    assert (
+        "Verdict on digits, ablations, 2 x 8, 60 labels: DBN pretraining "
+        in done.stdout
+    )
     content = json.loads(record.read_text())
     assert_origin(content["settings"], "seeds", "data_sha256", "pretrained")
     (setting,) = content["summary"]

@@ -304,8 +304,7 @@ n_features)
         draft, job, unlabelled = self._prepared(*given, to_host(classes), chunk=True)
         agree(draft, *job.made_of(draft, True))
         self._become(draft)
-        with bars_of(self):
-            self._train(job, unlabelled, 1, None, None)
+        self._train(job, unlabelled, 1, None, None)
         return self
 
     @property
@@ -368,7 +367,7 @@ n_features)
         targets, weight = converted_beside((targets, weight), rows)
         own = {"generative": 1.0, "discriminative": 0.0}
         alpha = own.get(self.objective, self.generative_weight)
-        with self._place.holding(self, rows, "rbm_", "_state"):
+        with bars_of(self), self._place.holding(self, rows, "rbm_", "_state"):
             watched = validation and self._watch(lambda: self._joint, *validation)
             stopping = watched is not None and self.early_stopping
             train_rbm(

@@ -464,8 +464,8 @@ VARYING = [0.05, 0.11, 0.19]
 @pytest.mark.parametrize(
     ("dbn", "other", "words"),
     [
-        (BETTER, WORSE, "lowered the test error in 1"),
-        (WORSE, BETTER, "raised the test error in 1"),
+        (BETTER, WORSE, "lowered the test error: -10.3"),
+        (WORSE, BETTER, "raised the test error: +10.3"),
         ([0.10, 0.21, 0.12], [0.11, 0.20, 0.13], "made no difference"),
         ([0.10, 0.10], [0.12, 0.12], "made no difference that these seeds can show"),
         ([0.10, 0.20], [0.10, 0.20], "made no difference that these seeds can show"),
@@ -481,40 +481,38 @@ def test_verdict_says_what_the_numbers_say(dbn, other, words):
         (
             BETTER,
             [WORSE, [0.31, 0.33, 0.34]],
-            "lowered the test error in 1 (1 x 5, 10 labels: -21.7 to -10.3 points "
-            "against every other start).",
+            "lowered the test error: -21.7 to -10.3 points against every other start.",
         ),
         (
             WORSE,
             [BETTER, [0.01, 0.02, 0.03]],
-            "raised the test error in 1 (1 x 5, 10 labels: +10.3 to +19.3 points "
-            "against every other start).",
+            "raised the test error: +10.3 to +19.3 points against every other start.",
         ),
         (
             BETTER,
             [WORSE, VARYING, [0.01, 0.03, 0.03]],
-            "is shown to differ from single starts only in 1 (1 x 5, 10 labels: below "
-            "Xavier, above LSUV, not shown against He).",
+            "is shown to differ from single starts only: below Xavier, above LSUV, not "
+            "shown against He.",
         ),
         (
             BETTER,
             [VARYING, VARYING],
-            "made no difference that these seeds can show in 1 (1 x 5, 10 labels: not "
-            "shown against Xavier and He).",
+            "made no difference that these seeds can show: not shown against Xavier "
+            "and He.",
         ),
     ],
 )
 def test_verdict_is_about_every_other_start(dbn, others, words):
     """What validation rows prefer is of no account."""
     told = by_hand(dbn, *others).verdict()
-    assert told == f"Verdict on toy: of the one setting, DBN pretraining {words}"
+    assert told == f"Verdict on toy, 1 x 5, 10 labels: DBN pretraining {words}"
 
 
 def test_settings_share_the_level_and_single_differences_do_not():
     """Two settings of p = .035 each: shown by themselves, and neither by Holm."""
     dbn, other = [0.10, 0.10, 0.10], [0.19, 0.26, 0.18]
     first, second = (by_hand(dbn, other, n_labels=n) for n in (10, 20))
-    assert "lowered the test error in 1 (" in first.verdict()
+    assert "lowered the test error: -" in first.verdict()
     first.records += second.records
     told = first.verdict()
     assert "single starts only in 2 (1 x 5, 10 labels: below Xavier" in told
@@ -550,7 +548,7 @@ def test_of_the_same_training_rows_nothing_is_said_about_others():
 def test_verdict_names_controls_that_beat_the_dbn():
     """They are no other start, however good."""
     result = by_hand(BETTER, WORSE, control=[0.01, 0.02, 0.04])
-    assert "every other start); of the controls, DBN shuffled (" in result.verdict()
+    assert "every other start; of the controls, DBN shuffled beat" in result.verdict()
     result = by_hand(BETTER, WORSE, control=[0.30, 0.31, 0.32])
     assert "controls" not in result.verdict()
 

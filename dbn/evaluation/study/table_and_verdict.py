@@ -10,10 +10,10 @@ from .row_losses import has_row_losses
 from .summary import LEVEL
 
 # What pretraining did in a setting, in the order of the verdict.
-_LOWERED = "lowered the test error in"
-_RAISED = "raised the test error in"
-_IN_PART = "is shown to differ from single starts only in"
-_UNDECIDED = "made no difference that these seeds can show in"
+_LOWERED = "lowered the test error"
+_RAISED = "raised the test error"
+_IN_PART = "is shown to differ from single starts only"
+_UNDECIDED = "made no difference that these seeds can show"
 
 
 def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
@@ -279,25 +279,31 @@ def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     _, factor, unit = measure(settings)
     kinds = (_LOWERED, _RAISED, _IN_PART, _UNDECIDED)
     found: dict[str, list[str]] = {words: [] for words in kinds}
-    beaten = []
+    one, beaten = len(summary) == 1, []
     for row in summary:
         words, by = _told(row, factor, unit)
-        found[words].append(f"{row['cell']}{_given(row, ', ')}: {by}")
+        cell = f"{row['cell']}{_given(row, ', ')}"
+        found[words].append(by if one else f"{cell}: {by}")
         for name, contender in row["contenders"].items():
             difference = contender["difference"]
             if contender["kind"] == "control" and (
                 difference["mean"] > 0 and difference["p_holm"] < LEVEL
             ):
-                beaten.append(f"{display_name(name)} ({row['cell']})")
-    parts = [
-        f"{words} {len(cells)} ({'; '.join(cells)})"
-        for words, cells in found.items()
-        if cells
-    ]
-    of = f"the {len(summary)} settings" if len(summary) > 1 else "the one setting"
+                where = "" if one else f" ({row['cell']})"
+                beaten.append(f"{display_name(name)}{where}")
+    told = {words: cells for words, cells in found.items() if cells}
+    if one:
+        of = f", {cell}: "
+        parts = [f"{words}: {cells[0]}" for words, cells in told.items()]
+    else:
+        of = f": of the {len(summary)} settings, "
+        parts = [
+            f"{words} in {len(cells)} ({'; '.join(cells)})"
+            for words, cells in told.items()
+        ]
     controls = f"; of the controls, {_join(beaten)} beat the DBN" if beaten else ""
     return (
-        f"Verdict on {printable(settings['dataset'])}: of {of}, DBN pretraining "
+        f"Verdict on {printable(settings['dataset'])}{of}DBN pretraining "
         f"{_join(parts)}{controls}."
     )
 
