@@ -12,7 +12,7 @@ from ..backend.random import make_rng
 from ..backend.types import Array
 from ..boltzmann import DBN, RBM, Units, get_units
 from ..boltzmann.feature_machine import feature_machine
-from ..training import UpDown, up_down
+from ..training import SGD, UpDown, get_optimizer, up_down
 from ..training.budget import TOP_MACHINE
 from ..training.callbacks import fit_task
 from ..training.contrastive import classifying_top
@@ -50,7 +50,8 @@ class GenerativeDBNClassifier(GenerativeClassifier):
         Numbers of hidden units, from the data upwards.
     rbm : RBMTransformer, list of RBMTransformer or None, default=None
         Prototype of the machines below the top one, as in `DBNTransformer`; of a list
-        the last one is for the top machine. An entry None is the default.
+        the last one is for the top machine: if it is centered, and trained by SGD, its
+        labels learn ten times as fast as the rest. An entry None is the default.
     up_down : UpDown, int or None, default=None
         Training of all weights together afterwards, see `dbn.training.UpDown`; a number
         is that of its epochs. None leaves them as they are.
@@ -204,7 +205,8 @@ n_features)
         unlabelled = draft._weigh(job)
         prototypes = layer_prototypes(self.rbm, len(sizes))
         job.rows = draft._fit_visible(job.rows, job.weight, first_visible(self.rbm))
-        if self._own_top:
+        several = self.rbm if isinstance(self.rbm, list | tuple) else [None]
+        if several[-1] is None:  # nobody has given one
             prototypes[-1] = draft._top_prototype(prototypes[:-1], job.rows.shape[0])
         validation = check_watched(draft, X_val, y_val, numpy_dtype(job.rows))
         draft._rng = make_rng(self.random_state)
@@ -233,12 +235,6 @@ n_features)
         length = TOP_MACHINE.resolved(n_rows, "auto", "auto")
         return RBMTransformer(**classifying_top(*length, units.bounded))
 
-    @property
-    def _own_top(self) -> bool:
-        """Whether nobody has given a prototype of the top machine."""
-        several = self.rbm if isinstance(self.rbm, list | tuple) else [None]
-        return several[-1] is None
-
     def _stack_in_training(self) -> DBN:
         return DBN(self._stack["rbms"])
 
@@ -252,8 +248,7 @@ n_features)
         validation: Any,
     ) -> None:
         rows, labels, weight = labelled
-        # Labels, which are few, may learn faster than the rest of a centered machine.
-        options: dict[str, Any] = {"label_rate": 10.0 if self._own_top else 1.0}
+        options: dict[str, Any] = {"label_rate": _label_rate(prototypes[-1])}
         if validation is not None:
             options["validate"] = self._watch(self._stack_in_training, *validation)
         of_labels = {"labels": labels, "label_weight": weight}
@@ -395,6 +390,15 @@ n_features)
         check_is_fitted(self)
         H = self._hidden_rows(H, int(self.dbn_.rbms[-1].n_hidden))
         return self._decode(self._place.apply(DBN.inverse_transform, self.dbn_, H))
+
+
+def _label_rate(top: RBMTransformer) -> float:
+    """How much faster labels, which are few, learn than the rest of the top machine.
+
+    Only a centered one bears it; an optimizer that scales gradients does so itself.
+    """
+    plain = top.optimizer is None or isinstance(get_optimizer(top.optimizer), SGD)
+    return 10.0 if top.centering and plain else 1.0
 
 
 def _shares(labels: Array, weight: Array) -> Array:

@@ -51,8 +51,8 @@ def classifying_top(batch_size: int, n_epochs: int, bounded: bool) -> dict[str, 
     """Options of `train_rbm` for a top machine with labels.
 
     Three quarters of the epochs are contrastive divergence, at a rate that falls from
-    0.3 to 0, and the rest persistent chains, from 0.02 to 0; a twentieth of both where
-    units have no finite range.
+    0.3 to 0, slowly at both ends, and the rest persistent chains, from 0.02 to 0; a
+    twentieth of both where units have no finite range.
 
     Parameters
     ----------
@@ -68,12 +68,14 @@ def classifying_top(batch_size: int, n_epochs: int, bounded: bool) -> dict[str, 
     first = max(n_epochs * 3 // 4, 1)
     stages: list[tuple[int, Sampler]] = [(0, CD()), (first, PCD())]
     last, scale = n_epochs - first, 1.0 if bounded else 0.05
-    rates = [scale * 0.3 * (1.0 - epoch / first) for epoch in range(first)]
+    falling = Schedule(scale * 0.3, 0.0, epochs=first, kind="cosine")
+    rates = [falling(epoch) for epoch in range(first)]
     rates += [scale * 0.02 * (1.0 - epoch / last) for epoch in range(last)]
     return {
         "sampler": Staged(tuple(stages)),
         "optimizer": SGD(tuple(enumerate(rates)), momentum=((0, 0.9), (first, 0.5))),
         "centering": True,
+        "weight_decay": 0.0,
         "batch_size": batch_size,
         "max_iter": n_epochs,
     }

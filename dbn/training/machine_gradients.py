@@ -46,13 +46,28 @@ class ContrastiveGradient:
         if self.centering or self.sparsity:
             self._move_means(v, h, weight)
         offsets = means if self.centering else None
-        weight_neg = weight if self.sampler.at(epoch).paired else None
+        paired = self.sampler.at(epoch).paired
+        weight_neg = weight if paired else None
+        if paired and rbm.labels is not None:
+            v_neg, h_neg, inside = self._labels_summed_out(v_neg, weight)
+            covariance = -inside if covariance is None else covariance - inside
         of_labels = covariance, self.label_rate
         rbm.gradient(v, h, v_neg, h_neg, grad, weight, weight_neg, offsets, *of_labels)
         if self.l1:
             grad["W"][...] += self.l1 * namespace(rbm.W).sign(rbm.W)
         if self.sparsity:
             self.sparsity.add_gradient(grad, *means)
+
+    def _labels_summed_out(self, v: Array, weight: Array) -> tuple[Array, ...]:
+        """Rows with p(label | features), means of hidden units, covariance within.
+
+        What one label, or its mean, says of the negative phase varies more.
+        """
+        rbm, n = self.rbm, self.rbm.n_features
+        unknown = namespace(v).full_like(v[:, n:], np.nan)
+        w, alone = mean_weights(unknown, weight), rbm.input_of_features(v)
+        y, h, covariance = rbm.labels.completed(unknown, alone, w)
+        return join(v[:, :n], y), h, covariance
 
     def _positive(
         self, rows: Array, weight: Array

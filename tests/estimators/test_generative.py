@@ -13,6 +13,7 @@ from dbn import (
     DBNClassifier,
     GenerativeDBNClassifier,
     RBMClassifier,
+    RBMTransformer,
     ScaledRows,
     load_model,
     save_model,
@@ -20,6 +21,8 @@ from dbn import (
 from dbn.boltzmann import Bernoulli, Gaussian, exact_log_z
 from dbn.estimators import to_sklearn, to_torch
 from dbn.training import SGD, Checkpoint, UpDown
+from dbn.training.budget import TOP_MACHINE
+from dbn.training.contrastive import classifying_top
 from tests.helpers import MeanField
 from tests.libraries import needs_torch
 
@@ -54,6 +57,17 @@ def test_every_objective_learns(objective):
     model.set_params(batch_size=5, max_iter=80).fit(BINARY, BINARY[:, 0].astype(int))
     assert model.score(BINARY, BINARY[:, 0].astype(int)) > 0.95
     assert bool(model.loss_curve_) == (objective != "generative")
+
+
+def test_the_top_machine_of_the_defaults_can_be_given():
+    length = TOP_MACHINE.resolved(len(BINARY), "auto", "auto")
+    top = RBMTransformer(**classifying_top(*length, True))
+    models = [
+        GenerativeDBNClassifier((4, 3), rbm=its, random_state=0).fit(BINARY, Y3)
+        for its in ([rbm(), None], [rbm(), top])
+    ]
+    weights = [model.dbn_.rbms[-1].params.flat for model in models]
+    assert_array_equal(*weights)
 
 
 def test_the_likelihood_sums_out_the_class():

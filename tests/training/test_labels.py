@@ -57,10 +57,20 @@ def one_step(X, **options):
     return before, after
 
 
-def enumerated_gradient(rbm, labels, weight):
+class Reversed(Fixed):
+    """A negative phase that belongs to the rows of the positive one."""
+
+    paired = True
+
+    def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
+        v = np.hstack([1.0 - v_pos[:, : F.shape[1]], Y])
+        return v, rbm.mean_hidden(v), state
+
+
+def enumerated_gradient(rbm, labels, weight, features=F):
     """Of the positive phase, every unknown label taken as each class in turn."""
     grad, total = rbm.params.zeros_like(), weight.sum()
-    for f, y, w in zip(F, labels, weight, strict=True):
+    for f, y, w in zip(features, labels, weight, strict=True):
         rows = np.hstack([np.tile(f, (K, 1)), np.eye(K)])
         p = np.exp(rbm.log_p_labels(f[None, :]))[0] if np.isnan(y[0]) else y
         for row, share in zip(rows, p, strict=True):
@@ -87,6 +97,20 @@ def test_the_positive_phase_sums_out_unknown_labels(weight, labels, kind):
     grad["c"][...] += h.mean(axis=0)
     moved = before.params.flat - RATE * grad.flat
     assert_allclose(after.params.flat, moved, atol=1e-12)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("labels", [Y, HALF], ids=["labelled", "half"])
+def test_a_negative_phase_from_the_data_sums_out_its_labels(weight, labels):
+    X = LabelledRows(F, labels)
+    before, after = one_step(X, sample_weight=weight, sampler=Reversed())
+    w = np.ones(8) if weight is None else weight
+    grad = enumerated_gradient(before, labels, w)
+    unknown = np.full_like(Y, np.nan)
+    grad.flat[...] -= enumerated_gradient(before, unknown, w, 1.0 - F).flat
+    assert_allclose(
+        after.params.flat, before.params.flat - RATE * grad.flat, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT])
