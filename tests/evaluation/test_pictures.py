@@ -240,7 +240,7 @@ def test_categories_are_no_pixels():
     pd = pytest.importorskip("pandas")
     X = pd.DataFrame({name: list("ab" * 20) for name in "wxyz"})
     model = RBMTransformer(3, max_iter=1, random_state=0).fit(X)
-    with pytest.raises(TypeError, match=r"columns \['w', 'x', 'y', 'z'\] hold words"):
+    with pytest.raises(ValueError, match=r"columns \['w', 'x', 'y', 'z'\] hold words"):
         SamplesDisplay.from_estimator(model, steps=1)
     model.fit(X == "a")
     assert SamplesDisplay.from_estimator(model, n=2, steps=1).rows.shape == (2, 4)

@@ -205,10 +205,10 @@ GenerativeDBNClassifier
         Raises
         ------
         TypeError
-            If the estimator has no method `sample`, or was fitted on words.
+            If the estimator has no method `sample`.
         ValueError
-            If `image_shape` does not fit the features, n is below 1, or the label is no
-            class of the estimator.
+            If `image_shape` does not fit the features, n is below 1, the label is no
+            class of the estimator, or it was fitted on words.
         ImportError
             If matplotlib is not installed.
         """
@@ -438,12 +438,12 @@ def labels_to_draw(
 
 
 def _check_pixels(columns: FrameColumns | None) -> None:
-    """Raise a TypeError if columns of a frame are no pixels."""
+    """Raise a ValueError if columns of a frame are no pixels."""
     if columns is None:
         return
     pairs = zip(columns.names, columns.categories, strict=True)
     if words := [name for name, values in pairs if values]:
-        raise TypeError(
+        raise ValueError(
             f"The columns {words!r:.200} hold words, which are no pixels. Fit on "
             "numbers or booleans, or look at the frame of `sample`."
         )
