@@ -226,8 +226,10 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
             The class of all samples, or of each, which the chains keep. None draws the
             class as well.
         steps : int, default=1000
-            Gibbs steps of the top machine, from independent units with the data's mean.
-            Machines that mix slowly need more: compare samples at several values.
+            Gibbs steps of the top machine, from independent units: in an
+            `RBMClassifier` with the data's mean, in a `GenerativeDBNClassifier` with
+            its visible biases alone. Machines that mix slowly need more: compare
+            samples at several values.
         means : bool, default=False
             Whether to return the means of the visible units given the hidden units that
             were drawn, which are less noisy than rows. In a frame a category is then
