@@ -232,7 +232,7 @@ def test_classes_to_draw_are_classes(classifiers, rbm):
 @pytest.mark.parametrize("n", [1, 5])
 def test_lines_have_equally_many_rows(digits, n):
     display = SamplesDisplay(digits[0][:n], steps=1, lines=["a", "b"])
-    with pytest.raises(ValueError, match=f"lines has 2 names for {n} rows"):
+    with pytest.raises(ValueError, match=f"{n} rows do not make 2 lines"):
         display.plot()
 
 

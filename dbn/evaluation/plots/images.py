@@ -231,8 +231,7 @@ GenerativeDBNClassifier
         names = () if self.lines is None else self.lines
         if len(names) and len(rows) % len(names):
             raise ValueError(
-                f"lines has {len(names)} names for {len(rows)} rows; give as many rows "
-                "for each of them."
+                f"{len(rows)} rows do not make {len(names)} lines; give each as many."
             )
         return _draw_images(
             ax,
@@ -439,9 +438,7 @@ def labels_to_draw(
 
 def _check_pixels(columns: FrameColumns | None) -> None:
     """Raise a ValueError if columns of a frame are no pixels."""
-    if columns is None:
-        return
-    pairs = zip(columns.names, columns.categories, strict=True)
+    pairs = zip(columns.names, columns.categories, strict=True) if columns else ()
     if words := [name for name, values in pairs if values]:
         raise ValueError(
             f"The columns {words!r:.200} hold words, which are no pixels. Fit on "
