@@ -924,6 +924,8 @@ def test_ablations_take_parts_of_pretraining_away(tmp_path):
     }
     made = {its["call"] for its in content["settings"]["pretrained"]}
     assert len(made) == 4  # each seed once and four times as long
+    none = run("benchmarks/ablations.py", "--dataset", "digits", "--labels", "0")
+    assert none.stderr.startswith("ablations: --labels is 0; of 1797 rows give 1 or ")
 
 
 def test_finetune_takes_what_pretrain_wrote_and_goes_on(tmp_path):
