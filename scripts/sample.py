@@ -48,7 +48,8 @@ def main():
         found = {"X": model.sample(len(labels), **chains)}
     else:
         found = {"X": model.sample(len(labels), label=labels, **chains), "y": labels}
-    np.savez_compressed(args.output.with_suffix(".npz"), **found)
+    rows, picture = (args.output.with_suffix(end) for end in (".npz", ".png"))
+    np.savez_compressed(rows, **found)
     drawn = SamplesDisplay.from_estimator(  # the same chains: their means
         model,
         n=args.n,
@@ -56,8 +57,8 @@ def main():
         **chains,
         image_shape=args.image_shape and tuple(args.image_shape),
     )
-    drawn.figure_.savefig(args.output.with_suffix(".png"), dpi=150)
-    print(f"wrote {args.output}.npz and {args.output}.png")
+    drawn.figure_.savefig(picture, dpi=150)
+    print(f"wrote {rows} and {picture}")
 
 
 if __name__ == "__main__":

@@ -629,13 +629,14 @@ def test_sample_draws_classes(tmp_path):
     model = GenerativeDBNClassifier((8,), random_state=0).fit(X[:90] / 16, y[:90])
     file, rows = str(tmp_path / "model.dbn"), tmp_path / "rows"
     save_model(model, file)
-    options = ["--steps", "3", "--output", str(rows)]
+    options = ["--steps", "3", "--output", f"{rows}.png"]
     for more, classes in (
         (["-n", "2"], [0, 0, 1, 1, 2, 2]),
         (["-n", "4", "--label", "1"], [1] * 4),
     ):
         done = run("sample.py", file, *options, *more)
         assert done.returncode == 0, done.stderr
+        assert done.stdout == f"wrote {rows}.npz and {rows}.png\n"
         found = np.load(f"{rows}.npz")
         assert found["y"].tolist() == classes
         drawn = model.sample(len(classes), label=classes, steps=3, random_state=0)
@@ -923,6 +924,8 @@ def test_ablations_take_parts_of_pretraining_away(tmp_path):
     }
     made = {its["call"] for its in content["settings"]["pretrained"]}
     assert len(made) == 4  # each seed once and four times as long
+    none = run("benchmarks/ablations.py", "--dataset", "digits", "--labels", "0")
+    assert none.stderr.startswith("ablations: --labels is 0; of 1797 rows give 1 or ")
 
 
 def test_finetune_takes_what_pretrain_wrote_and_goes_on(tmp_path):

@@ -139,7 +139,8 @@ default="adam"
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, shuffles, samples and noise.
     verbose : int, default=0
-        1 shows tqdm bars.
+        1 shows tqdm bars of epochs, and of batches where an epoch takes more than 2
+        seconds.
 
     Attributes
     ----------

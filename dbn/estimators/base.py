@@ -124,6 +124,11 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
         """For callbacks: the machines so far, the last one in training."""
         return list(self._stack.get("rbms", []))
 
+    @property
+    def _layers(self) -> list[Any]:
+        """For callbacks: the same, or denoising autoencoders."""
+        return list(self._stack.get("nets", self._machines))
+
     def _resume(self, task: Task) -> None:
         """Take over what a `Checkpoint` saved of this fit, if there was any."""
         if (kept := task.resume()) is not None:

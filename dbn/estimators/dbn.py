@@ -445,7 +445,8 @@ n_features)
             the known ones, as in `RBMTransformer.sample`.
         means : bool, default=False
             Whether to return the means of the visible units given the hidden units that
-            were drawn, which are less noisy than rows.
+            were drawn, which are less noisy than rows. In a frame a category is then
+            the likeliest one, and a boolean whether it is likely.
         random_state : int, RandomState instance or None, default=None
 
         Returns
@@ -456,7 +457,8 @@ n_features)
         Raises
         ------
         ValueError
-            If `given` does not fit, or has rows and `n_samples` is not 1.
+            If `given` does not fit, or has rows and `n_samples` is not 1, or a number
+            is too small.
 
         Examples
         --------
@@ -470,6 +472,7 @@ n_features)
         True
         """
         check_is_fitted(self)
+        self._check_chains(n_samples, steps)
         dbn = self._place.there(self.dbn_)
         top = dbn.rbms[-1]
         rng = stream_on(make_rng(random_state), top.W)

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable
+from numbers import Integral
 
 import numpy as np
 from scipy.sparse import issparse
@@ -69,6 +70,15 @@ class DensityEstimator(DBNEstimator):
 
         with bars_of(self):
             return self._place.apply(bounds, dbn, rows)
+
+    @staticmethod
+    def _check_chains(n_samples: int, steps: int) -> None:
+        """Raise a ValueError unless so many chains can take so many steps."""
+        for name, value, low in (("n_samples", n_samples, 1), ("steps", steps, 0)):
+            if not isinstance(value, Integral) or value < low:
+                raise ValueError(
+                    f"{name} is {value!r:.80}; it must be an integer of at least {low}."
+                )
 
     def _given(self, rbm: RBM, given: Array, n_samples: int) -> Array:
         """Encoded rows to complete, one for each sample: NaN is to be drawn."""

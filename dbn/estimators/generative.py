@@ -226,11 +226,14 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
             The class of all samples, or of each, which the chains keep. None draws the
             class as well.
         steps : int, default=1000
-            Gibbs steps of the top machine, from independent units with the data's mean.
-            Machines that mix slowly need more: compare samples at several values.
+            Gibbs steps of the top machine, from independent units: in an
+            `RBMClassifier` with the data's mean, in a `GenerativeDBNClassifier` with
+            its visible biases alone. Machines that mix slowly need more: compare
+            samples at several values.
         means : bool, default=False
             Whether to return the means of the visible units given the hidden units that
-            were drawn, which are less noisy than rows.
+            were drawn, which are less noisy than rows. In a frame a category is then
+            the likeliest one, and a boolean whether it is likely.
         random_state : int, RandomState instance or None, default=None
 
         Returns
@@ -241,9 +244,10 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
         Raises
         ------
         ValueError
-            If a label is none of `classes_`.
+            If a label is none of `classes_`, or a number is too small.
         """
         check_is_fitted(self)
+        self._check_chains(n_samples, steps)
         dbn, bias = self._place.there((self._joint, self._base_bias))
         top = dbn.rbms[-1]
         rng = stream_on(make_rng(random_state), top.W)

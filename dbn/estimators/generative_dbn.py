@@ -71,7 +71,8 @@ class GenerativeDBNClassifier(GenerativeClassifier):
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, shuffles and samples.
     verbose : int, default=0
-        1 shows tqdm bars.
+        1 shows a tqdm bar of epochs for each layer, and bars of batches, sampling and
+        annealing that take more than 2 seconds.
 
     Attributes
     ----------

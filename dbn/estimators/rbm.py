@@ -509,7 +509,8 @@ n_features)
             which is completed once.
         means : bool, default=False
             Whether to return the means of the visible units given the hidden units that
-            were drawn, which are less noisy than rows.
+            were drawn, which are less noisy than rows. In a frame a category is then
+            the likeliest one, and a boolean whether it is likely.
         random_state : int, RandomState instance or None, default=None
 
         Returns
@@ -520,7 +521,8 @@ n_features)
         Raises
         ------
         ValueError
-            If `given` does not fit, or has rows and `n_samples` is not 1.
+            If `given` does not fit, or has rows and `n_samples` is not 1, or a number
+            is too small.
 
         Examples
         --------
@@ -536,6 +538,7 @@ n_features)
                [0., 0., 1.]])
         """
         check_is_fitted(self)
+        self._check_chains(n_samples, steps)
         given = self._place.there(self._given(self.rbm_, given, n_samples))
         rbm, bias = self._place.there((self.rbm_, self._base_bias))
         rng = stream_on(make_rng(random_state), rbm.W)

@@ -108,7 +108,8 @@ class RBMClassifier(GenerativeClassifier, OneMachine):
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, shuffles and samples.
     verbose : int, default=0
-        1 shows a tqdm bar.
+        1 shows a tqdm bar of epochs, and bars of batches, sampling and annealing that
+        take more than 2 seconds.
 
     Attributes
     ----------

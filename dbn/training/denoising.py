@@ -188,8 +188,9 @@ class DenoisingStack(Initializer):
             state=state,
         )
         VarianceScaling().fill(network, X, rng)
-        encoders, decoders = zip(*(net.dense for net in nets), strict=True)
-        learned = [*encoders, *reversed(decoders)] if unrolled else encoders
+        learned = [net.dense[0] for net in nets]
+        if unrolled:
+            learned += [net.dense[1] for net in reversed(nets)]
         for (W, c), (its_W, its_c) in zip(network.dense, learned, strict=False):
             W[...], c[...] = its_W, its_c
 

@@ -94,8 +94,10 @@ def machine(args, **options):
 def main():
     args = parse(__doc__, OPTIONS)
     data = load_dataset(args.dataset, data_home=args.data_home)
-    if not args.labels <= len(data.y):
-        raise ValueError(f"--labels is {args.labels}; there are {len(data.y)} rows.")
+    if not 0 < args.labels <= len(data.y):
+        raise ValueError(
+            f"--labels is {args.labels}; of {len(data.y)} rows give 1 or more."
+        )
     n_test = 0 if data.X_test is not None else ceil(0.3 * len(data.y))
     named = [(init, "logistic") for init in NAMED]
     args.output.parent.mkdir(parents=True, exist_ok=True)

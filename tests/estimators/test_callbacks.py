@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
 from dbn.boltzmann import CD
-from dbn.training import SGD, Checkpoint, TqdmBars
+from dbn.training import SGD, Checkpoint, DenoisingStack, TqdmBars
 
 from .toy import ALL, PREDICTORS, REAL, X, Y, output, rbm, small
 
@@ -393,22 +393,23 @@ def test_verbose_shows_bars_with_metrics_on_stderr(cls, names, metrics, capsys):
 
 
 @pytest.mark.parametrize(
-    ("cls", "stopped_in"),
+    ("cls", "params", "stopped_in"),
     [
-        (RBMTransformer, "fit"),
-        (DBNTransformer, "fit/layer 1"),
-        (DBNClassifier, "fit/pretrain/layer 1"),
-        (DBNClassifier, "fit/finetune"),
+        (RBMTransformer, {}, "fit"),
+        (DBNTransformer, {}, "fit/layer 1"),
+        (DBNClassifier, {}, "fit/pretrain/layer 1"),
+        (DBNClassifier, {"init": DenoisingStack(max_iter=2)}, "fit/pretrain/layer 1"),
+        (DBNClassifier, {}, "fit/finetune"),
     ],
 )
 def test_bars_of_a_resumed_fit_begin_where_it_goes_on(
-    cls, stopped_in, tmp_path, capsys
+    cls, params, stopped_in, tmp_path, capsys
 ):
     recorder = Recorder(fail=f"{stopped_in}/epoch 0")
     with pytest.raises(RuntimeError):
-        small(cls).set_callbacks(Checkpoint(tmp_path), recorder).fit(X, Y)
+        small(cls, **params).set_callbacks(Checkpoint(tmp_path), recorder).fit(X, Y)
     n_all, name = recorder.sizes[stopped_in], stopped_in.split("/")[-1]
-    again = small(cls, verbose=1)
+    again = small(cls, verbose=1, **params)
     again.set_callbacks(Checkpoint(tmp_path, resume=True)).fit(X, Y)
     err = capsys.readouterr().err
     first = err.strip().splitlines()[0]

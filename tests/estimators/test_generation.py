@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dbn import DBNTransformer, RBMTransformer
+from dbn import DBNTransformer, RBMClassifier, RBMTransformer
 from dbn.backend.array import sigmoid
-from tests.estimators.toy import REAL, X, small
+from tests.estimators.toy import REAL, X, Y, small
 from tests.helpers import Enumerated, randomize
 
 BINARY = (X[:, :4] > 0.5) * 1.0
@@ -135,3 +135,18 @@ def test_wrong_number_of_hidden_columns(cls):
     transformer = small(cls).fit(X)
     with pytest.raises(ValueError, match=r"H has 9 columns; .* hidden units"):
         transformer.inverse_transform(np.zeros((1, 9)))
+
+
+@pytest.mark.parametrize("cls", [RBMTransformer, DBNTransformer, RBMClassifier])
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"n_samples": 0}, "n_samples is 0; it must be an integer of at least 1"),
+        ({"steps": -1}, "steps is -1; it must be an integer of at least 0"),
+        ({"steps": 2.5}, "steps is 2.5; it must be an integer"),
+    ],
+)
+def test_chains_are_one_or_more_and_go_forwards(cls, asked, message):
+    model = small(cls).fit(X, Y)
+    with pytest.raises(ValueError, match=message):
+        model.sample(**asked)

@@ -220,10 +220,30 @@ def test_means_of_a_class_are_those_of_its_rows(classifiers, i):
 def test_classes_to_draw_are_classes(classifiers, rbm):
     with pytest.raises(ValueError, match=r"label is 'ten'; the classes of RBMClas"):
         SamplesDisplay.from_estimator(classifiers[0], label="ten")
-    with pytest.raises(ValueError, match=r"label is 3; the classes of RBMTr.* \[\]\. "):
+    for labels in (["one", "two"], NAMES):
+        with pytest.raises(ValueError, match=r"label is .*Give one of them"):
+            SamplesDisplay.from_estimator(classifiers[0], label=labels)
+    with pytest.raises(ValueError, match="label is 3; RBMTransformer has no classes"):
         SamplesDisplay.from_estimator(rbm, label=3)
     with pytest.raises(ValueError, match="n is -1; it must be at least 1"):
         SamplesDisplay.from_estimator(classifiers[0], n=-1)
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_lines_have_equally_many_rows(digits, n):
+    display = SamplesDisplay(digits[0][:n], steps=1, lines=["a", "b"])
+    with pytest.raises(ValueError, match=f"{n} rows do not make 2 lines"):
+        display.plot()
+
+
+def test_categories_are_no_pixels():
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame({name: list("ab" * 20) for name in "wxyz"})
+    model = RBMTransformer(3, max_iter=1, random_state=0).fit(X)
+    with pytest.raises(ValueError, match=r"columns \['w', 'x', 'y', 'z'\] hold words"):
+        SamplesDisplay.from_estimator(model, steps=1)
+    model.fit(X == "a")
+    assert SamplesDisplay.from_estimator(model, n=2, steps=1).rows.shape == (2, 4)
 
 
 # Moments

@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from dbn import Network
 from dbn.backend.random import make_rng
-from dbn.feedforward import BinaryCrossEntropy, SquaredError
+from dbn.feedforward import BinaryCrossEntropy, SquaredError, VarianceScaling
 from dbn.training import DenoisingStack, finetune
 from dbn.training.denoising import corrupted
 from tests.helpers import read_only
@@ -158,3 +158,11 @@ def test_inputs_make_what_the_net_is_given():
     start = Network([6, 3, 6], loss="binary_cross_entropy")
     start.params.flat[...] = 0.1 * make_rng(1).standard_normal(start.params.flat.shape)
     assert_array_equal(net.dense[0][0], start.dense[0][0])  # no input, no gradient
+
+
+def test_a_net_without_hidden_layers_has_nothing_to_learn():
+    X = np.eye(3)
+    nets = Network([3, 2]), Network([3, 2])
+    DenoisingStack().fill(nets[0], X, np.random.default_rng(0))
+    VarianceScaling().fill(nets[1], X, np.random.default_rng(0))
+    assert_array_equal(nets[0].params.flat, nets[1].params.flat)

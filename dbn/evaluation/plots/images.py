@@ -12,6 +12,7 @@ from ...backend.array import dense
 from ...backend.device import to_host
 from ...backend.types import Array
 from ...estimators._sklearn import safe_indexing
+from ...estimators.frames import FrameColumns
 from .display import Display, new_axes, plain
 
 
@@ -206,12 +207,13 @@ GenerativeDBNClassifier
         TypeError
             If the estimator has no method `sample`.
         ValueError
-            If `image_shape` does not fit the features, n is below 1, or the label is no
-            class of the estimator.
+            If `image_shape` does not fit the features, n is below 1, the label is no
+            class of the estimator, or it was fitted on words.
         ImportError
             If matplotlib is not installed.
         """
         check_methods(estimator, "sample")
+        _check_pixels(estimator.columns_)
         labels, lines = labels_to_draw(estimator, n, label)
         # Before the work of sampling.
         shape = _check_images(image_shape, estimator.n_features_in_, len(labels))
@@ -227,6 +229,10 @@ GenerativeDBNClassifier
         shape = _check_images(self.image_shape, rows.shape[1], len(rows))
         of = "means of visible units" if self.means else "samples"
         names = () if self.lines is None else self.lines
+        if len(names) and len(rows) % len(names):
+            raise ValueError(
+                f"{len(rows)} rows do not make {len(names)} lines; give each as many."
+            )
         return _draw_images(
             ax,
             rows,
@@ -417,12 +423,27 @@ def labels_to_draw(
         raise ValueError(f"n is {n}; it must be at least 1.")
     if label is None and found:
         return [y for y in found for _ in range(n or 10)], found
-    if label is not None and label not in found:
+    name = type(estimator).__name__
+    if label is not None and not found:
         raise ValueError(
-            f"label is {label!r}; the classes of {type(estimator).__name__} are "
-            f"{found!r:.200}. Give one of them, or None."
+            f"label is {label!r:.80}; {name} has no classes. Leave it out."
+        )
+    if label is not None and (np.ndim(label) or label not in found):
+        raise ValueError(
+            f"label is {label!r:.80}; the classes of {name} are {found!r:.200}. Give "
+            "one of them, or None."
         )
     return [label] * (n or 64), None
+
+
+def _check_pixels(columns: FrameColumns | None) -> None:
+    """Raise a ValueError if columns of a frame are no pixels."""
+    pairs = zip(columns.names, columns.categories, strict=True) if columns else ()
+    if words := [name for name, values in pairs if values]:
+        raise ValueError(
+            f"The columns {words!r:.200} hold words, which are no pixels. Fit on "
+            "numbers or booleans, or look at the frame of `sample`."
+        )
 
 
 def _check_images(

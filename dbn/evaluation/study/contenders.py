@@ -308,14 +308,14 @@ class Nets:
             return self._checked(entry)
         if isinstance(entry, str) and entry in GENERATIVE:
             return self._checked(self._generative(entry))
-        entry = tuple(entry) if isinstance(entry, list | tuple) else (entry,)
-        if not 2 <= len(entry) <= 4 or not all(isinstance(word, str) for word in entry):
+        words = tuple(entry) if isinstance(entry, list | tuple) else ()
+        if not 2 <= len(words) <= 4 or not all(isinstance(w, str) for w in words):
             raise ValueError(
                 f"{entry!r} in inits is no start. Give names: (init, activation), or "
                 f"(init, activation, 'dropout'); {' or '.join(map(repr, GENERATIVE))}; "
                 "or a Contender."
             )
-        init, activation, *more = entry
+        init, activation, *more = words
         unknown = [word for word in more if word not in _OPTIONS]
         if unknown or len({*more}) < len(more):
             raise ValueError(

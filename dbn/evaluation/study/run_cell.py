@@ -76,8 +76,8 @@ def run_cell(
 
 
 def _ignore_lengths() -> None:
-    """Ignore what is said of short trainings: their length is the study's choice."""
-    ours = "Pretraining has hardly|Fine-tuning ended"
+    """Ignore what is said of short trainings: their length was chosen beforehand."""
+    ours = "Pretraining has hardly|(Fine-tuning|Training) ended"
     warnings.filterwarnings("ignore", ours, ConvergenceWarning)
 
 

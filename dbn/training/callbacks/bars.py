@@ -62,7 +62,7 @@ class TqdmBars:
             return
         name, entries = parent.task_name, estimator.history_[self._n_before :]
         if name == "layer":
-            layer = len(estimator._machines) - 1
+            layer = len(estimator._layers) - 1
             entries = [entry for entry in entries if entry.get("layer") == layer]
             name = f"layer {layer}"
         elif name != "fit":
