@@ -7,6 +7,7 @@ the record has in its shortest form, so a mean of 11.845 is 11.84 or 11.8, and 1
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
@@ -33,6 +34,7 @@ NAMES = {
 DBN, STANDARD, XAVIER, XAVIER_X4, HE, HE_DROPOUT, FEATURES = NAMES
 
 
+COMPARED = ["german", "splice", "vehicle", "autompg", "20newsgroups"]
 READ = set()  # records that were asked for
 
 
@@ -50,9 +52,9 @@ def figure(value, digits=1, sign="", rounding=ROUND_HALF_EVEN):
     return f"{exact(value).quantize(step, rounding):{sign}}"
 
 
-def spread(values, digits=1):
-    """Mean and standard deviation in percent."""
-    values = [100 * exact(value) for value in values]
+def spread(values, digits=1, factor=100):
+    """Mean and standard deviation, in percent."""
+    values = [factor * exact(value) for value in values]
     return f"{figure(mean(values), digits)} +- {figure(stdev(values), digits)}"
 
 
@@ -60,9 +62,9 @@ def average(values, digits=1):
     return figure(mean([100 * exact(value) for value in values]), digits)
 
 
-def interval(difference):
+def interval(difference, factor=100):
     """The DBN minus another, in points, with its interval."""
-    its = [figure(100 * difference[key], 1, "+") for key in ("mean", "low", "high")]
+    its = [figure(factor * difference[key], 1, "+") for key in ("mean", "low", "high")]
     return "{} [{}, {}]".format(*its)
 
 
@@ -397,6 +399,56 @@ def few_labels() -> Iterable[str]:
     yield row("settings with a higher error, and with a lower one", "", *cells)
 
 
+def best_control(setting):
+    """The control that has the least error on validation rows."""
+    its = setting["contenders"]
+    controls = [name for name in its if its[name]["kind"] == "control"]
+    return min(controls, key=lambda name: its[name]["validation_error"])
+
+
+def compared_tables() -> Iterable[str]:
+    found = {"below a start": 0, "above a start": 0, "above a control": 0}
+    n_settings = 0
+    for name in COMPARED:
+        cells_of = study(f"compare-{name}").errors().values()
+        for setting, errors in zip(summary(f"compare-{name}"), cells_of, strict=True):
+            factor = 100 if study(f"compare-{name}").settings["n_classes"] else 1
+            its, n_settings = setting["contenders"], n_settings + 1
+            found["below a start"] += bool(setting["below"])
+            found["above a start"] += bool(setting["above"])
+            found["above a control"] += any(
+                one["kind"] == "control"
+                and one["difference"]["mean"] > 0
+                and one["difference"]["p_holm"] < 0.05
+                for one in its.values()
+            )
+            cells = [spread(errors[DBN], 1, factor)]
+            for best in (best_other(setting), best_control(setting)):
+                cells += [f"{display_name(best)} {spread(errors[best], 1, factor)}"]
+                cells += [interval(its[best]["difference"], factor)]
+            squared = "" if factor == 100 else " (squared error)"
+            yield row(f"{name}, {setting['n_labels']}{squared}", *cells)
+    *_, errors = study("compare-vehicle").errors().values()
+    yield (
+        f"errs in {average(errors[FEATURES])} % on them, and in "
+        f"{average(errors['logistic regression'])} % on the columns themselves"
+    )
+    *few, _ = study("compare-20newsgroups").errors().values()
+    assert min(few[0], key=lambda name: mean(few[0][name])) == DBN
+    yield "the DBN with 100 labels is the best of all"
+    yield f"Of {n_settings} settings"
+    yield f"below a start in {found['below a start']}"
+    yield f"above one in {found['above a start']}"
+    yield f"and above a control in {found['above a control']}"
+
+
+def ablations() -> Iterable[str]:
+    (setting,), (errors,) = summary("ablations"), study("ablations").errors().values()
+    for name, its in setting["contenders"].items():
+        apart = interval(its["difference"]) if name != DBN else ""
+        yield row(display_name(name), spread(errors[name]), apart)
+
+
 def density() -> Iterable[str]:
     runs = {}
     for run in record("density-bars")["runs"]:
@@ -412,12 +464,32 @@ def density() -> Iterable[str]:
         f"500 chains {told['pcd-1, 500 chains'][0]}, 100 chains "
         f"{told['pcd-1, 100 chains'][0]}; fast PCD {told['fpcd-1, 100 chains'][0]} |"
     )
-    good, bad = record("density-mnist")["runs"]
+    *good, bad = sorted(
+        record("density-mnist")["runs"], key=lambda run: run["name"] != "centered"
+    )
     below, above = (f"log_likelihood_{side}" for side in ("ais", "reverse"))
+    estimates = [[exact(run[key]) for run in good] for key in (below, above)]
+    apart = [high - low for low, high in zip(*estimates, strict=True)]
+    errors = [
+        gap
+        / exact(math.hypot(run["standard_error_ais"], run["standard_error_reverse"]))
+        for gap, run in zip(apart, good, strict=True)
+    ]
+    # log p = -energy - log Z, and a bound of log Z is the mean log weight.
+    bounds = [
+        exact(run[below]) + exact(run["log_z_ais"]) - exact(run[f"log_z_bound_{side}"])
+        for side in ("ais", "reverse")
+        for run in good
+    ]
     yield (
-        f"{figure(good[below])} and {figure(good[above])} nats in "
-        f"{figure(good['seconds'] / 60)} minutes on two cores; the same without "
-        f"centering fails ({figure(bad[below], 0)} and {figure(bad[above], 0)})"
+        f"{figure(mean(estimates[0]))} ({' '.join(map(figure, estimates[0]))}) and "
+        f"{figure(mean(estimates[1]))} ({' '.join(map(figure, estimates[1]))}) nats: "
+        f"{figure(min(apart))} to {figure(max(apart))} apart, up to "
+        f"{figure(max(errors))} times their standard error, so these are two estimates "
+        f"and not a bracket. Bounds of the mean log weights: {figure(min(bounds))} and "
+        f"{figure(max(bounds))}. {figure(min(run['seconds'] for run in good) / 60, 0)} "
+        "minutes on one core; the same without centering fails "
+        f"({figure(bad[below], 0)} and {figure(bad[above], 0)})"
     )
     off = max(
         abs(1 - exact(ratio))
@@ -587,7 +659,8 @@ def comparison() -> Iterable[str]:
 QUOTING = (
     *(readme, digits, comparison, mnist_few, mnist_labels, mnist_depth, mnist_60000),
     *(mnist_1024_recipes, mnist_1024, tables, defaults, choice_of_defaults),
-    *(intervals, autoencoders, few_labels, density, attacks),
+    *(intervals, autoencoders, few_labels, compared_tables, ablations),
+    *(density, attacks),
     *(mnist_full, mnist_defaults, mnist_deep, speed, layers, files),
 )
 
