@@ -14,6 +14,7 @@ from ..backend.missing import filled
 from ..backend.parameters import Parameters
 from ..backend.types import Array
 from ..boltzmann import RBM, Sampler
+from ..boltzmann.labels import LabelPart
 from .distributed import current_workers
 from .sparsity import Sparsity
 
@@ -49,7 +50,8 @@ class ContrastiveGradient:
         paired = self.sampler.at(epoch).paired
         weight_neg = weight if paired else None
         if paired and rbm.labels is not None:
-            v_neg, h_neg, inside = self._labels_summed_out(v_neg, weight)
+            alone = rbm.input_of_features(v_neg)
+            v_neg, h_neg, inside = _labels_summed_out(rbm.labels, v_neg, alone, weight)
             covariance = -inside if covariance is None else covariance - inside
         of_labels = covariance, self.label_rate
         rbm.gradient(v, h, v_neg, h_neg, grad, weight, weight_neg, offsets, *of_labels)
@@ -57,17 +59,6 @@ class ContrastiveGradient:
             grad["W"][...] += self.l1 * namespace(rbm.W).sign(rbm.W)
         if self.sparsity:
             self.sparsity.add_gradient(grad, *means)
-
-    def _labels_summed_out(self, v: Array, weight: Array) -> tuple[Array, ...]:
-        """Rows with p(label | features), means of hidden units, covariance within.
-
-        What one label, or its mean, says of the negative phase varies more.
-        """
-        rbm, n = self.rbm, self.rbm.n_features
-        unknown = namespace(v).full_like(v[:, n:], np.nan)
-        w, alone = mean_weights(unknown, weight), rbm.input_of_features(v)
-        y, h, covariance = rbm.labels.completed(unknown, alone, w)
-        return join(v[:, :n], y), h, covariance
 
     def _positive(
         self, rows: Array, weight: Array
@@ -103,6 +94,21 @@ class ContrastiveGradient:
         for mean, rows in zip(self.state["means"], (v, h), strict=True):
             mean += rate * (w @ rows - mean)
         current_workers().mean(*self.state["means"])
+
+
+def _labels_summed_out(
+    labels: LabelPart, v: Array, alone: Array, weight: Array
+) -> tuple[Array, Array, Array]:
+    """Rows with p(label | features), means of hidden units, covariance within.
+
+    What one label, or its mean, says of the negative phase varies more. `alone` is the
+    input of the hidden units without it.
+    """
+    n = v.shape[1] - labels.n_classes
+    unknown = namespace(v).full_like(v[:, n:], np.nan)
+    w = mean_weights(unknown, weight)
+    y, h, covariance = labels.completed(unknown, alone, w)
+    return join(v[:, :n], y), h, covariance
 
 
 class HybridGradient:

@@ -308,7 +308,7 @@ class Nets:
             return self._checked(entry)
         if isinstance(entry, str) and entry in GENERATIVE:
             return self._checked(self._generative(entry))
-        words = tuple(entry) if isinstance(entry, list | tuple) else ()
+        words = [*entry] if isinstance(entry, list | tuple) else []
         if not 2 <= len(words) <= 4 or not all(isinstance(w, str) for w in words):
             raise ValueError(
                 f"{entry!r} in inits is no start. Give names: (init, activation), or "

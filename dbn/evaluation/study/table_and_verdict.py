@@ -282,8 +282,7 @@ def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     one, beaten = len(summary) == 1, []
     for row in summary:
         words, by = _told(row, factor, unit)
-        cell = f"{row['cell']}{_given(row, ', ')}"
-        found[words].append(by if one else f"{cell}: {by}")
+        found[words].append(by if one else f"{_place(row)}: {by}")
         for name, contender in row["contenders"].items():
             difference = contender["difference"]
             if contender["kind"] == "control" and (
@@ -293,7 +292,7 @@ def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
                 beaten.append(f"{display_name(name)}{where}")
     told = {words: cells for words, cells in found.items() if cells}
     if one:
-        of = f", {cell}: "
+        of = f", {_place(summary[0])}: "
         parts = [f"{words}: {cells[0]}" for words, cells in told.items()]
     else:
         of = f": of the {len(summary)} settings, "
@@ -306,6 +305,11 @@ def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
         f"Verdict on {printable(settings['dataset'])}{of}DBN pretraining "
         f"{_join(parts)}{controls}."
     )
+
+
+def _place(row: dict[str, Any]) -> str:
+    """Which setting it is, as the verdict says it."""
+    return f"{row['cell']}{_given(row, ', ')}"
 
 
 def _told(row: dict[str, Any], factor: float, unit: str) -> tuple[str, str]:
