@@ -237,7 +237,7 @@ def test_benchmark_on_a_table_as_people_have_it(tmp_path):
         "label: column 'kind', 2 classes; 3 features (2 numbers, 1 category); 100 of "
         f"300 rows labelled; '?' taken for no label; {n_holes} values missing"
     )
-    assert "gradient boosting" in told and "Verdict on people: of the one set" in told
+    assert "gradient boosting" in told and "Verdict on people, 1 x 8, " in told
     path.write_text("\n".join(lines).replace("?", "unknown"))
     marked = toy(
         tmp_path,
@@ -874,7 +874,7 @@ def test_few_labels(tmp_path):
     done = run("benchmarks/few_labels.py", *args)
     assert done.returncode == 0, done.stderr
     assert "wine: [12] labels" in done.stderr  # three classes need six
-    assert "Verdict on vehicle, 2 x 100, " in done.stdout
+    assert "Verdict on vehicle, 1 x 256, 12 labels: DBN " in done.stdout
     content = json.loads(record.read_text())
     wine, same = (content["tables"][name] for name in ("wine", "vehicle"))
     assert_origin(wine["settings"], "seeds", "data_sha256", "pretrained")
@@ -946,7 +946,7 @@ def test_finetune_takes_what_pretrain_wrote_and_goes_on(tmp_path):
     history = content["history"]
     assert [entry["epoch"] for entry in history] == [0, 1, 2, 3]
     assert "finetune: 100%" in done.stderr
-    assert "2/2" in done.stderr  # the other two were done before
+    assert "2/4 [" in done.stderr and "0/4 [" not in done.stderr  # two were done before
 
 
 @pytest.mark.parametrize(
@@ -1024,7 +1024,7 @@ def test_two_processes_pretrain_and_finetune(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("wrote") == 1  # one of them
-    assert done.stderr.count("layer 1: 100%") == 1
+    assert done.stderr.count("layer 1:   0%") == 1
     record = json.loads((first / "history.json").read_text())
     assert record["processes"] == 2 and len(record["history"]) == 4
     assert "free_energy_gap" in record["history"][0]

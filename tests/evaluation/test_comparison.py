@@ -195,13 +195,14 @@ def corrected(p_values):
 def recomputed(content):
     """All numbers of the table, in their order, from settings and records."""
     settings, groups, tuned = content["settings"], {}, {}
+    factor = 100 if settings["n_classes"] else 1
     for row in content["records"]:
         record = dict(zip(content["fields"], row, strict=False))
         sizes = record["hidden_layer_sizes"]
         cell = (tuple(sizes), record["n_labels"])
         name = tuple(record.get(key) for key in ("init", "activation", "dropout"))
         if record.get("contender"):
-            name = (record["contender"], LOGISTIC, record["kind"])  # no start
+            name = (record["contender"], record["kind"], record["kind"])
         if record["stage"] == "test":
             groups.setdefault(cell, {}).setdefault(name, []).append(record)
         else:
@@ -215,14 +216,15 @@ def recomputed(content):
             grids = [tuned[cell, name, r["seed"]] for r in records]
             held = np.mean([min(grid)[0] for grid in grids])
             chosen = [min(grid)[1] for grid in grids]
-            e = 100 * np.array([r["error"] for r in records])
-            lines += [e.mean(), e.std(ddof=1), np.median(e), 100 * held]
+            e = factor * np.array([r["error"] for r in records])
+            lines += [e.mean(), e.std(ddof=1), np.median(e), factor * held]
             lines.append(Counter(sorted(chosen)).most_common(1)[0][0])
             if name[0] != "dbn":
                 mean, low, high, p, shown = compare(dbn, records, settings)
-                lines += [100 * mean, 100 * low, 100 * high, p, 100 * shown]
-                if name[1] != LOGISTIC:
-                    starts.append((100 * mean, p))
+                mean, low, high, shown = (factor * x for x in (mean, low, high, shown))
+                lines += [mean, low, high, p, shown]
+                if name[1] not in (LOGISTIC, "control") and "dbn-" not in name[0]:
+                    starts.append((mean, p))
             for key in ("pretrain_seconds", "finetune_seconds"):
                 lines.append(np.mean([r[key] for r in records]))
         means = [mean for mean, _ in starts]
