@@ -41,6 +41,7 @@ RECORDS = [
     for path in sorted((Path(__file__).parents[2] / "results").glob("*.json"))
     if json.loads(path.read_text()).get("format") == 3
     and "n_updates" not in json.loads(path.read_text())["fields"]  # of no labels
+    and json.loads(path.read_text())["settings"]["n_classes"]  # not of numbers
 ]
 KEYS = (
     *("hidden_layer_sizes", "n_labels", "init", "activation", "dropout", "seed"),
@@ -128,11 +129,15 @@ def t_quantile(df, tail=0.025):
 
 
 def losses_of(record, settings):
-    """By the number of a test row: whether it is wrong. From the texts of a record."""
-    rows = range(settings["n_test"])
+    """Whether each row is wrong, NaN where it is not tested. From texts of a record."""
+    tested = np.ones(settings["n_test"], bool)
     if record["test_rows"]:
-        rows = np.flatnonzero(np.unpackbits(bits(record["test_rows"])))
-    return dict(zip(rows, np.unpackbits(bits(record["losses"])), strict=False))
+        tested = np.unpackbits(bits(record["test_rows"])).astype(bool)
+    losses = np.full(settings["n_train"] + settings["n_test"] + 8, np.nan)
+    losses[np.flatnonzero(tested)] = np.unpackbits(bits(record["losses"]))[
+        : tested.sum()
+    ]
+    return losses
 
 
 def bits(text):
@@ -152,10 +157,7 @@ def compare(ours, theirs, settings):
         losses = [losses_of(record, settings) for record in ours]
         if theirs:
             others = [losses_of(record, settings) for record in theirs]
-            losses = [
-                {row: int(a[row]) - int(b[row]) for row in a}
-                for a, b in zip(losses, others, strict=True)
-            ]
+            losses = [a - b for a, b in zip(losses, others, strict=True)]
         variance = row_variance(losses, settings)
     else:
         if np.ptp(d) < 1e-12:  # that of a share of the test rows, of one row or more
@@ -172,14 +174,13 @@ def row_variance(d, settings):
     n, n_test = len(d), settings["n_test"]
     n_rows = n_test if settings["fixed_test_split"] else n_test + settings["n_train"]
     products, n_both = 0.0, 0
-    d = [{row: float(its[row]) for row in its} for its in d]
-    left = [{row: its[row] - np.mean([*its.values()]) for row in its} for its in d]
+    left = [its - np.nanmean(its) for its in d]
     for a, b in itertools.combinations(left, 2):
-        products += sum(a[row] * b[row] for row in a.keys() & b.keys())
-        n_both += len(a.keys() & b.keys())
+        products += np.nansum(a * b)
+        n_both += np.isfinite(a * b).sum()
     common = max(0, products / n_both * n_test / (n_test - 1)) / n_rows
-    w = np.mean([np.var([*its.values()], ddof=1) for its in d])
-    S2 = np.var([np.mean([*its.values()]) for its in d], ddof=1)
+    w = np.mean([np.nanvar(its, ddof=1) for its in d])
+    S2 = np.var([np.nanmean(its) for its in d], ddof=1)
     least = max(w, 1 / n_test) / n / n_test
     return max(S2 / n + common, least)
 
@@ -195,7 +196,6 @@ def corrected(p_values):
 def recomputed(content):
     """All numbers of the table, in their order, from settings and records."""
     settings, groups, tuned = content["settings"], {}, {}
-    factor = 100 if settings["n_classes"] else 1
     for row in content["records"]:
         record = dict(zip(content["fields"], row, strict=False))
         sizes = record["hidden_layer_sizes"]
@@ -216,15 +216,14 @@ def recomputed(content):
             grids = [tuned[cell, name, r["seed"]] for r in records]
             held = np.mean([min(grid)[0] for grid in grids])
             chosen = [min(grid)[1] for grid in grids]
-            e = factor * np.array([r["error"] for r in records])
-            lines += [e.mean(), e.std(ddof=1), np.median(e), factor * held]
+            e = 100 * np.array([r["error"] for r in records])
+            lines += [e.mean(), e.std(ddof=1), np.median(e), 100 * held]
             lines.append(Counter(sorted(chosen)).most_common(1)[0][0])
             if name[0] != "dbn":
                 mean, low, high, p, shown = compare(dbn, records, settings)
-                mean, low, high, shown = (factor * x for x in (mean, low, high, shown))
-                lines += [mean, low, high, p, shown]
+                lines += [100 * mean, 100 * low, 100 * high, p, 100 * shown]
                 if name[1] not in (LOGISTIC, "control") and "dbn-" not in name[0]:
-                    starts.append((mean, p))
+                    starts.append((100 * mean, p))
             for key in ("pretrain_seconds", "finetune_seconds"):
                 lines.append(np.mean([r[key] for r in records]))
         means = [mean for mean, _ in starts]
