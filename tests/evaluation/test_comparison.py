@@ -41,7 +41,6 @@ RECORDS = [
     for path in sorted((Path(__file__).parents[2] / "results").glob("*.json"))
     if json.loads(path.read_text()).get("format") == 3
     and "n_updates" not in json.loads(path.read_text())["fields"]  # of no labels
-    and json.loads(path.read_text())["settings"]["n_classes"]  # not of numbers
 ]
 KEYS = (
     *("hidden_layer_sizes", "n_labels", "init", "activation", "dropout", "seed"),
@@ -129,14 +128,21 @@ def t_quantile(df, tail=0.025):
 
 
 def losses_of(record, settings):
-    """Whether each row is wrong, NaN where it is not tested. From texts of a record."""
+    """Whether each row is wrong, or its squared error; NaN where it is not tested.
+
+    From texts of a record.
+    """
     tested = np.ones(settings["n_test"], bool)
     if record["test_rows"]:
         tested = np.unpackbits(bits(record["test_rows"])).astype(bool)
     losses = np.full(settings["n_train"] + settings["n_test"] + 8, np.nan)
-    losses[np.flatnonzero(tested)] = np.unpackbits(bits(record["losses"]))[
-        : tested.sum()
-    ]
+    n, kept = tested.sum(), bits(record["losses"])
+    if settings["n_classes"]:
+        own = np.unpackbits(kept)[:n]
+    else:  # shares of the largest; their mean is the error
+        own = kept.view("<f2")[:n].astype(float)
+        own *= record["error"] / own.mean()
+    losses[np.flatnonzero(tested)] = own
     return losses
 
 
@@ -196,6 +202,7 @@ def corrected(p_values):
 def recomputed(content):
     """All numbers of the table, in their order, from settings and records."""
     settings, groups, tuned = content["settings"], {}, {}
+    factor = 100 if settings["n_classes"] else 1
     for row in content["records"]:
         record = dict(zip(content["fields"], row, strict=False))
         sizes = record["hidden_layer_sizes"]
@@ -216,14 +223,18 @@ def recomputed(content):
             grids = [tuned[cell, name, r["seed"]] for r in records]
             held = np.mean([min(grid)[0] for grid in grids])
             chosen = [min(grid)[1] for grid in grids]
-            e = 100 * np.array([r["error"] for r in records])
-            lines += [e.mean(), e.std(ddof=1), np.median(e), 100 * held]
+            e = factor * np.array([r["error"] for r in records])
+            lines += [e.mean(), e.std(ddof=1), np.median(e), factor * held]
             lines.append(Counter(sorted(chosen)).most_common(1)[0][0])
             if name[0] != "dbn":
                 mean, low, high, p, shown = compare(dbn, records, settings)
-                lines += [100 * mean, 100 * low, 100 * high, p, 100 * shown]
-                if name[1] not in (LOGISTIC, "control") and "dbn-" not in name[0]:
-                    starts.append((100 * mean, p))
+                mean, low, high, shown = (factor * x for x in (mean, low, high, shown))
+                lines += [mean, low, high, p, shown]
+                if (
+                    name[1] not in (LOGISTIC, "ridge", "control")
+                    and "dbn-" not in name[0]
+                ):
+                    starts.append((mean, p))
             for key in ("pretrain_seconds", "finetune_seconds"):
                 lines.append(np.mean([r[key] for r in records]))
         means = [mean for mean, _ in starts]
