@@ -246,10 +246,10 @@ def test_a_folder_that_cannot_be_written(digits, tmp_path):
 def test_a_disk_that_fills_up_keeps_what_is_finished(digits, tmp_path, monkeypatch):
     cells, save = counted(monkeypatch), run_study.Journal.save
 
-    def full(self, cell, result):
+    def full(self, cell, result, seconds):
         if len(cells) == 20:
             raise OSError(28, "No space left on device")
-        save(self, cell, result)
+        save(self, cell, result, seconds)
 
     monkeypatch.setattr(run_study.Journal, "save", full)
     with pytest.raises(OSError, match="No space left") as error:

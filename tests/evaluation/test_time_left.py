@@ -7,7 +7,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.svm import SVC
 
-from dbn import DBNTransformer
+from dbn import DBNTransformer, RBMTransformer
 from dbn.evaluation import Contender, compare_initializers
 from dbn.evaluation.study import run_study, time_left
 from dbn.evaluation.study.time_left import work_of
@@ -18,6 +18,12 @@ OWN = [
     Contender("forest", RandomForestClassifier(), {"max_features": [0.1, 0.3]}),
     Contender("svm", SVC(), {"C": [0.1, 1.0, 10.0, 100.0]}),
 ]
+
+COSTS = {
+    f"{phase}_{cost}": 1
+    for phase in ("pretrain", "finetune")
+    for cost in ("seconds", "multiply_adds")
+}
 
 
 def slow_machines(study, cell):
@@ -65,19 +71,21 @@ STUDIES = {
 def simulated(monkeypatch):
     """A study on a clock that only the cells move; what it estimated, and when."""
 
-    def run(cost, **settings):
+    def run(cost, stop_after=np.inf, **settings):
         now, seen = [0.0], []
         rng = np.random.default_rng(0)
 
         def run_cell(cell, study, start, *data):
             seconds = 1e-9 * cost(study, cell) * rng.lognormal(0.0, 0.15)
             now[0] += seconds
+            if now[0] > stop_after:
+                raise KeyboardInterrupt
             if cell.stage == "pretrain":
                 costs = {"pretrain_seconds": 1.0, "pretrain_multiply_adds": 1}
-                return cell, (costs, DBNTransformer()), seconds
+                return cell, (costs, dbn), seconds
             contender = study.contender(cell)
             record = cell.describe() | study.who(cell)
-            record |= {"parameter": contender.parameter, "error": rng.random()}
+            record |= {"parameter": contender.parameter, "error": rng.random(), **COSTS}
             return cell, record, seconds
 
         done = time_left.TimeLeft.done
@@ -91,6 +99,7 @@ def simulated(monkeypatch):
         for module in (run_study, time_left):
             monkeypatch.setattr(module, "perf_counter", lambda: now[0])
         X = rng.random((600, 8))
+        dbn = DBNTransformer((1,), rbm=RBMTransformer(max_iter=1)).fit(X)
         compare_initializers(X, np.arange(600) % 3, verbose=1, **settings)
         return np.array(seen).T
 
@@ -122,3 +131,15 @@ def test_a_line_for_each_tenth_without_a_terminal(simulated, capsys):
     shares = [int(re.match(r"comparison: (\d+)% after \d+", s)[1]) for s in lines]
     assert shares == [*range(10, 101, 10)]
     assert all(re.search(", about .* left$", line) for line in lines[:-1])
+
+
+def test_the_estimate_is_right_at_once_after_a_stop(simulated, tmp_path, capsys):
+    cost, settings = STUDIES["slow machines"]
+    truth = simulated(cost, **settings)[0][-1]
+    with pytest.raises(KeyboardInterrupt):
+        simulated(cost, stop_after=0.6 * truth, folder=tmp_path, **settings)
+    elapsed, share, total = simulated(cost, folder=tmp_path, **settings)
+    assert elapsed[-1] == pytest.approx(0.4 * truth, rel=0.2)
+    factors = total / elapsed[-1]
+    assert factors.max() < 1.5 and factors.min() > 1 / 1.5
+    assert 0.5 < share[0] < 0.7 and share[-1] == 1.0

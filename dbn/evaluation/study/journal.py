@@ -18,6 +18,7 @@ _FORMAT, _VERSION = "dbn study", 4
 _CODE = {"package_sha256": "the package dbn", "script_sha256": "the script"}
 _MAKER = ("command", "commit", "dirty", *_CODE)
 _COSTS = {key: RECORD[key] for key in ("pretrain_seconds", "pretrain_multiply_adds")}
+_SECONDS = {"seconds": RECORD["pretrain_seconds"]}
 
 
 class Journal:
@@ -118,30 +119,32 @@ class Journal:
                     "on with the code of that commit."
                 )
 
-    def load(self, cell: Cell) -> Any:
-        """What `run_cell` returned for a cell, or None if it is not there."""
+    def load(self, cell: Cell) -> tuple[Any, float] | None:
+        """What `run_cell` returned for a cell, and its seconds; None if not there."""
         path = self._path(cell)
         content = _read(path)
         try:
             if content is None or content["cell"] != cell.describe():
                 return None
-            record = content["record"]
+            record, seconds = content["record"], content["seconds"]
+            check_fields(content, _SECONDS)
             if cell.stage != "pretrain":
                 check_record(record)
-                return record
+                return record, seconds
             check_fields(record, _COSTS)
-            return record, load_model(path.with_suffix(".dbn"))
+            return (record, load_model(path.with_suffix(".dbn"))), seconds
         except (ValueError, KeyError, OSError):
             return None
 
-    def save(self, cell: Cell, result: Any) -> None:
+    def save(self, cell: Cell, result: Any, seconds: float) -> None:
         """Keep what `run_cell` returned for a cell."""
         path, record, made_by = self._path(cell), result, {}
         if cell.stage == "pretrain":
             record, dbn = result
             save_model(dbn, path.with_suffix(".dbn"))
             made_by = {"made_by": self._header["made_by"]}
-        self._write(path, {"cell": cell.describe(), "record": record, **made_by})
+        about = {"cell": cell.describe(), "seconds": seconds, **made_by}
+        self._write(path, {**about, "record": record})
 
     def command(self, cell: Cell) -> str:
         """The command that pretrained the DBN of a cell that is there."""

@@ -136,15 +136,15 @@ class _Work:
         """Results of cells, those of a journal included."""
         for cell in cells:
             journal = self._journal(cell)
-            result = journal.load(cell) if journal else None
-            if result is not None and cell not in self.results:
-                self.results[cell] = result
-                self.progress.left.found(cell)
+            found = journal.load(cell) if journal else None
+            if found and cell not in self.results:
+                self.results[cell], seconds = found
+                self.progress.left.found(cell, seconds)
         missing = [cell for cell in cells if cell not in self.results]
         for cell, result, seconds in self._computed(missing):
             journal = self._journal(cell)
             if journal:
-                journal.save(cell, result)
+                journal.save(cell, result, seconds)
             self.results[cell] = result
             self.progress.update(cell, seconds)
 

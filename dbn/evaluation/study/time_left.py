@@ -130,11 +130,10 @@ class TimeLeft:
         self._study = study
         self._about: dict[Cell, tuple[int, list[Hashable]]] = {}
         self._missing: _Amounts = defaultdict(float)
-        self._found: _Amounts = defaultdict(float)
         self._levels: dict[Hashable, list[Hashable]] = {}
         self._work: _Amounts = defaultdict(float)
         self._seconds: _Amounts = defaultdict(float)
-        self._weight = 0.0
+        self._found, self._weight = 0.0, 0.0
         self.share, self.total = 0.0, 0.0
         self.add(cells)
 
@@ -146,12 +145,10 @@ class TimeLeft:
             self._levels[kinds[0]] = kinds
             self._missing[kinds[0]] += work
 
-    def found(self, cell: Cell) -> None:
-        """Note that a cell was done before."""
-        work, kinds = self._of(cell)
-        self._awaited.discard(cell)
-        self._missing[kinds[0]] -= work
-        self._found[kinds[0]] += work
+    def found(self, cell: Cell, seconds: float) -> None:
+        """Note that a cell was done before, in so many seconds."""
+        self._found += seconds
+        self._measured(cell, seconds)
 
     def done(self, cell: Cell, seconds: float, elapsed: float) -> None:
         """Note that a cell is done, in so many seconds; and how long all has taken.
@@ -162,18 +159,12 @@ class TimeLeft:
         measured within another tenth, so it does not jump, except at the first net of
         a contender and network.
         """
-        work, kinds = self._of(cell)
-        self._missing[kinds[0]] -= work
-        self._awaited.discard(cell)
-        is_news = not self._work[kinds[1]]
-        for kind in kinds:
-            self._work[kind] += work
-            self._seconds[kind] += seconds
-        ours, left = self._seconds[()], self._estimate(self._missing)
-        before = self._estimate(self._found)
-        share = 1.0 - left / (before + ours + left)
+        is_news = self._measured(cell, seconds)
+        past, left = self._seconds[()], self._estimate()
+        share = past / (past + left)
         self.share = max(self.share, min(share, 0.09) if self._awaited else share)
-        weight, total = ours / (ours + left), elapsed + left / self._n_jobs
+        ours, total = past - self._found, elapsed + left / self._n_jobs
+        weight = ours / (ours + left)
         if self._awaited or is_news or self._weight < 0.1:
             self.total = total
         else:
@@ -181,13 +172,25 @@ class TimeLeft:
             self.total *= (total / self.total) ** pull
         self._weight = max(weight, self._weight)
 
+    def _measured(self, cell: Cell, seconds: float) -> bool:
+        """Note what a cell took; whether it is the first of its contender and net."""
+        work, kinds = self._of(cell)
+        self._missing[kinds[0]] -= work
+        self._awaited.discard(cell)
+        is_news = not self._work[kinds[1]]
+        for kind in kinds:
+            self._work[kind] += work
+            self._seconds[kind] += seconds
+        return is_news
+
     def _of(self, cell: Cell) -> tuple[int, list[Hashable]]:
         found = self._about.get(cell)
         return found or self._about[replace(cell, value=None)]
 
-    def _estimate(self, works: _Amounts) -> float:
-        """Seconds of so much work of each kind."""
-        return sum(work * self._seconds_per_work(kind) for kind, work in works.items())
+    def _estimate(self) -> float:
+        """Seconds of all that is missing."""
+        works = self._missing.items()
+        return sum(work * self._seconds_per_work(kind) for kind, work in works)
 
     def _seconds_per_work(self, kind: Hashable) -> float:
         like = next(kind for kind in self._levels[kind] if self._work[kind])
