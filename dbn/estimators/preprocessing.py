@@ -207,7 +207,8 @@ def warn_of_counts(X: Array, units: Units) -> None:
     Warns
     -----
     UserWarning
-        When the columns of Gaussian units hold whole numbers from 0 up.
+        When the columns of Gaussian units hold whole numbers from 0 up, and half of
+        them or more a 0: elsewhere a number such as an age is whole, too.
 
     Examples
     --------
@@ -218,7 +219,7 @@ def warn_of_counts(X: Array, units: Units) -> None:
     columns = np.flatnonzero(units.per_column("standardised", X.shape[1]))
     if issparse(X) or not len(columns):
         return
-    low, high = math.inf, -math.inf
+    lows, high = np.full(len(columns), math.inf), -math.inf
     for rows in row_slices(X):
         part = X[rows, ...]
         xp = namespace(part)
@@ -227,13 +228,14 @@ def warn_of_counts(X: Array, units: Units) -> None:
         unknown = part != part
         if not xp.all((part == xp.round(part)) | unknown):
             return
-        low = min(low, float(xp.min(xp.where(unknown, 1.0, part))))
+        least = xp.min(xp.where(unknown, math.inf, part), axis=0)
+        lows = np.minimum(lows, to_host(least))
         high = max(high, float(xp.max(xp.where(unknown, 1.0, part))))
-        if low < 0.0:
+        if lows.min() < 0.0:
             return
-    if low == 0.0 and 1.0 < high < 2**53:
+    if np.mean(lows == 0.0) >= 0.5 and 1.0 < high < 2**53:
         warnings.warn(
-            f"X holds whole numbers from {low:g} to {high:g} (bytes? counts?), which "
+            f"X holds whole numbers from 0 to {high:g} (bytes? counts?), which "
             "are standardised for Gaussian units. Of bytes, pass X / 255; of counts, "
             "whether they are above zero (Binarizer), or scale them (MinMaxScaler); or "
             "say visible='gaussian', if that is meant.",

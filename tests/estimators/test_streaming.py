@@ -28,6 +28,7 @@ from dbn.training import SGD, Checkpoint, RBMMonitor, pretrain, train_rbm
 from .toy import ALL, Y, message, output, rbm, small
 
 BYTES = np.random.default_rng(0).integers(0, 256, (60, 5), dtype=np.uint8)
+BYTES[0] = 0
 WHOLE = BYTES / np.float32(255)
 REAL = (3.0 * np.random.default_rng(1).standard_normal((60, 5)) + 1).astype(np.float32)
 

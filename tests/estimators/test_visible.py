@@ -115,6 +115,7 @@ def test_training_goes_on_with_the_units_of_the_first_rows():
 
 
 COUNTS = np.random.default_rng(0).integers(0, 256, (60, 4))
+COUNTS[:3] = 0
 
 
 @pytest.mark.parametrize("X", [COUNTS, columns(COUNTS, BIT)], ids=["counts", "a bit"])
@@ -129,8 +130,11 @@ def test_counts_and_bytes_warn(X):
 
 @pytest.mark.parametrize(
     "X",
-    [TABLE, columns(BIT, COUNTS + 1), columns(SIGN), columns(COUNTS - 5), COUNTS / 255],
-    ids=["table", "bit and age", "signs", "negative", "grey"],
+    [
+        *(TABLE, columns(BIT, COUNTS + 1), columns(SIGN), columns(COUNTS - 5)),
+        *(COUNTS / 255, np.hstack([COUNTS[:, :1], COUNTS[:, 1:] + 1])),
+    ],
+    ids=["table", "bit and age", "signs", "negative", "grey", "children and ages"],
 )
 def test_other_data_do_not(X):
     with warnings.catch_warnings():

@@ -27,6 +27,8 @@ from dbn import (
 )
 from dbn.evaluation import Comparison, Contender, compare_initializers, html_report
 from dbn.evaluation.study import run_study
+from dbn.evaluation.study.data_settings import scale_of
+from dbn.evaluation.study.read_data import Data
 from dbn.evaluation.study.run_cell import run_cell
 from dbn.training import Adam
 from tests.evaluation.test_comparison import spied
@@ -203,6 +205,31 @@ def test_the_mark_of_rows_without_labels_is_no_class(digits):
 def test_scaling_is_to_grey_values_or_none(digits):
     with pytest.raises(ValueError, match="scaling is 'no'; it may be 'auto' or None"):
         study(digits, DBN, XAVIER, scaling="no")
+
+
+@pytest.mark.parametrize(
+    ("X", "target", "scaled", "is_grey"),
+    [
+        (np.arange(64).reshape(4, 16), "classes", True, True),
+        (np.arange(64).reshape(4, 16) / 63, "classes", False, True),
+        (np.arange(64).reshape(16, 4), "classes", False, False),  # four are no image
+        (np.geomspace(1, 500, 64).reshape(4, 16), "numbers", False, False),
+        (np.geomspace(1, 500, 64).reshape(4, 16), "rows", True, True),
+    ],
+    ids=["bytes", "grey", "few columns", "table", "table to give back"],
+)
+def test_images_and_what_is_given_back_are_scaled(X, target, scaled, is_grey):
+    y = {"classes": np.arange(2), "numbers": np.ones(2), "rows": np.ones(2, bool)}
+    data = Data(X.astype(np.float32), y[target], None, None)
+    assert scale_of(data, "auto") == {"scaled": scaled, "is_grey": is_grey}
+    assert scale_of(data, None) == {"scaled": False, "is_grey": X.max() <= 1.0}
+
+
+def test_columns_of_a_table_are_standardised_as_for_users(monkeypatch):
+    X = np.random.default_rng(0).normal(100.0, 20.0, (200, 5))
+    nets = spied(monkeypatch, DBNClassifier, "fit")
+    study((X, np.arange(200) % 2), DBN, XAVIER)
+    assert all(rows.min() > 1.0 for rows in nets)
 
 
 def test_equal_dbns_are_pretrained_once_for_each_seed(digits, monkeypatch):

@@ -213,14 +213,14 @@ GenerativeDBNClassifier
             If matplotlib is not installed.
         """
         check_methods(estimator, "sample")
-        _check_pixels(estimator.columns_)
+        _check_pixels(columns := getattr(estimator, "columns_", None))
         labels, lines = labels_to_draw(estimator, n, label)
         # Before the work of sampling.
         shape = _check_images(image_shape, estimator.n_features_in_, len(labels))
         of = {} if labels[0] is None else {"label": labels}
         # Categories have no mean.
         asked: dict[str, Any] = {"steps": steps}
-        asked["means"] = means and estimator.columns_ is None
+        asked["means"] = means and columns is None
         rows = estimator.sample(len(labels), **of, **asked, random_state=random_state)
         return cls(rows, **asked, lines=lines, image_shape=shape).plot(ax=ax)
 

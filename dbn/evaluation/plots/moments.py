@@ -94,7 +94,7 @@ class MomentsDisplay(Display):
         if n < 2:
             raise ValueError(f"n is {n}; moments need at least 2 samples.")
         samples = estimator.sample(n, steps=steps, random_state=random_state)
-        columns = estimator.columns_
+        columns = getattr(estimator, "columns_", None)
         if columns is not None:  # a frame: its categories as columns of 0 and 1
             X, samples = columns.encode(X), columns.encode(samples)
         return cls(dense(X), samples).plot(ax=ax)

@@ -156,9 +156,11 @@ optional
         and the like. Hidden units, batches and epochs are those of the comparison. None
         is ``RBMTransformer()``.
     scaling : {"auto", None}, default="auto"
-        "auto": where values lie outside [0, 1], every column is scaled to it by the
-        training rows. None: contenders are given X as it is; a net then standardises
-        columns that are not grey values, others need a scaler of their own.
+        "auto": grey values above 1 (bytes, say: all columns have one scale of few even
+        steps from 0) are scaled to [0, 1] by the training rows, and without y all
+        columns are. Otherwise, and with None, contenders are given X as it is; a net
+        then standardises columns that are not grey values, the comparison's own
+        controls do as well, and others need a scaler of their own.
     scoring : str or None, default=None
         Name of a scikit-learn scorer. An error is 1 minus its value, or minus its value
         where the name begins with ``"neg_"``. None is "accuracy" for classes and

@@ -10,7 +10,7 @@ from ...backend.missing import extent_of_known
 from ...backend.types import Array
 from ...boltzmann import Bernoulli
 from ...estimators.frames import frame_columns
-from .read_data import Data, known
+from .read_data import Data, known, of_images
 
 
 def sizes_of(
@@ -89,6 +89,9 @@ def most_unlabeled(
 def scale_of(data: Data, scaling: str | None) -> dict[str, Any]:
     """Whether a study scales rows to [0, 1], and whether they lie there then.
 
+    Grey values are scaled, and what is reconstructed, since errors of columns are
+    summed. Other columns are standardised by each net, as for its users.
+
     Parameters
     ----------
     data : Data
@@ -104,6 +107,9 @@ def scale_of(data: Data, scaling: str | None) -> dict[str, Any]:
     --------
     >>> data = Data(3 * np.eye(2), np.array([0, 1]), None, None)
     >>> scale_of(data, "auto")
+    {'scaled': False, 'is_grey': False}
+    >>> bytes_of_images = np.arange(64).reshape(4, 16)
+    >>> scale_of(data._replace(X=bytes_of_images), "auto")
     {'scaled': True, 'is_grey': True}
     """
     if scaling not in ("auto", None):
@@ -112,5 +118,6 @@ def scale_of(data: Data, scaling: str | None) -> dict[str, Any]:
         return {"scaled": False, "is_grey": False}
     arrays = [X for X in (data.X, data.X_test) if X is not None]
     outside = any(not Bernoulli().holds(*extent_of_known(X)) for X in arrays)
-    scaled = outside and scaling == "auto"
+    is_one_scale = data.target == "rows" or of_images(data.X)
+    scaled = outside and scaling == "auto" and is_one_scale
     return {"scaled": scaled, "is_grey": scaled or not outside}
