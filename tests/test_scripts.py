@@ -769,6 +769,7 @@ def test_labels(tmp_path):
     kept = json.loads(record.read_text())["cells"]
     done = run("benchmarks/labels.py", *args)
     assert done.returncode == 0, done.stderr
+    assert "DBNClassifier(" in part.stderr and "DBNClassifier(" not in done.stderr
     content = json.loads(record.read_text())
     assert_origin(content, "data_sha256", "judges_test_error_percent")
     assert len(content["cells"]) == 6

@@ -249,7 +249,7 @@ n_features)
         validation: Any,
     ) -> None:
         rows, labels, weight = labelled
-        options: dict[str, Any] = {"label_rate": _label_rate(prototypes[-1])}
+        options = _label_options(prototypes[-1])
         if validation is not None:
             options["validate"] = self._watch(self._stack_in_training, *validation)
         of_labels = {"labels": labels, "label_weight": weight}
@@ -393,13 +393,17 @@ n_features)
         return self._decode(self._place.apply(DBN.inverse_transform, self.dbn_, H))
 
 
-def _label_rate(top: RBMTransformer) -> float:
-    """How much faster labels, which are few, learn than the rest of the top machine.
+def _label_options(top: RBMTransformer) -> dict[str, Any]:
+    """How labels, which are few, learn faster than the rest of the top machine.
 
-    Only a centered one bears it; an optimizer that scales gradients does so itself.
+    Only a centered one bears it; an optimizer that scales gradients does so itself. At
+    such a rate weights must not begin close to 0: a few hidden units would learn, and
+    take the place of all others.
     """
     plain = top.optimizer is None or isinstance(get_optimizer(top.optimizer), SGD)
-    return 10.0 if top.centering and plain else 1.0
+    if top.centering and plain:
+        return {"label_rate": 10.0, "initial_scale": 0.1}
+    return {}
 
 
 def _shares(labels: Array, weight: Array) -> Array:

@@ -1,5 +1,6 @@
 """Unsupervised training of one RBM."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -51,8 +52,9 @@ def classifying_top(batch_size: int, n_epochs: int, bounded: bool) -> dict[str, 
     """Options of `train_rbm` for a top machine with labels.
 
     Three quarters of the epochs are contrastive divergence, at a rate that falls from
-    0.3 to 0, slowly at both ends, and the rest persistent chains, from 0.02 to 0; a
-    twentieth of both where units have no finite range.
+    0.3 to 0, slowly at both ends, and the rest persistent chains, from 0.005 to 0. Both
+    go with the square root of the batch, of which these are for 100 rows; where units
+    have no finite range, they are a twentieth.
 
     Parameters
     ----------
@@ -67,10 +69,11 @@ def classifying_top(batch_size: int, n_epochs: int, bounded: bool) -> dict[str, 
     """
     first = max(n_epochs * 3 // 4, 1)
     stages: list[tuple[int, Sampler]] = [(0, CD()), (first, PCD())]
-    last, scale = n_epochs - first, 1.0 if bounded else 0.05
+    last = n_epochs - first
+    scale = math.sqrt(batch_size / 100) if bounded else 0.05
     falling = Schedule(scale * 0.3, 0.0, epochs=first, kind="cosine")
     rates = [falling(epoch) for epoch in range(first)]
-    rates += [scale * 0.02 * (1.0 - epoch / last) for epoch in range(last)]
+    rates += [scale * 0.005 * (1.0 - epoch / last) for epoch in range(last)]
     return {
         "sampler": Staged(tuple(stages)),
         "optimizer": SGD(tuple(enumerate(rates)), momentum=((0, 0.9), (first, 0.5))),
@@ -96,6 +99,7 @@ def train_rbm(
     max_iter: int | str = "auto",
     on_divergence: str = "raise",
     label_rate: float = 1.0,
+    initial_scale: float = 0.01,
     generative_weight: float = 1.0,
     discriminative_weight: float = 0.0,
     sample_weight: Array = None,
@@ -154,6 +158,8 @@ def train_rbm(
     label_rate : float, default=1.0
         Factor of the learning rate of the labels' weights, see `RBM.gradient`: 10 is
         good, with `centering`. Not with an optimizer that scales gradients itself.
+    initial_scale : float, default=0.01
+        Standard deviation of the weights at the start.
     generative_weight, discriminative_weight : float, default=1 and 0
         Of the two objectives of a machine with labels: the likelihood of rows and
         labels, of which contrastive divergence follows the gradient, and the
@@ -214,7 +220,7 @@ def train_rbm(
     asked = *length, *kept
     training = Training(rng, *asked)
     optimizer = training.lasting(descending(optimizer))
-    incomplete = _begin(rbm, X, sample_weight, sampler, rng, state)
+    incomplete = _begin(rbm, X, sample_weight, sampler, rng, state, initial_scale)
     parts = sampler, centering, l1, get_sparsity(sparsity), label_rate
     gradient: Callable[..., Any] = ContrastiveGradient(
         rbm, X, incomplete, sample_weight, state, rng, *parts
@@ -266,7 +272,13 @@ def _parts(X: Array, rbm: RBM) -> Array:
 
 
 def _begin(
-    rbm: RBM, X: Array, weight: Array, sampler: Sampler, rng: Any, state: dict[str, Any]
+    rbm: RBM,
+    X: Array,
+    weight: Array,
+    sampler: Sampler,
+    rng: Any,
+    state: dict[str, Any],
+    scale: float,
 ) -> bool:
     """Start machine, means and chains where there are none; are there unknown values?
 
@@ -277,7 +289,7 @@ def _begin(
     if "means" not in state:
         if incomplete or labelled:
             _check_means(v_mean)
-        rbm.initialize(rng, v_mean)
+        rbm.initialize(rng, v_mean, scale)
         # Moving mean activities: offsets of centering, and for sparsity. And what is
         # put in place of unknown values before they are drawn.
         state["means"] = v_mean, rbm.mean_hidden(v_mean[None, :])[0, ...]

@@ -19,6 +19,7 @@ import warnings
 from math import ceil
 from pathlib import Path
 
+from records import kept
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
@@ -27,8 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from dbn import DBNAutoencoder, RBMTransformer, load_model, save_model
-from dbn.backend.identity import identity
+from dbn import DBNAutoencoder, RBMTransformer
 from dbn.estimators.start import dbn_of
 from dbn.evaluation import Contender, compare_initializers, load_dataset, make_curves
 from dbn.evaluation.study.controls import CS, Control
@@ -243,7 +243,6 @@ def on_codes(name, encoder):
 def encoders(args, X):
     """By name: those of `ENCODERS`, PCA and the DBN before fine-tuning, of all rows."""
     folder = args.output.with_suffix("")
-    folder.mkdir(parents=True, exist_ok=True)
     (epochs,), n = args.epochs, args.hidden_layer_sizes[-1]
     stack = dbn_of(autoencoder(args, args.pretrain_epochs))
     dbn = kept(folder, stack.set_params(random_state=0), X)
@@ -256,15 +255,6 @@ def encoders(args, X):
     made["DBN before fine-tuning"] = dbn
     made[f"PCA-{n}"] = PCA(n, svd_solver="full").fit(X)
     return made
-
-
-def kept(folder, model, X):
-    """A fitted model from its file, which is made where there is none."""
-    file = folder / f"{identity(model, X)[:16]}.dbn"
-    if not file.exists():
-        print(f"{' '.join(repr(model).split())} ...", file=sys.stderr, flush=True)
-        save_model(model.fit(X), file)
-    return load_model(file)
 
 
 def main():

@@ -11,7 +11,8 @@ Rows are split into training, validation (10,000) and test. The cells, for each 
 
 Of the last three, chains clamped to each class, and free ones, are shown to judges:
 nets with dropout, whose mean probabilities decide. Cells that a record holds are kept,
-if they are of the same settings and code. The time that all may take comes first.
+if they are of the same settings and code, and the judges in a folder of its name. The
+time that all may take comes first.
 """
 
 import json
@@ -20,7 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from records import write_record
+from records import kept, write_record
 from threadpoolctl import threadpool_limits
 
 from dbn import DBNClassifier, GenerativeDBNClassifier, RBMClassifier, RBMTransformer
@@ -95,7 +96,7 @@ def model(cell, seed, args):
 def make_judges(train, args):
     """Nets that know the classes as well as nets do."""
     sizes, epochs = ((32,), 20) if args.small else ((1000, 1000), 60)
-    return [
+    judges = [
         DBNClassifier(
             sizes,
             init="he_normal",
@@ -106,9 +107,12 @@ def make_judges(train, args):
             batch_size=100,
             tol=0.0,
             random_state=seed,
-        ).fit(*train)
+        )
         for seed in range(args.judges)
     ]
+    if args.output is None:
+        return [judge.fit(*train) for judge in judges]
+    return [kept(args.output.with_suffix(""), judge, *train) for judge in judges]
 
 
 def judged(judges, X):

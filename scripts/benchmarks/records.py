@@ -4,6 +4,9 @@ import json
 import sys
 from pathlib import Path
 
+from dbn import load_model, save_model
+from dbn.backend.identity import identity
+
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
 from data_options import write_json
 
@@ -26,3 +29,13 @@ def write_record(path, record):
     series.parent.mkdir(exist_ok=True)
     with series.open("a") as file:
         file.write(json.dumps(record) + "\n")
+
+
+def kept(folder, model, *data):
+    """A fitted model from its file, which is made where there is none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{identity(model, *data)[:16]}.dbn"
+    if not file.exists():
+        print(f"{' '.join(repr(model).split())} ...", file=sys.stderr, flush=True)
+        save_model(model.fit(*data), file)
+    return load_model(file)
