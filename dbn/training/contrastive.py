@@ -52,9 +52,9 @@ def classifying_top(batch_size: int, n_epochs: int, bounded: bool) -> dict[str, 
     """Options of `train_rbm` for a top machine with labels.
 
     Three quarters of the epochs are contrastive divergence, at a rate that falls from
-    0.3 to 0, slowly at both ends, and the rest persistent chains, from 0.005 to 0. Both
-    go with the square root of the batch, of which these are for 100 rows; where units
-    have no finite range, they are a twentieth.
+    0.2 to 0, slowly at both ends, and the rest persistent chains, from 0.005 to 0.
+    These are for 100 rows, and go with the square root of the batch; where units have
+    no finite range, both are 0.075 times as large.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ def classifying_top(batch_size: int, n_epochs: int, bounded: bool) -> dict[str, 
     first = max(n_epochs * 3 // 4, 1)
     stages: list[tuple[int, Sampler]] = [(0, CD()), (first, PCD())]
     last = n_epochs - first
-    scale = math.sqrt(batch_size / 100) if bounded else 0.05
-    falling = Schedule(scale * 0.3, 0.0, epochs=first, kind="cosine")
+    scale = math.sqrt(batch_size / 100) if bounded else 0.075
+    falling = Schedule(scale * 0.2, 0.0, epochs=first, kind="cosine")
     rates = [falling(epoch) for epoch in range(first)]
     rates += [scale * 0.005 * (1.0 - epoch / last) for epoch in range(last)]
     return {
