@@ -81,7 +81,7 @@ def model(cell, seed, args):
     below = RBMTransformer(max_iter=min(15, most), batch_size=100)
     top = None
     if cell == "cd":
-        falling = SGD(Schedule(0.3, 0.0, kind="cosine"), momentum=0.9)
+        falling = SGD(Schedule(0.2, 0.0, kind="cosine"), momentum=0.9)
         options = {"optimizer": falling, "centering": True, "weight_decay": 0.0}
         options["batch_size"] = 100
         top = RBMTransformer(max_iter=min(10, most), **options)
