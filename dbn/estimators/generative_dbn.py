@@ -51,7 +51,8 @@ class GenerativeDBNClassifier(GenerativeClassifier):
     rbm : RBMTransformer, list of RBMTransformer or None, default=None
         Prototype of the machines below the top one, as in `DBNTransformer`; of a list
         the last one is for the top machine: if it is centered, and trained by SGD, its
-        labels learn ten times as fast as the rest. An entry None is the default.
+        weights begin with a standard deviation of 0.1, and its labels learn ten times
+        as fast as the rest. An entry None is the default.
     up_down : UpDown, int or None, default=None
         Training of all weights together afterwards, see `dbn.training.UpDown`; a number
         is that of its epochs. None leaves them as they are.
