@@ -118,6 +118,6 @@ def scale_of(data: Data, scaling: str | None) -> dict[str, Any]:
         return {"scaled": False, "is_grey": False}
     arrays = [X for X in (data.X, data.X_test) if X is not None]
     outside = any(not Bernoulli().holds(*extent_of_known(X)) for X in arrays)
-    is_one_scale = data.target == "rows" or of_images(data.X)
-    scaled = outside and scaling == "auto" and is_one_scale
+    scaled = outside and scaling == "auto"
+    scaled = scaled and (data.target == "rows" or of_images(data.X))
     return {"scaled": scaled, "is_grey": scaled or not outside}

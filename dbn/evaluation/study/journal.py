@@ -143,8 +143,8 @@ class Journal:
             record, dbn = result
             save_model(dbn, path.with_suffix(".dbn"))
             made_by = {"made_by": self._header["made_by"]}
-        about = {"cell": cell.describe(), "seconds": seconds, **made_by}
-        self._write(path, {**about, "record": record})
+        content = {"cell": cell.describe(), "seconds": seconds, "record": record}
+        self._write(path, content | made_by)
 
     def command(self, cell: Cell) -> str:
         """The command that pretrained the DBN of a cell that is there."""
