@@ -776,6 +776,9 @@ def test_labels(tmp_path):
     assert {name: content["cells"][name] for name in kept} == kept
     assert len(content["cells"]["up-down 0"]["recognised"]) == 10
     assert 0 < content["cells"]["pcd 0"]["test_error_percent"] < 100
+    bounds = [content["cells"][f"{it} 0"]["test_bound"] for it in ("pcd", "up-down")]
+    assert all(-70 < its < 0 for its in bounds)  # nats; of even chances -44
+    assert "test_bound" not in content["cells"]["hybrid 0"]
     other = run("benchmarks/labels.py", *args, "--judges", "2")
     assert other.returncode == 1 and "other settings" in other.stderr
 
