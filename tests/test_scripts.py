@@ -884,13 +884,14 @@ def test_few_labels(tmp_path):
     assert_origin(wine["settings"], "seeds", "data_sha256", "pretrained")
     (errors,) = wine["errors"].values()
     assert [*errors] == [
-        *("dbn", "xavier", "he + relu", "logistic regression", "rbf svm"),
+        *("dbn", "xavier", "he + relu", "RBMClassifier"),
+        *("logistic regression", "rbf svm"),
         *("label spreading", "self-training logistic", "self-training he + relu"),
     ]
     assert all(len(its) == 2 and max(its) < 0.6 for its in errors.values())
     assert same["errors"] == wine["errors"]
     kinds = [its["kind"] for its in wine["summary"][0]["contenders"].values()]
-    assert kinds == ["dbn", "start", "start", *["control"] * 5]
+    assert kinds == ["dbn", "start", "start", *["control"] * 6]
     assert content["standings"]["rbf svm"]["settings"] == 2
     assert "DBN against rbf svm: error lower in " in done.stdout
     assert "learning_rates" not in wine["settings"] and wine["settings"]["commit"]

@@ -260,6 +260,8 @@ def ndtri_exp(y: Array) -> Array:
 def mean_weights(rows: Array, weight: Array | None = None) -> Array:
     """Weights that sum to 1, one per row: ``mean_weights(rows) @ rows`` is the mean.
 
+    Rows that all have weight 0 count for nothing: so have their shares.
+
     Examples
     --------
     >>> import numpy as np
@@ -268,12 +270,15 @@ def mean_weights(rows: Array, weight: Array | None = None) -> Array:
     array([2.5, 1.5])
     >>> mean_weights(rows, np.array([3.0, 1.0]))
     array([0.75, 0.25])
+    >>> mean_weights(rows, np.zeros(2))
+    array([0., 0.])
     """
     xp = namespace(rows)
     if weight is None:
         n, device = rows.shape[0], getattr(rows, "device", None)
         return xp.full(n, 1.0 / n, dtype=rows.dtype, device=device)
-    return weight / xp.sum(weight)
+    total = xp.sum(weight)
+    return weight / xp.where(total == 0.0, xp.ones_like(total), total)
 
 
 def with_dtype(X: Array, dtype: Any) -> Array:

@@ -25,6 +25,9 @@ from .state import remembered
 from .step import make_step
 from .task import Task
 
+# What labels learn from rows without one, while the machine comes to know the classes.
+RISING_SHARE = Schedule(0.0, 1.0, epochs=20)
+
 
 def default_optimizer(rbm: RBM, sampler: Sampler) -> SGD:
     """The optimizer for a machine's types of units and its sampler.
@@ -99,6 +102,7 @@ def train_rbm(
     max_iter: int | str = "auto",
     on_divergence: str = "raise",
     label_rate: float = 1.0,
+    label_share: float | Schedule = RISING_SHARE,
     initial_scale: float = 0.01,
     generative_weight: float = 1.0,
     discriminative_weight: float = 0.0,
@@ -158,6 +162,11 @@ def train_rbm(
     label_rate : float, default=1.0
         Factor of the learning rate of the labels' weights, see `RBM.gradient`: 10 is
         good, with `centering`. Not with an optimizer that scales gradients itself.
+    label_share : float or Schedule with `epochs`, default=from 0 to 1 in 20 epochs
+        How much the labels' weights and biases learn from a row without a label, whose
+        classes are summed out, beside one with a label. What they make of such rows
+        before they know the classes they would go on to learn, and it need not be the
+        classes. All other parameters learn from every row alike.
     initial_scale : float, default=0.01
         Standard deviation of the weights at the start.
     generative_weight, discriminative_weight : float, default=1 and 0
@@ -195,7 +204,8 @@ def train_rbm(
     Raises
     ------
     ValueError
-        If training begins and a column has no known value.
+        If training begins and a column has no known value, or `label_share` is a
+        schedule that ends with the fit.
     FloatingPointError
         If training diverges; the machine keeps its parameters from before the epoch in
         which it happened.
@@ -221,7 +231,8 @@ def train_rbm(
     training = Training(rng, *asked)
     optimizer = training.lasting(descending(optimizer))
     incomplete = _begin(rbm, X, sample_weight, sampler, rng, state, initial_scale)
-    parts = sampler, centering, l1, get_sparsity(sparsity), label_rate
+    of_labels = label_rate, _with_end(label_share)
+    parts = sampler, centering, l1, get_sparsity(sparsity), *of_labels
     gradient: Callable[..., Any] = ContrastiveGradient(
         rbm, X, incomplete, sample_weight, state, rng, *parts
     )
@@ -257,6 +268,12 @@ def train_rbm(
         shares=sampler.shares,
     )
     return rbm
+
+
+def _with_end(share: float | Schedule) -> float | Schedule:
+    if isinstance(share, Schedule) and share.epochs is None:
+        raise ValueError(f"label_share is {share}; give the schedule its epochs.")
+    return share
 
 
 def _parts(X: Array, rbm: RBM) -> Array:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from ..backend.array import mean_weights, take_rows
+from ..backend.array import dense, mean_weights, take_rows
 from ..backend.device import beside, namespace, to_host
 from ..backend.labelled_rows import LabelledRows, join
 from ..backend.missing import filled
 from ..backend.parameters import Parameters
+from ..backend.parts import Schedule, scheduled
 from ..backend.types import Array
 from ..boltzmann import RBM, Sampler
 from ..boltzmann.labels import LabelPart
@@ -34,11 +35,13 @@ class ContrastiveGradient:
     l1: float
     sparsity: Sparsity | None
     label_rate: float
+    label_share: float | Schedule
 
     def __call__(self, rows: Array, grad: Parameters, epoch: int) -> None:
         rbm = self.rbm
         weight = None if self.weight is None else take_rows(self.weight, rows)
-        v, x, h, covariance = self._positive(rows, weight)
+        share = self._share(rows, epoch)
+        v, x, h, covariance = self._positive(rows, weight, share)
         chains, means = self.state["chains"], self.state["means"]
         chains["epoch"] = epoch
         v_neg, h_neg, self.state["chains"] = self.sampler.negative(
@@ -51,8 +54,13 @@ class ContrastiveGradient:
         weight_neg = weight if paired else None
         if paired and rbm.labels is not None:
             alone = rbm.input_of_features(v_neg)
-            v_neg, h_neg, inside = _labels_summed_out(rbm.labels, v_neg, alone, weight)
+            seen = rbm.labels, v_neg, alone, weight, share
+            v_neg, h_neg, inside = _labels_summed_out(*seen)
             covariance = -inside if covariance is None else covariance - inside
+        if share is not None:
+            mean = mean_weights(share, weight) @ share
+            v = self._held_back(v, share, offsets)
+            v_neg = self._held_back(v_neg, share if paired else mean, offsets)
         of_labels = covariance, self.label_rate
         rbm.gradient(v, h, v_neg, h_neg, grad, weight, weight_neg, offsets, *of_labels)
         if self.l1:
@@ -60,8 +68,27 @@ class ContrastiveGradient:
         if self.sparsity:
             self.sparsity.add_gradient(grad, *means)
 
+    def _share(self, rows: Array, epoch: int) -> Array:
+        """How much the weights of the labels learn from each row; None: all of it."""
+        share = scheduled(self.label_share, epoch)
+        if self.rbm.labels is None or share == 1.0:
+            return None
+        y, xp = take_rows(self.X.labels, rows), namespace(self.X.labels)
+        ones = xp.ones_like(y[:, 0])
+        return xp.where(xp.isnan(y[:, 0]), share * ones, ones)
+
+    def _held_back(self, v: Array, share: Array, offsets: Any) -> Array:
+        """Rows whose labels are so much nearer to their offsets.
+
+        The gradient of the labels' weights and biases is then that share of itself.
+        """
+        n = self.rbm.n_features
+        y, middle = dense(v[:, n:]), 0.0 if offsets is None else offsets[0][n:]
+        share = share if share.ndim == 0 else share[:, None]
+        return join(v[:, :n], middle + share * (y - middle))
+
     def _positive(
-        self, rows: Array, weight: Array
+        self, rows: Array, weight: Array, share: Array
     ) -> tuple[Array, Array, Array, Array | None]:
         """Visible rows, total inputs and means of their hidden units, and covariance.
 
@@ -79,6 +106,7 @@ class ContrastiveGradient:
             x = rbm.hidden_input(v)
             return v, x, rbm.hidden.mean(x), None
         w, alone = mean_weights(y, weight), rbm.input_of_features(v)
+        w = w if share is None else w * share
         y, h, covariance = labels.completed(y, alone, w)
         return join(v[:, :n], y), alone + y @ labels.U, h, covariance
 
@@ -97,7 +125,7 @@ class ContrastiveGradient:
 
 
 def _labels_summed_out(
-    labels: LabelPart, v: Array, alone: Array, weight: Array
+    labels: LabelPart, v: Array, alone: Array, weight: Array, share: Array
 ) -> tuple[Array, Array, Array]:
     """Rows with p(label | features), means of hidden units, covariance within.
 
@@ -107,6 +135,7 @@ def _labels_summed_out(
     n = v.shape[1] - labels.n_classes
     unknown = namespace(v).full_like(v[:, n:], np.nan)
     w = mean_weights(unknown, weight)
+    w = w if share is None else w * share
     y, h, covariance = labels.completed(unknown, alone, w)
     return join(v[:, :n], y), h, covariance
 

@@ -2,11 +2,12 @@
 
 Every table is split anew for each of `--subsets`, and a few of the training rows, drawn
 anew too, keep their labels. All contenders are given all training rows: those that can
-learn from rows without labels do (the DBN by pretraining, label spreading and
-self-training by guessing labels), the others at least have their columns standardised
-by them. Everything is at its defaults, but label spreading asks for neighbours, since
-the width of its other kernel belongs to the scale of the columns. So nothing is tuned;
-other training rows with their labels only say which start is the best without a DBN.
+learn from rows without labels do (the DBN by pretraining, RBMClassifier by a density of
+rows and class, label spreading and self-training by guessing labels), the others at
+least have their columns standardised by them. Everything is at its defaults, but label
+spreading asks for neighbours, since the width of its other kernel belongs to the scale
+of the columns. So nothing is tuned; other training rows with their labels only say
+which start is the best without a DBN.
 
 Each table is a comparison (`compare_initializers`) with its table and verdict. At the
 end stands where the DBN is above and below each contender, over all tables. Finished
@@ -17,6 +18,7 @@ where it was stopped.
 import os
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from sklearn.svm import SVC
 
-from dbn import DBNClassifier
+from dbn import DBNClassifier, RBMClassifier
 from dbn.evaluation import Contender, compare_initializers, load_dataset
 from dbn.evaluation.statistics import holm
 
@@ -39,6 +41,7 @@ FILES = (
     *("ionosphere", "vehicle", "australian", "mammographic"),
     *("segment", "phoneme", "spambase"),
 )
+MNIST_ROWS = 10_000  # of its training rows; its test rows are its own
 HE = {"init": "he_normal", "activation": "relu"}
 # Settings of a comparison that its contenders here do not use.
 UNUSED = (
@@ -47,14 +50,14 @@ UNUSED = (
 )
 
 OPTIONS = {
-    "--data-home": {"help": "folder with the folder of tables; otherwise DBN_DATA"},
+    "--data-home": {"help": "folder with those of tables and MNIST; or DBN_DATA"},
     "--tables": {
         "nargs": "+",
-        "choices": [*TOYS, *FILES],
+        "choices": [*TOYS, *FILES, "mnist"],
         # Without those that take long or, as wine, have too few rows to test on.
         "default": ["breast-cancer", "digits", "ionosphere", "vehicle", "australian"],
         "metavar": "TABLE",
-        "help": f"of {', '.join([*TOYS, *FILES])}",
+        "help": f"of {', '.join([*TOYS, *FILES])} and mnist, {MNIST_ROWS:,} rows of it",
     },
     "--labels": {
         "nargs": "+",
@@ -80,6 +83,8 @@ def contenders(X):
     }
     for name, start in nets.items():
         yield contender(name, DBNClassifier(**start, unlabeled=-1), weight_decay=0.0)
+    machine = RBMClassifier(unlabeled=-1)
+    yield contender("RBMClassifier", machine, generative_weight=0.01)
     linear = LogisticRegression(max_iter=1000)
     others = {
         "logistic regression": (labelled_only(linear), {"estimator__C": 1.0}),
@@ -113,16 +118,27 @@ def labelled_only(estimator):
 # --- studies --------------------------------------------------------------------------
 
 
+def load(table, args):
+    """Rows and classes, and test rows where they are the data's own."""
+    home = Path(args.data_home or os.environ.get("DBN_DATA", "."))
+    if table == "mnist":
+        data = load_dataset(table, data_home=home / table)
+        return replace(data, X=data.X[:MNIST_ROWS], y=data.y[:MNIST_ROWS])
+    file = home / "tables" / f"{table}.csv.gz"
+    return load_dataset(table if table in TOYS else file)
+
+
 def study(table, args):
     """The comparison on a table."""
-    folder = Path(args.data_home or os.environ.get("DBN_DATA", ".")) / "tables"
-    data = load_dataset(table if table in TOYS else folder / f"{table}.csv.gz")
+    data = load(table, args)
     n_classes = len(np.unique(data.y))
     budgets = [n for n in args.labels if n >= 2 * n_classes]
     print(f"{table}: {budgets} labels", file=sys.stderr)
     return compare_initializers(
         data.X,
         data.y,
+        X_test=data.X_test,
+        y_test=data.y_test,
         inits=contenders(data.X),
         controls=None,
         hidden_layer_sizes=[DBNClassifier().hidden_layer_sizes],

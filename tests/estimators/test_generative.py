@@ -375,6 +375,28 @@ def test_the_stack_learns_from_rows_without_a_label():
     assert (model.predict(rows[30:]) == y[30:]).mean() > 0.95
 
 
+@pytest.mark.parametrize("seed", [1, 3])
+def test_rows_without_a_label_do_not_decide_what_the_classes_are(seed):
+    """Odd and even digits, which are no groups of the images."""
+    X, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(seed).permutation(len(X))
+    train, test = order[:1257], order[1257:]
+    some = np.where(np.arange(1257) < 40, y[train] % 2, -1)
+    net = GenerativeDBNClassifier((64,), unlabeled=-1, random_state=seed)
+    net.fit(X[train] / 16, some)
+    assert net.score(X[test] / 16, y[test] % 2) > 0.85
+
+
+@pytest.mark.parametrize("cls", [RBMClassifier, GenerativeDBNClassifier])
+def test_rows_without_a_label_may_count_for_nothing(cls):
+    """A batch has no other rows, most of the time."""
+    X, y = load_digits(return_X_y=True)
+    some = np.where(np.arange(300) % 30, -1, y[:300])
+    sizes = 16 if cls is RBMClassifier else (16,)
+    model = cls(sizes, unlabeled=-1, unlabeled_weight=0.0, random_state=0)
+    assert np.isfinite(model.fit(X[:300] / 16, some).predict_proba(X[:9] / 16)).all()
+
+
 def test_the_stacks_history_has_rows_that_are_not_trained_on():
     model = deep(up_down=2).fit(X[:50], Y3[:50], X_val=X[50:], y_val=Y3[50:])
     phases = [

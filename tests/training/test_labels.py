@@ -6,11 +6,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
 from dbn import RBM
+from dbn.backend.array import dense
 from dbn.backend.labelled_rows import LabelledRows
 from dbn.backend.random import make_rng
 from dbn.boltzmann import Bernoulli, Sampler
 from dbn.boltzmann.units.labels import with_labels
-from dbn.training import SGD, train_rbm
+from dbn.training import SGD, Schedule, train_rbm
 from tests.helpers import binary_states, message_of, numerical_gradient, read_only
 
 K, H, RATE = 3, 4, 0.1
@@ -40,6 +41,7 @@ def machine():
 def trained(rbm, X, state=None, **options):
     options = {"sampler": Fixed(), "weight_decay": 0.0, "batch_size": 8} | options
     options |= {"optimizer": SGD(RATE, momentum=0.0), "max_iter": 1}
+    options = {"label_share": 1.0} | options
     return train_rbm(rbm, X, rng=make_rng(0), state=state, **options)
 
 
@@ -63,7 +65,7 @@ class Reversed(Fixed):
     paired = True
 
     def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
-        v = np.hstack([1.0 - v_pos[:, : F.shape[1]], Y])
+        v = np.hstack([1.0 - dense(v_pos)[:, : F.shape[1]], Y])
         return v, rbm.mean_hidden(v), state
 
 
@@ -111,6 +113,52 @@ def test_a_negative_phase_from_the_data_sums_out_its_labels(weight, labels):
     assert_allclose(
         after.params.flat, before.params.flat - RATE * grad.flat, atol=1e-12
     )
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+def test_labels_need_not_learn_from_rows_without_one(weight):
+    """All other parameters do, as ever."""
+    X, options = LabelledRows(F, HALF), {"sample_weight": weight, "sampler": Reversed()}
+    before, after = one_step(X, label_share=0.0, **options)
+    _, whole = one_step(X, **options)
+    w = np.ones(8) if weight is None else weight
+    known = np.where(np.isnan(HALF[:, 0]), 0.0, w)
+    grad = enumerated_gradient(before, HALF, known)
+    grad.flat[...] -= enumerated_gradient(
+        before, np.full_like(Y, np.nan), known, 1.0 - F
+    ).flat
+    step, n = RATE * known.sum() / w.sum(), F.shape[1]
+    for name in ("W", "b"):
+        was, now, all_of_it = (getattr(rbm, name) for rbm in (before, after, whole))
+        assert_allclose(now[n:], was[n:] - step * grad[name][n:], atol=1e-12)
+        assert_allclose(now[:n], all_of_it[:n], atol=1e-12)
+    assert_allclose(after.c, whole.c, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("centering", [False, True])
+@pytest.mark.parametrize("sampler", [Fixed(), Reversed()])
+def test_labels_learn_a_share_from_rows_without_one(sampler, centering, kind):
+    X = LabelledRows(kind(F), HALF)
+    shares = (0.0, 0.3, 1.0, Schedule(0.3, 1.0, epochs=5))
+    nothing, part, whole, first = (
+        one_step(
+            X,
+            label_share=share,
+            sampler=sampler,
+            centering=centering,
+            sample_weight=WEIGHT,
+        )[1].params.flat
+        for share in shares
+    )
+    assert_allclose(part, 0.7 * nothing + 0.3 * whole, atol=1e-12)
+    assert_array_equal(first, part)
+    assert np.abs(nothing - whole).max() > 1e-3
+
+
+def test_a_share_that_has_no_end_is_refused():
+    with pytest.raises(ValueError, match=r"label_share is .*epochs"):
+        trained(machine(), LabelledRows(F, HALF), label_share=Schedule(0.0, 1.0))
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT])
