@@ -2,12 +2,12 @@
 
 Every table is split anew for each of `--subsets`, and a few of the training rows, drawn
 anew too, keep their labels. All contenders are given all training rows: those that can
-learn from rows without labels do (the DBN by pretraining, RBMClassifier by a density of
-rows and class, label spreading and self-training by guessing labels), the others at
-least have their columns standardised by them. Everything is at its defaults, but label
-spreading asks for neighbours, since the width of its other kernel belongs to the scale
-of the columns. So nothing is tuned; other training rows with their labels only say
-which start is the best without a DBN.
+learn from rows without labels do (the DBN by pretraining; RBMClassifier and, on images,
+GenerativeDBNClassifier by a density of rows and class; label spreading and
+self-training by guessing labels), the others at least have their columns standardised
+by them. Everything is at its defaults, but label spreading asks for neighbours, since
+the width of its other kernel belongs to the scale of the columns. So nothing is tuned;
+other training rows with their labels only say which start is the best without a DBN.
 
 Each table is a comparison (`compare_initializers`) with its table and verdict. At the
 end stands where the DBN is above and below each contender, over all tables. Finished
@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from sklearn.svm import SVC
 
-from dbn import DBNClassifier, RBMClassifier
+from dbn import DBNClassifier, GenerativeDBNClassifier, RBMClassifier
 from dbn.evaluation import Contender, compare_initializers, load_dataset
 from dbn.evaluation.statistics import holm
 
@@ -73,7 +73,7 @@ OPTIONS = {
 # --- contenders -----------------------------------------------------------------------
 
 
-def contenders(X):
+def contenders(X, table):
     """All of them; nets standardise by themselves what the others have standardised."""
     grey = X.min() >= 0.0 and X.max() <= 1.0
     nets = {
@@ -85,6 +85,9 @@ def contenders(X):
         yield contender(name, DBNClassifier(**start, unlabeled=-1), weight_decay=0.0)
     machine = RBMClassifier(unlabeled=-1)
     yield contender("RBMClassifier", machine, generative_weight=0.01)
+    if table == "mnist":  # it is made for images
+        stack = GenerativeDBNClassifier(unlabeled=-1)
+        yield contender("GenerativeDBNClassifier", stack, unlabeled_weight=1.0)
     linear = LogisticRegression(max_iter=1000)
     others = {
         "logistic regression": (labelled_only(linear), {"estimator__C": 1.0}),
@@ -139,7 +142,7 @@ def study(table, args):
         data.y,
         X_test=data.X_test,
         y_test=data.y_test,
-        inits=contenders(data.X),
+        inits=contenders(data.X, table),
         controls=None,
         hidden_layer_sizes=[DBNClassifier().hidden_layer_sizes],
         label_budgets=budgets,
