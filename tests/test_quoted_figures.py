@@ -694,6 +694,45 @@ def autoencoders() -> Iterable[str]:
 BATCH_NORM = "he_normal + relu + batch norm"
 
 
+LABELS = {
+    "discriminative": '`RBMClassifier(500, objective="discriminative")`',
+    "hybrid": "`RBMClassifier(500)`",
+    "hybrid-wide": "`RBMClassifier(1500)`",
+    "cd": "greedy, contrastive divergence alone",
+    "pcd": "greedy, with persistent chains at the end: the default",
+    "up-down": "the default, and 30 epochs of up-down",
+}
+
+
+def labels() -> Iterable[str]:
+    content = record("labels")
+    for cell, name in LABELS.items():
+        its = [content["cells"][f"{cell} {seed}"] for seed in (0, 1, 2)]
+        errors = [
+            spread([exact(one[f"{rows}_error_percent"]) / 100 for one in its], 2)
+            for rows in ("test", "validation")
+        ]
+        if "recognised" not in its[0]:
+            yield row(name, *errors, "", "", "")
+            continue
+        if cell == "pcd":
+            assert all(min(one["free_chains"]) for one in its)
+        bounds = [exact(one["test_bound"]) for one in its]
+        seen = [100 * mean(map(exact, one["recognised"].values())) for one in its]
+        most = [
+            100 * exact(max(one["free_chains"])) / sum(one["free_chains"])
+            for one in its
+        ]
+        yield row(
+            name,
+            *errors,
+            f"{figure(mean(bounds), 0)}",
+            ", ".join(figure(value, 0) for value in seen),
+            ", ".join(figure(value, 0) for value in most),
+        )
+    yield f"judges err in {figure(content['judges_test_error_percent'], 2)} %"
+
+
 def comparison() -> Iterable[str]:
     seconds = study("digits").settings["seconds"]
     yield f"| The comparison above | {figure(seconds, 0)} s on two cores |"
@@ -703,6 +742,7 @@ QUOTING = (
     *(readme, digits, comparison, mnist_few, mnist_few_12000, mnist_labels),
     *(mnist_depth, mnist_60000, mnist_1024_recipes, mnist_1024, tables, defaults),
     *(choice_of_defaults, intervals, autoencoders, few_labels, compared_tables),
+    labels,
     *(ablations, density, attacks),
     *(mnist_full, mnist_defaults, mnist_deep, speed, layers, files),
 )

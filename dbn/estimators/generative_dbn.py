@@ -55,11 +55,12 @@ class GenerativeDBNClassifier(GenerativeClassifier):
         as fast as the rest. An entry None is the default.
     up_down : UpDown, int or None, default=None
         Training of all weights together afterwards, see `dbn.training.UpDown`; a number
-        is that of its epochs. None leaves them as they are.
+        is that of its epochs. On MNIST it lowers errors and makes samples worse. None
+        leaves the weights as they are.
     unlabeled : scalar, default=None
         The value of y that marks a row without a label, such as -1, as in
-        `RBMClassifier`. Such rows take part in all of training: their class is summed
-        out.
+        `RBMClassifier`. Such rows take part in all of training, their class summed out;
+        what the class is they teach after the first epochs, see `dbn.training.train_rbm`.
     unlabeled_weight : float, default=1.0
         Weight of such a row, where labels play a part, beside that of one with a label.
     class_weight : dict, "balanced" or None, default=None
