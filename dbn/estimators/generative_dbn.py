@@ -60,7 +60,7 @@ class GenerativeDBNClassifier(GenerativeClassifier):
     unlabeled : scalar, default=None
         The value of y that marks a row without a label, such as -1, as in
         `RBMClassifier`. Such rows take part in all of training, their class summed out;
-        what the class is they teach after the first epochs, see `dbn.training.train_rbm`.
+        what the class is they teach after the first epochs (`dbn.training.train_rbm`).
     unlabeled_weight : float, default=1.0
         Weight of such a row, where labels play a part, beside that of one with a label.
     class_weight : dict, "balanced" or None, default=None
