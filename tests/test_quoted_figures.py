@@ -729,7 +729,7 @@ def labels() -> Iterable[str]:
         yield row(
             name,
             *errors,
-            f"{figure(mean(bounds), 0)}",
+            figure(mean(bounds), 0),
             ", ".join(figure(value, 0) for value in seen),
             ", ".join(figure(value, 0) for value in most),
         )

@@ -74,8 +74,8 @@ class ContrastiveGradient:
         if self.rbm.labels is None or share == 1.0:
             return None
         y, xp = take_rows(self.X.labels, rows), namespace(self.X.labels)
-        ones = xp.ones_like(y[:, 0])
-        return xp.where(xp.isnan(y[:, 0]), share * ones, ones)
+        unknown, ones = xp.isnan(y[:, 0]), xp.ones_like(y[:, 0])
+        return xp.where(unknown, share * ones, ones) if xp.any(unknown) else None
 
     def _held_back(self, v: Array, share: Array, offsets: Any) -> Array:
         """Rows whose labels are so much nearer to their offsets.
@@ -105,8 +105,7 @@ class ContrastiveGradient:
         if not namespace(y).any(y != y):
             x = rbm.hidden_input(v)
             return v, x, rbm.hidden.mean(x), None
-        w, alone = mean_weights(y, weight), rbm.input_of_features(v)
-        w = w if share is None else w * share
+        w, alone = _label_weights(y, weight, share), rbm.input_of_features(v)
         y, h, covariance = labels.completed(y, alone, w)
         return join(v[:, :n], y), alone + y @ labels.U, h, covariance
 
@@ -124,6 +123,12 @@ class ContrastiveGradient:
         current_workers().mean(*self.state["means"])
 
 
+def _label_weights(y: Array, weight: Array, share: Array) -> Array:
+    """How much each row counts in what the weights of the labels learn."""
+    w = mean_weights(y, weight)
+    return w if share is None else w * share
+
+
 def _labels_summed_out(
     labels: LabelPart, v: Array, alone: Array, weight: Array, share: Array
 ) -> tuple[Array, Array, Array]:
@@ -134,8 +139,7 @@ def _labels_summed_out(
     """
     n = v.shape[1] - labels.n_classes
     unknown = namespace(v).full_like(v[:, n:], np.nan)
-    w = mean_weights(unknown, weight)
-    w = w if share is None else w * share
+    w = _label_weights(unknown, weight, share)
     y, h, covariance = labels.completed(unknown, alone, w)
     return join(v[:, :n], y), h, covariance
 
