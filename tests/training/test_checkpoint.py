@@ -13,7 +13,12 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedKFold,
+    cross_val_score,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
@@ -601,18 +606,22 @@ def test_the_folds_of_a_cross_validation_are_one_run(n_jobs, tmp_path):
         options = {"cv": 4, "n_jobs": n_jobs, "error_score": "raise"} | options
         return cross_validate(estimator, X, Y, **options)["test_score"]
 
-    def with_checkpoint(**params):
+    def with_checkpoint(folder=tmp_path, **params):
         return (
             clone(net)
             .set_params(**params)
-            .set_callbacks(Checkpoint(tmp_path, resume=True))
+            .set_callbacks(Checkpoint(folder, resume=True))
         )
 
+    # Which files are whose: two processes may begin the folds in any order.
+    stems = []
+    for i, fold in enumerate(StratifiedKFold(4).split(X, Y)):
+        alone = tmp_path / f"fold {i}"
+        score(with_checkpoint(alone), cv=[fold], n_jobs=1)
+        stems += [path.stem for path in alone.glob("*.run")]
     assert_array_equal(score(with_checkpoint()), plain)
+    assert {path.stem for path in tmp_path.glob("*.run")} == {*stems}
     # Stopped in the third fold, before its first epoch: the fourth was not begun.
-    marks = sorted(tmp_path.glob("*.run"), key=lambda path: path.stat().st_mtime_ns)
-    stems = [path.stem for path in marks]
-    assert len(stems) == 4
     for path in tmp_path.glob(f"{stems[3]}*"):
         path.unlink()
     for path in tmp_path.glob(f"{stems[2]}*.ckpt"):
