@@ -692,9 +692,23 @@ def autoencoders() -> Iterable[str]:
         if (its.get("contender"), its["stage"]) == ("Sparse + Nesterov", "test")
     }
     yield f"chose {figure(rate, 2)}, the largest of its rates"
+    few, many = (setting["contenders"] for setting in summary("autoencoder-codes"))
+    for name, words in CODES.items():
+        cells = []
+        for its in (few[name], many[name]):
+            minus = its["difference"]
+            error = " +- ".join(figure(100 * exact(its[k])) for k in ("mean", "std"))
+            cells += [error, interval(minus) if minus else ""]
+        yield row(words, *cells)
 
 
 BATCH_NORM = "he_normal + relu + batch norm"
+CODES = {
+    "DBN": "autoencoder from a DBN",
+    "He + ReLU + batch norm": "autoencoder, He + ReLU + batch norm",
+    "DBN before fine-tuning": "the DBN before fine-tuning",
+    "PCA-30": "PCA",
+}
 
 
 LABELS = {
