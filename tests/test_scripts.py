@@ -725,6 +725,17 @@ def test_autoencoders(tiny_mnist, part):
         assert again.stdout.rpartition("\n\n")[2] == last
 
 
+def test_some_starts_of_autoencoders(tiny_mnist):
+    record = tiny_mnist[0]
+    options = [*SMALL, "--data-home", str(record.parent.parent), "--rows", "80"]
+    options += ["--output", str(record), "--starts", "DBN", "Sparse + Nesterov"]
+    done = run("benchmarks/autoencoder.py", "mnist", *options)
+    assert done.returncode == 0, done.stderr
+    # The strongest of the random starts is added to every comparison.
+    names = {"dbn + logistic", "he_normal + relu + batch norm", "Sparse + Nesterov"}
+    assert {*contenders_of(record)[1]} == names | {"PCA"}
+
+
 def test_codes_are_classified_with_few_labels(tiny_mnist):
     record = tiny_mnist[0]
     options = [*SMALL, "--data-home", str(record.parent.parent), "--labels", "40"]

@@ -48,10 +48,14 @@ PARTS = {
 }
 NAMES = ("hidden_layer_sizes", "batch_size", "epochs", "tune_epochs")
 NAMES += ("pretrain_epochs", "seeds")
-# Momentum as in Sutskever et al. (2013), in epochs; a long step is cut.
-NESTEROV = {"momentum": ((0, 0.5), (1, 0.8), (2, 0.9), (5, 0.96), (10, 0.98))}
-NESTEROV |= {"nesterov": True, "clip_norm": 10.0}
-SGD_RATES = (0.001, 0.003, 0.01)
+# As in Sutskever et al. (2013), in epochs, with the lowest of their limits: with larger
+# ones a rate chosen after few epochs fails later. A long step is cut.
+NESTEROV = {"momentum": ((0, 0.5), (1, 0.85), (2, 0.9)), "nesterov": True}
+NESTEROV |= {"clip_norm": 10.0}
+SGD_RATES = (0.03, 0.1, 0.3)
+NAMED = ("DBN", "SAE", "Xavier x 4", "Sparse", "He + ReLU", "He + ReLU + batch norm")
+STARTS = dict(zip(NAMED, DEEP_INITS, strict=True))
+WITH_NESTEROV = "Sparse + Nesterov"
 # What `codes` trains without a search: the rates that a search on MNIST chose.
 ENCODERS = {
     "DBN": {"optimizer": Adam(Schedule(0.003, 0.0))},
@@ -67,6 +71,11 @@ OPTIONS = {
         "help": "default: benchmark-output/autoencoder-PART.json",
     },
     "--jobs": {"type": int, "default": 1, "help": "nets at a time, each on one core"},
+    "--starts": {
+        "nargs": "+",
+        "choices": [*STARTS, WITH_NESTEROV],
+        "help": "default: all, sparse weights with Adam on digits alone",
+    },
     "--hidden-layer-sizes": {"type": int, "nargs": "+", "help": "of the encoder"},
     "--seeds": {"type": int, "help": "2 or more: 0, 1 and so on"},
     "--epochs": {
@@ -125,12 +134,15 @@ class Rival(Control):
     kind, is_net = "start", True
 
 
-def contenders():
-    """The starts by name, and sparse weights with Nesterov's momentum."""
+def contenders(args):
+    """The starts that are asked for; sparse weights also with Nesterov's momentum."""
     net = DBNAutoencoder(init="sparse", optimizer=SGD(Schedule(0.01, 0.0), **NESTEROV))
     grid = {"optimizer__learning_rate__start": SGD_RATES}
-    inits = [init for init in DEEP_INITS if init != ("sparse", "logistic")]
-    return [*inits, Rival("Sparse + Nesterov", net, grid, rows="given")]
+    found = STARTS | {WITH_NESTEROV: Rival(WITH_NESTEROV, net, grid, rows="given")}
+    other = WITH_NESTEROV if args.part == "digits" else "Sparse"
+    return [
+        found[name] for name in args.starts or found if args.starts or name != other
+    ]
 
 
 def reconstructions(args):
@@ -138,7 +150,7 @@ def reconstructions(args):
     X, _, X_test, _ = load(args)
     n_train = len(X) if X_test is not None else len(X) - ceil(0.3 * len(X))
     n_batches = ceil(n_train / args.batch_size)
-    inits = DEEP_INITS if args.part == "digits" else contenders()
+    inits = contenders(args)
     say_time(args, X, n_train, len(inits))
     return compare_initializers(
         X,
