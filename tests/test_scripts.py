@@ -781,6 +781,7 @@ def test_labels(tmp_path):
     done = run("benchmarks/labels.py", *args)
     assert done.returncode == 0, done.stderr
     assert "DBNClassifier(" in part.stderr and "DBNClassifier(" not in done.stderr
+    assert {path.suffix for path in record.with_suffix("").iterdir()} == {".dbn"}
     content = json.loads(record.read_text())
     assert_origin(content, "data_sha256", "judges_test_error_percent")
     assert len(content["cells"]) == 6

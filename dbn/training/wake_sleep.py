@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
 from typing import Any
@@ -15,16 +16,17 @@ from ..backend.parts import Part, Schedule, check_number
 from ..backend.random import stream_on
 from ..backend.rows import as_rows
 from ..backend.types import Array
-from ..boltzmann import CD, DBN, RBM
+from ..boltzmann import DBN, RBM, Sampler, get_sampler
 from .contrastive import descending, monitored_rows
 from .loop import Training, run_epochs
 from .optimizers import SGD, Optimizer, get_optimizer
+from .state import remembered
 from .step import make_step
 from .task import Task
 
 
 class UpDown(Part):
-    """How a stack is trained by `up_down`: how long, how fast, with how many steps.
+    """How a stack is trained by `up_down`: how long, how fast, by which chains.
 
     Parameters
     ----------
@@ -33,9 +35,14 @@ class UpDown(Part):
     optimizer : {"sgd", "adam"}, Optimizer or None, default=None
         None is SGD with momentum 0.5 and a learning rate that falls from 0.05 to 0.
         Larger ones did lasting harm on digits.
-    k : int or schedule, default=3
-        Gibbs steps in the top machine for each update. In the paper 3, 6 and then 10, a
-        hundred epochs each: ``((0, 3), (100, 6), (200, 10))``.
+    sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler, default="pcd"
+        Where the negative phase of the top machine comes from, and the sleep phase
+        begins. Of the paper ``CD(((0, 3), (100, 6), (200, 10)), sample_visible=True)``:
+        3, 6 and then 10 Gibbs steps that start at the data, a hundred epochs each.
+        After such training the machine recognises, but what it dreams of is worse.
+    top_rate : float, default=0.1
+        Factor of the learning rate of the top machine, which has been trained by itself
+        and must let its chains follow. In the paper 1.
     batch_size : int, default=100
         Rows per update.
 
@@ -47,8 +54,8 @@ class UpDown(Part):
     Examples
     --------
     >>> from dbn.training import UpDown
-    >>> UpDown(300, k=((0, 3), (100, 6), (200, 10))).max_iter
-    300
+    >>> UpDown(60).max_iter
+    60
     """
 
     def __init__(
@@ -56,18 +63,21 @@ class UpDown(Part):
         max_iter: int = 10,
         *,
         optimizer: str | Optimizer | None = None,
-        k: Any = 3,
+        sampler: str | Sampler = "pcd",
+        top_rate: float = 0.1,
         batch_size: int = 100,
     ) -> None:
         self.max_iter = max_iter
         self.optimizer = optimizer
-        self.k = k
+        self.sampler = sampler
+        self.top_rate = top_rate
         self.batch_size = batch_size
 
     def validate(self) -> None:
         for name in ("max_iter", "batch_size"):
             check_number(self, name, 1, math.inf, closed=True, kind=Integral)
-        CD(self.k).validate()
+        check_number(self, "top_rate", 0, math.inf, closed=True)
+        get_sampler(self.sampler)
         self.get_optimizer()
 
     def get_optimizer(self) -> Optimizer:
@@ -94,14 +104,14 @@ def up_down(
     """Train all weights of a stack together, those of the two ways apart; return it.
 
     For each batch, hidden units are drawn upwards (wake), the top machine makes Gibbs
-    steps from there, and units are drawn downwards from where these end (sleep). The
-    weights of the way down learn to predict each layer of the wake phase from the layer
-    above, those of the way up each layer of the sleep phase from the layer below, and
-    the top machine follows contrastive divergence: Hinton, Osindero and Teh (2006), "A
-    fast learning algorithm for deep belief nets", appendix B. Where the paper draws the
-    top hidden units for the statistics, here are their means, the expectation of the
-    same. Extra parameters of units, such as variances, stay, but those of the top
-    machine.
+    steps, and units are drawn downwards from where these end (sleep). The weights of
+    the way down learn to predict each layer of the wake phase from the layer above,
+    those of the way up each layer of the sleep phase from the layer below, and the top
+    machine follows its sampler: Hinton, Osindero and Teh (2006), "A fast learning
+    algorithm for deep belief nets", appendix B, where the steps start at the data.
+    Where the paper draws the top hidden units for the statistics, here are their means,
+    the expectation of the same. Extra parameters of units, such as variances, stay, but
+    those of the top machine.
 
     Parameters
     ----------
@@ -160,9 +170,9 @@ def up_down(
         return found | (validate() if validate else {})
 
     rows = X if labels is None else LabelledRows(X, labels)
-    gradient = _UpDownGradient(
-        dbn, rows, fill, sample_weight, CD(how.k, sample_visible=True), rng
-    )
+    sampler = get_sampler(how.sampler)
+    gradient = _UpDownGradient(dbn, rows, fill, sample_weight, sampler, state, rng)
+    remembered(state, "chains", sampler, gradient.start)
     step = make_step(
         gradient,
         params,
@@ -170,6 +180,7 @@ def up_down(
         weight_decay=0.0,
         state=state,
         weight=sample_weight,
+        multipliers=_rates(dbn, params.flat, how.top_rate),
     )
     run_epochs(
         step,
@@ -180,6 +191,7 @@ def up_down(
         measure=measure,
         name="Up-down",
         advice=f"Lower its learning_rate (now {optimizer.learning_rate}).",
+        shares=sampler.shares,
     )
     return dbn
 
@@ -223,31 +235,62 @@ def _views(machines: list[RBM], flat: Array) -> list[Parameters]:
     return found
 
 
-class _UpDownGradient:
-    """The gradient of a batch, for `make_step`."""
+def _rates(
+    dbn: DBN, flat: Array, top_rate: float
+) -> Callable[[int], tuple[Array, int]] | None:
+    """Factors of the moves of all parameters, for `make_step`."""
+    if top_rate == 1.0:
+        return None
+    *below, top = (rbm.params.flat.shape[0] for rbm in dbn.rbms)
+    factors = namespace(flat).ones_like(flat)
+    factors[sum(below) : sum(below) + top] = top_rate
+    n_moving = flat.shape[0] - (0 if top_rate else top)
+    return lambda epoch: (factors, n_moving)
 
-    def __init__(
-        self, dbn: DBN, rows: Array, fill: Array, weight: Array, sampler: CD, rng: Any
-    ) -> None:
-        self.dbn, self.rows, self.fill = dbn, rows, fill
-        self.weight, self.sampler, self.rng = weight, sampler, rng
+
+@dataclass
+class _UpDownGradient:
+    """The gradient of a batch, for `make_step`; it moves the chains in `state`."""
+
+    dbn: DBN
+    rows: Array
+    fill: Array
+    weight: Array
+    sampler: Sampler
+    state: dict[str, Any]
+    rng: Any
+
+    def start(self) -> dict[str, Any]:
+        """Chains of the top machine, at rows that are drawn upwards."""
+        v, y = self._rows(monitored_rows(self.rows.shape[0]))
+        rows, *_ = self._joint(self._wake(v)[-1], y, mean_weights(v))
+        return self.sampler.start(self.dbn.rbms[-1], rows, self.rng)
+
+    def _rows(self, rows: Array) -> tuple[Array, Array]:
+        """Features and labels of rows; None where there are no labels."""
+        labelled = isinstance(self.rows, LabelledRows)
+        v = dense(take_rows(self.rows.features if labelled else self.rows, rows))
+        y = take_rows(self.rows.labels, rows) if labelled else None
+        return filled(v, self.fill), y
+
+    def _wake(self, v: Array) -> list[Array]:
+        """Units of all layers below the top one, drawn upwards."""
+        found = [v]
+        for rbm in self.dbn.rbms[:-1]:
+            found.append(rbm.sample_hidden(found[-1], self.rng))
+        return found
 
     def __call__(self, rows: Array, grad: Parameters, epoch: int) -> None:
         grad.flat[...] = 0.0
         weight = None if self.weight is None else take_rows(self.weight, rows)
-        labelled = isinstance(self.rows, LabelledRows)
-        v = dense(take_rows(self.rows.features if labelled else self.rows, rows))
-        v = filled(v, self.fill)
-        y = take_rows(self.rows.labels, rows) if labelled else None
+        v, y = self._rows(rows)
         up = self.dbn.rbms[:-1]
         down = self.dbn.generative or []
         of_up = _views(_machines(self.dbn), grad.flat)
         of_down = of_up[len(up) + 1 :]
         w = mean_weights(v, weight)
 
-        wake = [v]
-        for rbm in up:
-            wake.append(rbm.sample_hidden(wake[-1], self.rng))
+        wake = self._wake(v)
         last = self._top(wake[-1], y, w, weight, of_up[len(up)], epoch)
         sleep = [last]
         for i in reversed(range(len(down))):
@@ -257,6 +300,8 @@ class _UpDownGradient:
             error = w[:, None] * (rbm.mean_visible(above) - below)
             own["W"][...] = error.T @ above
             own["b"][...] = namespace(error).sum(error, axis=0)
+        if not self.sampler.at(epoch).paired:
+            w = mean_weights(last)
         learning = zip(pairwise(sleep), up, of_up[: len(up)], strict=True)
         for (below, above), rbm, own in learning:
             error = w[:, None] * (rbm.mean_hidden(below) - above)
@@ -270,18 +315,27 @@ class _UpDownGradient:
         self, f: Array, y: Array, w: Array, weight: Array, out: Parameters, epoch: int
     ) -> Array:
         """Fill the gradient of the top machine; features after its Gibbs steps."""
-        top, covariance = self.dbn.rbms[-1], None
-        if top.labels is None:
-            v, x = f, top.hidden_input(f)
-            h = top.hidden.mean(x)
-        else:
-            alone = top.input_of_features(f)
-            y = math.nan * alone[:, :1] + 0.0 * top.labels.d if y is None else y
-            y, h, covariance = top.labels.completed(y, alone, w)
-            v, x = join(f, y), alone + y @ top.labels.U
-        given = v, x, h, {"epoch": epoch}, self.rng
-        v_neg, h_neg, _ = self.sampler.negative(top, *given)
+        top, chains = self.dbn.rbms[-1], self.state["chains"]
+        v, x, h, covariance = self._joint(f, y, w)
+        chains["epoch"] = epoch
+        v_neg, h_neg, self.state["chains"] = self.sampler.negative(
+            top, v, x, h, chains, self.rng
+        )
+        weight_neg = weight if self.sampler.at(epoch).paired else None
         top.gradient(
-            v, h, v_neg, h_neg, out, weight, weight, label_covariance=covariance
+            v, h, v_neg, h_neg, out, weight, weight_neg, label_covariance=covariance
         )
         return v_neg[:, : top.n_features]
+
+    def _joint(
+        self, f: Array, y: Array, w: Array
+    ) -> tuple[Array, Array, Array, Array | None]:
+        """Visible rows of the top machine, total inputs, means, and covariance."""
+        top = self.dbn.rbms[-1]
+        if top.labels is None:
+            x = top.hidden_input(f)
+            return f, x, top.hidden.mean(x), None
+        alone = top.input_of_features(f)
+        y = math.nan * alone[:, :1] + 0.0 * top.labels.d if y is None else y
+        y, h, covariance = top.labels.completed(y, alone, w)
+        return join(f, y), alone + y @ top.labels.U, h, covariance

@@ -12,11 +12,13 @@ Rows are split into training, validation (10,000) and test. The cells, for each 
 Of the last three, chains clamped to each class, and free ones, are shown to judges:
 nets with dropout, whose mean probabilities decide. Their bound on the log-likelihood is
 that of test rows whose grey values were drawn. Cells that a record holds are kept,
-if they are of the same settings and code, and the judges in a folder of its name. The
+if they are of the same settings and code; in a folder of its name are the judges, and
+the checkpoints of a cell in work: the same command goes on where it was stopped. The
 time that all may take comes first.
 """
 
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -28,7 +30,7 @@ from threadpoolctl import threadpool_limits
 from dbn import DBNClassifier, GenerativeDBNClassifier, RBMClassifier, RBMTransformer
 from dbn.backend.identity import identity
 from dbn.evaluation import load_dataset, provenance
-from dbn.training import SGD, Adam, Schedule, UpDown
+from dbn.training import SGD, Adam, Checkpoint, Schedule, UpDown
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
 from data_options import parse, path, run, write_json
@@ -36,7 +38,7 @@ from data_options import parse, path, run, write_json
 # Seconds of one core for each cell on MNIST, about.
 SECONDS = {
     **{"discriminative": 30, "hybrid": 70, "hybrid-wide": 300},
-    **{"cd": 260, "pcd": 330, "up-down": 1500},
+    **{"cd": 260, "pcd": 330, "up-down": 800},
 }
 JUDGE_SECONDS = 450
 OPTIONS = {
@@ -142,13 +144,17 @@ def bound(fitted, X, args):
     return {"test_bound": float(fitted.score_samples(rows, n_draws=n_draws).mean())}
 
 
-def measure(cell, seed, parts, judges, args):
+def measure(cell, seed, parts, judges, args, folder):
     """One cell: a fit, its errors, and what becomes of its samples."""
     train, chosen, test = parts
-    begin = time.process_time()
-    fitted = model(cell, seed, args).fit(*train)
+    net, goes_on, begin = model(cell, seed, args), False, time.process_time()
+    if folder is not None:
+        goes_on = folder.exists()
+        net.set_callbacks(Checkpoint(folder, every_n_epochs=5, resume=True))
+    fitted = net.fit(*train)
     entry = {
-        "seconds": round(time.process_time() - begin, 1),
+        # Of a fit that was stopped nobody knows.
+        "seconds": None if goes_on else round(time.process_time() - begin, 1),
         "validation_error_percent": 100.0 * (1.0 - fitted.score(*chosen)),
         "test_error_percent": 100.0 * (1.0 - fitted.score(*test)),
     }
@@ -198,10 +204,15 @@ def main():
             wrong = judged(judges, parts[2][0]) != _places(parts[2][1], judges[0])
             record["judges_test_error_percent"] = 100.0 * float(wrong.mean())
         for cell, seed in left:
-            cells[f"{cell} {seed}"] = measure(cell, seed, parts, judges, args)
-            print(cell, seed, cells[f"{cell} {seed}"], flush=True)
+            name, folder = f"{cell} {seed}", None
+            if args.output:
+                work = f"{cell}-{seed}-{settings['identity'][:16]}"
+                folder = args.output.with_suffix("") / work
+            cells[name] = measure(cell, seed, parts, judges, args, folder)
+            print(name, cells[name], flush=True)
             if args.output:
                 write_json(args.output, record | provenance(data.X, data.y))
+                shutil.rmtree(folder)
     if args.output and left:  # complete, for the series
         write_record(args.output, record | provenance(data.X, data.y))
 

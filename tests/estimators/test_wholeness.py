@@ -25,7 +25,7 @@ from dbn import (
     RBMClassifier,
     RBMTransformer,
 )
-from dbn.boltzmann import CD, Softmax
+from dbn.boltzmann import CD, PCD, Softmax
 from dbn.training import SGD, UpDown
 
 from .toy import PREDICTORS, rbm
@@ -336,7 +336,7 @@ REFUSED = {
     GenerativeDBNClassifier: BAD_ROWS
     | {"sizes and machines": {"hidden_layer_sizes": (3,)}}
     | {k: v for k, v in OF_LABELS.items() if not OF_MACHINES & {*v}}
-    | {"no updates": {"up_down": 0}, "steps": {"up_down": UpDown(k=0)}},
+    | {"no updates": {"up_down": 0}, "chains": {"up_down": UpDown(sampler=PCD(0))}},
     RBMTransformer: BAD_ROWS | BAD_MACHINE | {"no units": {"n_components": 0}},
     DBNTransformer: BAD_ROWS | _NESTED | BAD_STACK,
     DBNClassifier: BAD_ROWS | _NESTED | BAD_STACK | BAD_TARGETS | BAD_LABELS,

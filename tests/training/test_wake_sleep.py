@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from dbn import DBN, RBM
 from dbn.backend.array import sigmoid
 from dbn.backend.random import make_rng
-from dbn.boltzmann import Bernoulli, exact_log_z
+from dbn.boltzmann import CD, PCD, Bernoulli, exact_log_z
 from dbn.boltzmann.units.labels import with_labels
 from dbn.training import SGD, Adam, UpDown, pretrain, up_down
 from tests.helpers import binary_states, message_of, randomize, read_only
@@ -30,7 +30,8 @@ def stack(labels=True, dtype=np.float64):
 
 X = read_only((np.random.default_rng(0).random((8, V)) < 0.5) * 1.0)
 Y = np.eye(K)[[0, 1] * 4]
-ONE = UpDown(1, optimizer=SGD(RATE, momentum=0.0), batch_size=8)
+STEADY = {"optimizer": SGD(RATE, momentum=0.0), "batch_size": 8, "top_rate": 1.0}
+ONE = UpDown(1, **STEADY)
 
 
 class Quantiles:
@@ -44,6 +45,9 @@ class Quantiles:
 
     def permutation(self, n):
         return np.arange(n)
+
+    def integers(self, high, size):
+        return np.arange(size) % high
 
 
 def on(p):
@@ -104,16 +108,29 @@ def transcription(dbn, k, labels):
     }
 
 
-@pytest.mark.parametrize("k", [1, 3])
+AT_THE_DATA = {
+    k: UpDown(1, **STEADY, sampler=CD(k, sample_visible=True)) for k in (1, 3)
+}
+# The second update goes on from where the first, which moves nothing, left the chains.
+CHAINS = UpDown(2, sampler=PCD(n_chains=8), **STEADY).set_params(
+    optimizer=SGD(((0, 1e-14), (1, RATE)), momentum=0.0)
+)
+SLOW_TOP = UpDown(1, **STEADY).set_params(sampler=PCD(3, n_chains=8), top_rate=0.2)
+
+
+@pytest.mark.parametrize(
+    ("k", "how"),
+    [*AT_THE_DATA.items(), (2, CHAINS), (3, SLOW_TOP)],
+    ids=["one step", "three steps", "chains", "slow top"],
+)
 @pytest.mark.parametrize("known", ["all", "half"])
-def test_an_update_is_that_of_the_paper(k, known, monkeypatch):
+def test_an_update_is_that_of_the_paper(k, how, known, monkeypatch):
     labels = Y.copy()
     if known == "half":
         labels[::2] = np.nan
     before, after = stack(), stack()
     monkeypatch.setattr("dbn.training.wake_sleep.stream_on", lambda rng, like: rng)
     monkeypatch.setattr("dbn.training.loop.renew", lambda rng, epoch: None)
-    how = UpDown(1, optimizer=SGD(RATE, momentum=0.0), batch_size=8, k=k)
     up_down(after, X, labels, rng=Quantiles(), how=how)
     moves = transcription(before, k, labels)
     (one, two, top), (down_one, down_two) = after.rbms, after.generative
@@ -134,7 +151,8 @@ def test_an_update_is_that_of_the_paper(k, known, monkeypatch):
         "c": top.c - old_top.c,
     }
     for name, move in moves.items():
-        assert_allclose(found[name], RATE * move, atol=1e-12, err_msg=name)
+        rate = RATE * (how.top_rate if name in "WUbdc" else 1.0)
+        assert_allclose(found[name], rate * move, atol=1e-12, err_msg=name)
 
 
 def test_weights_of_rows_are_repeated_rows_in_expectation():
@@ -147,9 +165,10 @@ def test_weights_of_rows_are_repeated_rows_in_expectation():
 
 @pytest.mark.parametrize("labels", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_all_kinds_of_stacks(labels, dtype):
+@pytest.mark.parametrize("sampler", ["cd", "pcd", "fpcd", "pt", PCD(((0, 1), (2, 3)))])
+def test_all_kinds_of_stacks(labels, dtype, sampler):
     dbn, history = stack(labels, dtype), []
-    how = UpDown(3, optimizer=Adam(0.01), k=((0, 1), (2, 3)))
+    how = UpDown(3, optimizer=Adam(0.01), sampler=sampler)
     y = Y.astype(dtype) if labels else None
     up_down(dbn, X.astype(dtype), y, rng=make_rng(0), how=how, history=history)
     assert [entry["epoch"] for entry in history] == [0, 1, 2]
@@ -159,9 +178,11 @@ def test_all_kinds_of_stacks(labels, dtype):
         assert rbm.params.flat.dtype == dtype
 
 
-def test_training_goes_on_where_it_was_stopped():
+@pytest.mark.parametrize("sampler", ["cd", "pcd"])
+def test_training_goes_on_where_it_was_stopped(sampler):
     whole, parts = stack(), stack()
     steady = {"optimizer": SGD(0.05, momentum=0.5), "batch_size": 4}
+    steady["sampler"] = sampler
     rng, state = make_rng(0), {}
     up_down(whole, X, Y, rng=make_rng(0), how=UpDown(4, **steady))
     up_down(parts, X, Y, rng=rng, how=UpDown(2, **steady), state=state)
@@ -197,7 +218,8 @@ def test_the_likelihood_rises():
     ("wrong", "name"),
     [
         (UpDown(0), "max_iter"),
-        (UpDown(k=0), "k"),
+        (UpDown(sampler="gibbs"), "sampler"),
+        (UpDown(top_rate=-0.1), "top_rate"),
         (UpDown(batch_size=0), "batch_size"),
         (UpDown(optimizer="lbfgs"), "searches along lines"),
     ],
@@ -210,3 +232,10 @@ def test_without_labels_a_labelled_stack_sums_them_out():
     dbn = stack()
     up_down(dbn, X, rng=make_rng(0), how=UpDown(1))
     assert np.isfinite(dbn.rbms[-1].params.flat).all()
+
+
+def test_a_top_machine_may_stay_as_it_is():
+    before, after = stack(), stack()
+    up_down(after, X, Y, rng=make_rng(0), how=UpDown(2, top_rate=0.0))
+    assert_array_equal(before.rbms[-1].params.flat, after.rbms[-1].params.flat)
+    assert (before.rbms[0].params.flat != after.rbms[0].params.flat).any()

@@ -243,7 +243,9 @@ def generative_classifiers() -> None:
     assert_type(clf.score(X, Y), float)
     assert clf.predict_proba(X).shape == clf.sample(60, label=1, steps=2)[:, :2].shape
     prototypes = [RBMTransformer(max_iter=2), None]
-    deep = GenerativeDBNClassifier((8, 4), rbm=prototypes, up_down=UpDown(1, k=2))
+    deep = GenerativeDBNClassifier(
+        (8, 4), rbm=prototypes, up_down=UpDown(1, sampler="cd")
+    )
     assert_type(deep.fit(X, Y), GenerativeDBNClassifier)
     assert_type(deep.n_iter_, list[int])
     assert deep.score_samples(X[:2], n_draws=3).shape == (2,)
