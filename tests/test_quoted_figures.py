@@ -15,7 +15,9 @@ from functools import cache
 from pathlib import Path
 from statistics import mean, median, stdev
 
+import numpy as np
 import pytest
+from scipy.stats import t as student_t
 
 from dbn.evaluation import Comparison
 from dbn.evaluation.study.records import display_name
@@ -424,6 +426,55 @@ def few_labels() -> Iterable[str]:
     yield row("settings with a higher error, and with a lower one", "", *cells)
 
 
+IN_THE_TOP = "`GenerativeDBNClassifier`"
+FEW_OF_MNIST = {
+    "GenerativeDBNClassifier": IN_THE_TOP,
+    "RBMClassifier": "`RBMClassifier`",
+    "dbn": "DBN",
+    "xavier": "Xavier",
+    "he + relu": "He + ReLU",
+    "logistic regression": "logistic regression",
+    "rbf svm": "RBF SVM",
+    "label spreading": "label spreading",
+    "self-training logistic": "self-training, logistic",
+    "self-training he + relu": "self-training, He + ReLU",
+}
+
+
+def few_labels_of_mnist() -> Iterable[str]:
+    """Errors, and the net with the classes at the top minus each other."""
+    found = record("few-labels-mnist")["tables"]["mnist"]
+    assert {*FEW_OF_MNIST} == {*found["summary"][0]["contenders"]}
+    for name, words in FEW_OF_MNIST.items():
+        cells = []
+        for errors in found["errors"].values():
+            ours, its = np.array(errors["GenerativeDBNClassifier"]), errors[name]
+            minus = 100 * (ours - its)
+            middle, half = minus.mean(), minus.std(ddof=1) / len(its) ** 0.5
+            half *= student_t.ppf(0.975, len(its) - 1)
+            told = [figure(x, 1, "+") for x in (middle, middle - half, middle + half)]
+            told = "" if words == IN_THE_TOP else "{} [{}, {}]".format(*told)
+            cells += [spread(its), told]
+        yield row(words, *cells)
+    its = found["summary"][0]["contenders"]
+    ours, other = (
+        figure(its[name]["finetune_seconds"], 0)
+        for name in ("GenerativeDBNClassifier", "label spreading")
+    )
+    yield f"takes {ours} seconds of one core with 100 labels, label spreading {other}"
+    few, many = (
+        [
+            average(errors[name])
+            for name in ("GenerativeDBNClassifier", "label spreading")
+        ]
+        for errors in found["errors"].values()
+    )
+    yield "errs in {} %, and label spreading in {} %, everything at defaults".format(
+        *few
+    )
+    yield "with 1000 in {} and {} %".format(*many)
+
+
 def best_control(setting):
     """The control that has the least error on validation rows."""
     its = setting["contenders"]
@@ -759,7 +810,7 @@ QUOTING = (
     *(readme, digits, comparison, mnist_few, mnist_few_12000, mnist_labels),
     *(mnist_depth, mnist_60000, mnist_1024_recipes, mnist_1024, tables, defaults),
     *(choice_of_defaults, intervals, autoencoders, few_labels, compared_tables),
-    labels,
+    *(labels, few_labels_of_mnist),
     *(ablations, density, attacks),
     *(mnist_full, mnist_defaults, mnist_deep, speed, layers, files),
 )
