@@ -13,7 +13,7 @@ from ..backend.types import Array
 from ..boltzmann import DBN, RBM, Units, get_units
 from ..boltzmann.feature_machine import feature_machine
 from ..training import SGD, UpDown, get_optimizer, up_down
-from ..training.budget import TOP_MACHINE
+from ..training.budget import TOP_MACHINE, TOP_MACHINE_OF_FEW_LABELS
 from ..training.callbacks import fit_task
 from ..training.contrastive import classifying_top
 from ..training.task import Task
@@ -210,7 +210,8 @@ n_features)
         job.rows = draft._fit_visible(job.rows, job.weight, first_visible(self.rbm))
         several = self.rbm if isinstance(self.rbm, list | tuple) else [None]
         if several[-1] is None:  # nobody has given one
-            prototypes[-1] = draft._top_prototype(prototypes[:-1], job.rows.shape[0])
+            shape = job.rows.shape[0], len(unlabelled)
+            prototypes[-1] = draft._top_prototype(prototypes[:-1], *shape)
         validation = check_watched(draft, X_val, y_val, numpy_dtype(job.rows))
         draft._rng = make_rng(self.random_state)
         draft._seed = int(draft._rng.spawn(1)[0].integers(2**31))
@@ -232,10 +233,14 @@ n_features)
         warn_of_machines(*machines, job.rows.shape[0], self.history_)
         return self
 
-    def _top_prototype(self, below: list[RBMTransformer], n_rows: int) -> Any:
+    def _top_prototype(
+        self, below: list[RBMTransformer], n_rows: int, n_unlabelled: int
+    ) -> Any:
         """The machine with labels, where nobody has given one."""
         units = get_units(below[-1].hidden) if below else self.visible_
-        length = TOP_MACHINE.resolved(n_rows, "auto", "auto")
+        few = n_unlabelled > n_rows / 2 and self.unlabeled_weight > 0.0
+        budget = TOP_MACHINE_OF_FEW_LABELS if few else TOP_MACHINE
+        length = budget.resolved(n_rows, "auto", "auto")
         return RBMTransformer(**classifying_top(*length, units.bounded))
 
     def _stack_in_training(self) -> DBN:

@@ -56,6 +56,8 @@ NET = Budget(updates=3000, epochs=20)
 CLASSIFYING_MACHINE = Budget(updates=3000, epochs=15)
 # With labels, on top of a stack: contrastive divergence and chains together.
 TOP_MACHINE = Budget(updates=4000, epochs=13)
+# From few labels it learns slowly.
+TOP_MACHINE_OF_FEW_LABELS = Budget(updates=16_000, epochs=40, most_epochs=160)
 # Of a net whose optimizer searches along lines, which wants large batches and few
 # (Hinton and Salakhutdinov 2006: 1000 rows and three searches for each).
 SEARCHED_NET = Budget(updates=200, epochs=20, least=1000, most=1000, most_epochs=200)

@@ -40,7 +40,7 @@ class UpDown(Part):
         begins. Of the paper ``CD(((0, 3), (100, 6), (200, 10)), sample_visible=True)``:
         3, 6 and then 10 Gibbs steps that start at the data, a hundred epochs each.
         After such training the machine recognises, but what it dreams of is worse.
-    top_rate : float, default=0.1
+    top_rate : float, default=0.05
         Factor of the learning rate of the top machine, which has been trained by itself
         and must let its chains follow. In the paper 1.
     batch_size : int, default=100
@@ -64,7 +64,7 @@ class UpDown(Part):
         *,
         optimizer: str | Optimizer | None = None,
         sampler: str | Sampler = "pcd",
-        top_rate: float = 0.1,
+        top_rate: float = 0.05,
         batch_size: int = 100,
     ) -> None:
         self.max_iter = max_iter

@@ -21,7 +21,7 @@ from dbn import (
 from dbn.boltzmann import Bernoulli, Gaussian, exact_log_z
 from dbn.estimators import to_sklearn, to_torch
 from dbn.training import SGD, Checkpoint, UpDown
-from dbn.training.budget import TOP_MACHINE
+from dbn.training.budget import TOP_MACHINE, TOP_MACHINE_OF_FEW_LABELS
 from dbn.training.contrastive import classifying_top
 from tests.helpers import MeanField
 from tests.libraries import needs_torch
@@ -59,11 +59,15 @@ def test_every_objective_learns(objective):
     assert bool(model.loss_curve_) == (objective != "generative")
 
 
-def test_the_top_machine_of_the_defaults_can_be_given():
-    length = TOP_MACHINE.resolved(len(BINARY), "auto", "auto")
+@pytest.mark.parametrize("n_unlabelled", [0, len(BINARY) * 3 // 4])
+def test_the_top_machine_of_the_defaults_can_be_given(n_unlabelled):
+    budget = TOP_MACHINE_OF_FEW_LABELS if n_unlabelled else TOP_MACHINE
+    length = budget.resolved(len(BINARY), "auto", "auto")
     top = RBMTransformer(**classifying_top(*length, True))
+    options = {"unlabeled": "?", "random_state": 0}
+    y = np.concatenate([Y3[: len(Y3) - n_unlabelled], ["?"] * n_unlabelled])
     models = [
-        GenerativeDBNClassifier((4, 3), rbm=its, random_state=0).fit(BINARY, Y3)
+        GenerativeDBNClassifier((4, 3), rbm=its, **options).fit(BINARY, y)
         for its in ([rbm(), None], [rbm(), top])
     ]
     weights = [model.dbn_.rbms[-1].params.flat for model in models]
