@@ -55,8 +55,8 @@ class GenerativeDBNClassifier(GenerativeClassifier):
         as fast as the rest. An entry None is the default.
     up_down : UpDown, int or None, default=None
         Training of all weights together afterwards, see `dbn.training.UpDown`; a number
-        is that of its epochs. On MNIST it lowers errors and makes samples worse. None
-        leaves the weights as they are.
+        is that of its epochs. On MNIST 30 lower errors and make samples of a class
+        better, and the likelihood a little worse. None leaves the weights as they are.
     unlabeled : scalar, default=None
         The value of y that marks a row without a label, such as -1, as in
         `RBMClassifier`. Such rows take part in all of training, their class summed out;
