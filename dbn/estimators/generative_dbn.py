@@ -212,8 +212,8 @@ n_features)
         job.rows = draft._fit_visible(job.rows, job.weight, first_visible(self.rbm))
         several = self.rbm if isinstance(self.rbm, list | tuple) else [None]
         if several[-1] is None:  # nobody has given one
-            shape = job.rows.shape[0], len(unlabelled)
-            prototypes[-1] = draft._top_prototype(prototypes[:-1], *shape)
+            counts = job.rows.shape[0], len(unlabelled)
+            prototypes[-1] = draft._top_prototype(prototypes[:-1], *counts)
         validation = check_watched(draft, X_val, y_val, numpy_dtype(job.rows))
         draft._rng = make_rng(self.random_state)
         draft._seed = int(draft._rng.spawn(1)[0].integers(2**31))

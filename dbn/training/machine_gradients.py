@@ -105,9 +105,7 @@ class ContrastiveGradient:
         if not namespace(y).any(y != y):
             x = rbm.hidden_input(v)
             return v, x, rbm.hidden.mean(x), None
-        w, alone = _label_weights(y, weight, share), rbm.input_of_features(v)
-        y, h, covariance = labels.completed(y, alone, w)
-        return join(v[:, :n], y), alone + y @ labels.U, h, covariance
+        return labels_completed(rbm, v[:, :n], y, _label_weights(y, weight, share))
 
     def _completed(self, v: Array) -> Array:
         """Rows with their unknown values drawn given those that are known."""
@@ -121,6 +119,29 @@ class ContrastiveGradient:
         for mean, rows in zip(self.state["means"], (v, h), strict=True):
             mean += rate * (w @ rows - mean)
         current_workers().mean(*self.state["means"])
+
+
+def labels_completed(
+    rbm: RBM, f: Array, y: Array, w: Array
+) -> tuple[Array, Array, Array, Array | None]:
+    """Visible rows, total inputs and means of their hidden units, and covariance.
+
+    Unknown labels, NaN in `y`, are summed out: the covariance is that of rows within
+    themselves, weighted by `w`. See `dbn.boltzmann.labels.LabelPart.completed`.
+
+    Examples
+    --------
+    >>> from dbn.boltzmann import Bernoulli
+    >>> from dbn.boltzmann.units.labels import with_labels
+    >>> rbm = RBM(2 + 3, 4, visible=with_labels(Bernoulli(), 2, 3))
+    >>> f, y = np.ones((1, 2)), np.full((1, 3), np.nan)
+    >>> labels_completed(rbm, f, y, np.ones(1))[0].round(2)
+    array([[1.  , 1.  , 0.33, 0.33, 0.33]])
+    """
+    assert rbm.labels is not None
+    alone = rbm.input_of_features(f)
+    y, h, covariance = rbm.labels.completed(y, alone, w)
+    return join(f, y), alone + y @ rbm.labels.U, h, covariance
 
 
 def _label_weights(y: Array, weight: Array, share: Array) -> Array:

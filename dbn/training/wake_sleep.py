@@ -9,7 +9,7 @@ from typing import Any
 
 from ..backend.array import dense, mean_weights, take_rows
 from ..backend.device import namespace
-from ..backend.labelled_rows import LabelledRows, join
+from ..backend.labelled_rows import LabelledRows
 from ..backend.missing import filled, mean_of_known
 from ..backend.parameters import Parameters
 from ..backend.parts import Part, Schedule, check_number
@@ -19,6 +19,7 @@ from ..backend.types import Array
 from ..boltzmann import DBN, RBM, Sampler, get_sampler
 from .contrastive import descending, monitored_rows
 from .loop import Training, run_epochs
+from .machine_gradients import labels_completed
 from .optimizers import SGD, Optimizer, get_optimizer
 from .state import remembered
 from .step import make_step
@@ -335,7 +336,5 @@ class _UpDownGradient:
         if top.labels is None:
             x = top.hidden_input(f)
             return f, x, top.hidden.mean(x), None
-        alone = top.input_of_features(f)
-        y = math.nan * alone[:, :1] + 0.0 * top.labels.d if y is None else y
-        y, h, covariance = top.labels.completed(y, alone, w)
-        return join(f, y), alone + y @ top.labels.U, h, covariance
+        y = math.nan * f[:, :1] + 0.0 * top.labels.d if y is None else y
+        return labels_completed(top, f, y, w)

@@ -140,9 +140,8 @@ def contenders(args):
     grid = {"optimizer__learning_rate__start": SGD_RATES}
     found = STARTS | {WITH_NESTEROV: Rival(WITH_NESTEROV, net, grid, rows="given")}
     other = WITH_NESTEROV if args.part == "digits" else "Sparse"
-    return [
-        found[name] for name in args.starts or found if args.starts or name != other
-    ]
+    names = args.starts or [name for name in found if name != other]
+    return [found[name] for name in names]
 
 
 def reconstructions(args):
