@@ -793,6 +793,13 @@ def test_labels(tmp_path):
     assert "test_bound" not in content["cells"]["hybrid 0"]
     other = run("benchmarks/labels.py", *args, "--judges", "2")
     assert other.returncode == 1 and "other settings" in other.stderr
+    all_rows = tmp_path / "all.json"
+    args = [*args[:3], "--output", str(all_rows), "--seeds", "0", "--judges", "0"]
+    args += ["--cells", "pcd", "--all-rows"]
+    assert run("benchmarks/labels.py", *args).returncode == 0
+    cell = json.loads(all_rows.read_text())["cells"]["pcd 0"]
+    assert "validation_error_percent" not in cell and "recognised" not in cell
+    assert cell["test_bound"] != content["cells"]["pcd 0"]["test_bound"]
 
 
 @pytest.fixture
