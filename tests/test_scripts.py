@@ -736,6 +736,26 @@ def test_some_starts_of_autoencoders(tiny_mnist):
     assert {*contenders_of(record)[1]} == names | {"PCA"}
 
 
+def test_decays_of_autoencoders(tiny_mnist):
+    record = tiny_mnist[0]
+    options = [*SMALL, "--data-home", str(record.parent.parent), "--rows", "80"]
+    options += ["--output", str(record), "--starts", "DBN", "He + ReLU + batch norm"]
+    options += ["--decays", "0", "3"]
+    done = run("benchmarks/autoencoder.py", "mnist", *options)
+    assert done.returncode == 0, done.stderr
+    names = {"DBN", "He + ReLU + batch norm"}
+    assert {*contenders_of(record)[1]} == names | {"PCA"}
+    tried = [
+        its for its in Comparison.from_json(record).records if its["kind"] != "control"
+    ]
+    assert {
+        (its["contender"], its["value"]) for its in tried if its["stage"] == "tune"
+    } == {(name, decay) for name in names for decay in (0, 3)}
+    several = [*options, "--learning-rates", "0.1", "0.2"]
+    wrong = run("benchmarks/autoencoder.py", "mnist", *several)
+    assert wrong.returncode == 1 and "give one, not [0.1, 0.2]" in wrong.stderr
+
+
 def test_codes_are_classified_with_few_labels(tiny_mnist):
     record = tiny_mnist[0]
     options = [*SMALL, "--data-home", str(record.parent.parent), "--labels", "40"]

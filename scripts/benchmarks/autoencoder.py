@@ -8,9 +8,10 @@
 Each is a comparison (`compare_initializers`), prints an estimate of its time first, and
 then a table and a verdict. Errors are squared errors of a row, PCA with as many
 components as the code has units stands beside them. Learning rates fall to 0; where
-they start is chosen on up to 10,000 training rows, after `--tune-epochs`. Finished nets
-are kept in a folder with the name of the output file: the same command goes on where it
-was stopped. `codes` trains its encoders at given rates, and keeps them there too.
+they start is chosen on up to 10,000 training rows, after `--tune-epochs`; with
+`--decays` it is the decay that is chosen so, at one rate. Finished nets are kept in a
+folder with the name of the output file: the same command goes on where it was stopped.
+`codes` trains its encoders at given rates, and keeps them there too.
 """
 
 import sys
@@ -31,8 +32,10 @@ from threadpoolctl import threadpool_limits
 from dbn import DBNAutoencoder, RBMTransformer
 from dbn.estimators.start import dbn_of
 from dbn.evaluation import Contender, compare_initializers, load_dataset, make_curves
+from dbn.evaluation.study.contenders import Nets
 from dbn.evaluation.study.controls import CS, Control
 from dbn.evaluation.study.defaults import DEEP_INITS
+from dbn.evaluation.study.linear_autoencoder import LinearAutoencoder
 from dbn.training import SGD, Adam, Schedule
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
@@ -56,6 +59,7 @@ SGD_RATES = (0.03, 0.1, 0.3)
 NAMED = ("DBN", "SAE", "Xavier x 4", "Sparse", "He + ReLU", "He + ReLU + batch norm")
 STARTS = dict(zip(NAMED, DEEP_INITS, strict=True))
 WITH_NESTEROV = "Sparse + Nesterov"
+PCA_ALONE = Control("PCA", LinearAutoencoder(), {})
 # What `codes` trains without a search: the rates that a search on MNIST chose.
 ENCODERS = {
     "DBN": {"optimizer": Adam(Schedule(0.003, 0.0))},
@@ -92,6 +96,11 @@ OPTIONS = {
         "default": [0.001, 0.003, 0.01],
         "help": "of Adam; two more are tried beyond the ends of three or more",
     },
+    "--decays": {
+        "type": float,
+        "nargs": "+",
+        "help": "of Adam, decoupled: searched in place of rates, of which one is given",
+    },
     "--rows": {"type": int, "help": "only the first rows, for a quick look"},
     "--labels": {
         "type": int,
@@ -109,6 +118,13 @@ def parse_args():
         if getattr(args, name) is None:
             setattr(args, name, [value] if name == "epochs" else value)
     args.hidden_layer_sizes = tuple(args.hidden_layer_sizes)
+    if args.decays and (
+        len(args.learning_rates) != 1 or WITH_NESTEROV in (args.starts or ())
+    ):
+        sys.exit(
+            "autoencoder: decays are searched of nets with Adam at one learning rate; "
+            f"give one, not {args.learning_rates}, and no start with Nesterov."
+        )
     if args.output is None:
         args.output = Path(f"benchmark-output/autoencoder-{args.part}.json")
     return args
@@ -129,19 +145,31 @@ def load(args):
 
 
 class Rival(Control):
-    """A start with an optimizer of its own; layers, batches, epochs are the study's."""
+    """A start with a grid of its own; layers, batches and epochs are the study's."""
 
-    kind, is_net = "start", True
+    is_net = True
+    kind = Contender.kind
 
 
 def contenders(args):
     """The starts that are asked for; sparse weights also with Nesterov's momentum."""
+    if args.decays:
+        names = args.starts or STARTS
+        return [*(with_decays(n, args) for n in names), PCA_ALONE]
     net = DBNAutoencoder(init="sparse", optimizer=SGD(Schedule(0.01, 0.0), **NESTEROV))
     grid = {"optimizer__learning_rate__start": SGD_RATES}
     found = STARTS | {WITH_NESTEROV: Rival(WITH_NESTEROV, net, grid, rows="given")}
     other = WITH_NESTEROV if args.part == "digits" else "Sparse"
     names = args.starts or [name for name in found if name != other]
     return [found[name] for name in names]
+
+
+def with_decays(name, args):
+    """A start whose decay is searched, at the learning rate that is given."""
+    net = Nets(args.learning_rates, RBMTransformer(), "rows").contender(STARTS[name])
+    (rate,) = args.learning_rates
+    net = net.candidate(rate)
+    return Rival(name, net, {"optimizer__decoupled_decay": args.decays}, rows="given")
 
 
 def reconstructions(args):
@@ -156,6 +184,7 @@ def reconstructions(args):
         None,
         X_test=X_test,
         inits=inits,
+        controls=None if args.decays else "auto",
         hidden_layer_sizes=[args.hidden_layer_sizes],
         n_seeds=args.seeds,
         learning_rates=args.learning_rates,
@@ -180,7 +209,7 @@ def say_time(args, X, n_train, n_starts):
     n_batches = ceil(n_train / args.batch_size)
     tuned = sum(min(args.tune_epochs, epochs) for epochs in args.epochs)
     # Some nets choose an end of the grid, and batch normalization takes longer.
-    n_fits = 1.3 * (len(args.learning_rates) + 1)
+    n_fits = 1.3 * (len(args.decays or args.learning_rates) + 1)
     epochs = n_starts * (n_fits * tuned + 1.3 * sum(args.epochs))
     # Denoising autoencoders take twice as long as machines.
     seconds = net * epochs + 3.0 * machines * args.pretrain_epochs
