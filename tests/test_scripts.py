@@ -39,7 +39,7 @@ ROOT = Path(__file__).parent.parent
 
 # Toys train for an epoch or two, and a user should be told so. By their first words: at
 # the time of -W Python cannot import the class of these warnings.
-SHORT = ["Pretraining has hardly moved"]
+SHORT = ["Pretraining has hardly moved", "Training has hardly moved"]
 SHORT += ["Fine-tuning ended at max_iter", "Training ended at max_iter"]
 STRICT = ["-W", "error", *(part for s in SHORT for part in ("-W", f"default:{s}"))]
 

@@ -33,7 +33,7 @@ def warn_of_machines(
     history: list[dict[str, Any]],
     stacklevel: int = _OF_FIT,
 ) -> None:
-    """Warn of machines that a whole training has hardly moved.
+    """Warn of machines of a stack that a whole training has hardly moved.
 
     Parameters
     ----------
@@ -58,18 +58,40 @@ def warn_of_machines(
         batch_size, n_epochs = length.resolved(n_rows, *asked)
         if layers.count(layer) >= n_epochs:
             n_updates = count_updates(n_rows, batch_size, n_epochs)
-            _warn_of_machine(rbm, layer, n_updates, stacklevel + 1)
+            warn_of_machine(rbm, n_updates, layer=layer, stacklevel=stacklevel + 1)
 
 
-def _warn_of_machine(rbm: RBM, layer: int, n_updates: int, stacklevel: int) -> None:
-    if complaint := convergence.of_machine(rbm):
-        warnings.warn(
-            f"Pretraining has hardly moved layer {layer} in {n_updates} updates: "
-            f"{complaint}. Raise the max_iter or the learning rate of the RBM, or "
-            "lower its batch_size, unless its inputs have nothing in common.",
-            ConvergenceWarning,
-            stacklevel=stacklevel,
-        )
+def warn_of_machine(
+    rbm: RBM, n_updates: int, *, layer: int | None = None, stacklevel: int = _OF_FIT
+) -> None:
+    """Warn of a machine that so many updates have hardly moved.
+
+    Parameters
+    ----------
+    rbm : RBM
+    n_updates : int
+    layer : int or None, default=None
+        Of a stack; None for a machine that an estimator trains by itself.
+    stacklevel : int
+        Of the warning.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+    """
+    if not (complaint := convergence.of_machine(rbm)):
+        return
+    what = "Training has hardly moved this machine"
+    its = "max_iter or the learning rate, or lower batch_size"
+    if layer is not None:
+        what = f"Pretraining has hardly moved layer {layer}"
+        its = "the max_iter or the learning rate of the RBM, or lower its batch_size"
+    warnings.warn(
+        f"{what} in {n_updates} updates: {complaint}. Raise {its}, unless its inputs "
+        "have nothing in common.",
+        ConvergenceWarning,
+        stacklevel=stacklevel,
+    )
 
 
 def warn_of_classes(
@@ -101,7 +123,7 @@ def warn_of_classes(
     if losses:
         warn_of_losses("Training", losses, constant, n_updates, _OF_FIT + 1)
     else:
-        _warn_of_machine(rbm, 0, n_updates, _OF_FIT + 1)
+        warn_of_machine(rbm, n_updates, stacklevel=_OF_FIT + 1)
 
 
 def warn_of_losses(

@@ -27,7 +27,7 @@ from ..training.sparsity import get_sparsity
 from ..training.task import Task
 from ._sklearn import fit_context
 from .constraints import MACHINE
-from .convergence import settle, warn_of_machines
+from .convergence import count_updates, settle, warn_of_machine
 from .density import DensityTransformer
 from .one_machine import OneMachine
 from .preprocessing import indexable
@@ -266,7 +266,9 @@ n_features)
             self._resume(task)
             done = self.n_iter_ - before  # of this fit, before it was interrupted
             self._train(rows, weight, max(self.max_iter_ - done, 0), task)
-        warn_of_machines([self.rbm_], [self], rows.shape[0], self.history_[before:])
+        if self.n_iter_ - before >= self.max_iter_:  # nothing asked to stop
+            asked = rows.shape[0], self.batch_size_, self.max_iter_
+            warn_of_machine(self.rbm_, count_updates(*asked))
         return self
 
     @fit_context

@@ -227,10 +227,10 @@ SHORT = {"n_components": 4, "batch_size": 20, "max_iter": 2}
 def test_a_machine_that_has_hardly_moved_says_so():
     (text,) = said(rbm(random_state=0, **SHORT), X)
     assert re.fullmatch(
-        r"Pretraining has hardly moved layer 0 in 6 updates: its weights have a "
-        r"standard deviation of 0\.01\d?, as they had at the start\. Raise the "
-        r"max_iter or the learning rate of the RBM, or lower its batch_size, unless "
-        r"its inputs have nothing in common\.",
+        r"Training has hardly moved this machine in 6 updates: its weights have a "
+        r"standard deviation of 0\.01\d?, as they had at the start\. Raise max_iter "
+        r"or the learning rate, or lower batch_size, unless its inputs have nothing in "
+        r"common\.",
         text,
     )
     learned = rbm(random_state=0, **SHORT | {"max_iter": 500})
@@ -243,6 +243,7 @@ def test_every_layer_of_a_stack_says_so_for_itself():
     texts = said(stack, X)
     assert ["layer 0 in 6 updates" in texts[0], "layer 1 in 3 updates" in texts[1]]
     assert len(texts) == 2
+    assert all("learning rate of the RBM, or lower its batch_size" in t for t in texts)
 
 
 @pytest.mark.parametrize("cls", PREDICTORS)
@@ -306,7 +307,7 @@ def test_a_machine_that_classifies_says_how_far_it_came(objective):
 def test_a_machine_of_rows_and_classes_that_has_hardly_moved_says_so():
     machine = RBMClassifier(objective="generative", random_state=0, **LABELLED)
     (text,) = said(machine.set_params(max_iter=2), X, Y)
-    assert text.startswith("Pretraining has hardly moved layer 0 in 6 updates: its ")
+    assert text.startswith("Training has hardly moved this machine in 6 updates: its ")
 
 
 def test_a_machine_that_stops_by_itself_says_nothing():
