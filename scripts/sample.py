@@ -1,12 +1,14 @@
 """Draw rows from a model that `pretrain.py`, or `save_model`, wrote.
 
 Writes them to an .npz file (array X) and, where rows are images, their means to a
-picture. An RBMClassifier or a GenerativeDBNClassifier draws rows of every class, a line
-of the picture each, or of the one that --label names; their classes are the array y.
+picture; tables with categories or booleans to a .csv file. An RBMClassifier or a
+GenerativeDBNClassifier draws rows of every class, a line of the picture each, or of the
+one that --label names; their classes are the array, or the column, y.
 """
 
 from pathlib import Path
 
+import narwhals.stable.v2 as nw
 import numpy as np
 from data_options import parse, path, run
 
@@ -35,9 +37,20 @@ def class_named(model, text):
     return next((label for label in classes if str(label) == text), text)
 
 
+def write_table(frame, labels, path):
+    """Rows as a table, their classes in a further column."""
+    if labels is not None:
+        name = "y"
+        while name in frame.columns:
+            name += "_"
+        column = nw.new_series(name, labels, backend=frame.implementation)
+        frame = frame.with_columns(column)
+    frame.write_csv(path)
+    print(f"wrote {path}")
+
+
 def main():
     args = parse(__doc__, OPTIONS)
-    require_matplotlib()
     model = load_model(args.model)
     if not hasattr(model, "sample"):
         raise ValueError(f"{type(model).__name__} in {args.model} has no samples.")
@@ -48,6 +61,11 @@ def main():
         found = {"X": model.sample(len(labels), **chains)}
     else:
         found = {"X": model.sample(len(labels), label=labels, **chains), "y": labels}
+    frame = nw.from_native(found["X"], eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        write_table(frame, found.get("y"), args.output.with_suffix(".csv"))
+        return
+    require_matplotlib()
     rows, picture = (args.output.with_suffix(end) for end in (".npz", ".png"))
     np.savez_compressed(rows, **found)
     drawn = SamplesDisplay.from_estimator(  # the same chains: their means

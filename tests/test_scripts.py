@@ -23,6 +23,7 @@ from dbn import (
     DBNClassifier,
     DBNTransformer,
     GenerativeDBNClassifier,
+    RBMClassifier,
     RBMTransformer,
     save_model,
 )
@@ -645,6 +646,31 @@ def test_sample_draws_classes(tmp_path):
     done = run("sample.py", file, *options, "--label", "7")
     assert done.returncode == 1
     assert done.stderr.startswith("sample: label is '7'; the classes of Generative")
+
+
+def test_sample_draws_tables(tmp_path):
+    """Categories are no array that NumPy reads, and no pixels."""
+    pd = pytest.importorskip("pandas")
+    x = np.random.default_rng(0).normal(size=60)
+    X = pd.DataFrame({"y": x, "colour": np.where(x > 0, "red", "blue")})
+    y = np.where(x > 0.5, "large", "small")
+    file, rows = str(tmp_path / "model.dbn"), tmp_path / "rows"
+    options = ["-n", "3", "--steps", "5", "--output", str(rows)]
+    for model, names, n_rows in (
+        (RBMTransformer(4, random_state=0).fit(X), ["y", "colour"], 3),
+        (RBMClassifier(4, random_state=0).fit(X, y), ["y", "colour", "y_"], 6),
+    ):
+        save_model(model, file)
+        done = run("sample.py", file, *options)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"wrote {rows}.csv\n"
+        found = pd.read_csv(f"{rows}.csv")
+        assert [*found.columns] == names and len(found) == n_rows
+        labels = {"label": found["y_"].tolist()} if "y_" in found else {}
+        drawn = model.sample(n_rows, **labels, steps=5, random_state=0)
+        pd.testing.assert_frame_equal(found[["y", "colour"]], drawn, check_dtype=False)
+    assert sorted(found["y_"]) == ["large"] * 3 + ["small"] * 3
+    assert not (tmp_path / "rows.png").exists()
 
 
 def test_sample_refuses_what_is_no_model(tmp_path):
