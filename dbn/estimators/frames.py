@@ -12,6 +12,8 @@ from ..backend.types import Array
 # What frames may be made of, and what categories may be.
 _LIBRARIES = ("pandas", "polars", "pyarrow")
 _VALUES = str | int | float | bool
+# Kinds of columns that have values, each of which becomes a column.
+_OF_VALUES = ("string", "category", "ordered")
 # A column with more, and few that come twice, holds no categories.
 _MANY_VALUES = 20
 
@@ -53,7 +55,7 @@ def frame_columns(X: Any) -> "FrameColumns | None":
     if all(kind == "number" for kind in kinds):
         return None
     values = [
-        _categories(column) if kind in ("string", "category") else []
+        _categories(column) if kind in _OF_VALUES else []
         for column, kind in zip(columns, kinds, strict=True)
     ]
     for column, its in zip(columns, values, strict=True):
@@ -75,8 +77,8 @@ class FrameColumns(Part):
     ----------
     names : list
         Of the columns.
-    kinds : list of {"number", "boolean", "string", "category"}
-        What each column holds.
+    kinds : list of {"number", "boolean", "string", "category", "ordered"}
+        What each column holds; ordered are categories with an order of their own.
     categories : list of list
         The values of each column of strings or categories, in order; a column with one
         value says nothing and has no column of numbers.
@@ -119,7 +121,7 @@ class FrameColumns(Part):
                 f"a library of {_LIBRARIES}; it is {self!r:.200}."
             )
         for kind, values in zip(self.kinds, self.categories, strict=True):
-            several = kind in ("string", "category")
+            several = kind in _OF_VALUES
             if not (
                 (several or kind in ("number", "boolean"))
                 and isinstance(values, list)
@@ -208,7 +210,10 @@ class FrameColumns(Part):
                 series = [values[i] for i in chosen]
             else:
                 series = part[:, 0] > 0.5 if kind == "boolean" else part[:, 0]
-            if kind == "category":  # which knows all its values, whichever are here
+            if kind == "ordered":
+                dtype = nw.Enum(values)
+                data[name] = nw.new_series(name, series, dtype, backend=self.library)
+            elif kind == "category":  # which knows all its values, whichever are here
                 column = nw.new_series(name, [*values, *series], backend=self.library)
                 column = column.cast(nw.Categorical)[len(values) :]
                 data[name] = nw.maybe_reset_index(column)
@@ -231,7 +236,7 @@ def _warn_of_texts_without_end(column: Any, values: list[Any]) -> None:
 
 
 def _kind(column: Any) -> str:
-    """What a column holds: "number", "boolean", "string" or "category"."""
+    """What a column holds, of the kinds of `FrameColumns`."""
     dtype = column.dtype
     if dtype.is_numeric():
         return "number"
@@ -239,7 +244,9 @@ def _kind(column: Any) -> str:
         raise ValueError(
             f"Column {column.name!r} has no value in any row. Leave it out."
         )
-    if dtype in (nw.Categorical, nw.Enum):
+    if dtype == nw.Enum:
+        return "ordered"
+    if dtype == nw.Categorical:
         return "category"
     if dtype == nw.String:
         return "string"
@@ -285,6 +292,8 @@ def _categories(column: Any) -> list[Any]:
             f"Column {column.name!r} has categories of type {', '.join(kinds)}; "
             "categories are strings, numbers or booleans. Turn them into strings."
         )
+    if column.dtype == nw.Enum:
+        return [value for value in column.cat.get_categories() if value in values]
     return sorted(values, key=lambda v: (isinstance(v, str), v))
 
 
@@ -297,7 +306,8 @@ def _encoded(column: Any, kind: str, values: list[Any]) -> Array:
         )
     missing = column.is_null().to_numpy()
     if not values:
-        if kind == "number" and column.dtype in (nw.String, nw.Categorical):
+        texts = nw.String, nw.Categorical, nw.Enum
+        if kind == "number" and column.dtype in texts:
             raise TypeError(
                 f"Column {column.name!r} held numbers when the model was fitted, and "
                 f"now holds {column.dtype}. Pass numbers."

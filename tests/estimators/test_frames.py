@@ -125,6 +125,37 @@ def test_a_category_that_no_row_got_is_still_one():
     assert back.index.tolist() == [0]
 
 
+def test_categories_keep_their_order():
+    sizes = pd.CategoricalDtype(["small", "medium", "large"], ordered=True)
+    floors = pd.CategoricalDtype([3, 1, 2], ordered=True)
+    frame = pd.DataFrame(
+        {
+            "size": pd.Series(["large", "small", "medium"], dtype=sizes),
+            "floor": pd.Series([1, 2, 3], dtype=floors),
+        }
+    )
+    columns = frame_columns(frame)
+    assert columns.visible_names == [
+        *("size_small", "size_medium", "size_large", "floor_3", "floor_1", "floor_2")
+    ]
+    back = columns.decode(columns.encode(frame))
+    pd.testing.assert_frame_equal(back, frame)
+    last = columns.decode(columns.encode(frame[2:]))
+    pd.testing.assert_frame_equal(last, frame[2:].reset_index(drop=True))
+
+
+def test_an_enum_of_polars_is_one_again():
+    pl = pytest.importorskip("polars")
+    frame = pl.DataFrame(
+        {"size": pl.Series(["L", "S", None], dtype=pl.Enum(["S", "M", "L"]))}
+    )
+    columns = frame_columns(frame)
+    assert columns.visible_names == ["size_S", "size_L"]  # M is in no row
+    back = columns.decode([[0.9, 0.1], [0.1, 0.9]])
+    assert back.schema == {"size": pl.Enum(["S", "L"])}
+    assert back["size"].to_list() == ["S", "L"]
+
+
 def test_a_frame_of_numbers_alone_needs_nothing():
     assert frame_columns(people()[["age", "rooms"]]) is None
     assert frame_columns(np.eye(2)) is frame_columns([[1.0]]) is None
