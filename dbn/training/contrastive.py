@@ -25,8 +25,9 @@ from .state import remembered
 from .step import make_step
 from .task import Task
 
-# What labels learn from rows without one, while the machine comes to know the classes.
-RISING_SHARE = Schedule(0.0, 1.0, epochs=20)
+# For so many epochs the machine comes to know the classes, before labels learn as much
+# from rows without one: as long, and half of a longer training.
+_RISING_EPOCHS = 20
 
 
 def default_optimizer(rbm: RBM, sampler: Sampler) -> SGD:
@@ -102,7 +103,7 @@ def train_rbm(
     max_iter: int | str = "auto",
     on_divergence: str = "raise",
     label_rate: float = 1.0,
-    label_share: float | Schedule = RISING_SHARE,
+    label_share: float | Schedule | None = None,
     initial_scale: float = 0.01,
     generative_weight: float = 1.0,
     discriminative_weight: float = 0.0,
@@ -162,11 +163,12 @@ def train_rbm(
     label_rate : float, default=1.0
         Factor of the learning rate of the labels' weights, see `RBM.gradient`: 10 is
         good, with `centering`. Not with an optimizer that scales gradients itself.
-    label_share : float or Schedule with `epochs`, default=from 0 to 1 in 20 epochs
+    label_share : float, Schedule with `epochs` or None, default=None
         How much the labels' weights and biases learn from a row without a label, whose
         classes are summed out, beside one with a label. What they make of such rows
         before they know the classes they would go on to learn, and it need not be the
-        classes. All other parameters learn from every row alike.
+        classes. All other parameters learn from every row alike. None rises from 0 to 1
+        in 20 epochs, or in the first half of a training of more than 40.
     initial_scale : float, default=0.01
         Standard deviation of the weights at the start.
     generative_weight, discriminative_weight : float, default=1 and 0
@@ -231,7 +233,8 @@ def train_rbm(
     training = Training(rng, *asked)
     optimizer = training.lasting(descending(optimizer))
     incomplete = _begin(rbm, X, sample_weight, sampler, rng, state, initial_scale)
-    of_labels = label_rate, _with_end(label_share)
+    n_epochs = state.get("epoch", 0) + length[1]  # with those before an interruption
+    of_labels = label_rate, _share_of(label_share, n_epochs)
     parts = sampler, centering, l1, get_sparsity(sparsity), *of_labels
     gradient: Callable[..., Any] = ContrastiveGradient(
         rbm, X, incomplete, sample_weight, state, rng, *parts
@@ -270,7 +273,9 @@ def train_rbm(
     return rbm
 
 
-def _with_end(share: float | Schedule) -> float | Schedule:
+def _share_of(share: float | Schedule | None, n_epochs: int) -> float | Schedule:
+    if share is None:
+        return Schedule(0.0, 1.0, epochs=max(_RISING_EPOCHS, n_epochs // 2))
     if isinstance(share, Schedule) and share.epochs is None:
         raise ValueError(f"label_share is {share}; give the schedule its epochs.")
     return share

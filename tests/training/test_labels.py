@@ -156,6 +156,29 @@ def test_labels_learn_a_share_from_rows_without_one(sampler, centering, kind):
     assert np.abs(nothing - whole).max() > 1e-3
 
 
+def learned(*parts):
+    """What is learned in so many epochs with such a share, and then in as many more."""
+    rbm, state, rng = machine(), {}, make_rng(0)
+    for n_epochs, share in parts:
+        options = {"label_share": share, "max_iter": n_epochs, "sampler": "pcd"}
+        options["optimizer"] = SGD(0.1, momentum=0.0)
+        train_rbm(rbm, LabelledRows(F, HALF), rng=rng, state=state, **options)
+    return rbm.params.flat
+
+
+@pytest.mark.parametrize(("n_epochs", "rising"), [(30, 20), (60, 30)])
+def test_labels_come_to_know_the_classes_in_half_of_a_long_training(n_epochs, rising):
+    """In a quarter of it they did not, and learned other groups; interrupted or not."""
+    share, soon = (Schedule(0.0, 1.0, epochs=n) for n in (rising, 10))
+    whole = learned((n_epochs, None))
+    assert_array_equal(whole, learned((n_epochs, share)))
+    assert np.abs(whole - learned((n_epochs, soon))).max() > 1e-3
+    assert_array_equal(
+        learned((10, None), (n_epochs - 10, None)),
+        learned((10, Schedule(0.0, 1.0, epochs=20)), (n_epochs - 10, share)),
+    )
+
+
 def test_a_share_that_has_no_end_is_refused():
     with pytest.raises(ValueError, match=r"label_share is .*epochs"):
         trained(machine(), LabelledRows(F, HALF), label_share=Schedule(0.0, 1.0))
