@@ -37,8 +37,9 @@ def class_named(model, text):
     return next((label for label in classes if str(label) == text), text)
 
 
-def write_table(frame, labels, path):
+def write_table(rows, labels, path):
     """Rows as a table, their classes in a further column."""
+    frame = nw.from_native(rows, eager_only=True)
     if labels is not None:
         name = "y"
         while name in frame.columns:
@@ -52,6 +53,9 @@ def write_table(frame, labels, path):
 def main():
     args = parse(__doc__, OPTIONS)
     model = load_model(args.model)
+    is_table = getattr(model, "columns_", None) is not None
+    if not is_table:
+        require_matplotlib()
     if not hasattr(model, "sample"):
         raise ValueError(f"{type(model).__name__} in {args.model} has no samples.")
     label = class_named(model, args.label)
@@ -61,11 +65,9 @@ def main():
         found = {"X": model.sample(len(labels), **chains)}
     else:
         found = {"X": model.sample(len(labels), label=labels, **chains), "y": labels}
-    frame = nw.from_native(found["X"], eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame):
-        write_table(frame, found.get("y"), args.output.with_suffix(".csv"))
+    if is_table:
+        write_table(found["X"], found.get("y"), args.output.with_suffix(".csv"))
         return
-    require_matplotlib()
     rows, picture = (args.output.with_suffix(end) for end in (".npz", ".png"))
     np.savez_compressed(rows, **found)
     drawn = SamplesDisplay.from_estimator(  # the same chains: their means

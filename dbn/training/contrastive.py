@@ -25,8 +25,8 @@ from .state import remembered
 from .step import make_step
 from .task import Task
 
-# For so many epochs the machine comes to know the classes, before labels learn as much
-# from rows without one: as long, and half of a longer training.
+# In so many epochs, or half of a longer training, a machine comes to know the classes,
+# and the share that labels learn from rows without one rises to 1.
 _RISING_EPOCHS = 20
 
 
