@@ -720,7 +720,7 @@ def files() -> Iterable[str]:
 
 def autoencoders() -> Iterable[str]:
     """Squared errors per row, and the DBN minus each other start."""
-    for data in ("curves", "digits", "mnist", "mnist-50"):
+    for data in ("curves", "digits", "mnist", "mnist-50", "mnist-50-decay"):
         result = study(f"autoencoder-{data}")
         (setting,) = result.summary()
         its, (errors,) = setting["contenders"], result.errors().values()
