@@ -166,9 +166,8 @@ def contenders(args):
 
 def with_decays(name, args):
     """A start whose decay is searched, at the learning rate that is given."""
-    net = Nets(args.learning_rates, RBMTransformer(), "rows").contender(STARTS[name])
-    (rate,) = args.learning_rates
-    net = net.candidate(rate)
+    start = Nets(args.learning_rates, RBMTransformer(), "rows").contender(STARTS[name])
+    net = start.candidate(*args.learning_rates)
     return Rival(name, net, {"optimizer__decoupled_decay": args.decays}, rows="given")
 
 
