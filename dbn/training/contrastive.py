@@ -25,8 +25,8 @@ from .state import remembered
 from .step import make_step
 from .task import Task
 
-# In so many epochs, or half of a longer training, a machine comes to know the classes,
-# and the share that labels learn from rows without one rises to 1.
+# In so many epochs, or a quarter of a longer training, a machine comes to know the
+# classes, and the share that labels learn from rows without one rises to 1.
 _RISING_EPOCHS = 20
 
 
@@ -168,7 +168,7 @@ def train_rbm(
         classes are summed out, beside one with a label. What they make of such rows
         before they know the classes they would go on to learn, and it need not be the
         classes. All other parameters learn from every row alike. None rises from 0 to 1
-        in 20 epochs, or in the first half of a training of more than 40.
+        in 20 epochs, or in the first quarter of a training of more than 80.
     initial_scale : float, default=0.01
         Standard deviation of the weights at the start.
     generative_weight, discriminative_weight : float, default=1 and 0
@@ -275,7 +275,7 @@ def train_rbm(
 
 def _share_of(share: float | Schedule | None, n_epochs: int) -> float | Schedule:
     if share is None:
-        return Schedule(0.0, 1.0, epochs=max(_RISING_EPOCHS, n_epochs // 2))
+        return Schedule(0.0, 1.0, epochs=max(_RISING_EPOCHS, n_epochs // 4))
     if isinstance(share, Schedule) and share.epochs is None:
         raise ValueError(f"label_share is {share}; give the schedule its epochs.")
     return share

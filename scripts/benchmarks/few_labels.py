@@ -66,6 +66,7 @@ OPTIONS = {
         "help": "labelled rows; a table takes part with 2 of each class or more",
     },
     "--subsets": {"type": int, "default": 20, "help": "splits and draws of labels"},
+    "--jobs": {"type": int, "default": 1, "help": "nets at a time, each on one core"},
     "--output": {"type": path, "default": Path("benchmark-output/few-labels.json")},
 }
 
@@ -150,6 +151,7 @@ def study(table, args):
         tune="literature",
         scaling=None,
         folder=args.output.with_suffix("") / table,
+        n_jobs=args.jobs,
         verbose=1,
         name=table,
     )
