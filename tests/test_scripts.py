@@ -762,6 +762,20 @@ def test_some_starts_of_autoencoders(tiny_mnist):
     assert {*contenders_of(record)[1]} == names | {"PCA"}
 
 
+def test_random_starts_get_the_cost_of_pretraining_as_epochs(tiny_mnist):
+    record = tiny_mnist[0]
+    options = [*SMALL, "--data-home", str(record.parent.parent), "--rows", "80"]
+    options += ["--output", str(record), "--starts", "DBN", "He + ReLU + batch norm"]
+    done = run("benchmarks/autoencoder.py", "mnist", *options, "--equal=multiply_adds")
+    assert done.returncode == 0, done.stderr
+    (its,) = json.loads(record.read_text())["summary"]
+    found = its["contenders"]
+    dbn, other = found["dbn + logistic"], found["he_normal + relu + batch norm"]
+    cost = dbn["pretrain_multiply_adds"]
+    assert cost > 0 == other["pretrain_multiply_adds"]
+    assert other["finetune_multiply_adds"] >= cost + dbn["finetune_multiply_adds"]
+
+
 def test_decays_of_autoencoders(tiny_mnist):
     record = tiny_mnist[0]
     options = [*SMALL, "--data-home", str(record.parent.parent), "--rows", "80"]

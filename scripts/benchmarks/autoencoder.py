@@ -101,6 +101,12 @@ OPTIONS = {
         "nargs": "+",
         "help": "of Adam, decoupled: searched in place of rates, of which one is given",
     },
+    "--equal": {
+        "default": "epochs",
+        "choices": ["epochs", "multiply_adds"],
+        "help": "what is the same for all: epochs of fine-tuning, or multiply-adds "
+        "with those of pretraining",
+    },
     "--rows": {"type": int, "help": "only the first rows, for a quick look"},
     "--labels": {
         "type": int,
@@ -187,6 +193,7 @@ def reconstructions(args):
         hidden_layer_sizes=[args.hidden_layer_sizes],
         n_seeds=args.seeds,
         learning_rates=args.learning_rates,
+        equal=args.equal,
         n_updates=[epochs * n_batches for epochs in args.epochs],
         tune_updates=args.tune_epochs * n_batches,
         pretrain_updates=args.pretrain_epochs * n_batches,
@@ -211,7 +218,10 @@ def say_time(args, X, n_train, n_starts):
     n_fits = 1.3 * (len(args.decays or args.learning_rates) + 1)
     epochs = n_starts * (n_fits * tuned + 1.3 * sum(args.epochs))
     # Denoising autoencoders take twice as long as machines.
-    seconds = net * epochs + 3.0 * machines * args.pretrain_epochs
+    n_stacks = 3.0
+    if args.equal == "multiply_adds":  # the others get as much, in each of their fits
+        n_stacks += n_starts * (n_fits + 1.3)
+    seconds = net * epochs + n_stacks * machines * args.pretrain_epochs
     hours = seconds * n_batches * args.seeds / args.jobs / 3600
     print(f"{args.part}: about {hours:.1f} h on {args.jobs} cores", flush=True)
 
