@@ -462,7 +462,7 @@ def few_labels_of_mnist() -> Iterable[str]:
         for name in ("GenerativeDBNClassifier", "label spreading")
     )
     yield (
-        f"with 40 epochs takes {ours} seconds of one core with 100 labels, "
+        f"a fit takes {ours} seconds of one core with 100 labels, "
         f"label spreading {other}"
     )
     few, many = (
