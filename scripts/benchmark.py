@@ -12,7 +12,16 @@ import shutil
 import sys
 from pathlib import Path
 
-from data_options import DATA_OPTIONS, load, parse, path, require_labels, run, sizes
+from data_options import (
+    DATA_OPTIONS,
+    EQUAL,
+    load,
+    parse,
+    path,
+    require_labels,
+    run,
+    sizes,
+)
 
 from dbn import RBMTransformer
 from dbn.evaluation import (
@@ -82,12 +91,7 @@ OPTIONS = DATA_OPTIONS | {
         "help": "where validation rows come from: cross-validation inside the label "
         "budget, or up to 10,000 other training rows with their labels",
     },
-    "--equal": {
-        "default": "epochs",
-        "choices": ["epochs", "multiply_adds"],
-        "help": "what is the same for all: epochs of fine-tuning, or multiply-adds "
-        "with those of pretraining",
-    },
+    "--equal": EQUAL,
     "--pretraining-rows": {
         "default": "all",
         "choices": ["all", "labelled"],

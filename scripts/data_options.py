@@ -52,6 +52,15 @@ DATA_OPTIONS = {
     },
 }
 
+# Of scripts that compare nets.
+EQUAL = {
+    "default": "epochs",
+    "choices": ["epochs", "multiply_adds"],
+    "help": "what is the same for all: epochs of fine-tuning, or multiply-adds "
+    "with those of pretraining",
+}
+JOBS = {"type": int, "default": 1, "help": "nets at a time, each on one core"}
+
 
 def load(args):
     """The data that the options ask for."""

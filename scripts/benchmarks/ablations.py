@@ -28,7 +28,7 @@ from dbn.feedforward import Normal
 from dbn.training import Adam
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path, run
+from data_options import JOBS, parse, path, run
 
 NAMED = ("dbn", "dbn-shuffled", "dbn-resampled", "xavier_x4_uniform")
 BATCH = 50
@@ -46,7 +46,7 @@ OPTIONS = {
         "type": float,
         "default": [0.001, 0.003, 0.01, 0.03],
     },
-    "--jobs": {"type": int, "default": 1, "help": "nets at a time, each on one core"},
+    "--jobs": JOBS,
     "--output": {
         "type": path,
         "default": Path("benchmark-output/ablations.json"),

@@ -39,7 +39,7 @@ from dbn.evaluation.study.linear_autoencoder import LinearAutoencoder
 from dbn.training import SGD, Adam, Schedule
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path, run
+from data_options import EQUAL, JOBS, parse, path, run
 
 # Of each part: the encoder, rows of a batch, and epochs of fine-tuning, of the nets
 # that choose a rate and of each machine; seeds.
@@ -74,7 +74,7 @@ OPTIONS = {
         "type": path,
         "help": "default: benchmark-output/autoencoder-PART.json",
     },
-    "--jobs": {"type": int, "default": 1, "help": "nets at a time, each on one core"},
+    "--jobs": JOBS,
     "--starts": {
         "nargs": "+",
         "choices": [*STARTS, WITH_NESTEROV],
@@ -101,12 +101,7 @@ OPTIONS = {
         "nargs": "+",
         "help": "of Adam, decoupled: searched in place of rates, of which one is given",
     },
-    "--equal": {
-        "default": "epochs",
-        "choices": ["epochs", "multiply_adds"],
-        "help": "what is the same for all: epochs of fine-tuning, or multiply-adds "
-        "with those of pretraining",
-    },
+    "--equal": EQUAL,
     "--rows": {"type": int, "help": "only the first rows, for a quick look"},
     "--labels": {
         "type": int,

@@ -34,7 +34,7 @@ from dbn.evaluation import Contender, compare_initializers, load_dataset
 from dbn.evaluation.statistics import holm
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path, run, write_json
+from data_options import JOBS, parse, path, run, write_json
 
 TOYS = ("wine", "breast-cancer", "digits")
 FILES = (
@@ -66,7 +66,7 @@ OPTIONS = {
         "help": "labelled rows; a table takes part with 2 of each class or more",
     },
     "--subsets": {"type": int, "default": 20, "help": "splits and draws of labels"},
-    "--jobs": {"type": int, "default": 1, "help": "nets at a time, each on one core"},
+    "--jobs": JOBS,
     "--output": {"type": path, "default": Path("benchmark-output/few-labels.json")},
 }
 
