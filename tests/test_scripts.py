@@ -5,6 +5,7 @@ import gzip
 import importlib.util
 import json
 import math
+import shutil
 import subprocess
 import sys
 import time
@@ -780,20 +781,26 @@ def test_decays_of_autoencoders(tiny_mnist):
     record = tiny_mnist[0]
     options = [*SMALL, "--data-home", str(record.parent.parent), "--rows", "80"]
     options += ["--output", str(record), "--starts", "DBN", "He + ReLU + batch norm"]
-    options += ["--decays", "0", "3"]
-    done = run("benchmarks/autoencoder.py", "mnist", *options)
-    assert done.returncode == 0, done.stderr
     names = {"DBN", "He + ReLU + batch norm"}
-    assert {*contenders_of(record)[1]} == names | {"PCA"}
-    tried = [
-        its for its in Comparison.from_json(record).records if its["kind"] != "control"
-    ]
-    assert {
-        (its["contender"], its["value"]) for its in tried if its["stage"] == "tune"
-    } == {(name, decay) for name in names for decay in (0, 3)}
-    several = [*options, "--learning-rates", "0.1", "0.2"]
-    wrong = run("benchmarks/autoencoder.py", "mnist", *several)
-    assert wrong.returncode == 1 and "give one, not [0.1, 0.2]" in wrong.stderr
+    rates = ["--learning-rates", "0.1", "0.2"]
+    # Several decays are searched at one rate, several rates with one decay.
+    for more, parameter, values in (
+        (["--decays", "0", "3"], "decoupled_decay", (0, 3)),
+        (["--decays", "3", *rates], "learning_rate", (0.1, 0.2)),
+    ):
+        done = run("benchmarks/autoencoder.py", "mnist", *options, *more)
+        assert done.returncode == 0, done.stderr
+        assert {*contenders_of(record)[1]} == names | {"PCA"}
+        tried = {
+            (its["contender"], its["parameter"], its["value"])
+            for its in Comparison.from_json(record).records
+            if its["stage"] == "tune" and its["kind"] != "control"
+        }
+        assert tried == {(n, parameter, value) for n in names for value in values}
+        shutil.rmtree(record.with_suffix(""))
+    both = [*options, "--decays", "0", "3", *rates]
+    wrong = run("benchmarks/autoencoder.py", "mnist", *both)
+    assert wrong.returncode == 1 and "give one rate or one decay" in wrong.stderr
 
 
 def test_codes_are_classified_with_few_labels(tiny_mnist):

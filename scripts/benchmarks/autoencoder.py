@@ -8,7 +8,7 @@
 Each is a comparison (`compare_initializers`), prints an estimate of its time first, and
 then a table and a verdict. Errors are squared errors of a row, PCA with as many
 components as the code has units stands beside them. Learning rates fall to 0; where
-they start is chosen on up to 10,000 training rows, after `--tune-epochs`; with
+they start is chosen on up to 10,000 training rows, after `--tune-epochs`; with several
 `--decays` it is the decay that is chosen so, at one rate. Finished nets are kept in a
 folder with the name of the output file: the same command goes on where it was stopped.
 `codes` trains its encoders at given rates, and keeps them there too.
@@ -36,6 +36,7 @@ from dbn.evaluation.study.contenders import Nets
 from dbn.evaluation.study.controls import CS, Control
 from dbn.evaluation.study.defaults import DEEP_INITS
 from dbn.evaluation.study.linear_autoencoder import LinearAutoencoder
+from dbn.evaluation.study.shared_dbn import copy_with
 from dbn.training import SGD, Adam, Schedule
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
@@ -99,7 +100,7 @@ OPTIONS = {
     "--decays": {
         "type": float,
         "nargs": "+",
-        "help": "of Adam, decoupled: searched in place of rates, of which one is given",
+        "help": "of Adam, decoupled; several are searched, at one rate",
     },
     "--equal": EQUAL,
     "--rows": {"type": int, "help": "only the first rows, for a quick look"},
@@ -119,12 +120,14 @@ def parse_args():
         if getattr(args, name) is None:
             setattr(args, name, [value] if name == "epochs" else value)
     args.hidden_layer_sizes = tuple(args.hidden_layer_sizes)
-    if args.decays and (
-        len(args.learning_rates) != 1 or WITH_NESTEROV in (args.starts or ())
-    ):
+    if args.decays and WITH_NESTEROV in (args.starts or ()):
         sys.exit(
-            "autoencoder: decays are searched of nets with Adam at one learning rate; "
-            f"give one, not {args.learning_rates}, and no start with Nesterov."
+            f"autoencoder: decays are of nets with Adam, not of {WITH_NESTEROV!r}."
+        )
+    if len(args.decays or ()) > 1 < len(args.learning_rates):
+        sys.exit(
+            "autoencoder: one of the two is searched; give one rate or one decay, not "
+            f"the rates {args.learning_rates} and the decays {args.decays}."
         )
     if args.output is None:
         args.output = Path(f"benchmark-output/autoencoder-{args.part}.json")
@@ -166,10 +169,13 @@ def contenders(args):
 
 
 def with_decays(name, args):
-    """A start whose decay is searched, at the learning rate that is given."""
+    """A start with a decay: of this or of the rate several values are searched."""
     start = Nets(args.learning_rates, RBMTransformer(), "rows").contender(STARTS[name])
-    net = start.candidate(*args.learning_rates)
-    return Rival(name, net, {"optimizer__decoupled_decay": args.decays}, rows="given")
+    decay, grid = "optimizer__decoupled_decay", start.grid
+    net = copy_with(start.estimator, **{decay: args.decays[0]})
+    if len(args.learning_rates) == 1:
+        net, grid = start.candidate(*args.learning_rates), {decay: args.decays}
+    return Rival(name, net, grid, rows="given")
 
 
 def reconstructions(args):
@@ -210,7 +216,7 @@ def say_time(args, X, n_train, n_starts):
     n_batches = ceil(n_train / args.batch_size)
     tuned = sum(min(args.tune_epochs, epochs) for epochs in args.epochs)
     # Some nets choose an end of the grid, and batch normalization takes longer.
-    n_fits = 1.3 * (len(args.decays or args.learning_rates) + 1)
+    n_fits = 1.3 * (max(len(args.decays or ()), len(args.learning_rates)) + 1)
     epochs = n_starts * (n_fits * tuned + 1.3 * sum(args.epochs))
     # Denoising autoencoders take twice as long as machines.
     n_stacks = 3.0
