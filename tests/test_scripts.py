@@ -35,6 +35,7 @@ from dbn.training import Adam, Schedule, Sparsity
 from tests.datasets.test_datasets import idx_bytes
 from tests.libraries import needs_torch
 from tests.training.test_distributed import torchrun
+from tests.warm_processes import run_warm
 
 ROOT = Path(__file__).parent.parent
 
@@ -47,8 +48,7 @@ STRICT = ["-W", "error", *(part for s in SHORT for part in ("-W", f"default:{s}"
 
 
 def run(script, *args):
-    command = [sys.executable, *STRICT, str(ROOT / "scripts" / script), *args]
-    return subprocess.run(command, capture_output=True, text=True)
+    return run_warm(ROOT / "scripts" / script, *args, let_pass=SHORT)
 
 
 # Of all scripts in one process, which imports the package once.
