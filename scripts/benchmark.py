@@ -15,9 +15,11 @@ from pathlib import Path
 from data_options import (
     DATA_OPTIONS,
     EQUAL,
+    cores,
     load,
     parse,
     path,
+    positive,
     require_labels,
     run,
     sizes,
@@ -48,6 +50,9 @@ def words(inits):
     return " ".join(":".join(entry) for entry in inits)
 
 
+# Of options that speak of labels.
+PREDICT = {"--task": ["predict"]}
+
 OPTIONS = DATA_OPTIONS | {
     "--task": {
         "default": "predict",
@@ -70,10 +75,11 @@ OPTIONS = DATA_OPTIONS | {
     },
     "--labels": {
         "nargs": "+",
-        "type": int,
+        "type": positive,
         "help": "label budgets; default: 100 300",
+        "needs": PREDICT,
     },
-    "--seeds": {"type": int, "default": 8, "help": "number of seeds"},
+    "--seeds": {"type": positive, "default": 8, "help": "number of seeds"},
     "--learning-rates": {
         "nargs": "+",
         "type": float,
@@ -81,7 +87,7 @@ OPTIONS = DATA_OPTIONS | {
         "help": "of all nets; two more are tried beyond the ends of three or more",
     },
     "--search": {
-        "type": int,
+        "type": positive,
         "help": "number of candidates that are drawn instead, the same for all nets: "
         "rate, weight decay, dropout, and whether the rate falls",
     },
@@ -90,12 +96,14 @@ OPTIONS = DATA_OPTIONS | {
         "choices": ["strict", "literature"],
         "help": "where validation rows come from: cross-validation inside the label "
         "budget, or up to 10,000 other training rows with their labels",
+        "needs": PREDICT,
     },
     "--equal": EQUAL,
     "--pretraining-rows": {
         "default": "all",
         "choices": ["all", "labelled"],
         "help": "training rows that DBNs are pretrained on, without labels",
+        "needs": PREDICT,
     },
     "--visible": {
         "default": "auto",
@@ -105,26 +113,31 @@ OPTIONS = DATA_OPTIONS | {
     "--scoring": {
         "help": "name of a scikit-learn scorer; default: accuracy, of numbers the mean "
         "squared error",
+        "needs": PREDICT,
     },
     "--updates": {
         "nargs": "+",
-        "type": int,
+        "type": positive,
         "help": "updates of fine-tuning, for all label budgets or for each (default: "
         "500; more than 300 labels need more); each number is a setting where rows "
         "are reconstructed (default: 1000 4000)",
     },
     "--tune-updates": {
-        "type": int,
+        "type": positive,
         "help": "updates of the nets by which rates are chosen, if fewer",
     },
-    "--pretrain-updates": {"type": int, "default": 3000, "help": "updates of each RBM"},
-    "--batch-size": {"type": int, "default": 20},
+    "--pretrain-updates": {
+        "type": positive,
+        "default": 3000,
+        "help": "updates of each RBM",
+    },
+    "--batch-size": {"type": positive, "default": 20},
     "--output": {
         "type": path,
         "default": Path("benchmark-output"),
         "help": "output folder",
     },
-    "--jobs": {"type": int, "default": -1, "help": "processes; -1 for all cores"},
+    "--jobs": {"type": cores, "default": -1, "help": "processes; -1 for all cores"},
     "--resume": {
         "action": "store_true",
         "help": "go on with the study in the output folder that was stopped",
@@ -154,22 +167,8 @@ def study_folder(output, resume):
     return folder
 
 
-def refuse_labels(args):
-    """Raise a ValueError if rows are reconstructed and an option speaks of labels."""
-    neutral = {"labels": None, "scoring": None, "tune": "strict"}
-    neutral["pretraining_rows"] = "all"
-    for name, value in neutral.items():
-        if args.task == "reconstruct" and getattr(args, name) != value:
-            raise ValueError(
-                f"--{name.replace('_', '-')} speaks of labels, and with --task "
-                "reconstruct there are none: nets are compared by the squared error "
-                "of rows, after each of --updates. Leave it away."
-            )
-
-
 def study(args):
     """Run the comparison; return it."""
-    refuse_labels(args)
     updates = args.updates
     if updates and len(updates) == 1:
         (updates,) = updates
@@ -215,6 +214,12 @@ def study(args):
 
 def main():
     args = parse(__doc__, OPTIONS)
+    idle = [name for name in args.given if name not in ("--from", "--output")]
+    if args.finished and idle:
+        raise ValueError(
+            f"{idle[0]} does nothing: --from shows a study that is finished, and "
+            "trains nothing. Leave it away."
+        )
     require_matplotlib()
     args.output.mkdir(parents=True, exist_ok=True)
     try:

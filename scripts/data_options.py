@@ -15,9 +15,33 @@ def path(text):
     return Path(text).expanduser()
 
 
+def number(kind, accepts, words):
+    """A type of options: numbers of a kind that are accepted, which words describe."""
+
+    def read(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not accepts(value):
+            raise argparse.ArgumentTypeError(f"it is {text!r}; give {words}")
+        return value
+
+    return read
+
+
+positive = number(int, lambda n: n >= 1, "a whole number of at least 1")
+not_negative = number(int, lambda n: n >= 0, "a whole number of at least 0")
+seed = number(int, lambda n: 0 <= n < 2**32, "a whole number from 0 to 4294967295")
+share = number(float, lambda x: 0 <= x < 1, "a number from 0 to below 1, as 0.1")
+cores = number(
+    int, lambda n: n != 0, "a whole number of at least 1, or -1 for all cores"
+)
+
+
 def sizes(text):
     """Numbers of units of layers, as 500,500,2000."""
-    return tuple(int(n) for n in text.split(","))
+    return tuple(positive(n) for n in text.split(","))
 
 
 class Formatter(
@@ -27,11 +51,41 @@ class Formatter(
 
 
 def parse(text, options):
-    """What the command line says: for the text of a script, and its options by name."""
+    """What the command line says: for the text of a script, and its options by name.
+
+    An option may have `needs`: the others without which it does nothing, each with the
+    values that it must have, or with none if any will do. `given` in what is returned
+    are the names of options that stand on the command line.
+    """
     parser = argparse.ArgumentParser(description=text, formatter_class=Formatter)
-    for name, about in options.items():
-        parser.add_argument(name, **about)
-    return parser.parse_args()
+    destinations = {}
+    for name, its in options.items():
+        its = dict(its)
+        if needs := its.pop("needs", None):
+            others = " and ".join(in_words(*other) for other in needs.items())
+            its["help"] = f"{its.get('help', '')} (with {others})".lstrip()
+        destinations[name] = parser.add_argument(name, **its).dest
+    args = parser.parse_args()
+    unset = object()  # where it stands, argparse sets no default
+    told = argparse.Namespace(**dict.fromkeys(destinations.values(), unset))
+    parser.parse_args(namespace=told)
+    args.given = [
+        name for name, it in destinations.items() if getattr(told, it) is not unset
+    ]
+    for name in args.given:
+        for other, values in options[name].get("needs", {}).items():
+            value = getattr(args, destinations[other])
+            if not (value in values if values else other in args.given):
+                seen = f"; {other} is {value}" if values else ""
+                raise ValueError(
+                    f"{name} does nothing without {in_words(other, values)}{seen}. Add "
+                    f"that, or leave {name} away."
+                )
+    return args
+
+
+def in_words(option, values):
+    return " ".join([option, " or ".join(values)]).rstrip()
 
 
 DATA_OPTIONS = {
@@ -59,7 +113,7 @@ EQUAL = {
     "help": "what is the same for all: epochs of fine-tuning, or multiply-adds "
     "with those of pretraining",
 }
-JOBS = {"type": int, "default": 1, "help": "nets at a time, each on one core"}
+JOBS = {"type": cores, "default": 1, "help": "nets at a time, each on one core"}
 
 
 def load(args):
@@ -106,10 +160,14 @@ def say_once(note):
         print(note, file=sys.stderr)
 
 
+# What the package raises where its user can do something about it.
+MENDABLE = ImportError, OSError, TypeError, ValueError, RuntimeError, ArithmeticError
+
+
 def run(main):
-    """Run a script; what its user can do something about ends it with one line."""
+    """Run a script; what its user can mend ends it with one line."""
     try:
         main()
-    except (ImportError, OSError, ValueError, RuntimeError, ArithmeticError) as error:
+    except MENDABLE as error:
         notes = getattr(error, "__notes__", [])
         sys.exit(" ".join([f"{Path(sys.argv[0]).stem}: {error}", *notes]))

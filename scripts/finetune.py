@@ -3,17 +3,16 @@
 The start is a model that `pretrain.py` wrote, or the name of an initializer. With
 --labels only so many rows, the same of every class, keep their labels. Labels that are
 numbers (see the line on the data) are fitted by a DBNRegressor. Rows without a label
-take no part: pretrain.py learns from them. The error is
-that of the last epoch, or with --early-stopping of the epoch with the best score on
-rows held out of the labelled ones; test rows are used once, at the end. To train in
-several processes: torchrun --standalone --nproc_per_node=2 scripts/finetune.py START
---distributed.
+take no part: pretrain.py learns from them. The error is that of the last epoch, or with
+--early-stopping of the epoch with the least loss on rows held out of the labelled ones;
+test rows are used once, at the end. To train in several processes: torchrun
+--standalone --nproc_per_node=2 scripts/finetune.py START --distributed.
 """
 
 from pathlib import Path
 
 import numpy as np
-from data_options import DATA_OPTIONS, load, parse, path, run, sizes
+from data_options import DATA_OPTIONS, load, parse, path, positive, run, sizes
 from sklearn.frozen import FrozenEstimator
 from threadpoolctl import threadpool_limits
 from training import TRAINING_OPTIONS, fit, write
@@ -38,8 +37,9 @@ OPTIONS = (
             "help": "a model file has its own",
         },
         "--labels": {
-            "type": int,
-            "help": "labelled rows, equally many of each class; default all",
+            "type": positive,
+            "help": "labelled rows, equally many of each class, or all that it has; "
+            "default all",
         },
         "--activation": {"default": "logistic"},
         "--dropout": {"type": float, "nargs": "+", "default": [0.0]},
@@ -79,6 +79,11 @@ def make_net(args, target):
                 "DBNTransformer. Run pretrain.py with two or more --layers."
             )
         start, layers = FrozenEstimator(model), [r.n_hidden for r in model.dbn_.rbms]
+        if "--layers" in args.given:
+            raise ValueError(
+                f"--layers does nothing: {args.start} has its own layers, "
+                f"{','.join(map(str, layers))}. Leave it away."
+            )
     optimizer = get_optimizer(args.optimizer)
     if args.learning_rate is not None:
         optimizer.set_params(learning_rate=args.learning_rate)
@@ -103,24 +108,39 @@ def make_net(args, target):
     )
 
 
+def choose(y, target, args):
+    """Numbers of the rows that --labels asks for, and what to tell of them."""
+    n, groups = args.labels, [np.arange(len(y))]
+    if target == "classes":
+        groups = [np.flatnonzero(y == label) for label in np.unique(y)]
+    if not len(groups) <= n <= len(y):
+        of = f" of {len(groups)} classes" if target == "classes" else ""
+        raise ValueError(
+            f"--labels is {n}; there are {len(y)} labelled training rows{of}. Give a "
+            f"number from {len(groups)} to {len(y)}, or leave it away for all."
+        )
+    rng, n_each = np.random.default_rng(args.seed), n // len(groups)
+    rows = np.concatenate([rng.permutation(group)[:n_each] for group in groups])
+    if len(rows) == n:
+        return rows, ""
+    told = f"\n--labels {n} takes {len(rows)} rows, {n_each} of each class"
+    if n_few := sum(len(group) < n_each for group in groups):
+        told += f" or all that it has ({n_few} of {len(groups)} classes have fewer)"
+    return rows, told
+
+
 def split(data, args):
-    """Labelled training rows and the test rows."""
+    """Labelled training rows, the test rows, and what to tell of the data."""
     if data.y is None:
         raise ValueError(f"Data set {data.name!r} has no labels to fine-tune on.")
-    target = data.target
+    target, told = data.target, data.summary()
     data = data.with_test(args.seed)  # as pretrain.py does
     X, y = data.X[: args.rows], data.y[: args.rows]
     if args.labels is not None:
-        rng = np.random.default_rng(args.seed)
-        classes = np.unique(y) if target == "classes" else [None]
-        n_each = args.labels // len(classes)
-        rows = [
-            rng.permutation(np.flatnonzero((y == label) | (label is None)))[:n_each]
-            for label in classes
-        ]
-        index = np.concatenate(rows)
+        index, more = choose(y, target, args)
         X, y = X.iloc[index] if hasattr(X, "iloc") else X[index], y[index]
-    return X, y, data.X_test, data.y_test
+        told += more
+    return X, y, data.X_test, data.y_test, told
 
 
 def test(net, X, y):
@@ -139,8 +159,8 @@ def main():
     args = parse(__doc__, OPTIONS)
     data = load(args)
     net = make_net(args, data.target)
-    X, y, X_test, y_test = split(data, args)
-    workers, seconds = fit(net, args, [X, y], data)
+    X, y, X_test, y_test, told = split(data, args)
+    workers, seconds = fit(net, args, [X, y], told)
     if workers.rank == 0:
         with threadpool_limits(args.threads):
             found, told = test(net, X_test, y_test)

@@ -9,7 +9,7 @@ Numbers marked * may be a schedule: 0:0.1,20:0.01.
 import sys
 from pathlib import Path
 
-from data_options import DATA_OPTIONS, load, parse, path, run, sizes
+from data_options import DATA_OPTIONS, load, parse, path, positive, run, share, sizes
 from training import TRAINING_OPTIONS, fit, write
 
 from dbn import DBNTransformer, RBMTransformer
@@ -60,37 +60,72 @@ OPTIONS = (
         },
         "--sampler": {"choices": ["cd", "pcd", "fpcd", "pt"], "default": "cd"},
         "--k": {"type": numbers, "default": 1, "help": "Gibbs steps per update *"},
-        "--sample-visible": {"action": "store_true", "help": "cd: sample, not means"},
-        "--chains": {"type": int, "default": 100, "help": "of pcd, fpcd, pt"},
-        "--temperatures": {"type": int, "default": 10, "help": "of pt"},
-        "--fast-learning-rate": {"type": float, "default": 0.05, "help": "of fpcd"},
-        "--optimizer": {"choices": ["sgd", "adam"], "default": "sgd"},
+        "--sample-visible": {
+            "action": "store_true",
+            "help": "sample, not means",
+            "needs": {"--sampler": ["cd"]},
+        },
+        "--chains": {
+            "type": positive,
+            "default": 100,
+            "needs": {"--sampler": ["pcd", "fpcd", "pt"]},
+        },
+        "--temperatures": {
+            "type": int,
+            "default": 10,
+            "needs": {"--sampler": ["pt"]},
+        },
+        "--fast-learning-rate": {
+            "type": float,
+            "default": 0.05,
+            "needs": {"--sampler": ["fpcd"]},
+        },
+        "--optimizer": {
+            "choices": ["sgd", "adam"],
+            "default": "sgd",
+            "needs": {"--learning-rate": ()},
+        },
         "--learning-rate": {"type": numbers, "help": "* default: the estimator's"},
-        "--final-learning-rate": {"type": float, "help": "fall to it, from --hold on"},
+        "--final-learning-rate": {
+            "type": float,
+            "help": "fall to it, from --hold on",
+            "needs": {"--learning-rate": ()},
+        },
         "--schedule": {
             "default": "linear",
             "help": "linear, cosine, exponential or inverse",
+            "needs": {"--final-learning-rate": ()},
         },
         "--hold": {
             "type": int,
             "default": 0,
             "help": "epochs before the learning rate falls",
+            "needs": {"--final-learning-rate": ()},
         },
         "--momentum": {
             "type": numbers,
             "default": ((0, 0.5), (5, 0.9)),
-            "help": "of sgd *",
+            "help": "*",
+            "needs": {"--learning-rate": (), "--optimizer": ["sgd"]},
         },
         "--centering": {"action": "store_true"},
         "--weight-decay": {"type": float, "default": 2e-4},
         "--l1": {"type": float, "default": 0.0},
         "--sparsity": {"type": float, "help": "target of the mean hidden activity"},
-        "--sparsity-cost": {"type": float, "default": 0.1},
-        "--image-shape": {"type": int, "nargs": 2, "help": "of the pictures, as 28 28"},
-        "--validation": {
+        "--sparsity-cost": {
             "type": float,
             "default": 0.1,
-            "help": "share of rows only watched",
+            "needs": {"--sparsity": ()},
+        },
+        "--image-shape": {
+            "type": positive,
+            "nargs": 2,
+            "help": "of the pictures, as 28 28",
+        },
+        "--validation": {
+            "type": share,
+            "default": 0.1,
+            "help": "share of rows only watched, where the data have none for it",
         },
     }
 )
@@ -106,19 +141,9 @@ def make_sampler(args):
     }[args.sampler]
 
 
-def asked(args, name):
-    """Whether an option has another value than its default."""
-    value = getattr(args, name.replace("-", "_"))
-    return value != OPTIONS[f"--{name}"].get("default")
-
-
 def make_optimizer(args):
     rate, final = args.learning_rate, args.final_learning_rate
     if rate is None:
-        named = "final-learning-rate", "optimizer", "momentum"
-        given = [f"--{name}" for name in named if asked(args, name)]
-        if given:
-            raise ValueError(f"{given[0]} needs a --learning-rate to start.")
         return None
     if final is not None:
         rate = Schedule(rate, final, kind=args.schedule, hold=args.hold)
@@ -151,6 +176,11 @@ def split(data, args):
     """Training rows, with and without labels, and, to watch, validation rows."""
     X = data.all_rows()[: args.rows]
     if data.X_valid is not None:
+        if "--validation" in args.given:
+            raise ValueError(
+                f"--validation does nothing: {data.name!r} has rows to watch, X_valid. "
+                "Leave it away."
+            )
         return X, data.X_valid
     n_valid = int(args.validation * X.shape[0])
     return (X[:-n_valid], X[-n_valid:]) if n_valid else (X, None)
@@ -180,7 +210,7 @@ def main():
     data = load(args)
     # Without the rows that finetune.py tests on.
     X, X_val = split(data.with_test(args.seed), args)
-    workers, seconds = fit(model, args, [X], data, RBMMonitor(X_val))
+    workers, seconds = fit(model, args, [X], data.summary(), RBMMonitor(X_val))
     if workers.rank == 0:
         write(model, args, workers, seconds, [X], rows=X.shape[0])
         draw(model, args)

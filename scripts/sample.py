@@ -10,7 +10,7 @@ from pathlib import Path
 
 import narwhals.stable.v2 as nw
 import numpy as np
-from data_options import parse, path, run
+from data_options import not_negative, parse, path, positive, run, seed
 
 from dbn import load_model
 from dbn.evaluation import SamplesDisplay
@@ -20,13 +20,17 @@ from dbn.evaluation.plots.images import labels_to_draw
 OPTIONS = {
     "model": {"type": path},
     "-n": {
-        "type": int,
+        "type": positive,
         "help": "number of rows, of a classifier of each class; default: 64, or 10",
     },
     "--label": {"help": "of a classifier: the only class to draw"},
-    "--steps": {"type": int, "default": 1000, "help": "Gibbs steps of each chain"},
-    "--seed": {"type": int, "default": 0},
-    "--image-shape": {"type": int, "nargs": 2, "help": "of the picture, as 28 28"},
+    "--steps": {
+        "type": not_negative,
+        "default": 1000,
+        "help": "Gibbs steps of each chain",
+    },
+    "--seed": {"type": seed, "default": 0},
+    "--image-shape": {"type": positive, "nargs": 2, "help": "of the picture, as 28 28"},
     "--output": {"type": path, "default": Path("samples"), "help": "without suffix"},
 }
 
@@ -56,6 +60,10 @@ def main():
     is_table = getattr(model, "columns_", None) is not None
     if not is_table:
         require_matplotlib()
+    elif args.image_shape:
+        raise ValueError(
+            f"--image-shape does nothing: {args.model} draws tables. Leave it away."
+        )
     if not hasattr(model, "sample"):
         raise ValueError(f"{type(model).__name__} in {args.model} has no samples.")
     label = class_named(model, args.label)

@@ -1,9 +1,10 @@
 """What `pretrain.py` and `finetune.py` share: options, the fit, and what is written."""
 
+import math
 import time
 from contextlib import nullcontext
 
-from data_options import path, write_json
+from data_options import number, path, positive, seed, write_json
 from threadpoolctl import threadpool_limits
 
 from dbn import save_model
@@ -11,46 +12,56 @@ from dbn.evaluation import provenance
 from dbn.training import Checkpoint, data_parallel
 from dbn.training.distributed import Workers
 
-
-def length(text):
-    """A number, or "auto": what the estimators make of the number of rows."""
-    return text if text == "auto" else int(text)
+# What the estimators make of the number of rows, or a number.
+length = number(
+    lambda text: text if text == "auto" else int(text),
+    lambda n: n == "auto" or n >= 1,
+    "auto or a whole number of at least 1",
+)
 
 
 TRAINING_OPTIONS = {
-    "--rows": {"type": int, "help": "use only the first rows, for a quick look"},
+    "--rows": {"type": positive, "help": "use only the first rows, for a quick look"},
     "--batch-size": {"type": length, "default": "auto", "help": "or auto, by rows"},
     "--epochs": {"type": length, "default": "auto", "help": "or auto; of every stage"},
     "--on-divergence": {"choices": ["raise", "halve"], "default": "raise"},
-    "--seed": {"type": int, "default": 0},
+    "--seed": {"type": seed, "default": 0},
     "--device": {"help": "compute with PyTorch, on cpu or cuda; default: NumPy"},
-    "--threads": {"type": int, "help": "BLAS threads; default: as the system has it"},
+    "--threads": {
+        "type": positive,
+        "help": "BLAS threads; default: as the system has it",
+    },
     "--checkpoint": {"type": path, "help": "folder to save the state of training in"},
-    "--resume": {"action": "store_true", "help": "go on from the checkpoint, if any"},
+    "--resume": {
+        "action": "store_true",
+        "help": "go on from the checkpoint, if any",
+        "needs": {"--checkpoint": ()},
+    },
     "--distributed": {
         "action": "store_true",
         "help": "torchrun has started this process",
     },
     "--timeout": {
-        "type": float,
+        "type": number(float, lambda s: 0 < s < math.inf, "seconds, more than 0"),
         "default": 300.0,
-        "help": "of --distributed, in seconds",
+        "help": "in seconds",
+        "needs": {"--distributed": ()},
     },
     "--output": {"type": path, "help": "folder to write to"},
 }
 
 
-def fit(model, args, rows, data, *monitors):
+def fit(model, args, rows, told, *monitors):
     """Train as the options say; return the processes that did, and seconds.
 
-    The first of these says what the data are, and has the monitors.
+    The first of these says what is told of the data, and has the monitors.
     """
     start = time.perf_counter()
     together = data_parallel(args.timeout) if args.distributed else None
     with together or nullcontext(Workers()) as workers:
         callbacks = []
         if workers.rank == 0:
-            print(data.summary(), flush=True)
+            print(told, flush=True)
             callbacks += monitors
         if args.checkpoint:
             resume = args.resume or workers.elastic

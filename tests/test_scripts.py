@@ -135,6 +135,10 @@ def test_benchmark_shows_a_finished_study_again(study, tmp_path):
         *("report.html", "differences.png", "comparison.png")
     }
     assert (tmp_path / "b" / "report.html").read_bytes() == page
+    idle = run("benchmark.py", "--from", str(file), "--seeds", "9")
+    assert idle.returncode == 1 and idle.stderr.startswith(
+        "benchmark: --seeds does nothing: --from shows"
+    )
     file.write_text("{")
     broken = run("benchmark.py", "--from", str(file), "--output", str(tmp_path / "b"))
     assert broken.returncode == 1 and "is not a JSON file" in broken.stderr
@@ -181,7 +185,10 @@ def test_benchmark_of_reconstructions(tmp_path, half_labelled):
     for option in (["--labels", "9"], ["--tune", "literature"]):
         done = run("benchmark.py", *few, *bars, *option)
         assert done.returncode == 1 and done.stderr.count("\n") == 1
-        assert done.stderr.startswith(f"benchmark: {option[0]} speaks of labels")
+        assert done.stderr == (
+            f"benchmark: {option[0]} does nothing without --task predict; --task is "
+            f"reconstruct. Add that, or leave {option[0]} away.\n"
+        )
 
 
 @pytest.fixture
@@ -613,9 +620,6 @@ def test_pretrain_and_sample(tmp_path):
         (["--dataset", "nothing.csv"], "pretrain: There is no file nothing.csv"),
         (["--k", "0"], "pretrain: CD: k must be an integer"),
         (["--visible", "softmax:5"], "pretrain: Softmax(5) needs a multiple of 5"),
-        (["--final-learning-rate", "0"], "needs a --learning-rate to start"),
-        (["--optimizer", "adam"], "--optimizer needs a --learning-rate to start"),
-        (["--momentum", "0"], "--momentum needs a --learning-rate to start"),
         (["--learning-rate", "1e30", "--visible", "gaussian"], "Layer 0 diverged"),
     ],
 )
@@ -624,6 +628,71 @@ def test_pretrain_says_what_is_wrong(tmp_path, args, message):
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+COUNT = "give a whole number of at least 1"
+
+
+@pytest.mark.parametrize(
+    ("script", "args", "message"),
+    [
+        ("pretrain.py", ["--rows", "-6"], COUNT),
+        ("pretrain.py", ["--layers", "5,0"], f"--layers: it is '0'; {COUNT}"),
+        ("pretrain.py", ["--validation", "1"], "give a number from 0 to below 1"),
+        ("pretrain.py", ["--validation", "-0.5"], "it is '-0.5'; give a number from"),
+        ("pretrain.py", ["--validation", "nan"], "give a number from 0 to below 1"),
+        ("finetune.py", ["a", "--labels", "-6"], f"--labels: it is '-6'; {COUNT}"),
+        ("finetune.py", ["a", "--threads", "0"], COUNT),
+        ("finetune.py", ["a", "--epochs", "0"], "give auto or a whole number of at"),
+        ("finetune.py", ["a", "--seed", "-1"], "give a whole number from 0 to 4294"),
+        ("finetune.py", ["a", "--timeout", "-1"], "give seconds, more than 0"),
+        ("sample.py", ["a", "--steps", "-1"], "give a whole number of at least 0"),
+        ("benchmark.py", ["--tune-updates", "0"], COUNT),
+        ("benchmark.py", ["--jobs", "0"], f"{COUNT}, or -1 for all cores"),
+    ],
+)
+def test_counts_and_shares_are_checked_before_anything_else(script, args, message):
+    done = run(script, *args)
+    assert done.returncode == 2
+    assert message in done.stderr.splitlines()[-1]
+
+
+def test_options_that_do_nothing_are_refused():
+    """Each with what it goes with."""
+    fall, rate = ["--final-learning-rate", "0"], ["--learning-rate", "0.1"]
+    adam = [*rate, "--optimizer", "adam"]
+    for option, others, needed in (
+        (["--hold", "2"], rate, "--final-learning-rate"),
+        (["--schedule", "cosine"], rate, "--final-learning-rate"),
+        (fall, [], "--learning-rate"),
+        (["--optimizer", "adam"], [], "--learning-rate"),
+        (["--momentum", "0"], [], "--learning-rate"),
+        (["--momentum", "0"], adam, "--optimizer sgd; --optimizer is adam"),
+        (["--sparsity-cost", "1"], [], "--sparsity"),
+        (["--sample-visible"], ["--sampler", "pt"], "--sampler cd; --sampler is pt"),
+        (["--temperatures", "5"], [], "--sampler pt; --sampler is cd"),
+        (["--fast-learning-rate", "1"], [], "--sampler fpcd; --sampler is cd"),
+        (["--chains", "100"], [], "--sampler pcd or fpcd or pt; --sampler is cd"),
+        (["--resume"], [], "--checkpoint"),
+        (["--timeout", "9"], [], "--distributed"),
+    ):
+        done = run("pretrain.py", *others, *option)
+        assert done.returncode == 1
+        assert done.stderr == (
+            f"pretrain: {option[0]} does nothing without {needed}. Add that, or leave "
+            f"{option[0]} away.\n"
+        )
+    done = run("finetune.py", "he_normal", "--resume")
+    assert "finetune: --resume does nothing without --checkpoint." in done.stderr
+
+
+def test_pretrain_refuses_a_share_of_rows_where_others_are_watched(tmp_path):
+    X = np.eye(6)
+    np.savez(tmp_path / "data.npz", X=X, X_valid=X)
+    data = ["--dataset", str(tmp_path / "data.npz"), "--output", str(tmp_path)]
+    done = run("pretrain.py", *data, "--validation", "0.5")
+    assert done.returncode == 1
+    assert done.stderr.startswith("pretrain: --validation does nothing: 'data' has")
 
 
 def test_sample_draws_classes(tmp_path):
@@ -672,6 +741,9 @@ def test_sample_draws_tables(tmp_path):
         pd.testing.assert_frame_equal(found[["y", "colour"]], drawn, check_dtype=False)
     assert sorted(found["y_"]) == ["large"] * 3 + ["small"] * 3
     assert not (tmp_path / "rows.png").exists()
+    done = run("sample.py", file, *options, "--image-shape", "1", "2")
+    assert done.returncode == 1
+    assert done.stderr.startswith("sample: --image-shape does nothing: ")
 
 
 def test_sample_refuses_what_is_no_model(tmp_path):
@@ -1038,6 +1110,10 @@ def test_finetune_takes_what_pretrain_wrote_and_goes_on(tmp_path):
     assert [entry["epoch"] for entry in history] == [0, 1, 2, 3]
     assert "finetune: 100%" in done.stderr
     assert "2/4 [" in done.stderr and "0/4 [" not in done.stderr  # two were done before
+    done = run("finetune.py", *arguments, "--layers", "5")
+    assert done.returncode == 1 and done.stderr.endswith(
+        "model.dbn has its own layers, 12,6. Leave it away.\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -1053,6 +1129,60 @@ def test_finetune_says_what_is_wrong(tmp_path, args, message):
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_finetune_refuses_columns_of_another_kind(tmp_path):
+    """In one line, though the package raises a TypeError."""
+    pytest.importorskip("pandas")
+    lines = [f"{i % 7},{'ab'[i % 2]},{i % 5},{['no', 'yes'][i % 2]}" for i in range(30)]
+    mixed, numbers = tmp_path / "mixed.csv", tmp_path / "numbers.csv"
+    mixed.write_text("\n".join(["x,letter,z,label", *lines]))
+    digits = [line.replace("a", "0").replace("b", "1") for line in lines]
+    numbers.write_text("\n".join(["x,letter,z,label", *digits]))
+    options = ["--epochs", "1", "--output", str(tmp_path), "--dataset"]
+    done = run("pretrain.py", *options, str(mixed), "--layers", "3,2")
+    assert done.returncode == 0, done.stderr
+    done = run("finetune.py", str(tmp_path / "model.dbn"), *options, str(numbers))
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("finetune: The model was fitted on a frame with cat")
+
+
+@pytest.fixture
+def rare(tmp_path):
+    """The options of a table with 42 training rows of a class and 2 of another."""
+    lines = [f"0.{i % 7},0.{i % 5},{'rare' if i < 3 else 'often'}" for i in range(63)]
+    (tmp_path / "rare.csv").write_text("\n".join(["a,b,label", *lines]))
+    options = ["--dataset", str(tmp_path / "rare.csv"), "--layers", "3"]
+    return [*options, "--epochs", "1", "--output", str(tmp_path)]
+
+
+@pytest.mark.parametrize("labels", ["1", "45"])
+def test_finetune_refuses_labels_that_there_are_not(rare, labels):
+    done = run("finetune.py", "he_normal", *rare, "--labels", labels)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"finetune: --labels is {labels}; there are 44 labelled training rows of 2 "
+        "classes. Give a number from 2 to 44, or leave it away for all.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ("4", ""),
+        ("5", "--labels 5 takes 4 rows, 2 of each class\n"),
+        (
+            "30",
+            "--labels 30 takes 17 rows, 15 of each class or all that it has (1 of 2 "
+            "classes have fewer)\n",
+        ),
+    ],
+)
+def test_finetune_tells_where_labels_are_not_equally_many(rare, labels, told):
+    done = run("finetune.py", "he_normal", *rare, "--labels", labels)
+    assert done.returncode == 0, done.stderr
+    said = "label: column 'label', 2 classes; 2 features; 63 rows, all labelled\n"
+    assert done.stdout.startswith(f"{said}{told}test error")
 
 
 def test_overhead(tmp_path):
