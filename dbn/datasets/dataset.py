@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 
 from ..backend.missing import extent_of_known
+from ..backend.precision import precision_of
 from ..backend.types import Array
 from .readers.stored import Stored
 
@@ -45,9 +46,10 @@ class Dataset:
     Parameters
     ----------
     name : str
-    X : ndarray or csr_array of shape (n_samples, n_features), float32, or frame
+    X : ndarray or csr_array of shape (n_samples, n_features), or frame
         The training rows where there is a split; a pandas frame where columns are
-        texts. NaN is a value that is not known.
+        texts. NaN is a value that is not known. It is float32, or float64 where
+        numbers differ by less than that tells apart, as times in milliseconds do.
     y : ndarray of shape (n_samples,) or None
         None where there are no labels.
     X_unlabeled : ndarray or None
@@ -278,7 +280,11 @@ def checked(
     for part in parts:
         _check_part(path, part, arrays)
     arrays = {key: _read(array, key in parts) for key, array in arrays.items()}
+    dense = [arrays[part] for part in parts if not issparse(arrays[part])]
+    dtype = precision_of(dense)
     for part in parts:
+        with np.errstate(over="ignore"):
+            arrays[part] = arrays[part].astype(dtype, copy=False)
         X = arrays[part]
         if 0 in X.shape or not np.isfinite(extent_of_known(X)).all():
             raise ValueError(
@@ -321,13 +327,13 @@ def _check_part(path: Path, part: str, arrays: dict[str, Any]) -> None:
 
 
 def _read(array: Any, is_rows: bool) -> Array:
-    """Rows as float32 with two dimensions; labels as they are, with one."""
+    """Rows with two dimensions, labels with one."""
     if isinstance(array, Stored):
-        array = array.read(np.float32 if is_rows else None)
+        # What single precision holds becomes that at once.
+        single = is_rows and np.can_cast(array.dtype, np.float32)
+        array = array.read(np.float32 if single else None)
     if not is_rows:
         return array.reshape(-1)
-    with np.errstate(over="ignore"):
-        array = array.astype(np.float32, copy=False)
     shape = array.shape[0], math.prod(array.shape[1:])
     return array if issparse(array) else array.reshape(shape)
 

@@ -491,8 +491,7 @@ n_features)
         ValueError
             If X holds values that the visible units cannot take.
         """
-        rows = self._rows(X, "score_samples")
-        rows = self.visible_.inside(rows)
+        rows = self._rows(X, "score_samples", inside=True)
         return -self._place.apply(self._measures, self.network_, rows)[:, 0]
 
     def score(self, X: Array, y: Array = None) -> float:

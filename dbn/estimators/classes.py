@@ -7,7 +7,7 @@ from sklearn.utils import column_or_1d
 
 from ..backend.device import beside, to_host
 from ..backend.types import Array
-from .targets import Job
+from .targets import Job, marked
 
 
 def find_classes(job: Job, classes: Array) -> Array:
@@ -29,6 +29,22 @@ def find_classes(job: Job, classes: Array) -> Array:
     if classes.dtype.kind in "biuf":  # other libraries have numbers only
         classes = beside(classes, job.rows)
     return classes
+
+
+def given_classes(classes: Array, mark: Any) -> Array:
+    """Classes that a user gives, without the mark of rows that have none.
+
+    Examples
+    --------
+    >>> given_classes([-1, 0, 1], mark=-1)
+    array([0, 1])
+    """
+    if classes is None or mark is None:
+        return to_host(classes)
+    objects = object if isinstance(classes, list | tuple) else None
+    classes = np.asarray(to_host(classes), dtype=objects)
+    classes = classes[~marked(classes, mark)]
+    return np.asarray(classes.tolist()) if classes.dtype == object else classes
 
 
 def check_same_classes(name: str, classes: Any, known: Array) -> None:

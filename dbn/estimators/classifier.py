@@ -13,7 +13,7 @@ from ..backend.types import Array
 from ..feedforward.layers import Activations
 from ..training import Optimizer
 from ._sklearn import StrOptions, fit_context
-from .classes import check_same_classes, find_classes
+from .classes import check_same_classes, find_classes, given_classes
 from .dbn import Prototypes
 from .start import Init
 from .supervised import SupervisedPredictor
@@ -265,7 +265,8 @@ default="adam"
         X : array-like, frame or sparse matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
         classes : array-like of shape (n_classes,), default=None
-            All classes of all calls, in the first call; later the same, or None.
+            All classes of all calls, in the first call; later the same, or None. The
+            mark of rows without a label may be among them, and is none.
             Default: those of the first y.
         sample_weight : array-like of shape (n_samples,), default=None
 
@@ -273,7 +274,8 @@ default="adam"
         -------
         self : object
         """
-        return self._partial_fit(X, y, sample_weight, to_host(classes))
+        classes = given_classes(classes, self.unlabeled)
+        return self._partial_fit(X, y, sample_weight, classes)
 
     @property
     def _multilabel(self) -> bool:

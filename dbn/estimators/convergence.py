@@ -7,6 +7,7 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
+from ..backend.types import Array
 from ..boltzmann import RBM
 from ..training import budget, convergence
 
@@ -124,6 +125,30 @@ def warn_of_classes(
         warn_of_losses("Training", losses, constant, n_updates, _OF_FIT + 1)
     else:
         warn_of_machine(rbm, n_updates, stacklevel=_OF_FIT + 1)
+
+
+def warn_of_one_class(log_p: Array, targets: Array, classes: Array) -> None:
+    """Warn of a model that takes all training rows for the same class.
+
+    Parameters
+    ----------
+    log_p, targets : ndarray of shape (n_rows, n_classes)
+        Logarithms of probabilities, and a 1 for the class that is known.
+    classes : ndarray of shape (n_classes,)
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+    """
+    chosen, known = log_p.argmax(axis=1), targets.argmax(axis=1)
+    if (chosen == chosen[0]).all() and (known != known[0]).any():
+        warnings.warn(
+            f"All of {len(chosen)} training rows that have a label are taken for "
+            f"{classes.tolist()[chosen[0]]!r}: nothing was learned of the classes. "
+            "Raise max_iter or the learning rate of the RBM, or scale X.",
+            ConvergenceWarning,
+            stacklevel=_OF_FIT,
+        )
 
 
 def warn_of_losses(

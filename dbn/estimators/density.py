@@ -35,8 +35,7 @@ class DensityEstimator(DBNEstimator):
 
     def _rows_inside(self, X: Array, method: str) -> Array:
         """Encoded rows, whose values the visible units can take."""
-        rows = self._rows(X, method)
-        return self.visible_.inside(rows)
+        return self._rows(X, method, inside=True)
 
     def _density(self, log_p: Array, rows: Array, log_z: float | None = None) -> Array:
         """Log density of what is known of X as given, from that of encoded `rows`.
@@ -94,8 +93,7 @@ class DensityEstimator(DBNEstimator):
                     f"n_samples is {n_samples}. Leave it at 1; for several completions "
                     "repeat the rows."
                 )
-            rows = asarray_like(dense(self._rows(given, "sample")), like)
-            return self.visible_.inside(rows)
+            return asarray_like(dense(self._rows_inside(given, "sample")), like)
         if tuple(shape) != (n_visible,):
             raise ValueError(
                 f"given has shape {tuple(shape)}; it needs ({n_visible},), with NaN "

@@ -30,7 +30,7 @@ from ._sklearn import (
     check_y,
     get_namespace,
 )
-from .frames import FrameColumns, frame_columns
+from .frames import FrameColumns, frame_columns, refuse_texts
 from .preprocessing import (
     check_finite,
     check_size,
@@ -40,6 +40,8 @@ from .preprocessing import (
     refuse_sparse,
     standardisation,
     warn_of_counts,
+    warn_of_range,
+    warn_of_small,
     without_value,
 )
 from .visible import choose_visible
@@ -109,6 +111,8 @@ class EncodingEstimator(BaseEstimator):
         X = without_gradient(X)
         if reset:
             self.columns_ = self._find_columns(X)
+        elif self.columns_ is None:
+            refuse_texts(X)
         rows, columns = as_rows(X), self.columns_
         if columns is not None:
             rows = self._numbers(X, order=order)
@@ -186,10 +190,13 @@ class EncodingEstimator(BaseEstimator):
                 "out."
             )
         if isinstance(visible, str) and visible == "auto":
-            sizes, ends = None, extent_of_known(X)
+            sizes, ends, booleans = None, extent_of_known(X), False
             if self.columns_ is not None:
                 sizes = self.columns_.group_sizes
-            self.visible_ = choose_visible(X, sizes, ends)
+                booleans = np.array(self.columns_.kinds) == "boolean"
+            self.visible_ = choose_visible(X, sizes, ends, booleans)
+            if issparse(X):
+                warn_of_small(ends[1])
             if sizes is None:  # with categories X is a table: of counts, or of ages
                 warn_of_counts(X, self.visible_)
             X = clipped(X, self.visible_.low, self.visible_.high, ends)
@@ -256,11 +263,18 @@ class EncodingEstimator(BaseEstimator):
             names = list(getattr(self, "feature_names_in_", names))
         return np.array(names, dtype=object)
 
-    def _rows(self, X: Array, method: str = "predict") -> Array:
-        """Validate the input of a method; return it encoded, on the host."""
+    def _rows(self, X: Array, method: str = "predict", inside: bool = False) -> Array:
+        """Validate the input of a method; return it encoded, on the host.
+
+        Values outside the range of the visible units are refused with `inside`, and
+        those far outside are reported without.
+        """
         check_is_fitted(self)
         X, _ = self._checked(X, reset=False)
         self._check_library(X, method)
+        if inside:
+            return self.visible_.inside(self._encode(X))
+        warn_of_range(X, self.visible_)
         return self._encode(X)
 
     def _hidden_rows(self, H: Array, n_hidden: int) -> Array:

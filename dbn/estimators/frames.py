@@ -47,8 +47,8 @@ def frame_columns(X: Any) -> "FrameColumns | None":
     >>> frame_columns(frame[["age"]]) is None
     True
     """
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
-    if not isinstance(frame, nw.DataFrame) or not len(frame):
+    frame = _frame(X)
+    if frame is None or not len(frame):
         return None
     columns = list(frame.iter_columns())
     kinds = [_kind(column) for column in columns]
@@ -64,6 +64,32 @@ def frame_columns(X: Any) -> "FrameColumns | None":
     library = frame.implementation.name.lower()
     library = library if library in _LIBRARIES else "pandas"
     return FrameColumns(names, kinds, values, library)
+
+
+def refuse_texts(X: Any) -> None:
+    """Raise a TypeError where a frame has texts, and a model was fitted on numbers.
+
+    Examples
+    --------
+    >>> refuse_texts([[1.0, 2.0]])
+    """
+    frame = _frame(X)
+    for column in frame.iter_columns() if frame is not None else ():
+        _check_kind(column, "number", [])
+
+
+def _frame(X: Any) -> Any:
+    """A frame as narwhals has it; None for anything else.
+
+    Raises
+    ------
+    TypeError
+        If it is a query, which has no rows yet.
+    """
+    frame = nw.from_native(X, pass_through=True)
+    if isinstance(frame, nw.LazyFrame):
+        raise TypeError(f"X is a {type(X).__name__}, a query. Pass X.collect().")
+    return frame if isinstance(frame, nw.DataFrame) else None
 
 
 class FrameColumns(Part):
@@ -164,9 +190,14 @@ class FrameColumns(Part):
             If `X` is no frame, or a column holds what it did not hold before.
         ValueError
             If `X` has other columns.
+
+        Warns
+        -----
+        UserWarning
+            If a column has no value that it had in fit.
         """
-        frame = nw.from_native(X, eager_only=True, pass_through=True)
-        if not isinstance(frame, nw.DataFrame):
+        frame = _frame(X)
+        if frame is None:
             raise TypeError(
                 f"The model was fitted on a frame with categories or booleans; X is a "
                 f"{type(X).__name__}. Pass a frame with the columns {self.names}."
@@ -238,7 +269,7 @@ def _warn_of_texts_without_end(column: Any, values: list[Any]) -> None:
 def _kind(column: Any) -> str:
     """What a column holds, of the kinds of `FrameColumns`."""
     dtype = column.dtype
-    if dtype.is_numeric():
+    if dtype.is_numeric() or _is_sparse(column):
         return "number"
     if column.is_null().all():
         raise ValueError(
@@ -266,8 +297,15 @@ def _kind(column: Any) -> str:
     )
 
 
+def _is_sparse(column: Any) -> bool:
+    """Whether pandas holds the numbers of a column as those that are not 0."""
+    return hasattr(column.to_native(), "sparse")
+
+
 def _as_numbers(column: Any) -> Array:
     """A column of numbers as an array, NaN where it has no value."""
+    if _is_sparse(column):
+        return column.to_native().sparse.to_dense().to_numpy(np.float64)
     if column.dtype != nw.Object:
         if column.dtype != nw.Float32:
             column = column.cast(nw.Float64)
@@ -297,21 +335,41 @@ def _categories(column: Any) -> list[Any]:
     return sorted(values, key=lambda v: (isinstance(v, str), v))
 
 
+def _check_kind(column: Any, kind: str, values: list[Any]) -> None:
+    """Raise a TypeError, or warn, where a column is not what it was in fit.
+
+    A text is not equal to a number or a boolean that is written alike, and a value that
+    was not there in fit is not known: of such a column a model would know nothing.
+    """
+    found = column.drop_nulls().unique().to_list() if kind != "number" else []
+    if kind == "number":
+        same = column.dtype not in (nw.String, nw.Categorical, nw.Enum)
+    else:
+        texts, of_fit = (
+            {isinstance(v, str) for v in its} for its in (found, values or [False])
+        )
+        same = not found or bool(texts & of_fit)
+    if not same:
+        held = f"{kind}s" if not values else f"categories such as {values[0]!r}"
+        shown = f", such as {found[0]!r}" if found else ""
+        raise TypeError(
+            f"Column {column.name!r} held {held} when the model was fitted, and now "
+            f"holds {column.dtype}{shown}. Pass what it held."
+        )
+    if len(values) > 1 and found and not {*found} & {*values}:
+        warnings.warn(
+            f"Column {column.name!r} has {found[0]!r:.80} and no value at all that the "
+            f"model was fitted on ({values[0]!r:.80}, ...): it counts as not known in "
+            "every row. Write the values as they were.",
+            stacklevel=6,
+        )
+
+
 def _encoded(column: Any, kind: str, values: list[Any]) -> Array:
     """The columns of numbers of one column."""
-    if values and column.dtype.is_numeric() and isinstance(values[0], str):
-        raise TypeError(
-            f"Column {column.name!r} held categories such as {values[0]!r} when the "
-            f"model was fitted, and now holds {column.dtype}. Pass the categories."
-        )
+    _check_kind(column, kind, values)
     missing = column.is_null().to_numpy()
     if not values:
-        texts = nw.String, nw.Categorical, nw.Enum
-        if kind == "number" and column.dtype in texts:
-            raise TypeError(
-                f"Column {column.name!r} held numbers when the model was fitted, and "
-                f"now holds {column.dtype}. Pass numbers."
-            )
         if kind == "number":
             numbers = _as_numbers(column)
         else:

@@ -23,7 +23,7 @@ from ..backend.types import Array
 from ..boltzmann import DBN
 from ..boltzmann.tempering import TemperedPath
 from ..training.callbacks import bars_of
-from .classes import check_same_classes, find_classes
+from .classes import check_same_classes, find_classes, given_classes
 from .density import DensityEstimator
 from .targets import (
     Job,
@@ -63,6 +63,7 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
         chunk: bool = False,
     ) -> Job:
         """Validate the input of a fit; find the classes, or compare them."""
+        classes = given_classes(classes, self.unlabeled)
         y = column_or_1d(y, warn=True) if getattr(y, "ndim", 1) == 2 else y
         job = check_supervised(self, X, y, sample_weight, reset)
         check_classification_targets(job.known)

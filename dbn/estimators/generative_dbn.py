@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ..backend.array import choose_rows
 from ..backend.device import converted, converted_beside, numpy_dtype, to_host
 from ..backend.random import make_rng
 from ..backend.types import Array
@@ -19,7 +20,7 @@ from ..training.contrastive import classifying_top
 from ..training.task import Task
 from ._sklearn import Interval, fit_context
 from .constraints import LABELS, RUNNING, check_layer_sizes
-from .convergence import warn_of_machines
+from .convergence import warn_of_machines, warn_of_one_class
 from .dbn import (
     Prototypes,
     first_visible,
@@ -32,6 +33,9 @@ from .held_out import check_watched
 from .preprocessing import indexable
 from .rbm import RBMTransformer
 from .targets import Job
+
+# Labelled rows, about, by which a fit sees whether the classes were learned.
+_LOOKED_AT = 1000
 
 
 class GenerativeDBNClassifier(GenerativeClassifier):
@@ -233,6 +237,10 @@ n_features)
             self._forget("_rng", "_stack", "_up_down_state")
         machines = self.dbn_.rbms, prototypes
         warn_of_machines(*machines, job.rows.shape[0], self.history_)
+        some = slice(None, None, -(-len(job.labelled) // _LOOKED_AT))
+        looked_at = self._filled(choose_rows(job.rows, job.labelled[some]))
+        log_p = to_host(self._place.apply(DBN.log_p_labels, self.dbn_, looked_at))
+        warn_of_one_class(log_p, job.targets[some], to_host(self.classes_))
         return self
 
     def _top_prototype(

@@ -10,6 +10,7 @@ from ..backend.array import choose_rows, with_dtype
 from ..backend.device import converted_beside, to_host
 from ..backend.types import Array
 from .dbn import is_autoencoder
+from .preprocessing import warn_of_range
 from .targets import Job, refuse_missing, with_labels
 
 
@@ -36,6 +37,7 @@ def check_watched(
         multi_output=True,
         y_numeric=estimator._numeric_targets,
     )
+    warn_of_range(rows, estimator.visible_)
     rows = with_dtype(estimator._encode(rows), dtype)
     targets = estimator._encode_targets(y_val, dtype, "y_val")
     _check_scorable(estimator, targets)

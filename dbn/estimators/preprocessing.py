@@ -20,6 +20,7 @@ from ..backend.missing import extent_of_known, mean_of_known
 from ..backend.rows import LazyRows, row_slices
 from ..backend.types import Array
 from ..boltzmann import Units
+from .visible import are_grey
 
 
 def indexable(X: Array) -> Array:
@@ -239,6 +240,58 @@ def warn_of_counts(X: Array, units: Units) -> None:
             "are standardised for Gaussian units. Of bytes, pass X / 255; of counts, "
             "whether they are above zero (Binarizer), or scale them (MinMaxScaler); or "
             "say visible='gaussian', if that is meant.",
+            stacklevel=5,
+        )
+
+
+def warn_of_range(X: Array, units: Units) -> None:
+    """Warn of rows far outside the range of the units that a model was fitted with.
+
+    A net gives an answer for any rows. Those that a scaler makes of new rows may be a
+    little outside; of rows that are read as they are needed nothing is said.
+
+    Warns
+    -----
+    UserWarning
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dbn.boltzmann import Bernoulli
+    >>> warn_of_range(np.array([[0.0, 1.5]]), Bernoulli())
+    """
+    lowest, highest = (units.per_column(end, X.shape[1]) for end in ("low", "high"))
+    bounded = np.isfinite(highest)
+    if isinstance(X, LazyRows) or not X.shape[0] or not bounded.any():
+        return
+    if not bounded.all():
+        X = namespace(X).take(X, beside(np.flatnonzero(bounded), X), axis=1)
+    least, most = lowest[bounded].min(), highest[bounded].max()
+    low, high = extent_of_known(X)
+    if low < 2 * least - most or high > 2 * most - least:
+        warnings.warn(
+            f"X has values from {low:.7g} to {high:.7g} in columns that lay in "
+            f"[{least:g}, {most:g}] when the model was fitted. Scale X as those rows "
+            "were scaled.",
+            stacklevel=5,
+        )
+
+
+def warn_of_small(high: float) -> None:
+    """Warn of sparse rows whose largest value would hardly move a unit for [0, 1].
+
+    Warns
+    -----
+    UserWarning
+
+    Examples
+    --------
+    >>> warn_of_small(1.0)
+    """
+    if not are_grey(high):
+        warnings.warn(
+            f"The largest value of the sparse X is {high:g}, and units for values in "
+            "[0, 1] hardly see it. Scale X (MaxAbsScaler).",
             stacklevel=5,
         )
 

@@ -51,10 +51,10 @@ class RBMTransformer(OneMachine, DensityTransformer):
         Number of hidden units.
     visible : {"auto", "bernoulli", "gaussian", "relu", "spin"} or Units, default="auto"
         Units of the data, among them `Softmax`, and `Mixed` for columns of several
-        kinds. "auto" takes Bernoulli when all numbers lie in [0, 1], and else chooses
-        for each column: Bernoulli for 0 and 1, `Spin` for -1 and 1, `Softmax` for
-        categories, Gaussian for other numbers. The columns of Gaussian units are
-        standardised inside.
+        kinds. "auto" takes Bernoulli when all numbers lie in [0, 1], and not all below
+        0.25, and else chooses for each column: Bernoulli for 0 and 1, `Spin` for -1 and
+        1, `Softmax` for categories, Gaussian for other numbers. The columns of Gaussian
+        units are standardised inside.
     hidden : {"bernoulli", "gaussian", "relu", "spin"} or Units, default="bernoulli"
         Type of the hidden units.
     sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler, default="cd"

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..backend.array import with_dtype
-from ..backend.device import converted_beside, numpy_dtype, to_host
+from ..backend.device import converted_beside, numpy_dtype
 from ..backend.labelled_rows import LabelledRows
 from ..backend.random import make_rng
 from ..backend.types import Array
@@ -293,7 +293,8 @@ n_features)
         X : array-like, frame or sparse matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
         classes : array-like of shape (n_classes,), default=None
-            All classes of all calls, in the first call; later the same, or None.
+            All classes of all calls, in the first call; later the same, or None. The
+            mark of rows without a label may be among them, and is none.
             Default: those of the first y.
         sample_weight : array-like of shape (n_samples,), default=None
 
@@ -302,7 +303,7 @@ n_features)
         self : object
         """
         given = indexable(X), y, sample_weight, self.__sklearn_is_fitted__()
-        draft, job, unlabelled = self._prepared(*given, to_host(classes), chunk=True)
+        draft, job, unlabelled = self._prepared(*given, classes, chunk=True)
         agree(draft, *job.made_of(draft, True))
         self._become(draft)
         self._train(job, unlabelled, 1, None, None)

@@ -8,6 +8,7 @@ with a name from the tables below. A class is looked up in them and nowhere else
 """
 
 import inspect
+import math
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..backend.parts import Part
 from ..boltzmann import DBN, RBM
 from ..feedforward import Network
 from ..storage.packing import ModelFileError
+from ._sklearn import is_pandas_na
 from .autoencoder import DBNAutoencoder
 from .base import DBNEstimator
 from .classifier import DBNClassifier
@@ -117,7 +119,11 @@ def _pieces(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             )
         buffers = {"params": model.params.flat, "statistics": model.statistics.flat}
         return model.architecture, buffers
-    params = model.get_params(deep=False)
+    params = {
+        # pandas' mark of what is missing means to these the same as NaN does.
+        name: math.nan if is_pandas_na(value) else value
+        for name, value in model.get_params(deep=False).items()
+    }
     if not isinstance(model, DBNEstimator):
         return params, {}
     state = {

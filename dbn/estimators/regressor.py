@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
-from ..backend.device import asarray_like, to_host
+from ..backend.device import asarray_like, namespace, to_host
+from ..backend.precision import precision_of
 from ..backend.types import Array
 from ._sklearn import fit_context
 from .preprocessing import standardisation
@@ -198,10 +199,13 @@ default="adam"
     def _fit_targets(self, job: Job, classes: Array) -> None:
         self._one_output = job.y.ndim == 1
         values = np.asarray(job.y, dtype=np.float64).reshape(len(job.y), -1)
-        self.y_mean_, self.y_scale_ = (
-            asarray_like(v, job.rows)
-            for v in standardisation(values, job.label_weight, "y")
-        )
+        mean, scale = standardisation(values, job.label_weight, "y")
+        if namespace(job.rows) is np:  # not every device of others has float64
+            dtype = np.promote_types(job.rows.dtype, precision_of([values]))
+            self.y_mean_, self.y_scale_ = mean.astype(dtype), scale.astype(dtype)
+        else:
+            like = job.rows
+            self.y_mean_, self.y_scale_ = (asarray_like(v, like) for v in (mean, scale))
 
     def _encode_targets(self, y: Array, dtype: Any, name: str = "y") -> Array:
         values = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
@@ -241,6 +245,8 @@ default="adam"
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Float64 where X is, or where numbers like those of y would become equal as
+            float32, as times in seconds do.
         """
         z = self._outputs(X, "predict")
         values = self.network_.loss.predict(z) * self.y_scale_ + self.y_mean_
@@ -248,7 +254,8 @@ default="adam"
 
     def _folded(self) -> list[tuple[Array, Array]]:
         *rest, (W, c) = super()._folded()
-        return [*rest, (W * self.y_scale_, c * self.y_scale_ + self.y_mean_)]
+        folded = W * self.y_scale_, c * self.y_scale_ + self.y_mean_
+        return [*rest, tuple(asarray_like(part, W) for part in folded)]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -121,12 +121,13 @@ def labelled_part(y: Array, value: Any) -> tuple[Array, Array]:
     # A list, or what pandas calls object, holds a mark beside labels of any type.
     y = np.asarray(dense(to_host(y)), dtype=object if isinstance(y, list) else None)
     _refuse_other_type(y, value)
-    marked = _marked(y, value)
-    labelled = np.flatnonzero(~(marked if y.ndim == 1 else marked.all(axis=1)))
+    without = marked(y, value)
+    labelled = np.flatnonzero(~(without if y.ndim == 1 else without.all(axis=1)))
     if len(labelled) == 0:
         raise ValueError(
             f"All {len(y)} rows are marked as unlabelled (y is {value!r}). Give "
-            "labels to some, or use DBNTransformer, which needs none."
+            "labels to some, in partial_fit of each chunk, or use DBNTransformer, "
+            "which needs none."
         )
     y = y[labelled]
     refuse_missing(y)
@@ -147,7 +148,7 @@ def _refuse_other_type(y: Array, value: Any) -> None:
         )
 
 
-def _marked(y: Array, value: Any) -> Array:
+def marked(y: Array, value: Any) -> Array:
     """Where y is a value; where the value is missing (NaN, pandas.NA), where y is."""
     missing = _is_missing(value)
     if y.dtype != object:
@@ -172,7 +173,7 @@ def refuse_missing(y: Array, name: str = "y") -> None:
     y = np.asarray(dense(to_host(y)), dtype=object if isinstance(y, list) else None)
     if y.dtype.kind not in "Of":
         return
-    missing = y[_marked(y, np.nan)]
+    missing = y[marked(y, np.nan)]
     if len(missing):
         what = "NaN" if is_scalar_nan(missing[0]) else str(missing[0])
         raise ValueError(

@@ -254,7 +254,8 @@ def test_values_outside_are_said_with_the_columns_of_their_block():
     X[0, 2] = 1.5
     assert message_of(TABLE.check, X) == (
         "Column 2: Bernoulli visible units need values in [0, 1]; X has minimum 1.5 "
-        "and maximum 1.5. Scale X (MinMaxScaler) or use visible='gaussian'."
+        "and maximum 1.5. Scale X (MinMaxScaler; clip=True, for rows that it was not "
+        "fitted on) or use visible='gaussian'."
     )
     X[0, 2:] = [1.0, 0.0, 1.0, 1.0]
     assert message_of(TABLE.check, X).startswith("Columns 3 to 5: Softmax(3)")

@@ -95,7 +95,8 @@ def test_units_without_states_are_refused_and_not_taken_for_bits(unit):
 def test_what_the_range_is_is_said_where_rows_are_outside():
     assert message_of(Spin().check, np.array([[-1.5, 1.0]])) == (
         "Spin visible units need values in [-1, 1]; X has minimum -1.5 and maximum 1. "
-        "Scale X (MinMaxScaler) or use visible='gaussian'."
+        "Scale X (MinMaxScaler; clip=True, for rows that it was not fitted on) or use "
+        "visible='gaussian'."
     )
 
 

@@ -322,7 +322,8 @@ def test_bernoulli_check_names_the_range_and_the_way_out():
         Bernoulli().check(np.array([[0.5, -1.3], [4.2, 0.0]]))
     assert str(error.value) == (
         "Bernoulli visible units need values in [0, 1]; X has minimum -1.3 and maximum "
-        "4.2. Scale X (MinMaxScaler) or use visible='gaussian'."
+        "4.2. Scale X (MinMaxScaler; clip=True, for rows that it was not fitted on) "
+        "or use visible='gaussian'."
     )
 
 

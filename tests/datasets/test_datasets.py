@@ -946,3 +946,26 @@ def test_labels_of_test_rows_may_be_most_of_a_file(tmp_path):
     rows = np.zeros((400, 1))
     np.savez(tmp_path / "b.npz", X=rows[:2], y=y[:2], X_test=rows, y_test=y)
     np.testing.assert_array_equal(load_dataset(tmp_path / "b.npz").y_test, y)
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.npy"])
+def test_numbers_that_single_precision_makes_equal_keep_their_precision(tmp_path, name):
+    """Times in milliseconds, numbers of customers; but years and constants fit."""
+    t = np.arange(200) % 100
+    few = np.column_stack([2024 - t % 7, 0 * t + 0.1, t / 7])
+    several = [(few, np.float32)]
+    for column in (1.7e12 + 600 * t, 20240000000.0 + t):
+        several.append((np.column_stack([few, column]), np.float64))
+    path = tmp_path / name
+    for X, dtype in several:
+        if name.endswith("csv"):
+            rows = [",".join(map(repr, row)) for row in X.tolist()]
+            lines = [f"{row},{'ox'[i % 2]}" for i, row in enumerate(rows)]
+            path.write_text(
+                "\n".join([",".join([*"abcd"[: X.shape[1]], "label"]), *lines])
+            )
+        else:
+            np.save(path, X)
+        found = load_dataset(str(path)).X
+        assert found.dtype == dtype
+        assert len(np.unique(found[:, -1])) == len(np.unique(X[:, -1]))

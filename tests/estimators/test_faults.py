@@ -171,7 +171,8 @@ def test_extreme_rows(cls, dtype, name):
     try:
         estimator.fit(rows, np.arange(len(rows)) % 2)
     except (ValueError, FloatingPointError) as error:
-        assert name == "1e30"
+        # Numbers of which no variance is left are named, too.
+        assert name == "1e30" or "variance is no number above 0" in str(error)
         assert len(str(error)) > 20
         return
     assert np.isfinite(output(estimator, rows)).all()

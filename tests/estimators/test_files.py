@@ -7,6 +7,7 @@ import threading
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from hostile.archives import FIXTURES, MODELS, members, npy, with_header, zipped
 from hostile.common import Bomb, same
@@ -716,3 +717,14 @@ def test_streams_that_cannot_be_drawn_from_are_refused(streams, tmp_path):
     save_model(net, tmp_path / "net.dbn")
     with pytest.raises(ModelFileError, match="_streams are no random streams"):
         load_model(tmp_path / "net.dbn")
+
+
+def test_the_mark_of_pandas_is_kept_as_nan(tmp_path):
+    """They mark the same rows, and files hold no objects of pandas."""
+    y = pd.array(np.where(np.arange(60) % 3, Y, 2), dtype="Int64")
+    y[::3] = pd.NA
+    model = small(DBNClassifier, unlabeled=pd.NA).fit(X, y)
+    save_model(model, tmp_path / "model.dbn")
+    loaded = load_model(tmp_path / "model.dbn")
+    assert np.isnan(loaded.unlabeled)
+    assert loaded.score(X, y) == model.score(X, y)

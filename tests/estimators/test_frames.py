@@ -93,6 +93,26 @@ def test_a_value_that_fit_has_not_seen_is_not_known():
     np.testing.assert_array_equal(rows[:, 1:3], [[np.nan, np.nan], [1, 0], [0, 1]])
 
 
+def test_a_column_with_no_value_of_fit_is_reported():
+    columns = frame_columns(people())
+    for wrong in ({"town": ["rome"] * 3}, {"floor": [7, 8, 9]}):
+        (name,) = wrong
+        with pytest.warns(UserWarning, match=f"Column '{name}' has .* no value at all"):
+            rows = columns.encode(people(**wrong))
+        of_it = [n.startswith(name) for n in columns.visible_names]
+        assert np.isnan(rows[:, of_it]).all()
+    # Nothing known, one value of several, and values of a column that says nothing.
+    for fine in ([np.nan] * 3, [None] * 3, ["Rome", "rome", None]):
+        columns.encode(people(town=fine))
+    columns.encode(people(country=["DE"] * 3))
+    # Equal values are equal, whatever type they have.
+    of_bits = frame_columns(pd.DataFrame({"a": pd.Categorical([0, 1])}))
+    for same in ([False, True], [0.0, 1.0], pd.Categorical([True, False])[[1, 0]]):
+        np.testing.assert_array_equal(
+            of_bits.encode(pd.DataFrame({"a": same})), [[1, 0], [0, 1]]
+        )
+
+
 @pytest.mark.parametrize("library", ["polars", "pyarrow"])
 def test_other_libraries_give_the_same_numbers(library):
     import narwhals.stable.v2 as nw
@@ -186,6 +206,11 @@ def test_what_is_no_column_is_refused_by_name(column, error, words):
         (np.eye(3), "X is a ndarray. Pass a frame with the columns"),
         (people(town=[1, 2, 3]), "'town' held categories such as 'Bern'"),
         (people(age=["a", "b", "c"]), "'age' held numbers"),
+        (people(town=[True, False, None]), "'town' held categories such as 'Bern'"),
+        (people(floor=["3", "1", "3"]), "'floor' held categories such as 1"),
+        (people(floor=pd.Categorical(["3", "1", "3"])), "now holds Categorical"),
+        (people(smokes=["True", "False", "True"]), "'smokes' held booleans"),
+        (people(owns=pd.Categorical(["True", None, "no"])), "'owns' held booleans"),
     ],
 )
 def test_other_kinds_after_fit_are_refused(later, words):
@@ -452,3 +477,35 @@ def test_columns_of_a_file_that_do_not_fit_are_refused(wrong, tmp_path):
     model.columns_ = FrameColumns(**model.columns_.get_params() | wrong)
     save_model(model, tmp_path / "model.dbn")
     message(load_model, tmp_path / "model.dbn", error=ModelFileError)
+
+
+def test_sparse_columns_are_numbers():
+    plain = pd.DataFrame({"a": [0.0, 2.0, 0.0, 5.0], "b": [0.0, 0.0, 1.0, 7.0]})
+    thin = plain.astype(pd.SparseDtype(float, 0.0))
+    texts = {"c": ["x", "y", "x", "y"]}
+    for more, of_fit in (({}, False), (texts, True)):
+        frame, other = thin.assign(**more), plain.assign(**more)
+        assert (frame_columns(frame) is not None) == of_fit
+        if of_fit:
+            columns = frame_columns(other)
+            np.testing.assert_array_equal(columns.encode(frame), columns.encode(other))
+    bits = (thin > 0).astype(pd.SparseDtype(float, 0.0))
+    assert np.isfinite(rbm().fit(bits).score(bits))
+
+
+def test_a_query_is_not_rows():
+    pl = pytest.importorskip("polars")
+    query = pl.LazyFrame({"a": [1.0, 2.0], "b": ["x", "y"]})
+    assert "Pass X.collect()" in message(rbm().fit, query, error=TypeError)
+    fitted = rbm().fit(X)
+    assert "Pass X.collect()" in message(fitted.transform, query, error=TypeError)
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_texts_for_a_model_of_numbers_are_named(cls):
+    frame = pd.DataFrame(X, columns=[*"abcde"])
+    model = small(cls).fit(frame, Y)
+    output(model, frame.astype(object))
+    words = "'c' held numbers when the model was fitted"
+    for later in (frame.assign(c="x"), frame.assign(c=np.array(["x"] * 60, object))):
+        assert words in message(output, model, later, error=TypeError)

@@ -1,5 +1,7 @@
 """Classifiers that are a density of features and class: what is their own."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from scipy.special import logsumexp
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 
 from dbn import (
@@ -488,3 +491,13 @@ def test_digits_by_the_stack():
     model = GenerativeDBNClassifier((64, 256), random_state=0)
     model.fit(rows[:1000] / 16, y[:1000])
     assert model.score(rows[1000:] / 16, y[1000:]) > 0.9
+
+
+def test_a_model_that_knows_no_classes_says_so():
+    far = {"rbm": RBMTransformer(3, visible="bernoulli", max_iter=1)}
+    model = GenerativeDBNClassifier((3, 3), **far, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="All of 60 training rows .* taken for"):
+        model.fit(X / 1e4, Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        GenerativeDBNClassifier((16, 32), random_state=0).fit(X, Y)

@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 
-from dbn import DBNClassifier, DBNRegressor, RBMTransformer
+from dbn import DBNClassifier, DBNRegressor, RBMClassifier, RBMTransformer
 from dbn.training import SGD, Adam
 from tests.helpers import read_only
 
@@ -530,3 +530,31 @@ def test_unlabelled_rows_help():
 
 def test_the_prototype_is_not_asked_about_labels():
     assert rbm(random_state=0).fit(X, np.full(60, np.nan)).n_iter_ == 2
+
+
+def test_targets_keep_the_precision_that_rows_have_not():
+    """Times in seconds, of which single precision makes a few numbers."""
+    t = 1.7e9 + 50 * X[:, 0].astype(float)
+    rows = X.astype(np.float32)
+    net = small(DBNRegressor, max_iter=200, init="he_normal").fit(rows, t)
+    predicted = net.predict(rows)
+    assert predicted.dtype == net.y_mean_.dtype == np.float64
+    assert len(np.unique(predicted)) > len(X) / 2
+    assert net.score(rows, t) > 0.5
+    assert small(DBNRegressor).fit(rows, X[:, 0]).predict(rows).dtype == np.float32
+
+
+@pytest.mark.parametrize("cls", [DBNClassifier, RBMClassifier])
+@pytest.mark.parametrize("mark, words", [(-1, False), ("?", True), (None, True)])
+def test_the_mark_is_no_class(cls, mark, words):
+    """What scikit-learn's users give as classes: all values of y."""
+    y = np.where(Y == 0, "no", "yes").astype(object) if words else Y.astype(object)
+    y[::3] = mark
+    model = small(cls, unlabeled=np.nan if mark is None else mark)
+    classes = [*dict.fromkeys(y)]
+    chunk = y if words else y.astype(int)
+    assert_array_equal(
+        model.partial_fit(X, chunk, classes=classes).classes_,
+        ["no", "yes"] if words else [0, 1],
+    )
+    model.partial_fit(X, chunk, classes=classes)

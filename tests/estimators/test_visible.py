@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -44,8 +45,17 @@ def columns(*columns):
         (columns(REAL), NUMBERS),
         (columns(GREY, SIGN), Mixed(((NUMBERS, 1), (Spin(), 1)))),
         (columns(BIT, SIGN), Mixed(((Bernoulli(), 1), (Spin(), 1)))),
-        # A constant column beside numbers is a number.
-        (columns(REAL[:, 0], 0 * BIT, 0 * BIT + 1), NUMBERS),
+        # A constant column beside numbers is a number with a variance of its own.
+        (
+            columns(REAL[:, 0], 0 * BIT, 0 * BIT + 1),
+            Mixed(((NUMBERS, 1), (Gaussian(), 2))),
+        ),
+        (columns(0 * BIT), Bernoulli()),
+        # Numbers near 0 would hardly move a unit for grey values.
+        (columns(GREY / 4, GREY / 8), Bernoulli()),
+        (columns(GREY / 5, GREY / 8), NUMBERS),
+        (columns(GREY / 5, BIT), Bernoulli()),
+        (columns(GREY / 5, SIGN), Mixed(((NUMBERS, 1), (Spin(), 1)))),
         (columns(GREY, 0 * BIT, 0 * BIT + 1), Bernoulli()),
         (TABLE, KINDS),
     ],
@@ -66,6 +76,41 @@ def test_groups_are_categories():
     found = choose_visible(X, [1, 2, 3, 0, 1])
     assert found == Mixed(((NUMBERS, 1), (Softmax((2, 3)), 5), (Bernoulli(), 1)))
     assert choose_visible(X[:, 1:6], [2, 3]) == Softmax((2, 3))
+
+
+def test_booleans_are_bernoulli_whatever_they_hold():
+    frame = pd.DataFrame({"a": REAL[:, 0], "b": np.zeros(60, bool), "c": BIT})
+    frame["d"] = ["x", "y"] * 30
+    blocks = ((NUMBERS, 1), (Bernoulli(), 2), (Softmax((2,)), 2))
+    assert rbm().fit(frame).visible_ == Mixed(blocks)
+
+
+def test_a_constant_column_adds_the_same_to_the_density_of_every_row():
+    X = REAL[:, :2]
+    alone, beside = (
+        small(ALL[0], random_state=0, max_iter=30).fit(rows).score_samples(rows)
+        for rows in (X, np.column_stack([X, np.full(60, 5.0)]))
+    )
+    assert_allclose(beside, alone - 0.5 * np.log(2 * np.pi), atol=0.2)
+
+
+def test_small_sparse_numbers_are_reported():
+    X = sparse.csr_array(columns(GREY, BIT) / 100)
+    with pytest.warns(UserWarning, match="largest value of the sparse X is 0.01"):
+        assert rbm().fit(X).visible_ == Bernoulli()
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_rows_far_from_those_of_fit_are_reported(cls):
+    X = columns(GREY, BIT)
+    several = [(X, X), (np.column_stack([X, 9 * REAL]), np.column_stack([X, 9 * REAL]))]
+    for rows, other in several:
+        fitted = small(cls).fit(rows, Y)
+        near, far = other.copy(), other.copy()
+        near[3, :2], far[3, 1] = (-0.9, 1.9), 16.0
+        output(fitted, near)
+        with pytest.warns(UserWarning, match="to 16 in columns that lay in .0, 1."):
+            output(fitted, far)
 
 
 def test_rows_that_are_read_as_needed_are_looked_at_in_slices(monkeypatch):

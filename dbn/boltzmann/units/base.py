@@ -240,4 +240,7 @@ class Units(Part):
 
     def advice(self, X: Array) -> str:
         """What to do about values outside the range."""
-        return "Scale X (MinMaxScaler) or use visible='gaussian'."
+        return (
+            "Scale X (MinMaxScaler; clip=True, for rows that it was not fitted on) or "
+            "use visible='gaussian'."
+        )

@@ -57,7 +57,9 @@ def find_arrays(path: Path, names: Iterable[str]) -> tuple[dict[str, Stored], se
                 array, start = _npy(name, member, opened)
             expected = start + array.size * array.dtype.itemsize
             n_packed += info.compress_size
-            n_bytes += array.size * max(array.dtype.itemsize, 4)  # as float32
+            # As float32, and beside it what may need more.
+            single = np.can_cast(array.dtype, np.float32)
+            n_bytes += array.size * (4 if single else 4 + array.dtype.itemsize)
             stored = info.compress_type == zipfile.ZIP_STORED
             if (stored and expected > info.compress_size) or n_packed > size:
                 raise ValueError(f"{name} is cut off: its shape is {array.shape}")

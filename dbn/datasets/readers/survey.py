@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...backend.precision import Precision
 from ...backend.types import Array
 from .layout import Layout, is_missing, to_number
 
@@ -23,7 +24,8 @@ def to_numbers(
 ) -> Array:
     """What the features of rows are as numbers, NaN where they are none.
 
-    Of a column with `codes`, which stand for its texts, they are these.
+    What single precision does not hold is infinite. Of a column with `codes`, which
+    stand for its texts, they are these.
     """
     try:
         if "_" in "".join(cells) or codes:
@@ -34,8 +36,8 @@ def to_numbers(
         for cell, value in values.items():
             values[cell] = to_number(cell, layout) if value is None else value
         numbers = np.array([values[cell] for cell in cells])
-    with np.errstate(over="ignore"):
-        found: Array = numbers.astype(np.float32).reshape(n_rows, -1)
+    found: Array = numbers.reshape(n_rows, -1)
+    found[np.abs(found) > np.finfo(np.float32).max] = np.inf
     for j, its in (codes or {}).items():
         texts = cells[j :: found.shape[1]]
         found[:, j] = [its.get(text.strip(), np.nan) for text in texts]
@@ -61,6 +63,7 @@ class Survey:
     def __post_init__(self) -> None:
         self.missing = np.zeros(self.n_features, np.int64)  # cells without a value
         self.n_texts = np.zeros(self.n_features, np.int64)
+        self.precision = Precision()
 
     def add(self, layout: Layout, cells: list[str]) -> None:
         labels = layout.take_labels(cells)
@@ -74,6 +77,7 @@ class Survey:
             found = self.texts.setdefault(j, {})
             if len(found) <= MAX_CATEGORIES:
                 found[cell.strip()] = None
+        self.precision.add(numbers)
         counted = np.arange(self.n_rows, self.n_rows + len(labels))
         self.numbered = self.numbered and np.array_equal(numbers[:, 0], counted)
         if layout.separator != ",":

@@ -168,8 +168,9 @@ def _arrays(path: Path, layout: Layout, survey: Survey) -> dict[str, Any]:
     skip = int(unnamed and n > 2 and width > 1)
     number = survey.label_is_number and survey.n_labelled
     kind = np.dtype(np.float64 if number else f"U{survey.longest_label}")
-    check_room(path, n * (4 * width + kind.itemsize))
-    X, known = np.empty((n, width - skip), np.float32), np.empty(n, bool)
+    dtype = survey.precision.dtype
+    check_room(path, n * (dtype.itemsize * width + kind.itemsize))
+    X, known = np.empty((n, width - skip), dtype), np.empty(n, bool)
     y, start = np.empty(n, kind), 0
     categories = survey.categories()
     codes = {

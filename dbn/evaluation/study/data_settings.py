@@ -10,6 +10,7 @@ from ...backend.missing import extent_of_known
 from ...backend.types import Array
 from ...boltzmann import Bernoulli
 from ...estimators.frames import frame_columns
+from ...estimators.visible import are_grey
 from .read_data import Data, known, of_images
 
 
@@ -117,7 +118,9 @@ def scale_of(data: Data, scaling: str | None) -> dict[str, Any]:
     if not isinstance(data.X, np.ndarray):
         return {"scaled": False, "is_grey": False}
     arrays = [X for X in (data.X, data.X_test) if X is not None]
-    outside = any(not Bernoulli().holds(*extent_of_known(X)) for X in arrays)
+    ends = [extent_of_known(X) for X in arrays]
+    outside = not all(Bernoulli().holds(*its) for its in ends)
     scaled = outside and scaling == "auto"
     scaled = scaled and (data.target == "rows" or of_images(data.X))
-    return {"scaled": scaled, "is_grey": scaled or not outside}
+    grey = not outside and are_grey(ends[0][1])
+    return {"scaled": scaled, "is_grey": scaled or grey}
