@@ -264,8 +264,11 @@ def warn_of_range(X: Array, units: Units) -> None:
     bounded = np.isfinite(highest)
     if isinstance(X, LazyRows) or not X.shape[0] or not bounded.any():
         return
-    if not bounded.all():
-        X = namespace(X).take(X, beside(np.flatnonzero(bounded), X), axis=1)
+    columns = np.flatnonzero(bounded)
+    if issparse(X):
+        X = X[:, columns]
+    elif not bounded.all():
+        X = namespace(X).take(X, beside(columns, X), axis=1)
     least, most = lowest[bounded].min(), highest[bounded].max()
     low, high = extent_of_known(X)
     if low < 2 * least - most or high > 2 * most - least:

@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from dbn.backend.rows import ScaledRows
-from dbn.boltzmann import Bernoulli, Gaussian, Mixed, Softmax, Spin
+from dbn.boltzmann import Bernoulli, Gaussian, Mixed, ReLU, Softmax, Spin
 from dbn.estimators.visible import choose_visible
 from tests.libraries import LIBRARIES
 
@@ -76,6 +76,15 @@ def test_groups_are_categories():
     found = choose_visible(X, [1, 2, 3, 0, 1])
     assert found == Mixed(((NUMBERS, 1), (Softmax((2, 3)), 5), (Bernoulli(), 1)))
     assert choose_visible(X[:, 1:6], [2, 3]) == Softmax((2, 3))
+
+
+def test_sparse_rows_far_from_those_of_fit_are_reported():
+    units = Mixed(((ReLU(), 1), (Bernoulli(), 1)))
+    X = sparse.csr_array(columns(9 * GREY, BIT))
+    fitted = rbm(visible=units).fit(X)
+    fitted.transform(X)
+    with pytest.warns(UserWarning, match="from 0 to 5 in columns that lay"):
+        fitted.transform(5 * X)
 
 
 def test_booleans_are_bernoulli_whatever_they_hold():
