@@ -776,7 +776,7 @@ def autoencoders() -> Iterable[str]:
 AUTOENCODERS = {
     **{"curves": False, "mnist-50": False, "mnist-50-decay": False},
     **{"digits": True, "digits-equal": True, "mnist": True, "mnist-equal": True},
-    "mnist-equal-3-seeds": True,
+    **{"mnist-equal-3-seeds": True, "mnist-50-decay-others": False},
 }
 BATCH_NORM = "he_normal + relu + batch norm"
 CODES = {
