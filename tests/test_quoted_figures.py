@@ -36,7 +36,8 @@ NAMES = {
 DBN, STANDARD, XAVIER, XAVIER_X4, HE, HE_DROPOUT, FEATURES = NAMES
 
 
-COMPARED = ["german", "splice", "vehicle", "autompg", "20newsgroups"]
+COMPARED = ["german", "splice", "vehicle", "autompg", "20newsgroups", "ionosphere"]
+COMPARED += ["australian"]
 READ = set()  # records that were asked for
 
 
