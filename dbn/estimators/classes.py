@@ -7,7 +7,7 @@ from sklearn.utils import column_or_1d
 
 from ..backend.device import beside, to_host
 from ..backend.types import Array
-from .targets import Job, marked
+from .targets import Job, as_labels, marked
 
 
 def find_classes(job: Job, classes: Array) -> Array:
@@ -41,8 +41,7 @@ def given_classes(classes: Array, mark: Any) -> Array:
     """
     if classes is None or mark is None:
         return to_host(classes)
-    objects = object if isinstance(classes, list | tuple) else None
-    classes = np.asarray(to_host(classes), dtype=objects)
+    classes = as_labels(classes)
     classes = classes[~marked(classes, mark)]
     return np.asarray(classes.tolist()) if classes.dtype == object else classes
 

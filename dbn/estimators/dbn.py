@@ -395,7 +395,7 @@ n_features)
         RuntimeWarning
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
-        rows = self._rows_inside(X, "score_samples")
+        rows = self._rows(X, "score_samples", inside=True)
         top = self._place.there(self.dbn_).rbms[-1]
         log_z = self._log_z(top, top.b)
         log_p = self._bounds(self.dbn_, rows, n_draws)

@@ -33,10 +33,6 @@ class DensityEstimator(DBNEstimator):
     _seed: int
     score_samples: Callable[..., Array]
 
-    def _rows_inside(self, X: Array, method: str) -> Array:
-        """Encoded rows, whose values the visible units can take."""
-        return self._rows(X, method, inside=True)
-
     def _density(self, log_p: Array, rows: Array, log_z: float | None = None) -> Array:
         """Log density of what is known of X as given, from that of encoded `rows`.
 
@@ -93,7 +89,7 @@ class DensityEstimator(DBNEstimator):
                     f"n_samples is {n_samples}. Leave it at 1; for several completions "
                     "repeat the rows."
                 )
-            return asarray_like(dense(self._rows_inside(given, "sample")), like)
+            return asarray_like(dense(self._rows(given, "sample", inside=True)), like)
         if tuple(shape) != (n_visible,):
             raise ValueError(
                 f"given has shape {tuple(shape)}; it needs ({n_visible},), with NaN "

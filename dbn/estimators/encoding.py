@@ -196,7 +196,7 @@ class EncodingEstimator(BaseEstimator):
                 booleans = np.array(self.columns_.kinds) == "boolean"
             self.visible_ = choose_visible(X, sizes, ends, booleans)
             if issparse(X):
-                warn_of_small(ends[1])
+                warn_of_small(*ends)
             if sizes is None:  # with categories X is a table: of counts, or of ages
                 warn_of_counts(X, self.visible_)
             X = clipped(X, self.visible_.low, self.visible_.high, ends)

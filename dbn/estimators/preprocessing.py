@@ -19,7 +19,7 @@ from ..backend.device import (
 from ..backend.missing import extent_of_known, mean_of_known
 from ..backend.rows import LazyRows, row_slices
 from ..backend.types import Array
-from ..boltzmann import Units
+from ..boltzmann import Bernoulli, Units
 from .visible import are_grey
 
 
@@ -280,7 +280,7 @@ def warn_of_range(X: Array, units: Units) -> None:
         )
 
 
-def warn_of_small(high: float) -> None:
+def warn_of_small(low: float, high: float) -> None:
     """Warn of sparse rows whose largest value would hardly move a unit for [0, 1].
 
     Warns
@@ -289,9 +289,9 @@ def warn_of_small(high: float) -> None:
 
     Examples
     --------
-    >>> warn_of_small(1.0)
+    >>> warn_of_small(0.0, 1.0)
     """
-    if not are_grey(high):
+    if Bernoulli().holds(low, high) and not are_grey(low, high):
         warnings.warn(
             f"The largest value of the sparse X is {high:g}, and units for values in "
             "[0, 1] hardly see it. Scale X (MaxAbsScaler).",

@@ -417,7 +417,7 @@ n_features)
         RuntimeWarning
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
-        rows = self._rows_inside(X, "score_samples")
+        rows = self._rows(X, "score_samples", inside=True)
         log_z = self._log_z(self._place.there(self.rbm_), self._base_bias)
         return self._density(self._log_p_of_known(rows), rows, log_z)
 
@@ -461,7 +461,7 @@ n_features)
         >>> float((rbm.anomaly_score(lying) > threshold).mean().round(2))
         1.0
         """
-        rows = self._rows_inside(X, "anomaly_score")
+        rows = self._rows(X, "anomaly_score", inside=True)
         return -self._density(self._log_p_of_known(rows), rows)
 
     def _log_p_of_known(self, rows: Array) -> Array:

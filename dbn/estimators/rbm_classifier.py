@@ -437,7 +437,7 @@ n_features)
         RuntimeWarning
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
-        rows = self._rows_inside(X, "score_samples")
+        rows = self._rows(X, "score_samples", inside=True)
         log_z = self._log_z(*self._place.there((self.rbm_, self._base_bias)))
         of_known = batched(partial(log_p_of_known_features, seed=self._seed))
         log_p = self._place.apply(of_known, self.rbm_, rows)

@@ -108,6 +108,20 @@ def net_sizes(n_inputs: int, sizes: list[int], n_outputs: int | None) -> list[in
     return [*below, *(reversed(below[:-1]) if n_outputs is None else [n_outputs])]
 
 
+def as_labels(y: Array) -> Array:
+    """Labels as an array on the host; those of a list as objects.
+
+    A list, or what pandas calls object, holds a mark beside labels of any type.
+
+    Examples
+    --------
+    >>> as_labels([-1, "cat"])
+    array([-1, 'cat'], dtype=object)
+    """
+    in_list = isinstance(y, list | tuple)
+    return np.asarray(dense(to_host(y)), dtype=object if in_list else None)
+
+
 def labelled_part(y: Array, value: Any) -> tuple[Array, Array]:
     """Indices of the rows of y that are not marked with `value`, and their targets.
 
@@ -118,8 +132,7 @@ def labelled_part(y: Array, value: Any) -> tuple[Array, Array]:
     ValueError
         If all rows are.
     """
-    # A list, or what pandas calls object, holds a mark beside labels of any type.
-    y = np.asarray(dense(to_host(y)), dtype=object if isinstance(y, list) else None)
+    y = as_labels(y)
     _refuse_other_type(y, value)
     without = marked(y, value)
     labelled = np.flatnonzero(~(without if y.ndim == 1 else without.all(axis=1)))
@@ -170,7 +183,7 @@ def refuse_missing(y: Array, name: str = "y") -> None:
     """
     if y is None:  # which scikit-learn refuses
         return
-    y = np.asarray(dense(to_host(y)), dtype=object if isinstance(y, list) else None)
+    y = as_labels(y)
     if y.dtype.kind not in "Of":
         return
     missing = y[marked(y, np.nan)]

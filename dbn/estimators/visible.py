@@ -69,7 +69,7 @@ def choose_visible(
     groups = n_columns[n_columns > 0].tolist()
     if len(groups) == X.shape[1]:
         low, high = ends or extent_of_known(X)
-        if Bernoulli().holds(low, high) and (issparse(X) or are_grey(high)):
+        if are_grey(low, high) or (issparse(X) and Bernoulli().holds(low, high)):
             return Bernoulli()
         if issparse(X):
             return _numbers()
@@ -82,15 +82,15 @@ def choose_visible(
     return blocks[0][0] if len(blocks) == 1 else Mixed(tuple(blocks))
 
 
-def are_grey(high: float) -> bool:
-    """Whether the largest of numbers in [0, 1] is of the size of grey values.
+def are_grey(low: float, high: float) -> bool:
+    """Whether numbers between these lie in [0, 1] and are as large as grey values.
 
     Examples
     --------
-    >>> are_grey(1.0), are_grey(1 / 255)
-    (True, False)
+    >>> are_grey(0.0, 1.0), are_grey(0.0, 1 / 255), are_grey(0.0, 255.0)
+    (True, False, False)
     """
-    return high == 0.0 or high >= _GREY
+    return Bernoulli().holds(low, high) and (high == 0.0 or high >= _GREY)
 
 
 def _kinds(X: Array, groups: list[int], booleans: Array) -> list[Any]:
@@ -99,8 +99,7 @@ def _kinds(X: Array, groups: list[int], booleans: Array) -> list[Any]:
     low, high, zero_one, signs = (found[first] for found in _columns(X))
     single = np.array(groups) == 1
     ends = low[single].min(initial=0.0), high[single].max(initial=0.0)
-    if Bernoulli().holds(*map(float, ends)) and are_grey(float(ends[1])):
-        zero_one |= True
+    zero_one |= are_grey(*map(float, ends))
     kinds = np.full(len(groups), _numbers, dtype=object)
     # The density of a number that is always the same has no bound: its variance goes
     # to 0. With that of 1 it adds the same to each row.

@@ -122,5 +122,5 @@ def scale_of(data: Data, scaling: str | None) -> dict[str, Any]:
     outside = not all(Bernoulli().holds(*its) for its in ends)
     scaled = outside and scaling == "auto"
     scaled = scaled and (data.target == "rows" or of_images(data.X))
-    grey = not outside and are_grey(ends[0][1])
+    grey = not outside and are_grey(*ends[0])
     return {"scaled": scaled, "is_grey": scaled or grey}
