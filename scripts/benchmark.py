@@ -65,7 +65,14 @@ OPTIONS = DATA_OPTIONS | {
         "help": "starts, each as init:activation, with :dropout or :batch_norm after "
         f"it or both; default: {words(INITS)}, of autoencoders {words(DEEP_INITS)}. "
         f"Densities of rows and classes are {' and '.join(GENERATIVE)}. "
-        "he_normal:relu:dropout (:batch_norm) and controls are always compared",
+        "he_normal:relu:dropout (:batch_norm) is compared too, as a control",
+    },
+    "--controls": {
+        "default": "auto",
+        "choices": ["auto", "none"],
+        "help": "what is compared beside the starts: logistic regression, an SVM and "
+        "more, or nothing, where another record has them or labels are so many that "
+        "an SVM takes hours",
     },
     "--hidden-layer-sizes": {
         "nargs": "+",
@@ -188,6 +195,7 @@ def study(args):
         y_test=y_test,
         X_unlabeled=data.X_unlabeled,
         inits=args.inits,
+        controls=None if args.controls == "none" else args.controls,
         hidden_layer_sizes=args.hidden_layer_sizes,
         label_budgets=args.labels,
         n_seeds=args.seeds,

@@ -161,6 +161,12 @@ def test_benchmark_on_the_users_own_csv(tmp_path):
     assert done.stdout.startswith(
         "label: column 'size', 2 classes; 2 features; 60 rows, all labelled\n"
     )
+    alone = ["--controls", "none", "--output", str(tmp_path / "alone")]
+    done = toy(tmp_path, "--dataset", str(path), *inits[:3], *alone)
+    assert done.returncode == 0, done.stderr
+    content = json.loads((tmp_path / "alone" / "results.json").read_text())
+    (contenders,) = [its["contenders"] for its in content["summary"]]
+    assert sorted(contenders) == ["dbn + logistic", "he_normal + relu"]
 
 
 def test_benchmark_of_reconstructions(tmp_path, half_labelled):
@@ -1084,10 +1090,11 @@ def test_ablations_take_parts_of_pretraining_away(tmp_path):
         **{"dbn + logistic": "dbn", "dbn-shuffled + logistic": "control"},
         **{"dbn-resampled + logistic": "control"},
         **{"xavier_x4_uniform + logistic": "start", "no updates": "start"},
-        **{"labelled rows only": "control", "four times the updates": "control"},
+        **{"labelled rows only": "control", "a third of the updates": "control"},
+        **{"four times the updates": "control"},
     }
     made = {its["call"] for its in content["settings"]["pretrained"]}
-    assert len(made) == 4  # each seed once and four times as long
+    assert len(made) == 6  # each seed once, a third as long and four times
     none = run("benchmarks/ablations.py", "--dataset", "digits", "--labels", "0")
     assert none.stderr.startswith("ablations: --labels is 0; of 1797 rows give 1 or ")
 

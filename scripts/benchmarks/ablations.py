@@ -8,7 +8,8 @@ images, stand
     labelled rows only      a DBN that never sees another image, trained for as many
                             updates
     no updates              the weights that its pretraining begins with
-    four times the updates  of pretraining
+    a third of the updates, four times the updates
+                            of pretraining
     Xavier x 4              a random start of logistic layers
 
 All choose their learning rate from the same grid inside the labels. Finished nets are
@@ -69,11 +70,12 @@ def changed(args, n_train):
     return [
         Contender("labelled rows only", labelled, grids[1]),
         Contender("no updates", net(args, Normal(0.01), n_train), grids[0]),
+        Contender("a third of the updates", net(args, "dbn", n_train, 1 / 3), grids[0]),
         Contender("four times the updates", net(args, "dbn", n_train, 4), grids[0]),
     ]
 
 
-def net(args, init, n_rows, times=1):
+def net(args, init, n_rows, times=1.0):
     """The net of the comparison, pretrained on so many rows."""
     rbm = machine(args, max_iter=epochs(times * args.pretrain_updates, n_rows))
     return DBNClassifier(
