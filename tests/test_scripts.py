@@ -807,8 +807,9 @@ def test_choose_defaults(tmp_path):
     assert done.stderr.startswith("choose_defaults: ")
 
 
-SMALL = ["--hidden-layer-sizes", "5", "2", "--epochs", "1", "--pretrain-epochs", "1"]
-SMALL += ["--seeds", "2", "--learning-rates", "0.01", "--tune-epochs", "1"]
+LITTLE = ["--hidden-layer-sizes", "5", "2", "--epochs", "1", "--pretrain-epochs", "1"]
+LITTLE += ["--seeds", "2"]
+SMALL = [*LITTLE, "--learning-rates", "0.01", "--tune-epochs", "1"]
 
 
 @pytest.mark.parametrize("part", ["digits", "mnist", "curves"])
@@ -884,7 +885,7 @@ def test_decays_of_autoencoders(tiny_mnist):
 
 def test_codes_are_classified_with_few_labels(tiny_mnist):
     record = tiny_mnist[0]
-    options = [*SMALL, "--data-home", str(record.parent.parent), "--labels", "40"]
+    options = [*LITTLE, "--data-home", str(record.parent.parent), "--labels", "40"]
     options += ["--output", str(record)]
     done = run("benchmarks/autoencoder.py", "codes", *options)
     assert done.returncode == 0, done.stderr
@@ -897,6 +898,14 @@ def test_codes_are_classified_with_few_labels(tiny_mnist):
     again = run("benchmarks/autoencoder.py", "codes", *options)
     assert again.returncode == 0, again.stderr
     assert [path.stat().st_mtime_ns for path in models] == made
+    for option, words in {
+        "--starts=DBN": "--starts does nothing without part digits or mnist or curves",
+        "--equal=epochs": "--equal does nothing without part digits or mnist or curves",
+        "--epochs": "codes are of encoders of one length",
+    }.items():
+        more = [option, "1", "2"] if option == "--epochs" else [option]
+        wrong = run("benchmarks/autoencoder.py", "codes", *options, *more)
+        assert wrong.returncode == 1 and words in wrong.stderr
 
 
 def test_mnist_defaults(tmp_path):

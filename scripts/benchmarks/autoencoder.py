@@ -68,6 +68,10 @@ ENCODERS = {
     | {"batch_norm": True, "optimizer": Adam(Schedule(0.001, 0.0))},
 }
 
+# Of options that speak of a search, and of those of `codes`.
+SEARCHED = {"part": [part for part in PARTS if part != "codes"]}
+OF_CODES = {"part": ["codes"]}
+
 OPTIONS = {
     "part": {"choices": PARTS, "help": "which record"},
     "--data-home": {"help": "folder of the IDX files; otherwise DBN_DATA"},
@@ -80,6 +84,7 @@ OPTIONS = {
         "nargs": "+",
         "choices": [*STARTS, WITH_NESTEROV],
         "help": "default: all, sparse weights with Adam on digits alone",
+        "needs": SEARCHED,
     },
     "--hidden-layer-sizes": {"type": int, "nargs": "+", "help": "of the encoder"},
     "--seeds": {"type": int, "help": "2 or more: 0, 1 and so on"},
@@ -88,7 +93,11 @@ OPTIONS = {
         "nargs": "+",
         "help": "of fine-tuning; several are a setting each",
     },
-    "--tune-epochs": {"type": int, "help": "of the nets that choose a rate"},
+    "--tune-epochs": {
+        "type": int,
+        "help": "of the nets that choose a rate",
+        "needs": SEARCHED,
+    },
     "--pretrain-epochs": {"type": int, "help": "of each machine"},
     "--batch-size": {"type": int, "help": "rows of an update"},
     "--learning-rates": {
@@ -96,19 +105,22 @@ OPTIONS = {
         "nargs": "+",
         "default": [0.001, 0.003, 0.01],
         "help": "of Adam; two more are tried beyond the ends of three or more",
+        "needs": SEARCHED,
     },
     "--decays": {
         "type": float,
         "nargs": "+",
         "help": "of Adam, decoupled; several are searched, at one rate",
+        "needs": SEARCHED,
     },
-    "--equal": EQUAL,
+    "--equal": EQUAL | {"needs": SEARCHED},
     "--rows": {"type": int, "help": "only the first rows, for a quick look"},
     "--labels": {
         "type": int,
         "nargs": "+",
         "default": [100, 1000],
-        "help": "of codes: label budgets",
+        "help": "label budgets",
+        "needs": OF_CODES,
     },
 }
 
@@ -120,6 +132,10 @@ def parse_args():
         if getattr(args, name) is None:
             setattr(args, name, [value] if name == "epochs" else value)
     args.hidden_layer_sizes = tuple(args.hidden_layer_sizes)
+    if args.part == "codes" and len(args.epochs) > 1:
+        raise ValueError(
+            f"codes are of encoders of one length; give one of --epochs {args.epochs}."
+        )
     if args.decays and WITH_NESTEROV in (args.starts or ()):
         sys.exit(
             f"autoencoder: decays are of nets with Adam, not of {WITH_NESTEROV!r}."
