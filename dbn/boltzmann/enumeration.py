@@ -153,6 +153,8 @@ def exact_log_z(
     ValueError
         If there is neither a layer of at most `max_states` states nor a closed form, or
         the machine has no law: ``ReLU(noisy=True)``, improper Gaussian machines.
+    TypeError
+        If `rbm` is no machine but, say, an estimator: pass its `rbm_`.
 
     Examples
     --------

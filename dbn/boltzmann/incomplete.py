@@ -10,6 +10,7 @@ there, in a state that is not known.
 """
 
 import math
+import warnings
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -34,8 +35,9 @@ from .units.base import Block
 # Units whose states are listed have at most so many together: the unknown ones of a
 # row, or all hidden ones, of which what is computed serves all rows.
 MAX_UNKNOWN, MAX_HIDDEN = 2**12, 2**16
-# Of the annealing of a row.
-N_BETAS, N_CHAINS = 300, 10
+# Of the annealing of a row: temperatures, at first and where they are too few; chains;
+# and the effective number of chains below which its value is not to be trusted.
+N_BETAS, N_CHAINS, LEAST_ESS = (300, 1200), 10, 5.0
 _ENTRIES = 2**22  # numbers in a temporary array, about
 
 
@@ -98,9 +100,11 @@ def log_p_of_known(rbm: RBM, v: Array, seed: int) -> Array:
     exact where the row's unknown units have at most 2^12 states together, or all hidden
     units at most 2^16, or where the unknown and the hidden units are Gaussian.
     Elsewhere it comes from annealed importance sampling (see `dbn.boltzmann.ais`) for
-    each row: 10 chains and 300 temperatures, from independent units with the inputs of
-    mean-field. The same noise for every row, drawn from `seed`: no row's value depends
-    on the others.
+    each row: 10 chains and 300 temperatures, and 1200 where their weights are too
+    uneven. Half of the chains come from independent units with the inputs of
+    mean-field, which is near where few values are unknown, and half from units with
+    their biases alone, which reaches what mean-field does not. The same noise for every
+    row, drawn from `seed`: no row's value depends on the others.
 
     Parameters
     ----------
@@ -272,36 +276,57 @@ class _Marginals:
 
     def _annealed(self, rows: Array) -> Array:
         """By annealed importance sampling."""
-        width = N_CHAINS * (self.rbm.n_visible + self.rbm.n_hidden)
-        blocks = [*row_slices(rows[:, None], max(1, _ENTRIES // 4 // width))]
-        followed = tracked(blocks, "annealing", "block of rows")
-        return np.concatenate([self._anneal(rows[block]) for block in followed])
+        log_z, poor = np.empty(len(rows)), np.arange(len(rows))
+        size = max(1, _ENTRIES // 4 // (N_CHAINS * sum(self.rbm.W.shape)))
+        for n_betas in N_BETAS:
+            betas, ess = np.linspace(0.0, 1.0, n_betas).tolist(), np.empty(len(poor))
+            blocks = [*row_slices(poor[:, None], size)]
+            for block in tracked(blocks, "annealing", "block of rows"):
+                both = (self._anneal(rows[poor[block]], betas, own) for own in (1, 0))
+                log_w = np.hstack([*both])
+                total = logsumexp(log_w, axis=1)
+                log_z[poor[block]] = total - math.log(N_CHAINS)
+                ess[block] = np.exp(2.0 * total - logsumexp(2.0 * log_w, axis=1))
+            poor = poor[ess < LEAST_ESS]
+        if len(poor):
+            warnings.warn(
+                f"Of {len(rows)} rows with unknown values the likelihood of "
+                f"{len(poor)} cannot be trusted to within 1 nat, and is more likely "
+                "too low than too high: too much of them is unknown.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        return log_z
 
-    def _anneal(self, rows: Array) -> Array:
-        """The path of `TemperedPath`, with a base of its own for each row."""
+    def _anneal(self, rows: Array, betas: list[float], own: int) -> Array:
+        """Log weights of half of the chains, shape (n_rows, N_CHAINS // 2).
+
+        Along a `TemperedPath` from independent units, whose biases are those of the
+        row's `own` mean-field, or of the machine.
+        """
         rbm, xp, p = self.rbm, self.xp, self.rbm.p_visible
         known, v = take_rows(self.known, rows), take_rows(self.v, rows)
-        means = mean_field(rbm, xp.where(known, v, math.nan))
-        # Of what is known the base has the machine's biases, which cancel.
-        base = xp.where(known, rbm.b, rbm.visible_input(rbm.mean_hidden(means)))
+        base = 0.0 * v + rbm.b
+        if own:  # of what is known the base has the machine's biases, which cancel
+            means = mean_field(rbm, xp.where(known, v, math.nan))
+            of_row = rbm.visible_input(rbm.mean_hidden(means))
+            base = xp.where(known, base, of_row)
         log_z = rbm.hidden.cgf(0.0 * rbm.c[None, :])
-        for i, (columns, units, own) in enumerate(self.units):
-            cgf = units.cgf(base[:, columns], own)
+        for i, (columns, units, extra) in enumerate(self.units):
+            cgf = units.cgf(base[:, columns], extra)
             log_z = log_z + xp.where(beside(self.unknown[rows, i], cgf), cgf, 0.0)
-        chains = np.repeat(np.arange(len(rows)), N_CHAINS)
-        known, v, base = (take_rows(a, chains) for a in (known, v, base))
-        rng = _SharedNoise(make_rng(self.seed), len(rows))
+        chains = np.repeat(np.arange(len(rows)), N_CHAINS // 2)
+        log_w, known, v, base = (take_rows(a, chains) for a in (log_z, known, v, base))
+        rng = _SharedNoise(make_rng(self.seed + own), len(rows))
         v = xp.where(known, v, rbm.visible.sample(base, rng, p))
-        log_w = 0.0
-        for old, new in pairwise(np.linspace(0.0, 1.0, N_BETAS).tolist()):
+        for old, new in pairwise(betas):
             x = rbm.hidden_input(v)
             change = rbm.hidden.cgf(new * x) - rbm.hidden.cgf(old * x)
             log_w = log_w + change + (new - old) * xp.sum(v * (rbm.b - base), axis=1)
             h = rbm.hidden.sample(new * x, rng)
             x_visible = (1.0 - new) * base + new * rbm.visible_input(h)
             v = xp.where(known, v, rbm.visible.sample(x_visible, rng, p))
-        log_w = to_host(xp.reshape(log_w, (-1, N_CHAINS)))
-        return to_host(log_z) + logsumexp(log_w, axis=1) - math.log(N_CHAINS)
+        return to_host(xp.reshape(log_w, (-1, N_CHAINS // 2)))
 
 
 class _SharedNoise:

@@ -20,7 +20,7 @@ from ..backend.random import make_rng, stream_on
 from ..backend.types import Array
 from .enumeration import MAX_STATES, is_enumerable, sample_exact
 from .rbm import RBM
-from .tempering import TemperedPath, check_normalised
+from .tempering import TemperedPath, check_machine, check_normalised
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +163,8 @@ def ais(
     ------
     ValueError
         If an argument is not accepted, or the machine has no law.
+    TypeError
+        If `rbm` is no machine but, say, an estimator: pass its `rbm_`.
 
     Examples
     --------
@@ -246,7 +248,7 @@ def pseudo_log_likelihood(rbm: RBM, v: Array) -> Array:
     ----------
     rbm : RBM
         With visible units whose states can be listed (else a ValueError).
-    v : array or scipy sparse CSR of shape (n_rows, n_visible)
+    v : array-like or scipy sparse CSR of shape (n_rows, n_visible)
         A ValueError says which values the units cannot take.
 
     Returns
@@ -261,6 +263,7 @@ def pseudo_log_likelihood(rbm: RBM, v: Array) -> Array:
     >>> pseudo_log_likelihood(RBM(3, 2), np.eye(3)).round(4)  # 3 free bits: -3 log 2
     array([-2.0794, -2.0794, -2.0794])
     """
+    check_machine(rbm)
     if rbm.visible.count_states(rbm.n_visible) == math.inf:
         raise ValueError(
             "pseudo_log_likelihood needs visible units whose states can be listed "
@@ -268,6 +271,8 @@ def pseudo_log_likelihood(rbm: RBM, v: Array) -> Array:
             "minus log Z (exact_log_z, ais)."
         )
     check_normalised(rbm)
+    if not hasattr(v, "dtype"):  # a list or a frame
+        v = asarray_like(np.asarray(v), rbm.W)
     if v.shape[1:] != (rbm.n_visible,):
         raise ValueError(
             f"v must have shape (n_rows, {rbm.n_visible}), a column for each visible "

@@ -22,8 +22,21 @@ from ..backend.types import Array
 from .rbm import RBM
 
 
+def check_machine(rbm: Any) -> None:
+    """Raise a TypeError unless `rbm` is a machine: an estimator only holds one."""
+    if not hasattr(rbm, "free_energy"):  # which may be wrapped
+        raise TypeError(
+            f"An RBM is needed; got {rbm!r:.200}. Of a fitted estimator pass its "
+            "machine, estimator.rbm_; of a stack one of estimator.dbn_.rbms."
+        )
+
+
 def check_normalised(rbm: RBM) -> None:
-    """Raise a ValueError if a machine has units without a law, so no likelihood."""
+    """Raise a ValueError if a machine has units without a law, so no likelihood.
+
+    What is no machine is a TypeError.
+    """
+    check_machine(rbm)
     for units in (rbm.visible, rbm.hidden):
         if not units.normalised:
             raise ValueError(

@@ -31,7 +31,7 @@ from ._sklearn import Interval, StrOptions, fit_context
 from .dbn import Prototypes
 from .net import NetEstimator
 from .predictor import DBNPredictor
-from .preprocessing import has_missing
+from .preprocessing import has_missing, said_of
 from .start import Init, brings_net, brings_stack, brought_activations, pretrains
 from .targets import Job
 
@@ -340,8 +340,9 @@ n_features)
     ) -> tuple[Array, None, None] | None:
         if X_val is None:
             return None
-        rows, _ = self._checked(X_val, reset=False)
-        rows = self.visible_.inside(with_dtype(self._encode(rows), dtype))
+        with said_of("X_val"):
+            rows, _ = self._checked(X_val, reset=False)
+            rows = self.visible_.inside(with_dtype(self._encode(rows), dtype))
         return rows, None, None
 
     def _watched(

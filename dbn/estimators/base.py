@@ -1,6 +1,7 @@
 """What the estimators share beside their input: nested parameters, drafts."""
 
 import copy
+from collections.abc import Callable
 from typing import Any, Self
 
 from sklearn.callback import CallbackSupportMixin
@@ -14,7 +15,7 @@ from ..training.contrastive import monitored_rows
 from ..training.task import Task
 from ._sklearn import num_samples, safe_indexing
 from .encoding import EncodingEstimator
-from .preprocessing import indexable
+from .preprocessing import indexable, said_of
 
 # What to pass so that nested parameters exist.
 _PART_EXAMPLES = {
@@ -31,6 +32,7 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
     dbn_: DBN  # of all but a single machine
     history_: list[dict[str, Any]]
     _stack: dict[str, Any]
+    __sklearn_is_fitted__: Callable[[], bool]
     _gives_back_rows = False  # as an autoencoder does
     # Whether a net can start from it, when it is fitted: from its `_feature_stack`, or
     # an autoencoder's net.
@@ -87,11 +89,16 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
         for name in names:
             self.__dict__.pop(name, None)
 
+    def _check_monitored(self, X: Array, name: str) -> None:
+        """Raise an error unless `_monitored_rows` can be like those to train on."""
+        with said_of(name):
+            rows, _ = self._checked(_spaced(X), reset=False)
+            self.visible_.check(self._encode(rows))
+
     def _monitored_rows(self, X: Array) -> Array:
         """Evenly spaced rows of X as the machine in training sees them."""
-        X = safe_indexing(indexable(X), monitored_rows(num_samples(X)))
         *below, machine = self._machines
-        X = dense(self._encode(self._numbers(X)))
+        X = dense(self._encode(self._numbers(_spaced(X))))
         rows = asarray_like(self._filled(X), machine.W)
         for rbm in below:
             rows = rbm.mean_hidden(rows)
@@ -150,6 +157,11 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
     def _place(self) -> Place:
         """Where to compute: what is fitted and returned is NumPy's where X is."""
         return Place(self.device)
+
+
+def _spaced(X: Array) -> Array:
+    n_rows = num_samples(X)  # of none validation says so
+    return safe_indexing(indexable(X), monitored_rows(n_rows)) if n_rows else X
 
 
 # What training changes, and of which going on needs a copy.

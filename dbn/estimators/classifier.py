@@ -327,7 +327,8 @@ default="adam"
         ----------
         X : array-like or frame of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-        sample_weight : array-like of shape (n_samples,), default=None
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            A number is the weight of all rows, which changes nothing.
 
         Returns
         -------

@@ -127,11 +127,17 @@ def check_adoptable(transformer: Any) -> Any:
     ValueError
         If it is none.
     """
-    brings = getattr(transformer, "_starts_nets", False) is True
+    brings = isinstance(transformer, DBNEstimator) and transformer._starts_nets
     if not brings or not transformer.__sklearn_is_fitted__():
+        advice = "Fit it first."
+        if not brings:
+            advice = (
+                f"{type(transformer).__name__} is none of these, fitted or not. Fit "
+                "one; in the place of a single machine DBNTransformer with one layer."
+            )
         raise ValueError(
             "init=FrozenEstimator(...) needs a fitted DBNTransformer or DBNAutoencoder "
-            f"inside, or a generative classifier; got {transformer!r}. Fit one first."
+            f"inside, or a generative classifier; got {transformer!r:.200}. {advice}"
         )
     return transformer
 
@@ -388,7 +394,8 @@ n_features)
         Raises
         ------
         ValueError
-            If X holds values that the visible units cannot take.
+            If X holds values that the visible units cannot take, or `n_draws` is no
+            integer of at least 1.
 
         Warns
         -----
@@ -396,6 +403,7 @@ n_features)
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
         rows = self._rows(X, "score_samples", inside=True)
+        self._check_counts(n_draws=n_draws)
         top = self._place.there(self.dbn_).rbms[-1]
         log_z = self._log_z(top, top.b)
         log_p = self._bounds(self.dbn_, rows, n_draws)
@@ -472,7 +480,7 @@ n_features)
         True
         """
         check_is_fitted(self)
-        self._check_chains(n_samples, steps)
+        self._check_counts(n_samples=n_samples, steps=steps)
         dbn = self._place.there(self.dbn_)
         top = dbn.rbms[-1]
         rng = stream_on(make_rng(random_state), top.W)

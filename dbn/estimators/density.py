@@ -8,6 +8,7 @@ from numbers import Integral
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_array
 
 from ..backend.array import dense
 from ..backend.device import (
@@ -24,6 +25,7 @@ from ..boltzmann import DBN, RBM, ais, exact_log_z, reverse_ais
 from ..boltzmann.enumeration import is_enumerable
 from ..training.callbacks import bars_of
 from .base import DBNEstimator
+from .preprocessing import check_finite, said_of
 
 
 class DensityEstimator(DBNEstimator):
@@ -67,9 +69,10 @@ class DensityEstimator(DBNEstimator):
             return self._place.apply(bounds, dbn, rows)
 
     @staticmethod
-    def _check_chains(n_samples: int, steps: int) -> None:
-        """Raise a ValueError unless so many chains can take so many steps."""
-        for name, value, low in (("n_samples", n_samples, 1), ("steps", steps, 0)):
+    def _check_counts(**counts: int) -> None:
+        """Raise a ValueError unless all are integers of at least 1, or 0 of `steps`."""
+        for name, value in counts.items():
+            low = 0 if name == "steps" else 1
             if not isinstance(value, Integral) or value < low:
                 raise ValueError(
                     f"{name} is {value!r:.80}; it must be an integer of at least {low}."
@@ -89,14 +92,22 @@ class DensityEstimator(DBNEstimator):
                     f"n_samples is {n_samples}. Leave it at 1; for several completions "
                     "repeat the rows."
                 )
-            return asarray_like(dense(self._rows(given, "sample", inside=True)), like)
+            with said_of("given"):
+                rows = self._rows(given, "sample", inside=True)
+            return asarray_like(dense(rows), like)
         if tuple(shape) != (n_visible,):
             raise ValueError(
                 f"given has shape {tuple(shape)}; it needs ({n_visible},), with NaN "
                 "where a value is to be drawn, or rows like those of X."
             )
-        row = self._encode(asarray_like(np.asarray(to_host(given)), like)[None, :])
-        return xp.broadcast_to(self.visible_.inside(row), (n_samples, n_visible))
+        with said_of("given"):
+            # Not by `_rows`: for a frame one row is that of the visible units.
+            row = np.asarray(to_host(given))[None, :]
+            numbers = {"dtype": [np.float64, np.float32], "ensure_all_finite": False}
+            row = asarray_like(check_array(row, **numbers), like)
+            check_finite(row)
+            row = self.visible_.inside(self._encode(row))
+        return xp.broadcast_to(row, (n_samples, n_visible))
 
     def _log_z(self, rbm: RBM, base_bias: Array) -> float:
         """Log partition function of the machine, kept until training goes on."""

@@ -26,7 +26,6 @@ from ..boltzmann.units import UNITS
 from ..training.callbacks import is_identified
 from ._sklearn import (
     check_same_namespace,
-    check_sample_weight,
     check_y,
     get_namespace,
 )
@@ -38,6 +37,7 @@ from .preprocessing import (
     has_missing,
     of_moderate_size,
     refuse_sparse,
+    row_weights,
     standardisation,
     warn_of_counts,
     warn_of_range,
@@ -81,12 +81,7 @@ class EncodingEstimator(BaseEstimator):
             self._check_library(X, "fit")
         if sample_weight is None:
             return X, y, None, None
-        weight = check_sample_weight(
-            to_host(sample_weight),
-            np.broadcast_to(0.0, (X.shape[0], 1)),  # as many rows, on the host
-            dtype=np.float64,
-            ensure_non_negative=True,
-        )
+        weight = row_weights(sample_weight, X.shape[0])
         weight = of_moderate_size(weight).astype(numpy_dtype(X))
         used = weight > 0
         if used.all():

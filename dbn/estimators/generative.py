@@ -200,7 +200,8 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
         ----------
         X : array-like or frame of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), default=None
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            A number is the weight of all rows, which changes nothing.
 
         Returns
         -------
@@ -248,7 +249,7 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
             If a label is none of `classes_`, or a number is too small.
         """
         check_is_fitted(self)
-        self._check_chains(n_samples, steps)
+        self._check_counts(n_samples=n_samples, steps=steps)
         dbn, bias = self._place.there((self._joint, self._base_bias))
         top = dbn.rbms[-1]
         rng = stream_on(make_rng(random_state), top.W)

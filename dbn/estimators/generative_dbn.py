@@ -13,10 +13,8 @@ from ..backend.random import make_rng
 from ..backend.types import Array
 from ..boltzmann import DBN, RBM, Units, get_units
 from ..boltzmann.feature_machine import feature_machine
-from ..training import SGD, UpDown, get_optimizer, up_down
-from ..training.budget import TOP_MACHINE, TOP_MACHINE_OF_FEW_LABELS
+from ..training import UpDown, up_down
 from ..training.callbacks import fit_task
-from ..training.contrastive import classifying_top
 from ..training.task import Task
 from ._sklearn import Interval, fit_context
 from .constraints import LABELS, RUNNING, check_layer_sizes
@@ -33,6 +31,7 @@ from .held_out import check_watched
 from .preprocessing import indexable
 from .rbm import RBMTransformer
 from .targets import Job
+from .top_machine import label_options, top_prototype, warn_of_idle
 
 # Labelled rows, about, by which a fit sees whether the classes were learned.
 _LOOKED_AT = 1000
@@ -53,10 +52,11 @@ class GenerativeDBNClassifier(GenerativeClassifier):
     hidden_layer_sizes : sequence of int, default=(500, 500, 2000)
         Numbers of hidden units, from the data upwards.
     rbm : RBMTransformer, list of RBMTransformer or None, default=None
-        Prototype of the machines below the top one, as in `DBNTransformer`; of a list
-        the last one is for the top machine: if it is centered, and trained by SGD, its
-        weights begin with a standard deviation of 0.1, and its labels learn ten times
-        as fast as the rest. An entry None is the default.
+        Prototype of the machines below the top one, as in `DBNTransformer`. Where the
+        top one is all there is, only its `visible` counts. Of a list the last one is
+        for the top machine: if it is centered, and trained by SGD, its weights begin
+        with a standard deviation of 0.1, and its labels learn ten times as fast as the
+        rest. An entry None is the default.
     up_down : UpDown, int or None, default=None
         Training of all weights together afterwards, see `dbn.training.UpDown`; a number
         is that of its epochs. On MNIST 30 lower errors and make samples of a class
@@ -115,6 +115,11 @@ class GenerativeDBNClassifier(GenerativeClassifier):
         In `fit`, when training diverges. After this error, and after a
         KeyboardInterrupt, the estimator is fitted with the epochs done once the top
         machine was reached, and not fitted before.
+
+    Warns
+    -----
+    UserWarning
+        In `fit`, where `rbm` is one prototype with settings that no machine has.
 
     See Also
     --------
@@ -205,7 +210,9 @@ n_features)
         self : object
         """
         X = indexable(X)
-        how = UpDown(self.up_down) if isinstance(self.up_down, int) else self.up_down
+        how = self.up_down
+        if not isinstance(how, UpDown | None):  # an integer of any kind
+            how = UpDown(int(how))
         if how is not None:
             how.validate()
         sizes = check_layer_sizes(self.hidden_layer_sizes)
@@ -213,11 +220,16 @@ n_features)
         job = draft._find_job(X, y, sample_weight, reset=True)
         unlabelled = draft._weigh(job)
         prototypes = layer_prototypes(self.rbm, len(sizes))
+        if len(sizes) == 1 and isinstance(self.rbm, RBMTransformer):
+            warn_of_idle(self.rbm)
         job.rows = draft._fit_visible(job.rows, job.weight, first_visible(self.rbm))
         several = self.rbm if isinstance(self.rbm, list | tuple) else [None]
         if several[-1] is None:  # nobody has given one
-            counts = job.rows.shape[0], len(unlabelled)
-            prototypes[-1] = draft._top_prototype(prototypes[:-1], *counts)
+            n_visible = (job.rows.shape[1], *sizes)[-2] + draft.classes_.shape[0]
+            seen = [draft.visible_, *(get_units(p.hidden) for p in prototypes)][-2]
+            n_unlabelled = len(unlabelled) if self.unlabeled_weight > 0.0 else 0
+            counts = job.rows.shape[0], n_unlabelled, n_visible
+            prototypes[-1] = top_prototype(seen, *counts)
         validation = check_watched(draft, X_val, y_val, numpy_dtype(job.rows))
         draft._rng = make_rng(self.random_state)
         draft._seed = int(draft._rng.spawn(1)[0].integers(2**31))
@@ -243,16 +255,6 @@ n_features)
         warn_of_one_class(log_p, job.targets[some], to_host(self.classes_))
         return self
 
-    def _top_prototype(
-        self, below: list[RBMTransformer], n_rows: int, n_unlabelled: int
-    ) -> Any:
-        """The machine with labels, where nobody has given one."""
-        units = get_units(below[-1].hidden) if below else self.visible_
-        few = n_unlabelled > n_rows / 2 and self.unlabeled_weight > 0.0
-        budget = TOP_MACHINE_OF_FEW_LABELS if few else TOP_MACHINE
-        length = budget.resolved(n_rows, "auto", "auto")
-        return RBMTransformer(**classifying_top(*length, units.bounded))
-
     def _stack_in_training(self) -> DBN:
         return DBN(self._stack["rbms"])
 
@@ -266,7 +268,7 @@ n_features)
         validation: Any,
     ) -> None:
         rows, labels, weight = labelled
-        options = _label_options(prototypes[-1])
+        options = label_options(prototypes[-1])
         if validation is not None:
             options["validate"] = self._watch(self._stack_in_training, *validation)
         of_labels = {"labels": labels, "label_weight": weight}
@@ -382,7 +384,8 @@ n_features)
         Raises
         ------
         ValueError
-            If X holds values that the visible units cannot take.
+            If X holds values that the visible units cannot take, or `n_draws` is no
+            integer of at least 1.
 
         Warns
         -----
@@ -390,6 +393,7 @@ n_features)
             When the estimates of log Z cannot be trusted to within 1 nat.
         """
         rows = self._rows(X, "score_samples", inside=True)
+        self._check_counts(n_draws=n_draws)
         log_z = self._log_z(*self._place.there((self.dbn_.rbms[-1], self._base_bias)))
         return self._density(self._bounds(self.dbn_, rows, n_draws), rows, log_z)
 
@@ -408,19 +412,6 @@ n_features)
         check_is_fitted(self)
         H = self._hidden_rows(H, int(self.dbn_.rbms[-1].n_hidden))
         return self._decode(self._place.apply(DBN.inverse_transform, self.dbn_, H))
-
-
-def _label_options(top: RBMTransformer) -> dict[str, Any]:
-    """How labels, which are few, learn faster than the rest of the top machine.
-
-    Only a centered one bears it; an optimizer that scales gradients does so itself. At
-    such a rate weights must not begin close to 0: a few hidden units would learn, and
-    take the place of all others.
-    """
-    plain = top.optimizer is None or isinstance(get_optimizer(top.optimizer), SGD)
-    if top.centering and plain:
-        return {"label_rate": 10.0, "initial_scale": 0.1}
-    return {}
 
 
 def _shares(labels: Array, weight: Array) -> Array:

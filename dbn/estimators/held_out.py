@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
+from sklearn.utils import check_consistent_length
 
 from ..backend.array import choose_rows, with_dtype
 from ..backend.device import converted_beside, to_host
 from ..backend.types import Array
+from ._sklearn import check_y
 from .dbn import is_autoencoder
-from .preprocessing import warn_of_range
+from .preprocessing import said_of, warn_of_range
 from .targets import Job, refuse_missing, with_labels
 
 
@@ -28,16 +30,14 @@ def check_watched(
         raise ValueError("X_val and y_val belong together; give both or neither.")
     if X_val is None:
         return None
-    X_val, y_val, _ = with_labels(estimator, X_val, y_val)
+    X_val, y_val, _ = with_labels(estimator, X_val, y_val, name="y_val")
     refuse_missing(y_val, "y_val")
-    rows, y_val = estimator._checked(
-        X_val,
-        to_host(y_val),
-        reset=False,
-        multi_output=True,
-        y_numeric=estimator._numeric_targets,
-    )
-    warn_of_range(rows, estimator.visible_)
+    with said_of("X_val"):
+        rows, _ = estimator._checked(X_val, reset=False)
+    options = {"multi_output": True, "y_numeric": estimator._numeric_targets}
+    y_val = check_y(to_host(y_val), estimator=estimator, **options)
+    check_consistent_length(rows, y_val)
+    warn_of_range(rows, estimator.visible_, "X_val")
     rows = with_dtype(estimator._encode(rows), dtype)
     targets = estimator._encode_targets(y_val, dtype, "y_val")
     _check_scorable(estimator, targets)

@@ -1,7 +1,10 @@
 """What is asked of X and its weights before a fit: finite numbers, of which kind."""
 
 import math
+import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from scipy.sparse import issparse
@@ -20,6 +23,7 @@ from ..backend.missing import extent_of_known, mean_of_known
 from ..backend.rows import LazyRows, row_slices
 from ..backend.types import Array
 from ..boltzmann import Bernoulli, Units
+from ._sklearn import check_sample_weight
 from .visible import are_grey
 
 
@@ -51,6 +55,33 @@ def of_moderate_size(weight: Array) -> Array:
     """
     _, exponent = np.frexp(weight.max(initial=0.0))
     return weight if abs(exponent) < 64 else np.ldexp(weight, -exponent)
+
+
+def row_weights(sample_weight: Array, n_rows: int) -> Array:
+    """A user's weights of rows, or one number for all, checked: float64, on the host.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many, or one is negative or not finite, or all are 0.
+
+    Examples
+    --------
+    >>> row_weights(2.0, 3)
+    array([2., 2., 2.])
+    """
+    weight = check_sample_weight(
+        to_host(sample_weight),
+        np.broadcast_to(0.0, (n_rows, 1)),  # as many rows, on the host
+        dtype=np.float64,
+        ensure_non_negative=True,
+    )
+    if not np.isfinite(weight).all():  # of one number nobody has looked
+        raise ValueError(
+            f"sample_weight is {sample_weight!r:.80}; it must be finite. Leave it out "
+            "where all rows count alike."
+        )
+    return weight
 
 
 def standardisation(X: Array, weight: Array, name: str) -> tuple[Array, Array]:
@@ -94,6 +125,30 @@ def standardisation(X: Array, weight: Array, name: str) -> tuple[Array, Array]:
             f"of {n_bad} columns are not finite. Divide those columns by a constant."
         )
     return mean, scale
+
+
+@contextmanager
+def said_of(name: str) -> Iterator[None]:
+    """Say of `name` what is wrong with rows that are not the X of a call.
+
+    Units, frames and scikit-learn call all rows that they look at X.
+
+    Examples
+    --------
+    >>> with said_of("X_val"):
+    ...     raise ValueError("X has 3 features.")
+    Traceback (most recent call last):
+        ...
+    ValueError: X_val has 3 features.
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if type(error) not in (TypeError, ValueError):
+            raise
+        # A column may be called X: 'X', or an entry of a list of scikit-learn's.
+        text, n = re.subn(r"(?<!['\w])(?<!- )X(?!['\w])", name, str(error))
+        raise type(error)(text if n else f"{name}: {text}") from None
 
 
 def check_finite(X: Array, missing: bool = True) -> None:
@@ -244,7 +299,7 @@ def warn_of_counts(X: Array, units: Units) -> None:
         )
 
 
-def warn_of_range(X: Array, units: Units) -> None:
+def warn_of_range(X: Array, units: Units, name: str = "X") -> None:
     """Warn of rows far outside the range of the units that a model was fitted with.
 
     A net gives an answer for any rows. Those that a scaler makes of new rows may be a
@@ -273,9 +328,9 @@ def warn_of_range(X: Array, units: Units) -> None:
     low, high = extent_of_known(X)
     if low < 2 * least - most or high > 2 * most - least:
         warnings.warn(
-            f"X has values from {low:.7g} to {high:.7g} in columns that lay in "
-            f"[{least:g}, {most:g}] when the model was fitted. Scale X as those rows "
-            "were scaled.",
+            f"{name} has values from {low:.7g} to {high:.7g} in columns that lay in "
+            f"[{least:g}, {most:g}] when the model was fitted. Scale {name} as those "
+            "rows were scaled.",
             stacklevel=5,
         )
 

@@ -64,8 +64,9 @@ class RBMTransformer(OneMachine, DensityTransformer):
         and a rate that falls.
     optimizer : {"sgd", "adam"}, Optimizer or None, default=None
         None is SGD with a learning rate that falls to 0 over the fit: from 0.1 (0.005
-        with Gaussian or rectified units), momentum 0.5 for five epochs and then 0.9;
-        with persistent chains from three times that, without momentum.
+        with Gaussian or rectified units, where long gradients are cut), momentum 0.5
+        for five epochs and then 0.9; with persistent chains from three times that,
+        without momentum.
     centering : bool, default=False
         Whether to follow the centered gradient (Melchior, Fischer and Wiskott 2016):
         the same model by another path, which density models need.
@@ -540,7 +541,7 @@ n_features)
                [0., 0., 1.]])
         """
         check_is_fitted(self)
-        self._check_chains(n_samples, steps)
+        self._check_counts(n_samples=n_samples, steps=steps)
         given = self._place.there(self._given(self.rbm_, given, n_samples))
         rbm, bias = self._place.there((self.rbm_, self._base_bias))
         rng = stream_on(make_rng(random_state), rbm.W)

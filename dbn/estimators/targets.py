@@ -1,6 +1,7 @@
 """What y may be: labels and their weights, rows without."""
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
@@ -15,7 +16,7 @@ from ..backend.rows import LazyRows
 from ..backend.types import Array
 from ..feedforward import Loss
 from ._sklearn import check_y, is_pandas_na, is_scalar_nan, num_samples, safe_indexing
-from .preprocessing import indexable, of_moderate_size
+from .preprocessing import indexable, of_moderate_size, row_weights
 
 
 @dataclass
@@ -122,7 +123,15 @@ def as_labels(y: Array) -> Array:
     return np.asarray(dense(to_host(y)), dtype=object if in_list else None)
 
 
-def labelled_part(y: Array, value: Any) -> tuple[Array, Array]:
+_IN_FIT = (
+    "Give labels to some, in partial_fit of each chunk, or use DBNTransformer, which "
+    "needs none."
+)
+
+
+def labelled_part(
+    y: Array, value: Any, name: str = "y", advice: str = _IN_FIT
+) -> tuple[Array, Array]:
     """Indices of the rows of y that are not marked with `value`, and their targets.
 
     Of several targets in a row all must be marked.
@@ -130,7 +139,7 @@ def labelled_part(y: Array, value: Any) -> tuple[Array, Array]:
     Raises
     ------
     ValueError
-        If all rows are.
+        If all rows are, with `advice` what to do; or if the mark is none.
     """
     y = as_labels(y)
     _refuse_other_type(y, value)
@@ -138,12 +147,11 @@ def labelled_part(y: Array, value: Any) -> tuple[Array, Array]:
     labelled = np.flatnonzero(~(without if y.ndim == 1 else without.all(axis=1)))
     if len(labelled) == 0:
         raise ValueError(
-            f"All {len(y)} rows are marked as unlabelled (y is {value!r}). Give "
-            "labels to some, in partial_fit of each chunk, or use DBNTransformer, "
-            "which needs none."
+            f"All {len(y)} rows are marked as unlabelled ({name} is {value!r}). "
+            f"{advice}"
         )
     y = y[labelled]
-    refuse_missing(y)
+    refuse_missing(y, name, value)
     return labelled, np.asarray(y.tolist()) if y.dtype == object else y
 
 
@@ -162,7 +170,18 @@ def _refuse_other_type(y: Array, value: Any) -> None:
 
 
 def marked(y: Array, value: Any) -> Array:
-    """Where y is a value; where the value is missing (NaN, pandas.NA), where y is."""
+    """Where y is a value; where the value is missing (NaN, pandas.NA), where y is.
+
+    Raises
+    ------
+    ValueError
+        If the value is several.
+    """
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        raise ValueError(
+            f"unlabeled is {value!r:.80}; it must be one value, such as -1 or "
+            "numpy.nan. Mark all rows without a label in y by the same."
+        )
     missing = _is_missing(value)
     if y.dtype != object:
         return y != y if missing else y == value
@@ -174,8 +193,10 @@ def _is_missing(value: Any) -> bool:
     return value is None or is_scalar_nan(value) or is_pandas_na(value)
 
 
-def refuse_missing(y: Array, name: str = "y") -> None:
+def refuse_missing(y: Array, name: str = "y", mark: Any = None) -> None:
     """Raise a ValueError if y holds None, NaN or pandas.NA.
+
+    Where that is the `mark` of rows without a label, these are rows of some targets.
 
     Examples
     --------
@@ -189,21 +210,30 @@ def refuse_missing(y: Array, name: str = "y") -> None:
     missing = y[marked(y, np.nan)]
     if len(missing):
         what = "NaN" if is_scalar_nan(missing[0]) else str(missing[0])
+        advice = "let unlabeled=numpy.nan mark rows without a label."
+        if mark is not None and _is_missing(mark):
+            advice = (
+                "give all their targets: a row counts as unlabelled only if all of "
+                "its targets are missing."
+            )
         raise ValueError(
             f"Input {name} contains {what}, no target, {len(missing)} times. Leave "
-            "those rows out, or let unlabeled=numpy.nan mark rows without a label."
+            f"those rows out, or {advice}"
         )
 
 
 def with_labels(
-    estimator: Any, X: Array, y: Array, sample_weight: Array = None
+    estimator: Any, X: Array, y: Array, sample_weight: Array = None, name: str = "y"
 ) -> tuple[Array, Array, Array]:
-    """Only the labelled rows of what a user gives."""
+    """Only the labelled rows of what a user gives, with labels to compare with."""
+    if isinstance(sample_weight, Real):  # as in fit: then all rows count alike
+        row_weights(sample_weight, num_samples(X))
+        sample_weight = None
     if estimator.unlabeled is None:
         return X, y, sample_weight
-    weights = None if isinstance(sample_weight, Real) else sample_weight
-    check_consistent_length(X, y, weights)
-    labelled, y = labelled_part(y, estimator.unlabeled)
+    check_consistent_length(X, y, sample_weight)
+    advice = "Give rows with a label: no others count here."
+    labelled, y = labelled_part(y, estimator.unlabeled, name, advice)
     return rows_at(X, labelled), y, rows_at(sample_weight, labelled)
 
 

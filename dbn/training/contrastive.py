@@ -36,15 +36,28 @@ def default_optimizer(rbm: RBM, sampler: Sampler) -> SGD:
     The learning rate falls to 0 over the training. For contrastive divergence it starts
     at 0.1, with momentum 0.5 for five epochs and then 0.9 (Hinton 2010, section 9);
     where units have no finite range at 0.005, or 0.03 if only the hidden ones are so,
-    and Gaussian. Persistent chains follow a machine that moves without momentum, at
-    three times the rate (Tieleman 2008).
+    and Gaussian. There gradients are cut to `longest_gradient`. Persistent chains
+    follow a machine that moves without momentum, at three times the rate (Tieleman
+    2008).
     """
-    rate = 0.1
+    rate, clip_norm = 0.1, None
     if not (rbm.visible.bounded and rbm.hidden.bounded):
         rate = 0.03 if rbm.visible.bounded and rbm.hidden.linear else 0.005
+        clip_norm = longest_gradient(rbm.n_visible)
     if not sampler.paired:
-        return SGD(Schedule(round(3.0 * rate, 3), 0.0), momentum=0.0)
-    return SGD(Schedule(rate, 0.0), momentum=((0, 0.5), (5, 0.9)))
+        return SGD(Schedule(round(3.0 * rate, 3), 0.0), 0.0, clip_norm=clip_norm)
+    momentum = ((0, 0.5), (5, 0.9))
+    return SGD(Schedule(rate, 0.0), momentum, clip_norm=clip_norm)
+
+
+def longest_gradient(n_visible: int) -> float:
+    """Where gradients of machines are cut whose units have no finite range.
+
+    One row far from all others can make a step that training does not come back from.
+    4 times the root of the number of visible units: half of that slows ordinary
+    training down.
+    """
+    return round(4.0 * math.sqrt(n_visible), 1)
 
 
 def classifying_optimizer() -> Adam:
@@ -52,23 +65,27 @@ def classifying_optimizer() -> Adam:
     return Adam(Schedule(0.01, 0.0))
 
 
-def classifying_top(batch_size: int, n_epochs: int, bounded: bool) -> dict[str, Any]:
+def classifying_top(
+    batch_size: int, n_epochs: int, bounded: bool, n_visible: int
+) -> dict[str, Any]:
     """Options of `train_rbm` for a top machine with labels.
 
     Three quarters of the epochs are contrastive divergence, at a rate that falls from
     0.2 to 0, slowly at both ends, and the rest persistent chains, from 0.005 to 0.
     These are for 100 rows, and go with the square root of the batch; where units have
-    no finite range, both are 0.075 times as large.
+    no finite range, both are 0.075 times as large and gradients are cut.
 
     Parameters
     ----------
     batch_size, n_epochs : int
     bounded : bool
         Whether the units of its features have one.
+    n_visible : int
+        Number of its visible units.
 
     Examples
     --------
-    >>> classifying_top(100, 4, True)["sampler"]
+    >>> classifying_top(100, 4, True, 30)["sampler"]
     Staged(stages=((0, CD()), (3, PCD())))
     """
     first = max(n_epochs * 3 // 4, 1)
@@ -80,7 +97,11 @@ def classifying_top(batch_size: int, n_epochs: int, bounded: bool) -> dict[str, 
     rates += [scale * 0.005 * (1.0 - epoch / last) for epoch in range(last)]
     return {
         "sampler": Staged(tuple(stages)),
-        "optimizer": SGD(tuple(enumerate(rates)), momentum=((0, 0.9), (first, 0.5))),
+        "optimizer": SGD(
+            tuple(enumerate(rates)),
+            momentum=((0, 0.9), (first, 0.5)),
+            clip_norm=None if bounded else longest_gradient(n_visible),
+        ),
         "centering": True,
         "weight_decay": 0.0,
         "batch_size": batch_size,
@@ -267,10 +288,17 @@ def train_rbm(
         entry={"phase": "pretrain", "layer": layer},
         measure=measure,
         name=f"Layer {layer}",
-        advice=f"Lower the RBM's learning_rate (now {optimizer.learning_rate}).",
+        advice=f"Lower the RBM's learning_rate (now {_in_words(optimizer)}).",
         shares=sampler.shares,
     )
     return rbm
+
+
+def _in_words(optimizer: Optimizer) -> str:
+    rate = optimizer.learning_rate
+    if isinstance(rate, tuple) and len(rate) > 5:
+        return f"from {rate[0][1]:.3g} to {rate[-1][1]:.3g} in {len(rate)} steps"
+    return str(rate)
 
 
 def _share_of(share: float | Schedule | None, n_epochs: int) -> float | Schedule:

@@ -68,10 +68,6 @@ ENCODERS = {
     | {"batch_norm": True, "optimizer": Adam(Schedule(0.001, 0.0))},
 }
 
-# Of options that speak of a search, and of those of `codes`.
-SEARCHED = {"part": [part for part in PARTS if part != "codes"]}
-OF_CODES = {"part": ["codes"]}
-
 OPTIONS = {
     "part": {"choices": PARTS, "help": "which record"},
     "--data-home": {"help": "folder of the IDX files; otherwise DBN_DATA"},
@@ -84,7 +80,6 @@ OPTIONS = {
         "nargs": "+",
         "choices": [*STARTS, WITH_NESTEROV],
         "help": "default: all, sparse weights with Adam on digits alone",
-        "needs": SEARCHED,
     },
     "--hidden-layer-sizes": {"type": int, "nargs": "+", "help": "of the encoder"},
     "--seeds": {"type": int, "help": "2 or more: 0, 1 and so on"},
@@ -93,11 +88,7 @@ OPTIONS = {
         "nargs": "+",
         "help": "of fine-tuning; several are a setting each",
     },
-    "--tune-epochs": {
-        "type": int,
-        "help": "of the nets that choose a rate",
-        "needs": SEARCHED,
-    },
+    "--tune-epochs": {"type": int, "help": "of the nets that choose a rate"},
     "--pretrain-epochs": {"type": int, "help": "of each machine"},
     "--batch-size": {"type": int, "help": "rows of an update"},
     "--learning-rates": {
@@ -105,24 +96,25 @@ OPTIONS = {
         "nargs": "+",
         "default": [0.001, 0.003, 0.01],
         "help": "of Adam; two more are tried beyond the ends of three or more",
-        "needs": SEARCHED,
     },
     "--decays": {
         "type": float,
         "nargs": "+",
         "help": "of Adam, decoupled; several are searched, at one rate",
-        "needs": SEARCHED,
     },
-    "--equal": EQUAL | {"needs": SEARCHED},
+    "--equal": EQUAL,
     "--rows": {"type": int, "help": "only the first rows, for a quick look"},
     "--labels": {
         "type": int,
         "nargs": "+",
         "default": [100, 1000],
         "help": "label budgets",
-        "needs": OF_CODES,
+        "needs": {"part": ["codes"]},
     },
 }
+SEARCHED = {"needs": {"part": [part for part in PARTS if part != "codes"]}}
+for name in ("--starts", "--tune-epochs", "--learning-rates", "--decays", "--equal"):
+    OPTIONS[name] = OPTIONS[name] | SEARCHED
 
 
 def parse_args():

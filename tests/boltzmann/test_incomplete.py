@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -145,13 +146,45 @@ def nothing_is_listed(monkeypatch):
 @on_every_library
 def test_annealing_agrees_with_the_exact_values(pair, nothing_is_listed, monkeypatch):
     """Its Z are unbiased: their mean over 30 seeds lies within its standard error."""
-    monkeypatch.setattr(incomplete, "N_BETAS", 30)
+    monkeypatch.setattr(incomplete, "N_BETAS", (30,))
+    monkeypatch.setattr(incomplete, "LEAST_ESS", 0.0)
     rows, expected = holes(pair, 0.8, n_rows=12)
     rbm = machine(*pair, scale=0.8)
     ratio = np.exp([log_p_of_known(rbm, rows, seed) - expected for seed in range(30)])
     error = ratio.std(axis=0, ddof=1) / math.sqrt(30)
     assert (np.abs(ratio.mean(axis=0) - 1.0) < 4.0 * error + 1e-9).all()
     assert error[0] > 0.0
+
+
+def two_patterns(strength):
+    """A machine that shows either of two patterns, of which mean-field finds one."""
+    rbm = RBM(24, 2)
+    pattern = np.repeat([1.0, -1.0], 12)
+    rbm.W[...] = strength * np.outer(pattern, [1.0, -1.0])
+    rbm.b[...] = -rbm.W.mean(axis=1)
+    rbm.c[...] = [0.5, 0.0]
+    return rbm
+
+
+def test_annealing_reaches_what_mean_field_does_not(nothing_is_listed):
+    rbm = two_patterns(2.0)
+    rows = np.full((2, 24), np.nan)
+    rows[:, 0] = 0.0, 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        p = np.exp(log_p_of_known(rbm, rows, 0) - exact_log_z(rbm))
+    assert_allclose(p.sum(), 1.0, atol=0.1)
+
+
+def test_a_likelihood_not_to_be_trusted_says_so(nothing_is_listed, monkeypatch):
+    monkeypatch.setattr(incomplete, "N_BETAS", (2, 3))
+    rbm = RBM(24, 12)
+    rbm.W[...] = 5.0 * make_rng(0).standard_normal((24, 12))
+    rows = np.full((3, 24), np.nan)
+    rows[:2, 0], rows[2] = 1.0, 1.0
+    said = "Of 2 rows with unknown values the likelihood of 2 cannot be trusted"
+    with pytest.warns(RuntimeWarning, match=said):
+        log_p_of_known(rbm, rows, 0)
 
 
 @pytest.mark.parametrize("pair", ANNEALED, ids=str)

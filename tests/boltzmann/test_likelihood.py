@@ -5,12 +5,13 @@ import math
 
 import array_api_strict
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from scipy.special import logsumexp
 
-from dbn import RBM
+from dbn import RBM, DBNTransformer, RBMTransformer
 from dbn.backend.parameters import Parameters
 from dbn.backend.random import make_rng
 from dbn.boltzmann import (
@@ -653,6 +654,29 @@ def test_pseudo_log_likelihood_of_sparse_rows(visible):
     v = Brute(rbm).v
     expected = pseudo_log_likelihood(rbm, v)
     assert_array_equal(pseudo_log_likelihood(rbm, csr_array(v)), expected)
+
+
+def test_pseudo_log_likelihood_of_lists_and_frames():
+    rbm = machine(Bernoulli())
+    v = Brute(rbm).v
+    expected = pseudo_log_likelihood(rbm, v)
+    assert_array_equal(pseudo_log_likelihood(rbm, v.tolist()), expected)
+    assert_array_equal(pseudo_log_likelihood(rbm, pd.DataFrame(v)), expected)
+    with pytest.raises(ValueError, match=r"v must have shape .* its shape is \(3,\)"):
+        pseudo_log_likelihood(rbm, [0, 1, 0])
+
+
+@pytest.mark.parametrize(
+    "function", [ais, reverse_ais, exact_log_z, lambda r: pseudo_log_likelihood(r, [])]
+)
+def test_an_estimator_in_the_place_of_its_machine_is_told(function):
+    v = np.eye(3)
+    estimators = [RBMTransformer(2, max_iter=1), DBNTransformer((2,))]
+    for held in (estimators[0].fit(v), estimators[1].fit(v).dbn_):
+        with pytest.raises(TypeError) as error:
+            function(held)
+        assert str(error.value).startswith(f"An RBM is needed; got {held!r}. Of a ")
+        assert "estimator.rbm_; of a stack one of estimator.dbn_.rbms" in str(error)
 
 
 # Other array libraries.

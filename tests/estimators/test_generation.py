@@ -11,6 +11,7 @@ from tests.helpers import Enumerated, randomize
 
 BINARY = (X[:, :4] > 0.5) * 1.0
 N = 20_000
+HOLES = [np.nan] * 3
 
 
 def frequencies(rows, states):
@@ -122,12 +123,33 @@ def test_reconstruction_of_a_stack_by_hand():
     ("given", "message"),
     [
         ([1.0, np.nan], r"given has shape \(2,\); it needs \(4,\), with NaN"),
-        ([2.0, np.nan, np.nan, np.nan], r"need values in \[0, 1\]; X has .* maximum 2"),
+        ([2.0, *HOLES], r"need values in \[0, 1\]; given has .* maximum 2"),
+        ([[2.0, *HOLES]], r"need values in \[0, 1\]; given has .* maximum 2"),
+        ([[1.0, np.nan]], "given has 2 features, but RBMTransformer is expecting 4"),
+        ([np.inf, *HOLES], r"Input given contains infinity \(1 values\)"),
+        ([[np.inf, *HOLES]], r"Input given contains infinity \(1 values\)"),
+        (["a", *HOLES], "given: could not convert string to float"),
     ],
 )
 def test_impossible_completions(machine, given, message):
     with pytest.raises(ValueError, match=message):
         machine.sample(given=given)
+
+
+@pytest.mark.parametrize("cls", [RBMTransformer, DBNTransformer])
+@pytest.mark.parametrize("data", [X, REAL])
+@pytest.mark.parametrize("bad", [np.inf, -np.inf])
+def test_nothing_given_is_infinite(cls, data, bad):
+    given = np.array([bad, np.nan, np.nan, np.nan, 0.0])
+    model = small(cls).fit(data)
+    for rows in (given, given[None, :], given.tolist()):
+        with pytest.raises(ValueError, match="Input given contains infinity"):
+            model.sample(given=rows)
+
+
+def test_an_unknown_value_may_be_none_and_a_known_one_true(machine):
+    rows = machine.sample(3, given=[True, None, None, 0], steps=2, random_state=0)
+    assert_array_equal(rows[:, [0, 3]], np.tile([1.0, 0.0], (3, 1)))
 
 
 @pytest.mark.parametrize("cls", [RBMTransformer, DBNTransformer])

@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from scipy.special import logsumexp
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
@@ -66,7 +67,7 @@ def test_every_objective_learns(objective):
 def test_the_top_machine_of_the_defaults_can_be_given(n_unlabelled):
     budget = TOP_MACHINE_OF_FEW_LABELS if n_unlabelled else TOP_MACHINE
     length = budget.resolved(len(BINARY), "auto", "auto")
-    top = RBMTransformer(**classifying_top(*length, True))
+    top = RBMTransformer(**classifying_top(*length, True, 7))
     options = {"unlabeled": "?", "random_state": 0}
     y = np.concatenate([Y3[: len(Y3) - n_unlabelled], ["?"] * n_unlabelled])
     models = [
@@ -344,7 +345,8 @@ def test_the_stacks_probabilities_are_those_of_the_top_machine():
 @pytest.mark.parametrize("sizes", [(4,), (4, 3), (4, 4, 3)])
 @pytest.mark.parametrize("how", [None, 2, UpDown(2, optimizer=SGD(0.01))])
 def test_any_number_of_layers(sizes, how):
-    model = GenerativeDBNClassifier(sizes, rbm=rbm(), up_down=how, random_state=0)
+    prototype = rbm() if len(sizes) > 1 else None
+    model = GenerativeDBNClassifier(sizes, rbm=prototype, up_down=how, random_state=0)
     model.fit(BINARY, Y3)
     assert model.predict_proba(BINARY).shape == (60, 3)
     assert len(model.n_iter_) == len(sizes) + (how is not None)
@@ -353,6 +355,35 @@ def test_any_number_of_layers(sizes, how):
     assert model.inverse_transform(np.zeros((2, sizes[-1]))).shape == (2, 5)
     states = np.array(np.meshgrid(*[[0.0, 1.0]] * 5)).reshape(5, -1).T
     assert np.exp(model.score_samples(states)).sum() < 1.02  # a bound
+
+
+def test_any_integer_is_a_number_of_epochs(tmp_path):
+    expected = deep(up_down=2).fit(X, Y3)
+    for kind in (np.int64, np.uint8):
+        model = deep(up_down=kind(2)).fit(X, Y3)
+        assert model.n_iter_ == expected.n_iter_
+        assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+        save_model(model, tmp_path / "model.dbn")
+        assert load_model(tmp_path / "model.dbn").up_down == 2
+
+
+def test_a_prototype_of_no_machine_is_told():
+    """Of one layer, which is the top one, nothing is trained as it says."""
+    idle = rbm(max_iter=1, sampler="pcd", hidden="spin")
+    alone = GenerativeDBNClassifier((4,), rbm=idle, random_state=0)
+    told = "a single layer has none: nothing comes of its hidden, sampler, batch_size, "
+    with pytest.warns(UserWarning, match=told + "max_iter. For the top machine give"):
+        alone.fit(X, Y)
+    assert clone(alone).rbm.get_params() == idle.get_params()
+    assert alone.rbm is idle
+    plain = GenerativeDBNClassifier((4,), random_state=0).fit(X, Y)
+    assert_array_equal(alone.predict_proba(X), plain.predict_proba(X))
+    # What counts, or is not used anywhere, is no matter; nor is a list, or a machine
+    # below.
+    its = RBMTransformer(7, visible="bernoulli", random_state=3, warm_start=True)
+    for model in (clone(plain).set_params(rbm=its), deep(rbm=[rbm(), None])):
+        model.fit(X, Y)
+    assert plain.set_params(rbm=[rbm(max_iter=1)]).fit(X, Y).n_iter_ == [1]
 
 
 def test_up_down_starts_where_greedy_training_ends():

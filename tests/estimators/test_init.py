@@ -164,6 +164,13 @@ def test_a_frozen_stack_that_does_not_fit_is_refused(stack):
         text = message(frozen(wrong).fit, REAL, Y)
         assert "fitted DBNTransformer" in text
         assert type(wrong).__name__ in text
+        assert text.endswith("Fit it first.") == isinstance(wrong, DBNTransformer)
+
+
+@pytest.mark.parametrize("fitted", [rbm().fit(X), DBNTransformer], ids=["rbm", "class"])
+def test_a_frozen_model_of_the_wrong_kind_is_refused_as_such(fitted):
+    text = message(frozen(fitted).fit, X, Y)
+    assert f"{type(fitted).__name__} is none of these, fitted or not. Fit one;" in text
 
 
 def test_a_frozen_stack_refuses_columns_in_another_order():

@@ -6,13 +6,13 @@ from numpy.testing import assert_allclose
 from scipy.special import logsumexp
 from sklearn.model_selection import GridSearchCV
 
-from dbn import DBN, RBM, DBNTransformer, RBMTransformer
+from dbn import DBN, RBM, DBNTransformer, GenerativeDBNClassifier, RBMTransformer
 from dbn.backend.array import sigmoid
 from dbn.backend.random import make_rng
 from dbn.boltzmann import CD, ReLU
 from dbn.estimators import density
 from dbn.training import SGD
-from tests.estimators.toy import REAL, X, small
+from tests.estimators.toy import REAL, X, Y, message, small
 from tests.helpers import Enumerated, binary_states, randomize
 
 BINARY = (X[:, :4] > 0.5) * 1.0
@@ -140,6 +140,15 @@ def test_scores_need_values_in_range(cls):
     transformer = small(cls).fit(X)
     with pytest.raises(ValueError, match=r"need values in \[0, 1\]"):
         transformer.score_samples(2.0 * X)
+
+
+@pytest.mark.parametrize("cls", [DBNTransformer, GenerativeDBNClassifier])
+@pytest.mark.parametrize("n_draws", [0, -1, 1.5, 2.0, "many", None])
+def test_a_bound_needs_one_draw_or_more(cls, n_draws, monkeypatch):
+    model = small(cls).fit(X, Y)
+    monkeypatch.setattr(density, "estimate_log_z", None)  # refused before all work
+    text = message(model.score_samples, X[:2], n_draws=n_draws)
+    assert text == f"n_draws is {n_draws!r}; it must be an integer of at least 1."
 
 
 def test_units_without_a_law_have_no_score():

@@ -103,7 +103,7 @@ def test_watched_rows_without_a_label_are_not_watched(mark):
     assert clf.history_ == expected.history_
     marked = np.full(60, mark)
     text = message(clf.fit, X[:31], train, X_val=X, y_val=marked)
-    assert text.startswith("All 60 rows are marked as unlabelled")
+    assert text.startswith("All 60 rows are marked as unlabelled (y_val is ")
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
@@ -124,10 +124,10 @@ def test_watched_rows_go_on_being_watched(early_stopping):
 BAD = [
     ({"X_val": X}, "X_val and y_val belong together; give both or neither."),
     ({"y_val": Y}, "X_val and y_val belong together; give both or neither."),
-    ({"X_val": X[:, :3], "y_val": Y}, "X has 3 features, but DBN"),
+    ({"X_val": X[:, :3], "y_val": Y}, "X_val has 3 features, but DBN"),
     ({"X_val": X, "y_val": Y[:7]}, "inconsistent numbers of samples: [60, 7]"),
     ({"X_val": X, "y_val": np.where(Y, 1.0, np.nan)}, "contains NaN"),
-    ({"X_val": np.where(X < 0.1, np.inf, X), "y_val": Y}, "X contains infinity"),
+    ({"X_val": np.where(X < 0.1, np.inf, X), "y_val": Y}, "X_val contains infinity"),
     ({"X_val": X[:0], "y_val": Y[:0]}, "0 sample(s)"),
 ]
 CLASSES = [

@@ -19,7 +19,7 @@ from dbn import DBNClassifier, DBNRegressor, RBMClassifier, RBMTransformer
 from dbn.training import SGD, Adam
 from tests.helpers import read_only
 
-from .toy import PREDICTORS, REAL, Y3, X, Y, message, output, rbm, small
+from .toy import GENERATIVE, PREDICTORS, REAL, Y3, X, Y, message, output, rbm, small
 
 LABELS = np.c_[Y, X[:, 2] > 0.5, X[:, 3] > 0.7].astype(int)
 VALUES = np.c_[X @ np.arange(5.0), 100.0 - 50.0 * X[:, 1] ** 2]
@@ -374,11 +374,13 @@ def test_the_score_leaves_unlabelled_rows_out(cls, mark, y, truth):
 def test_all_rows_unlabelled_is_one_error(cls, mark, y, truth):
     fitted = plain(cls, unlabeled=mark).fit(X, y)
     nothing = np.broadcast_to(y[:1], y.shape)
-    for call in (plain(cls, unlabeled=mark).fit, fitted.score):
+    advice = "use DBNTransformer, which needs none", "Give rows with a label"
+    calls = plain(cls, unlabeled=mark).fit, fitted.score
+    for call, its in zip(calls, advice, strict=True):
         text = message(call, X, nothing)
         assert text.startswith("All 60 rows are marked as unlabelled (y is ")
         assert repr(mark) in text
-        assert "use DBNTransformer, which needs none" in text
+        assert [what in text for what in advice] == [what == its for what in advice]
 
 
 def test_unlabelled_rows_take_part_in_the_standardisation():
@@ -450,6 +452,9 @@ def test_a_row_is_unlabelled_when_all_its_entries_are_marked():
     partly[0, 1] = 1.0
     text = message(plain(DBNRegressor, unlabeled=np.nan).fit, X, partly)
     assert "contains NaN" in text
+    assert "a row counts as unlabelled only if all of its targets are missing" in text
+    text = message(plain(DBNRegressor).fit, X, partly)
+    assert "let unlabeled=numpy.nan mark rows without a label" in text
 
 
 def test_one_labelled_class_is_one_class():
@@ -558,3 +563,25 @@ def test_the_mark_is_no_class(cls, mark, words):
         ["no", "yes"] if words else [0, 1],
     )
     model.partial_fit(X, chunk, classes=classes)
+
+
+@pytest.mark.parametrize("cls", [*PREDICTORS, RBMClassifier])
+@pytest.mark.parametrize("mark", [[1], [0, 1], (0,), {1}, np.array([1, 2]), []])
+def test_a_mark_is_one_value(cls, mark):
+    model = small(cls).fit(X, Y).set_params(unlabeled=mark)
+    for call in (model.fit, model.score, model.partial_fit):
+        text = message(call, X, Y)
+        assert text.startswith(f"unlabeled is {mark!r}; it must be one value, such as")
+
+
+@pytest.mark.parametrize("cls", [*PREDICTORS, *GENERATIVE])
+@pytest.mark.parametrize("mark", [None, -1])
+def test_one_weight_for_all_rows(cls, mark):
+    y = np.where(KNOWN, Y, -1)
+    model = small(cls, unlabeled=mark).fit(X, y, 2.0)
+    for weight in (2.0, np.float32(0.5), 3):
+        assert model.score(X, y, weight) == model.score(X, y)
+    for bad in (-1.0, 0.0, np.nan, np.inf):
+        text = message(model.fit, X, y, bad)
+        assert "weight" in text
+        assert message(model.score, X, y, bad) == text

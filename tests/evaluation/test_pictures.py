@@ -187,7 +187,7 @@ def classifiers(digits):
     return [
         machine.fit(X, y),
         GenerativeDBNClassifier((10, 8), up_down=2, **stack).fit(X, y),
-        GenerativeDBNClassifier((10,), **stack).fit(X, y),
+        GenerativeDBNClassifier((10,), rbm=[PROTOTYPE], random_state=0).fit(X, y),
     ]
 
 

@@ -3,16 +3,17 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.callback import ProgressBar
 from sklearn.model_selection import GridSearchCV
 
-from dbn import DBNClassifier, DBNTransformer, RBMTransformer
+from dbn import RBM, DBNClassifier, DBNTransformer, RBMTransformer
 from dbn.boltzmann import ReLU, Softmax, pseudo_log_likelihood
 from dbn.training import RBMMonitor
-from tests.estimators.toy import REAL, X, Y, rbm
+from tests.estimators.toy import REAL, X, Y, message, rbm, small
 
 ALWAYS = {"dead_units", "always_on_units", "weight_norm", "update_norm"}
 TRAIN, VALID = X[:40], X[40:]
@@ -122,6 +123,36 @@ def test_it_works_beside_bars_in_a_search_and_after_pickling():
     search = GridSearchCV(machine, {"batch_size": [10, 20]}, cv=2, n_jobs=2)
     search.set_callbacks(ProgressBar()).fit(X)
     assert {*search.best_estimator_.history_[-1]} >= ALWAYS
+
+
+@pytest.mark.parametrize("cls", [RBMTransformer, DBNTransformer, DBNClassifier])
+@pytest.mark.parametrize(
+    ("X_val", "seen"),
+    [
+        (VALID[:, :3], "RBMMonitor's X_val has 3 features, but {} is expecting 5"),
+        (5.0 * VALID, "need values in [0, 1]; RBMMonitor's X_val has minimum"),
+        (np.where(VALID < 0.1, np.inf, VALID), "RBMMonitor's X_val contains infinity"),
+        (VALID[0], "RBMMonitor's X_val: Expected 2D array"),
+        (VALID[:0], "RBMMonitor's X_val: Found array with 0 sample(s)"),
+    ],
+)
+def test_rows_that_are_none_of_the_machines_are_refused_before_training(
+    cls, X_val, seen, monkeypatch
+):
+    monkeypatch.setattr(RBM, "initialize", None)  # with which training begins
+    text = message(watched, small(cls), TRAIN, Y[:40], X_val=X_val)
+    assert seen.format(cls.__name__) in text
+
+
+def test_columns_of_a_frame_are_compared_by_their_names():
+    frame = pd.DataFrame(X, columns=[*"abcde"])
+    text = message(watched, rbm(), frame, X_val=frame[[*"edcba"]])
+    assert "feature names should match" in text
+    assert "RBMMonitor's X_val" in text
+    texts = frame.assign(X=np.where(Y, "yes", "no"))
+    odd = texts.assign(X=Y)
+    text = message(watched, rbm(), texts, X_val=odd, error=TypeError)
+    assert text.startswith("RBMMonitor's X_val: Column 'X' held categories")
 
 
 def test_overfitting_shows_as_a_growing_gap():

@@ -148,31 +148,34 @@ def test_momentum_rises_after_five_epochs_by_default():
 
 
 @pytest.mark.parametrize(
-    ("visible", "hidden", "rate", "of_chains"),
+    ("visible", "hidden", "rate", "of_chains", "clip_norm"),
     [
-        ("bernoulli", "bernoulli", 0.1, 0.3),
-        ("gaussian", "bernoulli", 0.005, 0.015),
-        ("bernoulli", "gaussian", 0.03, 0.09),
-        ("gaussian", "gaussian", 0.005, 0.015),
-        ("relu", "bernoulli", 0.005, 0.015),
-        ("bernoulli", "relu", 0.005, 0.015),
-        ("spin", "spin", 0.1, 0.3),
-        (Softmax(2), "bernoulli", 0.1, 0.3),
-        (Mixed(((Bernoulli(), 1), (Gaussian(), 1))), "bernoulli", 0.005, 0.015),
+        ("bernoulli", "bernoulli", 0.1, 0.3, None),
+        ("gaussian", "bernoulli", 0.005, 0.015, 8.0),
+        ("bernoulli", "gaussian", 0.03, 0.09, 8.0),
+        ("gaussian", "gaussian", 0.005, 0.015, 8.0),
+        ("relu", "bernoulli", 0.005, 0.015, 8.0),
+        ("bernoulli", "relu", 0.005, 0.015, 8.0),
+        ("spin", "spin", 0.1, 0.3, None),
+        (Softmax(2), "bernoulli", 0.1, 0.3, None),
+        (Mixed(((Bernoulli(), 2), (Gaussian(), 2))), "bernoulli", 0.005, 0.015, 8.0),
     ],
 )
 def test_default_learning_rate_depends_on_units_and_chains(
-    visible, hidden, rate, of_chains
+    visible, hidden, rate, of_chains, clip_norm
 ):
-    rbm = RBM(2, 2, visible=visible, hidden=hidden)
+    rbm = RBM(4, 2, visible=visible, hidden=hidden)
     optimizer = default_optimizer(rbm, CD())
-    assert optimizer == SGD(Schedule(rate, 0.0), momentum=((0, 0.5), (5, 0.9)))
+    momentum = ((0, 0.5), (5, 0.9))
+    assert optimizer == SGD(Schedule(rate, 0.0), momentum, clip_norm=clip_norm)
     for sampler in (PCD(), FPCD(), ParallelTempering()):
         optimizer = default_optimizer(rbm, sampler)
         start = pytest.approx(of_chains, rel=1e-15)
         assert optimizer.learning_rate.start == start
         assert optimizer == SGD(
-            Schedule(optimizer.learning_rate.start, 0.0), momentum=0.0
+            Schedule(optimizer.learning_rate.start, 0.0),
+            momentum=0.0,
+            clip_norm=clip_norm,
         )
 
 

@@ -36,6 +36,12 @@ class RBMMonitor:
     X_val : array-like or sparse matrix of shape (n_samples, n_features), default=None
         Rows that are not trained on, like X.
 
+    Raises
+    ------
+    ValueError
+        When `fit` begins, if `X_val` has other columns than X, or values that the
+        visible units cannot take.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -52,7 +58,9 @@ class RBMMonitor:
         self._runs: dict[int, _Run] = {}
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Nothing to prepare: a run of epochs begins with its first."""
+        """Refuse validation rows that are not like those to train on."""
+        if self.X_val is not None:
+            estimator._check_monitored(self.X_val, "RBMMonitor's X_val")
 
     def on_fit_task_begin(self, estimator: Any, context: Any, *, X: Array) -> None:
         """Remember the weights before an epoch of pretraining on rows `X`."""
