@@ -435,7 +435,8 @@ n_features)
         Warns
         -----
         RuntimeWarning
-            When the estimates of log Z cannot be trusted to within 1 nat.
+            When the estimates of log Z, or those of rows of which little is known,
+            cannot be trusted to within 1 nat.
         """
         rows = self._rows(X, "score_samples", inside=True)
         log_z = self._log_z(*self._place.there((self.rbm_, self._base_bias)))
