@@ -442,20 +442,23 @@ def short(monkeypatch):
     """What the two are given, and models that are trained for an instant."""
     fits = []
 
-    def spying(cls, **options):
+    def spying(cls, options):
         fit = cls.fit
 
         def seen(self, X, y):
             fits.append((self.get_params(), X, y))
             params = self.get_params()
-            self.set_params(**options)
+            self.set_params(**options(self))
             fit(self, X, y)
             return self.set_params(**params)
 
         monkeypatch.setattr(cls, "fit", seen)
 
-    spying(RBMClassifier, max_iter=1)
-    spying(GenerativeDBNClassifier, rbm=RBMTransformer(max_iter=1))
+    def machines(net):
+        return {"rbm": [RBMTransformer(max_iter=1) for _ in net.hidden_layer_sizes]}
+
+    spying(RBMClassifier, lambda _: {"max_iter": 1})
+    spying(GenerativeDBNClassifier, machines)
     return fits
 
 

@@ -1,8 +1,9 @@
 """Comparisons on data as people have them: labels missing, numbers, frames, holes."""
 
 import numpy as np
+import pandas as pd
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.metrics import r2_score
 
@@ -191,6 +192,66 @@ def test_the_errors_of_numbers_are_those_of_the_net():
     )
     assert record["error"] == pytest.approx(np.mean((found - y[test]) ** 2))
     assert record["r2"] == pytest.approx(r2_score(y[test], found))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda y: np.append(y[1:], np.inf), "y_test of data set .* has 1 labels that"),
+        (lambda y: y.astype(str), r"y_test .* holds \['151.0', .*Give numbers"),
+    ],
+)
+def test_labels_of_test_rows_are_numbers_too(change, words, monkeypatch):
+    work = spied(monkeypatch, DBNTransformer, "fit")
+    X, y = load_diabetes(return_X_y=True)
+    with pytest.raises(ValueError, match=words):
+        compare_initializers(X, y, X_test=X[:40], y_test=change(y[:40]), **FEW)
+    assert not work
+
+
+# Precision.
+
+
+def as_given(kind, X, y):
+    """Rows of numbers as a comparison may be given them."""
+    if kind == "frame":
+        return {"X": pd.DataFrame(X), "y": y}
+    if kind == "test":
+        return {"X": X, "y": y, "X_test": X[:100], "y_test": y[:100]}
+    if kind == "beside":
+        return {"X": X[:200], "y": y[:200], "X_unlabeled": X[200:]}
+    if kind == "categories":
+        return {"X": pd.DataFrame(X).assign(kind=["a", "b", "c"] * 80), "y": None}
+    return {"X": X, "y": None if kind == "rows" else y}
+
+
+@pytest.mark.parametrize(
+    "kind", ["array", "frame", "test", "beside", "rows", "categories"]
+)
+def test_numbers_that_single_precision_cannot_tell_apart(kind, monkeypatch):
+    """Times in milliseconds: columns collapsed, and all contenders guessed."""
+    X = np.random.default_rng(0).normal(size=(240, 4))
+    y = (X[:, 0] + X[:, 1] > 0) * 1
+    options = FEW | {"n_updates": [200]}
+    if kind in ("rows", "categories"):
+        options["label_budgets"] = None
+    plain = compare_initializers(**as_given(kind, X, y), **options)
+    seen = spied(monkeypatch, DBNTransformer, "fit")
+    times = compare_initializers(**as_given(kind, 1.6e12 + 1000 * X, y), **options)
+    assert {rows.dtype for rows in seen} == {np.dtype("float64")}
+    for cell, its in plain.errors().items():
+        for name, errors in its.items():
+            assert_allclose(times.errors()[cell][name], errors, atol=0.03)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.uint8, np.int64, list])
+def test_other_numbers_stay_in_single_precision(kind):
+    X = np.arange(24).reshape(12, 2)
+    X = X.tolist() if kind is list else X.astype(kind)
+    for y, which in ((np.arange(12) % 2, "labels"), (None, "none")):
+        data = read_data(X, y, X, y, which)
+        assert data.X.dtype == data.X_test.dtype == np.float32
+        assert_array_equal(data.X, X)
 
 
 # Frames.

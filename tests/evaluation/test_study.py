@@ -95,7 +95,7 @@ def test_what_is_missing_or_broken_is_done_again(digits, whole, tmp_path, monkey
     files[9].write_bytes(b"")
     files[14].write_text(files[13].read_text())  # of another cell
     content = json.loads(files[17].read_text())
-    content["record"]["error"] = -1.0
+    content["record"]["error"] = "0.1"
     files[17].write_text(json.dumps(content))
     model = next((tmp_path / "cells").glob("*.dbn"))
     model.write_bytes(b"no model")

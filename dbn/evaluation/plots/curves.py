@@ -36,7 +36,7 @@ class LinesDisplay(ResultsDisplay):
         names = [n for n in self._kinds if any(n in r["contenders"] for r in rows)]
         ax = ax or new_axes(WIDTH, max(_HEIGHT, 1.2 + _NAME * len(names)))
         means = [its["mean"] for row in rows for its in row["contenders"].values()]
-        floor, ends = self._factor * lowest(means), []
+        floor, ends = lowest(means, self._factor), []
         for name in names:
             found = [row for row in rows if name in row["contenders"]]
             at = [place(row, name) for row in found]
@@ -48,7 +48,7 @@ class LinesDisplay(ResultsDisplay):
             style, first = self._styles[name], its[0]["kind"] == "dbn"
             ax.fill_between(
                 at,
-                np.maximum(low, floor),
+                low if floor is None else np.maximum(low, floor),
                 high,
                 facecolor=(style["color"], 0.22 if first else 0.07),
                 linewidth=0.0,
@@ -59,9 +59,10 @@ class LinesDisplay(ResultsDisplay):
             ends.append(LineEnd(at[-1], mean[-1], display_name(name), color, first))
         self._title(ax, words)
         ax.set_ylabel(self._error)
-        if floor > 0.0:
-            logarithmic(ax)
-        ax.set_ylim(bottom=floor)
+        if floor is not None:
+            if floor > 0.0:
+                logarithmic(ax)
+            ax.set_ylim(bottom=floor)
         tidy(ax)
         self._name_places(ax, rows)
         name_line_ends(ax, ends)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..study.records import display_name, measure
+from ..study.records import display_name
 from .display import WIDTH, logarithmic, new_axes, plain, tidy
 from .results_display import ResultsDisplay, lowest
 
@@ -112,8 +112,7 @@ class DifferencesDisplay(_RowsDisplay):
             }
             for row in self.result.summary()
         }
-        title, _, unit = measure(self.result.settings)
-        of = plain(title.removesuffix(" (%)"))
+        of, unit = plain(self._measure.words), self._measure.unit
         ax = self._draw_rows(ax, cells, "the DBN minus each contender", 22.0)
         ax.axvline(0.0, color="0.2", linewidth=1.2, zorder=1)
         of = f"test {of} of the DBN minus that of the contender"
@@ -200,9 +199,10 @@ class ComparisonDisplay(_RowsDisplay):
             [errors for its in cells.values() for errors in its.values()]
         )
         low = lowest(every)
-        if low > 0.0:
-            logarithmic(ax, "x")
-        ax.set_xlim(left=low)
+        if low is not None:
+            if low > 0.0:
+                logarithmic(ax, "x")
+            ax.set_xlim(left=low)
         return ax
 
     def _mark(self, ax: Any, y: float, value: Any, style: dict[str, Any]) -> None:

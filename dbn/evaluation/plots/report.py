@@ -10,13 +10,13 @@ from typing import Any
 from ...storage.packing import printable
 from ..provenance import note_of_changes
 from ..study.comparison import Comparison
-from ..study.records import cell_name, display_name, measure
+from ..study.records import Measure, cell_name, display_name
 from ..study.table_and_verdict import (
     comparisons,
-    decimals,
     definitions,
     ends_of_grids,
     figures,
+    measure_of,
     row_name,
     verdict,
 )
@@ -96,6 +96,7 @@ def html_report(result: Comparison) -> str:
     (True, 3)
     """
     summary, settings = result.summary(), result.settings
+    errors = measure_of(summary, settings)
     note = note_of_changes(settings)
     title = escape(f"Does DBN pretraining help? {printable(settings['dataset'])}")
     body = [
@@ -104,7 +105,7 @@ def html_report(result: Comparison) -> str:
         *_overview(result, summary),
         "<h2>How to read the tables</h2>",
         _definitions(summary, settings),
-        *(part for row in summary for part in _setting(result, row)),
+        *(part for row in summary for part in _setting(result, row, errors)),
         *(f"<p>{escape(line)}</p>" for line in ends_of_grids(summary)),
         "<h2>Protocol</h2>",
         settings_table({k: settings[k] for k in settings if k not in _ORIGIN}),
@@ -183,11 +184,11 @@ def _definitions(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str
     return f"<dl>\n{entries}\n</dl>"
 
 
-def _setting(result: Comparison, row: dict[str, Any]) -> list[str]:
+def _setting(result: Comparison, row: dict[str, Any], errors: Measure) -> list[str]:
     """Heading, table, sentences, curves and seeds of a setting."""
-    cell, (_, factor, unit) = row["cell"], measure(result.settings)
-    words = [f"<p>{escape(text)}.</p>" for text in comparisons(row, factor, unit)]
-    parts = [f"<h2>{escape(cell)}</h2>", _table(row, result.settings), *words]
+    cell = row["cell"]
+    words = [f"<p>{escape(text)}.</p>" for text in comparisons(row, errors)]
+    parts = [f"<h2>{escape(cell)}</h2>", _table(row, errors), *words]
     if cell in result.curves():
         parts += [
             _picture(
@@ -198,12 +199,12 @@ def _setting(result: Comparison, row: dict[str, Any]) -> list[str]:
             )
         ]
     summary = "<details><summary>Test error of every seed</summary>"
-    return [*parts, summary, _seeds(result, cell), "</details>"]
+    return [*parts, summary, _seeds(result, cell, errors), "</details>"]
 
 
-def _table(row: dict[str, Any], settings: dict[str, Any]) -> str:
+def _table(row: dict[str, Any], errors: Measure) -> str:
     """The figures of all contenders of a setting."""
-    title, factor, unit = measure(settings)
+    title, unit = errors.title, errors.unit
     head = [
         "start + activation",
         f"test {title}",
@@ -219,23 +220,22 @@ def _table(row: dict[str, Any], settings: dict[str, Any]) -> str:
     ]
     lines = []
     for name, contender in row["contenders"].items():
-        texts = figures(contender, factor)
+        texts = figures(contender, errors)
         texts["error"] = texts["error"].replace("+-", "\u00b1")
         lines.append((contender["kind"], [row_name(name, row), *texts.values()]))
     return _grid(head, lines)
 
 
-def _seeds(result: Comparison, cell: str) -> str:
+def _seeds(result: Comparison, cell: str, measure: Measure) -> str:
     """The test error of every contender and seed of a setting."""
-    title, factor, _ = measure(result.settings)
-    n = decimals(factor)
+    factor, n = measure.factor, measure.decimals
     tests = [r for r in result.records if r["stage"] == "test"]
     seeds = sorted({r["seed"] for r in tests if cell_name(r) == cell})
     lines = [
         ("", [display_name(name), *(f"{factor * error:.{n}f}" for error in errors)])
         for name, errors in result.errors()[cell].items()
     ]
-    return _grid([f"test {title}", *(f"seed {seed}" for seed in seeds)], lines)
+    return _grid([f"test {measure.title}", *(f"seed {seed}" for seed in seeds)], lines)
 
 
 def _grid(head: list[str], lines: Iterable[tuple[str, list[str]]]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from ...backend.types import Array
 from ..study.comparison import Comparison
-from ..study.records import kind_of, measure
+from ..study.records import Measure, kind_of, measure
 from ..study.summary import tests
 from .contender_styles import contender_styles
 from .display import Display, plain
@@ -48,15 +48,22 @@ class ResultsDisplay(Display):
         """
         return cls(result, **choice).plot(ax=ax)
 
+    @cached_property
+    def _measure(self) -> Measure:
+        """What errors are, and how they are shown, as in the table."""
+        cells = self.result.errors().values()
+        means = [float(errors.mean()) for its in cells for errors in its.values()]
+        return measure(self.result.settings, means)
+
     @property
     def _factor(self) -> float:
         """By which errors are multiplied to be shown."""
-        return measure(self.result.settings)[1]
+        return self._measure.factor
 
     @property
     def _error(self) -> str:
         """What an error is, as the title of an axis."""
-        return plain(f"test {measure(self.result.settings)[0]}")
+        return plain(f"test {self._measure.title}")
 
     @cached_property
     def _kinds(self) -> dict[str, str]:
@@ -118,8 +125,18 @@ def rows_of_net(
     return sorted(found, key=lambda row: row[along])
 
 
-def lowest(errors: Array) -> float:
-    """Lower end of an axis for errors: 0, or above it if that is to be logarithmic."""
-    if min(errors) <= 0.0 or max(errors) < _WIDE * min(errors):
-        return 0.0
-    return float(0.8 * min(errors))
+def lowest(errors: Array, factor: float = 1.0) -> float | None:
+    """Lower end of an axis for errors: 0, or above it if that is to be logarithmic.
+
+    None where scores above 1 make errors below 0, which then have no natural end.
+
+    Parameters
+    ----------
+    errors : sequence of float
+    factor : float, default=1.0
+        What they are multiplied by.
+    """
+    least, most = min(errors), max(errors)
+    if least < 0.0:
+        return None
+    return float(0.8 * factor * least) if 0.0 < _WIDE * least <= most else 0.0

@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import get_scorer
 
 from ...backend.types import Array
 from ...boltzmann import CD, get_sampler
 from ...estimators import RBMTransformer
+from ...estimators.constraints import check_layer_sizes
 from .protocol import N_FOLDS, Study
 from .read_data import Data, known
 
@@ -54,7 +54,7 @@ def read_splits(
         )
     made = []
     for seed, pair in enumerate(_entries(splits, "splits", n_seeds)):
-        if len(pair) != 2:
+        if not hasattr(pair, "__len__") or len(pair) != 2:
             raise ValueError(
                 f"splits has {pair!r:.80} for seed {seed}; give a pair of arrays: "
                 "numbers of the training rows, and of the test rows."
@@ -158,6 +158,73 @@ def count(value: Any, name: str) -> int:
     return int(value)
 
 
+def listed(values: Any, name: str, example: str) -> list[Any]:
+    """The entries of an option that has several.
+
+    Raises
+    ------
+    ValueError
+        If it has no entries; `name`, and an example of what it may be, are in the
+        message.
+
+    Examples
+    --------
+    >>> listed((8, 4), "label_budgets", "[40]")
+    [8, 4]
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ValueError(f"{name} is {values!r:.80}; give a list, such as {example}.")
+    return list(values)
+
+
+def check_nets(hidden_layer_sizes: Any) -> tuple[tuple[int, ...], ...]:
+    """The networks, each by the sizes of its layers.
+
+    Raises
+    ------
+    ValueError
+        If one is a number, which may be meant as a layer or as a net, or a size is not
+        a positive integer.
+
+    Examples
+    --------
+    >>> check_nets([(8, 4)])
+    ((8, 4),)
+    """
+    name = "hidden_layer_sizes"
+    nets = listed(hidden_layer_sizes, name, "[(8, 4)], a net of two layers")
+    if nets and all(isinstance(net, Integral) for net in nets):
+        one, several = [tuple(map(int, nets))], [(int(net),) for net in nets]
+        which = f"{one} for one net of {len(nets)} layers, or {several} for nets of one"
+        raise ValueError(
+            f"{name} is {hidden_layer_sizes!r:.80}, and has a net in every place. Give "
+            f"{which if len(nets) > 1 else one}."
+        )
+    return tuple(
+        tuple(check_layer_sizes(listed(net, f"A net in {name}", "(8, 4)")))
+        for net in nets
+    )
+
+
+def check_budgets(label_budgets: Any) -> Any:
+    """The label budgets as they are given, each of them a positive integer.
+
+    Raises
+    ------
+    ValueError
+        If they are something else.
+
+    Examples
+    --------
+    >>> check_budgets([40, 100])
+    [40, 100]
+    """
+    budgets = listed(label_budgets, "label_budgets", "[100, 300]")
+    for budget in budgets:
+        count(budget, "A label budget")
+    return label_budgets if isinstance(label_budgets, dict) else budgets
+
+
 def _check_once(name: str, values: list[Any]) -> None:
     if not values or len({*values}) < len(values):
         raise ValueError(f"{name} is {values}; give one or more, each of them once.")
@@ -176,7 +243,10 @@ def check_rates(learning_rates: Iterable[float]) -> list[float]:
     >>> check_rates([1])
     [1.0]
     """
-    rates = [float(rate) for rate in learning_rates]
+    given = listed(learning_rates, "learning_rates", "[0.003, 0.01]")
+    if not all(isinstance(rate, Real) for rate in given):
+        raise ValueError(f"learning_rates is {given!r:.200}; give numbers.")
+    rates = [float(rate) for rate in given]
     for rate in rates:
         if not 0 < rate < math.inf:
             raise ValueError(f"Learning rates must be positive; one is {rate!r}.")
@@ -239,11 +309,6 @@ def check_study(study: Study) -> None:
         _check_without_labels(study)
         return
     _check_once("label_budgets", [*study.label_budgets])
-    if not isinstance(study.scoring, str):
-        raise ValueError(
-            f"scoring is {study.scoring!r}; give the name of a scikit-learn scorer."
-        )
-    get_scorer(study.scoring)
 
 
 def check_rbm(rbm: Any) -> RBMTransformer:

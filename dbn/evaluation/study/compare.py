@@ -16,6 +16,7 @@ from .check_input import (
     read_labelled_rows,
     read_splits,
 )
+from .check_scoring import check_scoring
 from .comparison import Comparison
 from .contenders import Contender, Nets, drawn_candidates
 from .controls import contenders_and_controls
@@ -123,8 +124,9 @@ optional
     controls : {"auto", None}, default="auto"
         None: none but those that stand in `inits`.
     hidden_layer_sizes : sequence of sequences of int, optional
-        Networks, of autoencoders the layers of the encoder with the code last. Default:
-        (128, 128), or (128, 64, 32, 8) without y.
+        Networks, of autoencoders the layers of the encoder with the code last:
+        ``[(8, 4)]`` is one, of two layers. Default: (128, 128), or (128, 64, 32, 8)
+        without y.
     label_budgets : sequence of int, or dict of int to sequence of array, optional
         Numbers of labelled training rows, drawn for each seed, stratified; default:
         100 and 300. A dict has your own labelled rows, as numbers of rows of X: ``{100:
@@ -162,10 +164,10 @@ optional
         then standardises columns that are not grey values, the comparison's own
         controls do as well, and others need a scaler of their own.
     scoring : str or None, default=None
-        Name of a scikit-learn scorer. An error is 1 minus its value, or minus its value
-        where the name begins with ``"neg_"``. None is "accuracy" for classes and
-        "neg_mean_squared_error" for numbers; of these R2 and root mean squared errors
-        are in the records too. Not without y.
+        Name of a scikit-learn scorer, of classes or of numbers as y is. An error is 1
+        minus its value, or minus its value where the name begins with ``"neg_"``. None
+        is "accuracy" for classes and "neg_mean_squared_error" for numbers; of these R2
+        and root mean squared errors are in the records too. Not without y.
     n_updates : int or sequence of int, optional
         Updates of fine-tuning, rounded up to whole epochs; default: 500. One number for
         all label budgets, since small ones need as much training as large ones, or one
@@ -255,16 +257,25 @@ optional
         rbm=nets.rbm,
         scoring=its.scoring,
         n_updates=its.n_updates,
-        tune_updates=tune_updates and count(tune_updates, "tune_updates"),
+        tune_updates=None
+        if tune_updates is None
+        else count(tune_updates, "tune_updates"),
         pretrain_updates=count(pretrain_updates, "pretrain_updates"),
         batch_size=count(batch_size, "batch_size"),
         search=nets.search,
         **scale_of(data, scaling),
         **sizes,
     )
+    _check(study, data)
+    return run_study(study, data, name, folder, dbn_folder, n_jobs, verbose, began)
+
+
+def _check(study: Study, data: Data) -> None:
+    """Raise a ValueError unless these settings and rows make a comparison."""
     check_study(study)
     check_labels(study, data.y)
-    return run_study(study, data, name, folder, dbn_folder, n_jobs, verbose, began)
+    if study.target != "rows":
+        check_scoring(study, data)
 
 
 def _nets(data: Data, rates: list[float], search: int | None, rbm: Any) -> Nets:

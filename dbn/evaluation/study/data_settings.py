@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -28,16 +29,17 @@ def sizes_of(
     Raises
     ------
     ValueError
-        If test_size is no share, or a split has no labelled row in one of its parts.
+        If test_size is no share, a split has no labelled row in one of its parts, or
+        there are fewer than two test rows.
 
     Examples
     --------
     >>> data = Data(np.eye(4), np.array([0, 1, 0, -1]), None, None)
-    >>> sizes_of(data, None, 0.3)["n_unlabeled"]
+    >>> sizes_of(data, None, 0.5)["n_unlabeled"]
     1
     """
     fixed, n_known = data.X_test is not None, int(known(data.y).sum())
-    if not fixed and not 0 < test_size < 1:
+    if not fixed and not (isinstance(test_size, Real) and 0 < test_size < 1):
         raise ValueError(f"test_size must be between 0 and 1; it is {test_size!r}.")
     n_test = len(data.X_test) if fixed else math.ceil(test_size * n_known)
     n_train = n_known - (0 if fixed else n_test)
@@ -52,6 +54,11 @@ def sizes_of(
             )
         marked = np.flatnonzero(~known(data.y))
         n_unlabeled = min(len(np.setdiff1d(marked, test)) for _, test in splits)
+    if n_test < 2:
+        raise ValueError(
+            f"There is {n_test} test row; of one row nothing tells how certain a "
+            "difference is. Give 2 or more, better hundreds."
+        )
     columns = frame_columns(data.X)
     classes = data.target == "classes"
     return {

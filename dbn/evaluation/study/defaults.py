@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ...estimators.constraints import check_layer_sizes
-from .check_input import check_updates, without_labels
+from .check_input import (
+    check_budgets,
+    check_nets,
+    check_updates,
+    listed,
+    without_labels,
+)
 from .records import RECONSTRUCTION
 
 INITS = (
@@ -13,6 +18,7 @@ INITS = (
     ("xavier_x4_uniform", "logistic"),
     ("he_normal", "relu"),
 )
+_SOME = repr([*INITS[::3]])  # of a message
 # Where plain Xavier learns little: those that have been named as rivals of a DBN.
 DEEP_INITS = (
     ("dbn", "logistic"),
@@ -92,11 +98,12 @@ def with_defaults(
         without_labels("label_budgets", label_budgets)
         without_labels("scoring", scoring)
     budgets = defaults["label_budgets"] if label_budgets is None else label_budgets
+    budgets = check_budgets(budgets)
     nets = defaults["hidden_layer_sizes"]
     nets = nets if hidden_layer_sizes is None else hidden_layer_sizes
     return Options(
-        inits=defaults["inits"] if inits is None else inits,
-        hidden_layer_sizes=tuple(tuple(check_layer_sizes(sizes)) for sizes in nets),
+        inits=defaults["inits"] if inits is None else listed(inits, "inits", _SOME),
+        hidden_layer_sizes=check_nets(nets),
         label_budgets=budgets,
         n_updates=check_updates(
             defaults["n_updates"] if n_updates is None else n_updates,

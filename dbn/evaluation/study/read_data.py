@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from ...backend.array import dense
+from ...backend.precision import precision_of
 from ...backend.types import Array
 from ...datasets.dataset import target_of
 from ...estimators.frames import frame_columns
@@ -21,9 +22,10 @@ MARKS = {"classes": -1, "numbers": np.nan, "rows": False}
 class Data(NamedTuple):
     """Rows, with and without labels, and what is known of them; test rows, or None.
 
-    X is a frame where columns are no numbers, else an array in single precision, which
-    may hold NaN. y holds the numbers of classes, -1 where there is no label, or
-    targets, NaN where there is none; or True, where rows are to be given back.
+    X is a frame where columns are no numbers, else an array, which may hold NaN: in
+    single precision, or in double where numbers differ by less than that tells apart. y
+    holds the numbers of classes, -1 where there is no label, or targets, NaN where
+    there is none; or True, where rows are to be given back.
     """
 
     X: Array
@@ -91,38 +93,33 @@ def read_data(
     >>> read_data([[0], [1], [2], [3]], ["b", "b", "a", "a"], None, None, "letters").y
     array([1, 1, 0, 0])
     """
+    if not isinstance(name, str):
+        raise ValueError(f"name is {name!r:.80}; give the data set's name as a str.")
     if y is None:
         _refuse_labels(y_test=y_test, unlabeled=unlabeled)
         return _to_give_back(X, X_test, X_unlabeled, name)
     if (X_test is None) != (y_test is None):
         raise ValueError("X_test and y_test go together; one of them is None.")
-    X, labels = _rows(X, "X", name), column_or_1d(y)
-    check_consistent_length(X, labels)
+    rows = _read_rows(name, X=X, X_unlabeled=X_unlabeled, X_test=X_test)
+    X, X_test, labels = _with_unlabeled(rows), rows.get("X_test"), column_or_1d(y)
+    check_consistent_length(rows["X"], labels)
     where = np.arange(len(labels))
     if unlabeled is not None:
         where, labels = labelled_part(y if isinstance(y, list) else labels, unlabeled)
     _refuse_missing(labels, "y", name)
-    if labels.dtype == object:
-        labels = np.asarray(labels.tolist())
-    if labels.dtype.kind == "f" and (n_bad := int(np.isinf(labels).sum())):
-        raise ValueError(
-            f"y of data set {name!r} has {n_bad} labels that are infinite. Leave these "
-            "rows out, or mark them with unlabeled."
-        )
+    labels = _finite(labels, "y", name)
     codes, classes = _codes(labels)
-    if X_unlabeled is not None:
-        X = _below(X, _rows(X_unlabeled, "X_unlabeled", name))
     mark = MARKS["classes" if len(classes) else "numbers"]
     codes_of_all = np.full(X.shape[0], mark, codes.dtype)
     codes_of_all[where] = codes
     if X_test is None:
         return Data(X, codes_of_all, None, None)
-    X_test, y_test = _rows(X_test, "X_test", name), column_or_1d(y_test)
+    y_test = column_or_1d(y_test)
     check_consistent_length(X_test, y_test)
     _refuse_missing(y_test, "y_test", name)
-    _check_columns(X_test, X, "X_test")
+    y_test = _finite(y_test, "y_test", name)
     if not len(classes):
-        return Data(X, codes_of_all, X_test, np.asarray(y_test, np.float64))
+        return Data(X, codes_of_all, X_test, _as_targets(y_test, name))
     unknown = [*{*y_test.tolist()}.difference(classes.tolist())]
     if unknown:
         raise ValueError(
@@ -144,28 +141,57 @@ def _refuse_labels(**given: Any) -> None:
 
 def _to_give_back(X: Array, X_test: Array, more: Array, name: str) -> Data:
     """Rows without labels, all as numbers: categories are columns of 0 and 1."""
-    rows = _rows(X, "X", name)
-    if more is not None:
-        rows = _below(rows, _rows(more, "X_unlabeled", name))
-    columns = frame_columns(rows)
-    if X_test is not None:
-        X_test = _rows(X_test, "X_test", name)
-        _check_columns(X_test, rows, "X_test")
-    if columns is not None:
-        rows = columns.encode(rows).astype(np.float32)
-        if X_test is not None:
-            X_test = columns.encode(X_test).astype(np.float32)
-    y_test = None if X_test is None else np.ones(len(X_test), dtype=bool)
-    return Data(rows, np.ones(len(rows), dtype=bool), X_test, y_test)
-
-
-def _rows(X: Array, which: str, name: str) -> Array:
-    """Rows in single precision; a frame whose columns are no numbers as it is."""
-    columns = frame_columns(X)
-    numbers = dense(X) if columns is None else columns.encode(X)
-    numbers = check_array(
-        numbers, dtype="float32", ensure_all_finite=False, order="C", copy=False
+    rows = _read_rows(name, X=X, X_unlabeled=more, X_test=X_test)
+    rows = {"X": _with_unlabeled(rows)} | {k: rows[k] for k in ("X_test",) if k in rows}
+    if (columns := frame_columns(rows["X"])) is not None:
+        numbers = {which: columns.encode(frame) for which, frame in rows.items()}
+        rows = _in_one_precision(name, numbers)
+    y, y_test = (
+        None if part is None else np.ones(len(part), dtype=bool)
+        for part in (rows["X"], rows.get("X_test"))
     )
+    return Data(rows["X"], y, rows.get("X_test"), y_test)
+
+
+def _read_rows(name: str, X: Array, **more: Array) -> dict[str, Array]:
+    """Rows as `Data` has them, of X and of what else is not None, of its columns."""
+    given = {"X": X} | {which: rows for which, rows in more.items() if rows is not None}
+    rows = {which: _as_numbers(part) for which, part in given.items()}
+    for which, part in rows.items():
+        _check_columns(part, rows["X"], which)
+    if isinstance(rows["X"], np.ndarray):
+        return _in_one_precision(name, rows)
+    for which, frame in rows.items():
+        columns: Any = frame_columns(frame)
+        _check_values(columns.encode(frame), which, name)
+    return rows
+
+
+def _as_numbers(X: Array) -> Array:
+    """An array of numbers; a frame whose columns are no numbers as it is."""
+    if frame_columns(X) is not None:
+        return X
+    # What single precision holds needs no copy in double.
+    dtypes: Any = (np.float64, np.float32, np.float16)
+    dtypes += (np.uint16, np.int16, np.uint8, np.int8, bool)
+    return check_array(dense(X), dtype=dtypes, ensure_all_finite=False, copy=False)
+
+
+def _in_one_precision(name: str, rows: dict[str, Array]) -> dict[str, Array]:
+    """Arrays in single precision, or in double where it would lose what rows differ by.
+
+    As estimators hold them. Single precision is twice as fast.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):  # an error is better, below
+        dtype = precision_of([*rows.values()])
+        rows = {which: np.asarray(X, dtype, order="C") for which, X in rows.items()}
+    for which, X in rows.items():
+        _check_values(X, which, name)
+    return rows
+
+
+def _check_values(numbers: Array, which: str, name: str) -> None:
+    """Raise a ValueError where rows have infinite values, or X a column of none."""
     bad = np.isinf(numbers)
     if bad.any():
         raise ValueError(
@@ -178,7 +204,28 @@ def _rows(X: Array, which: str, name: str) -> Array:
             f"X of data set {name!r} has {len(empty)} columns without any value: "
             f"{empty.tolist()[:5]}. Leave them out."
         )
-    return numbers if columns is None else X
+
+
+def _finite(labels: Array, which: str, name: str) -> Array:
+    """Labels as an array of a kind of their own, none of them infinite."""
+    if labels.dtype == object:
+        labels = np.asarray(labels.tolist())
+    if labels.dtype.kind == "f" and (n_bad := int(np.isinf(labels).sum())):
+        raise ValueError(
+            f"{which} of data set {name!r} has {n_bad} labels that are infinite. Leave "
+            f"these rows out{', or mark them with unlabeled' if which == 'y' else ''}."
+        )
+    return labels
+
+
+def _as_targets(y_test: Array, name: str) -> Array:
+    """Labels of test rows as numbers, where those of the others are."""
+    if y_test.dtype.kind not in "iuf":
+        raise ValueError(
+            f"y holds numbers to predict, and y_test of data set {name!r} holds "
+            f"{y_test[:2].tolist()!r:.80}, of type {y_test.dtype}. Give numbers."
+        )
+    return y_test.astype(np.float64)
 
 
 def _codes(labels: Array) -> tuple[Array, Array]:
@@ -210,9 +257,11 @@ def _check_columns(X: Array, like: Array, which: str) -> None:
         )
 
 
-def _below(X: Array, more: Array) -> Array:
-    """Rows, and more rows below them."""
-    _check_columns(more, X, "X_unlabeled")
+def _with_unlabeled(rows: dict[str, Array]) -> Array:
+    """X, with X_unlabeled below it if there is any."""
+    X, more = rows["X"], rows.get("X_unlabeled")
+    if more is None:
+        return X
     if isinstance(X, np.ndarray):
         return np.concatenate([X, more])
     frames: list[Any] = [nw.from_native(rows, eager_only=True) for rows in (X, more)]

@@ -1,13 +1,20 @@
 """What a record of a comparison is: its fields, and the names made of them."""
 
+import math
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Any
+from statistics import median
+from typing import Any, NamedTuple
 
 # What a control is that has no net: a linear model on features.
 LOGISTIC, RIDGE = "logistic regression", "ridge"
 # How rows that are given back are scored: by the squared error of a row.
 RECONSTRUCTION = "neg_squared_error"
+# Errors are shown as they are from the one to the other, beyond with a power of ten.
+_LEAST, _MOST = 0.01, 1e6
+_LEAST_POWER = -300
+# Of an error: figures are made of the squares of many.
+LARGEST = 1e140
 # The parameter of a contender of which nothing is tuned.
 NOTHING = "nothing"
 # Probability that a hidden unit is dropped in a contender with "dropout": Srivastava et
@@ -131,22 +138,80 @@ def kind_of(record: dict[str, Any]) -> str:
     return "dbn" if record["init"] == "dbn" else "start"
 
 
-def measure(settings: dict[str, Any]) -> tuple[str, float, str]:
-    """What the errors of a comparison are: title of an axis, factor, unit.
+def is_share(scoring: str) -> bool:
+    """Whether errors are 1 minus a score, and not in a unit of what is predicted.
 
     Examples
     --------
-    >>> measure({"scoring": "accuracy"})
-    ('error (%)', 100.0, ' points')
+    >>> is_share("accuracy"), is_share("neg_mean_squared_error")
+    (True, False)
+    """
+    return not scoring.startswith("neg_")
+
+
+class Measure(NamedTuple):
+    """How the errors of a comparison are called and shown.
+
+    Parameters
+    ----------
+    words : str
+        What they are.
+    scale : str
+        In what they are shown: "%", a power of ten, or nothing.
+    factor : float
+        What they are multiplied by for that.
+    unit : str
+        Of a difference, behind it.
+    decimals : int
+        How many are shown.
+    """
+
+    words: str
+    scale: str
+    factor: float
+    unit: str
+    decimals: int
+
+    @property
+    def title(self) -> str:
+        """Of an axis or a column."""
+        return f"{self.words} ({self.scale})" if self.scale else self.words
+
+
+def measure(settings: dict[str, Any], means: Iterable[float]) -> Measure:
+    """What the errors of a comparison are, and how they are shown.
+
+    Shares are percentages. Squared errors and the like are shown as they are where the
+    median of these means is from 0.01 to a million. Smaller ones would be 0.000
+    throughout: they have a power of ten, as larger ones have.
+
+    Parameters
+    ----------
+    settings : dict
+        Of the comparison.
+    means : iterable of float
+        Mean test errors of its contenders.
+
+    Examples
+    --------
+    >>> measure({"scoring": "accuracy"}, [0.1]).title
+    'error (%)'
+    >>> small = measure({"scoring": "neg_mean_squared_error"}, [2e-7, 3e-7])
+    >>> small.title, small.unit, round(small.factor)
+    ('mean squared error (10^-7)', ' x 10^-7', 10000000)
     """
     scoring: str = settings["scoring"]
-    if scoring == RECONSTRUCTION:
-        return "squared error", 1.0, ""
     words = scoring.removeprefix("neg_").replace("_", " ")
-    if scoring.startswith("neg_"):
-        return words, 1.0, ""
-    title = "error" if scoring == "accuracy" else f"1 - {words}"
-    return f"{title} (%)", 100.0, " points"
+    if is_share(scoring):
+        words = "error" if scoring == "accuracy" else f"1 - {words}"
+        return Measure(words, "%", 100.0, " points", 2)
+    if scoring == RECONSTRUCTION:
+        words = "squared error"
+    usual = median([*map(abs, means)] or [1.0])
+    if usual == 0.0 or _LEAST <= usual < _MOST:
+        return Measure(words, "", 1.0, "", 3)
+    power = max(math.floor(math.log10(usual)), _LEAST_POWER)
+    return Measure(words, f"10^{power}", 10.0**-power, f" x 10^{power}", 3)
 
 
 def key_of(record: dict[str, Any]) -> tuple[str, str, int]:
@@ -203,6 +268,21 @@ def _is_amount(value: Any, most: float = 1e300) -> bool:
     return type(value) in (int, float) and 0 <= value <= most
 
 
+def is_error(value: Any) -> bool:
+    """Whether a value may be an error: a number, also a negative one.
+
+    Parameters
+    ----------
+    value : object
+
+    Examples
+    --------
+    >>> is_error(-0.2), is_error(float("nan"))
+    (True, False)
+    """
+    return type(value) in (int, float) and abs(value) <= LARGEST
+
+
 def _is_amount_or_none(value: Any) -> bool:
     return value is None or _is_amount(value)
 
@@ -239,8 +319,7 @@ RECORD: dict[str, Callable[[Any], bool]] = {
     "parameter": _is_name,
     "seed": lambda value: (value == 0 and type(value) is int) or _is_count(value),
     "value": _is_amount,
-    # Log-losses go above 1; no score of anything is near a million.
-    "error": lambda value: _is_amount(value, most=1e6),
+    "error": is_error,
     **dict.fromkeys(["pretrain_seconds", "finetune_seconds"], _is_amount),
     **dict.fromkeys(
         ["pretrain_multiply_adds", "finetune_multiply_adds"],

@@ -1,5 +1,6 @@
 """The work of one cell of a comparison: rows, fits, errors."""
 
+import math
 import time
 import warnings
 from collections import Counter
@@ -23,6 +24,7 @@ from .contenders import Contender, Start
 from .controls import MAX_UNLABELED, Control, as_categories, as_numbers
 from .protocol import Study
 from .read_data import MARKS, known
+from .records import LARGEST, is_error, is_share
 from .row_losses import MAX_ROWS, row_losses
 from .seed_rows import SeedRows
 from .semi_supervised import SelfTraining
@@ -115,7 +117,7 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: SeedRows) -> dict[str,
         began = time.perf_counter()
         failures.update(_fit(model, X, y))
         seconds += time.perf_counter() - began
-        error, losses = _error(model, X_held, y_held, study.scoring)
+        error, losses = _error(model, X_held, y_held, study.scoring, cell)
         loss += len(y_held) * error
         n_held += len(y_held)
         if is_named_net:
@@ -126,8 +128,7 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: SeedRows) -> dict[str,
         **study.who(cell),
         "parameter": contender.parameter,
         "value": cell.value,
-        # Without rounding errors, so that equal numbers of wrong rows are ties.
-        "error": max(round(loss / n_held, 12), 0.0),
+        "error": _rounded(loss / n_held, study.scoring),
         **cost,
         **_costs("finetune", seconds, multiply_adds if is_named_net else None),
         **{failure: failures[failure] for failure in ("diverged", "unconverged")},
@@ -198,13 +199,49 @@ def _of_numbers(model: Any, X: Array, y: Array) -> dict[str, float]:
     return {"r2": float(r2_score(y, predicted)), "rmse": rmse}
 
 
-def _error(model: Any, X: Array, y: Array, scoring: str) -> tuple[float, Array | None]:
-    """The error of a model, and its loss on every row where it is their mean."""
-    losses = row_losses(model, X, y, scoring)
-    if losses is not None:
-        return float(losses.mean()), losses
-    best = not scoring.startswith("neg_")
-    return float(best) - float(get_scorer(scoring)(model, X, y)), None
+def _error(
+    model: Any, X: Array, y: Array, scoring: str, cell: Cell
+) -> tuple[float, Array | None]:
+    """The error of a model, and its loss on every row where it is their mean.
+
+    Raises
+    ------
+    ValueError
+        If there is none on these rows.
+    """
+    problem: Any = None
+    losses: Array | None = None
+    try:
+        losses = row_losses(model, X, y, scoring)
+        if losses is not None:
+            error = float(losses.mean())
+            if cell.stage == "tune" and not is_error(error):
+                error = LARGEST  # what a net says ran over: its rate loses
+        else:
+            error = float(is_share(scoring)) - float(get_scorer(scoring)(model, X, y))
+    except ValueError as refused:
+        error, problem = math.nan, refused
+    if is_error(error):
+        return error, losses
+    rows = "test" if cell.stage == "test" else "validation"
+    parts = "" if y.dtype.kind == "f" else "splits whose parts hold every class, "
+    raise ValueError(
+        f"scoring={scoring!r} gives {cell.name!r} no error that can be compared on the "
+        f"{len(y)} {rows} rows of seed {cell.seed} ({problem or error}). Choose "
+        f"{parts}another scoring or, if what a net says is out of range, smaller "
+        "learning_rates."
+    ) from problem
+
+
+def _rounded(error: float, scoring: str) -> float:
+    """An error without rounding errors, so that equal numbers of wrong rows are ties.
+
+    Of 1 minus a score they are as large as those of 1, however small the error is; of
+    others in proportion to it.
+    """
+    if is_share(scoring):
+        return round(error, 12) + 0.0  # never -0
+    return float(f"{error:.12g}")
 
 
 def _fit(model: Any, X: Array, y: Array) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...backend.types import Array
 from ..statistics import holm, paired_difference, paired_losses
-from .records import cell_name, chosen, contender_name, key_of, kind_of
+from .records import cell_name, chosen, contender_name, is_share, key_of, kind_of
 from .row_losses import unpacked
 
 # A difference is shown where its p-value is below.
@@ -197,7 +197,12 @@ def _difference(
     a = np.array([record["error"] for record in ours])
     b = np.array([record["error"] for record in theirs]) if theirs else np.zeros(len(a))
     ratio = 0.0 if settings["fixed_test_split"] else n_test / n_train
-    return asdict(paired_difference(a, b, test_train_ratio=ratio, n_test=n_test))
+    # What a test row weighs is known of shares: others are shares of the largest.
+    errors = np.abs([a, b])
+    unit = 1.0 if is_share(settings["scoring"]) else float(errors.max()) or 1.0
+    found = paired_difference(a / unit, b / unit, test_train_ratio=ratio, n_test=n_test)
+    ends = ("mean", "low", "high", "standard_error", "detectable")
+    return asdict(found) | {end: unit * getattr(found, end) for end in ends}
 
 
 def _losses(records: list[dict[str, Any]], settings: dict[str, Any]) -> Iterator[Array]:

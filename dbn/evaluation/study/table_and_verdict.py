@@ -5,7 +5,7 @@ from typing import Any
 
 from ...storage.packing import printable
 from ..statistics import ROWS
-from .records import NOTHING, display_name, measure
+from .records import NOTHING, Measure, display_name, measure
 from .row_losses import has_row_losses
 from .summary import LEVEL
 
@@ -30,26 +30,38 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     -------
     str
     """
-    title, factor, unit = measure(settings)
+    errors = measure_of(summary, settings)
     names = [row_name(name, row) for row in summary for name in row["contenders"]]
     width = max(map(len, names))
     lines = []
     for row in summary:
         lines += [
             f"{row['cell']}",
-            f"  {'start + activation':{width}}  {'test ' + title:>15}  "
+            f"  {'start + activation':{width}}  {'test ' + errors.title:>15}  "
             "median  validation  rate or C      DBN minus it [95 %]       p  could show"
             "  seconds",
         ]
         for name, contender in row["contenders"].items():
-            its, name = figures(contender, factor), row_name(name, row)
+            its, name = figures(contender, errors), row_name(name, row)
             lines.append(
                 f"  {name:{width}}  {its['error']:>15}  {its['median']:>6}  "
                 f"{its['validation']:>10}  {its['value']:>9}  {its['difference']:>24}  "
                 f"{its['p_value']:>6}  {its['detectable']:>10}  {its['seconds']}"
             )
-        lines += [*(f"  {words}" for words in comparisons(row, factor, unit)), ""]
+        lines += [*(f"  {words}" for words in comparisons(row, errors)), ""]
     return "\n".join([*lines, *ends_of_grids(summary), legend(summary, settings)])
+
+
+def measure_of(summary: list[dict[str, Any]], settings: dict[str, Any]) -> Measure:
+    """What the errors of a comparison are, and how all its tables show them.
+
+    Parameters
+    ----------
+    summary, settings
+        As in `table`.
+    """
+    its = (contender for row in summary for contender in row["contenders"].values())
+    return measure(settings, [contender["mean"] for contender in its])
 
 
 def row_name(name: str, row: dict[str, Any]) -> str:
@@ -72,15 +84,14 @@ def row_name(name: str, row: dict[str, Any]) -> str:
     return display_name(name) + (f" (chosen with {chosen_on} labels)" if more else "")
 
 
-def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
+def figures(contender: dict[str, Any], errors: Measure) -> dict[str, str]:
     """The figures of a contender, as texts in this order; empty if it is not compared.
 
     Parameters
     ----------
     contender : dict
         Of a summary.
-    factor : float
-        From `measure`.
+    errors : Measure
 
     Returns
     -------
@@ -93,7 +104,7 @@ def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
     usual = f"{Counter(sorted(contender['values'])).most_common(1)[0][0]:g}"
     if contender["parameter"] == NOTHING:
         usual = "-"
-    n = decimals(factor)
+    factor, n = errors.factor, errors.decimals
     mean, std, median, held, low, high = (
         factor * contender[key]
         for key in ("mean", "std", "median", "validation_error", "low", "high")
@@ -109,7 +120,7 @@ def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
         "median": f"{median:.{n}f}",
         "validation": f"{held:.{n}f}",
         "value": f"{usual}{'*' if contender['at_end'] else ''}",
-        "difference": _interval(compared, factor) if compared else "",
+        "difference": _interval(compared, errors) if compared else "",
         "p_value": f"{compared['p_value']:.3f}" if compared else "",
         "detectable": f"{factor * compared['detectable']:.{n}f}" if compared else "",
         "seconds": " + ".join(f"{value:.2f}" for value in seconds),
@@ -119,41 +130,28 @@ def figures(contender: dict[str, Any], factor: float) -> dict[str, str]:
     }
 
 
-def _interval(difference: dict[str, Any], factor: float) -> str:
-    mean, low, high = (factor * difference[key] for key in ("mean", "low", "high"))
-    n = decimals(factor)
-    return f"{mean:+.{n}f} [{low:+.{n}f}, {high:+.{n}f}]"
+def _interval(difference: dict[str, Any], errors: Measure) -> str:
+    ends = (errors.factor * difference[key] for key in ("mean", "low", "high"))
+    mean, low, high = (f"{end:+.{errors.decimals}f}" for end in ends)
+    return f"{mean} [{low}, {high}]"
 
 
-def decimals(factor: float) -> int:
-    """How many are shown of errors: shares are percentages, others may be below 1.
-
-    Examples
-    --------
-    >>> decimals(100.0), decimals(1.0)
-    (2, 3)
-    """
-    return 2 if factor > 1.0 else 3
-
-
-def comparisons(row: dict[str, Any], factor: float, unit: str) -> list[str]:
+def comparisons(row: dict[str, Any], errors: Measure) -> list[str]:
     """Sentences about a setting: the DBN and all other starts, and fits that failed.
 
     Parameters
     ----------
     row : dict
         Of a summary.
-    factor, unit
-        From `measure`.
+    errors : Measure
 
     Returns
     -------
     list of str
     """
-    differences = _starts(row)
-    low, high = (factor * f(differences) for f in (min, max))
-    n = decimals(factor)
-    among = f"DBN minus the other starts: {low:+.{n}f} to {high:+.{n}f}{unit}"
+    differences, n = _starts(row), errors.decimals
+    low, high = (errors.factor * f(differences) for f in (min, max))
+    among = f"DBN minus the other starts: {low:+.{n}f} to {high:+.{n}f}{errors.unit}"
     sentences = [
         f"{among}; for all of them together Holm p = {row['p_holm']:.3f}"
         + _given(row, "; ")
@@ -226,7 +224,8 @@ def definitions(
     if methods != {ROWS} and has_row_losses(settings["scoring"]):
         judged += " (the old rule: this record has no losses of rows)"
     return {
-        f"Test {measure(settings)[0]}": "mean and standard deviation over seeds",
+        f"Test {measure_of(summary, settings).title}": "mean and standard deviation "
+        "over seeds",
         "Rate or C": "chosen most often",
         "Interval and p": "of each difference by itself, Student's t, judged by "
         + judged,
@@ -276,12 +275,12 @@ def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     -------
     str
     """
-    _, factor, unit = measure(settings)
+    errors = measure_of(summary, settings)
     kinds = (_LOWERED, _RAISED, _IN_PART, _UNDECIDED)
     found: dict[str, list[str]] = {words: [] for words in kinds}
     one, beaten = len(summary) == 1, []
     for row in summary:
-        words, by = _told(row, factor, unit)
+        words, by = _told(row, errors)
         found[words].append(by if one else f"{_place(row)}: {by}")
         for name, contender in row["contenders"].items():
             difference = contender["difference"]
@@ -312,10 +311,10 @@ def _place(row: dict[str, Any]) -> str:
     return f"{row['cell']}{_given(row, ', ')}"
 
 
-def _told(row: dict[str, Any], factor: float, unit: str) -> tuple[str, str]:
+def _told(row: dict[str, Any], errors: Measure) -> tuple[str, str]:
     """What pretraining did in a setting, and by how much or against which starts."""
-    n = decimals(factor) - 1
-    low, high = (f"{factor * f(_starts(row)):+.{n}f}" for f in (min, max))
+    n, unit = errors.decimals - 1, errors.unit
+    low, high = (f"{errors.factor * f(_starts(row)):+.{n}f}" for f in (min, max))
     by = f"{low}{unit}" if low == high else f"{low} to {high}{unit}"
     if row["p_holm"] < LEVEL:
         words = _LOWERED if max(_starts(row)) < 0.0 else _RAISED
