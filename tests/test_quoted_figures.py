@@ -887,6 +887,7 @@ QUOTING = (
         comparison,
         mnist_few,
         mnist_equal,
+        fashion,
         mnist_few_12000,
         mnist_labels,
     ),

@@ -187,7 +187,8 @@ def row_variance(d, settings):
     common = max(0, products / n_both * n_test / (n_test - 1)) / n_rows
     w = np.mean([np.nanvar(its, ddof=1) for its in d])
     S2 = np.var([np.nanmean(its) for its in d], ddof=1)
-    least = max(w, 1 / n_test) / n / n_test
+    # Of wrong rows one at the least; of other losses a row has no least weight.
+    least = max(w, 1 / n_test if settings["n_classes"] else 0) / n / n_test
     return max(S2 / n + common, least)
 
 
