@@ -530,6 +530,35 @@ def test_mnist_with_few_labels(tiny_mnist):
     assert its["loss_curve"][-1] == [100, pytest.approx(net.loss_curve_[-1], rel=1e-3)]
 
 
+def test_mnist_held_out(tiny_mnist):
+    """Fewer rows than labels asked for are all of them; a net is as written out."""
+    record, options = tiny_mnist
+    options += ["--hidden-layer-sizes", "5", "--labels", "100", "--subsets", "2"]
+    done = run("benchmarks/mnist.py", "held-out", *options)
+    assert done.returncode == 0, done.stderr
+    names = ("dbn", "xavier_uniform", "he_normal + relu + dropout")
+    assert contenders_of(record) == ("1 x 5, 80 labels", dict.fromkeys(names, 2))
+    tests = [r for r in Comparison.from_json(record).records if r["stage"] == "test"]
+    its = next(r for r in tests if (r["contender"], r["seed"]) == ("xavier_uniform", 1))
+    data = load_dataset("mnist", data_home=record.parent.parent)
+    net = DBNClassifier(
+        (5,),
+        init="xavier_uniform",
+        optimizer=Adam(0.001),
+        weight_decay=2e-5,
+        early_stopping=True,
+        n_iter_no_change=12,
+        batch_size=32,
+        max_iter=1000,
+        random_state=1,
+    )
+    net.fit(data.X, data.y)
+    assert its["error"] == pytest.approx(1 - net.score(data.X_test, data.y_test))
+    (dbn, *_) = mnist.held_out_nets(60_000, mnist.parse_args(["held-out"]))
+    assert dbn.estimator.learning_rate_multipliers == (0.1, 1.0)
+    assert dbn.estimator.validation_fraction == 5000 / 60_000
+
+
 def test_mnist_deep(tiny_mnist):
     record, options = tiny_mnist
     options += ["--depths", "2", "3", "--width", "4", "--epochs", "1"]

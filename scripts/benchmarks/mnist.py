@@ -2,6 +2,7 @@
 
     mnist.py full      784-500-500-2000-10, all labels
     mnist.py labels    few labels, all images, a stack of 12 machines
+    mnist.py held-out  one layer of 1024, a tenth of the labels held out to stop early
     mnist.py deep      many logistic layers, from five starts
 
 Each is a comparison (`compare_initializers`) of the contenders below, and prints an
@@ -55,6 +56,14 @@ BUDGETS = {
     1000: {"epochs": 40, **LOW},
     3000: {"epochs": 50, "multipliers": (0.1, 0.3), "dropout": 0.3},
     10_000: {"epochs": 40, "multipliers": (0.1, 0.3), "dropout": 0.3},
+}
+# Of the held-out part, as in a published run (README of yell/boltzmann-machines, where
+# the rate also falls): multiplier of the pretrained layer's rate.
+HELD_OUT = {
+    100: {"epochs": 1000, "batch_size": 32, "fraction": 1 / 10, "multiplier": 0.01},
+    1000: {"epochs": 100, "batch_size": 32, "fraction": 1 / 10, "multiplier": 0.01},
+    10_000: {"epochs": 100, "batch_size": 128, "fraction": 1 / 10, "multiplier": 0.01},
+    60_000: {"epochs": 100, "batch_size": 128, "fraction": 1 / 12, "multiplier": 0.1},
 }
 STARTS = ("xavier_uniform", "xavier_x4_uniform", "orthogonal", "lsuv", "dbn")
 
@@ -165,6 +174,31 @@ def with_few_labels(n_labels, args):
     return [dbn, control, line]
 
 
+def held_out_nets(n_labels, args):
+    """Nets that stop early, with settings that are not searched."""
+    options = dict(HELD_OUT[n_labels])
+    epochs, multiplier = options.pop("epochs"), options.pop("multiplier")
+    sizes = args.hidden_layer_sizes
+    options |= {
+        "early_stopping": True,
+        "validation_fraction": options.pop("fraction"),
+        "n_iter_no_change": 12,
+        "weight_decay": 2e-5,
+    }
+
+    def held_out(name, **others):
+        rate_stays = 1.0
+        return net(name, sizes, [0.001], rate_stays, epochs, args, **options, **others)
+
+    multipliers = (*[multiplier] * len(sizes), 1.0)
+    control = {"activation": "relu", "dropout": dropout_of(sizes, 0.5)}
+    return [
+        held_out("dbn", learning_rate_multipliers=multipliers, labels=CHOSEN_ON),
+        held_out("xavier_uniform", init="xavier_uniform"),
+        held_out("he_normal + relu + dropout", init="he_normal", **control),
+    ]
+
+
 # --- studies: name, contenders, labels ------------------------------------------------
 
 
@@ -177,10 +211,20 @@ def full(args, y):
 def labels(args, y):
     """A study for each number of labels."""
     for n in args.labels:
-        # For more subsets than are used now: --subsets may grow.
-        subsets = range(max(args.n_seeds, 20))
-        rows = [labelled_rows(y, n, subset) for subset in subsets]
-        yield f"{n}-labels-{args.tune}", with_few_labels(n, args), {n: rows}
+        yield f"{n}-labels-{args.tune}", with_few_labels(n, args), subsets(y, n, args)
+
+
+def held_out(args, y):
+    """A study for each number of labels, all of them included."""
+    for n in args.labels:
+        rows = [len(y)] if n >= len(y) else subsets(y, n, args)
+        yield f"{n}-labels", held_out_nets(n, args), rows
+
+
+def subsets(y, n_labels, args):
+    """Rows of each subset, for more than are used now: --subsets may grow."""
+    each = range(max(args.n_seeds, 20))
+    return {n_labels: [labelled_rows(y, n_labels, subset) for subset in each]}
 
 
 def labelled_rows(y, n_labels, subset):
@@ -201,8 +245,13 @@ def deep(args, y):
         yield f"{depth}-layers", nets, [len(y)]
 
 
-PARTS = {"full": full, "labels": labels, "deep": deep}
-CHOSEN = {"full": {"recipes": RECIPES}, "labels": {"budgets": BUDGETS}, "deep": {}}
+PARTS = {"full": full, "labels": labels, "held-out": held_out, "deep": deep}
+CHOSEN = {
+    "full": {"recipes": RECIPES},
+    "labels": {"budgets": BUDGETS},
+    "held-out": {"budgets": HELD_OUT},
+    "deep": {},
+}
 
 
 def run(args):
@@ -302,6 +351,11 @@ def parse_args(argv):
     )
     add("--control-layer-sizes", type=int, nargs="+", default=[500, 500, 2000])
     part.set_defaults(hidden_layer_sizes=[500] * 12, pretrain_epochs=10)
+    part = parts.add_parser("held-out", parents=[shared_options()])
+    add = part.add_argument
+    add("--labels", type=int, nargs="+", choices=HELD_OUT, default=[*HELD_OUT])
+    add("--subsets", type=int, default=10, help="of labelled rows, each with its DBN")
+    part.set_defaults(hidden_layer_sizes=[1024])
     part = parts.add_parser("deep", parents=[shared_options()])
     add = part.add_argument
     add("--depths", type=int, nargs="+", default=[5])
