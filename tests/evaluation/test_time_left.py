@@ -92,7 +92,7 @@ def simulated(monkeypatch):
 
         def spying(self, cell, seconds, elapsed):
             done(self, cell, seconds, elapsed)
-            seen.append((elapsed, self.share, self.total))
+            seen.append((elapsed, self.share, self.total, self.left))
 
         monkeypatch.setattr(run_study, "run_cell", run_cell)
         monkeypatch.setattr(time_left.TimeLeft, "done", spying)
@@ -111,7 +111,7 @@ def test_the_estimate_is_right_from_a_tenth_on_and_does_not_jump(
     name, simulated, capsys
 ):
     cost, settings = STUDIES[name]
-    elapsed, share, total = simulated(cost, **settings)
+    elapsed, share, total, left = simulated(cost, **settings)
     truth = elapsed[-1]
     late = (elapsed >= 0.1 * truth) | (share >= 0.1)  # what is said is right, too
     factors = total[late] / truth
@@ -121,6 +121,23 @@ def test_the_estimate_is_right_from_a_tenth_on_and_does_not_jump(
     assert (jumps < 0.05 + 5 * cells).all()
     assert (np.diff(share) >= 0).all() and share[-1] == 1.0
     assert total[-1] == pytest.approx(truth, rel=0.1)
+    assert left[-1] < 0.1 * truth and (left >= total - elapsed).all()
+
+
+def test_time_is_left_where_a_machine_slows_down_at_the_end(simulated):
+    """Never none; the total alone is past before all is done."""
+    done, (cost, settings) = [], STUDIES["others"]
+
+    def slower(study, cell):
+        done.append(cell)
+        return cost(study, cell) * (6.0 if len(done) > 0.85 * n_cells else 1.0)
+
+    n_cells = len(simulated(cost, **settings)[0])
+    elapsed, _, total, left = simulated(slower, **settings)
+    assert (total < elapsed)[:-1].any()
+    assert (left[:-1] > 0.0).all()
+    late = slice(int(0.9 * n_cells), int(0.97 * n_cells))
+    assert (left > 0.2 * (elapsed[-1] - elapsed))[late].all()
 
 
 def test_a_line_for_each_tenth_without_a_terminal(simulated, capsys):
@@ -138,7 +155,7 @@ def test_the_estimate_is_right_at_once_after_a_stop(simulated, tmp_path, capsys)
     truth = simulated(cost, **settings)[0][-1]
     with pytest.raises(KeyboardInterrupt):
         simulated(cost, stop_after=0.6 * truth, folder=tmp_path, **settings)
-    elapsed, share, total = simulated(cost, folder=tmp_path, **settings)
+    elapsed, share, total, _ = simulated(cost, folder=tmp_path, **settings)
     assert elapsed[-1] == pytest.approx(0.4 * truth, rel=0.2)
     factors = total / elapsed[-1]
     assert factors.max() < 1.5 and factors.min() > 1 / 1.5

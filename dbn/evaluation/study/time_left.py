@@ -134,7 +134,7 @@ class TimeLeft:
         self._work: _Amounts = defaultdict(float)
         self._seconds: _Amounts = defaultdict(float)
         self._found, self._weight = 0.0, 0.0
-        self.share, self.total = 0.0, 0.0
+        self.share, self.total, self.left = 0.0, 0.0, 0.0
         self.add(cells)
 
     def add(self, cells: Iterable[Cell]) -> None:
@@ -157,7 +157,9 @@ class TimeLeft:
         below a tenth while `ends` are not done, and `total` the estimated seconds of
         all that was not done before. From the first tenth on it follows what is
         measured within another tenth, so it does not jump, except at the first net of
-        a contender and network.
+        a contender and network. `left` is what remains of it, but not much less than
+        what is missing takes now: where a machine slows down at the end, `total`
+        follows too late.
         """
         is_news = self._measured(cell, seconds)
         past, left = self._seconds[()], self._estimate()
@@ -171,6 +173,7 @@ class TimeLeft:
             pull = min(1.0, max(0.0, weight - self._weight) / 0.1)
             self.total *= (total / self.total) ** pull
         self._weight = max(weight, self._weight)
+        self.left = max(self.total - elapsed, left / self._n_jobs / 1.5)
 
     def _measured(self, cell: Cell, seconds: float) -> bool:
         """Note what a cell took; whether it is the first of its contender and net."""
@@ -232,7 +235,7 @@ class Progress:
         """Note that a cell is done, in so many seconds."""
         elapsed = perf_counter() - self._began
         self.left.done(cell, seconds, elapsed)
-        self._show(self.left.share, _duration(max(0.0, self.left.total - elapsed)))
+        self._show(self.left.share, _duration(self.left.left))
 
     def _show(self, share: float, left: str) -> None:
         tenths = int(10.0 * share + 1e-9)
