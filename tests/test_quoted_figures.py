@@ -169,9 +169,9 @@ def mnist_3000() -> Iterable[str]:
     yield from compared_with_dbn("mnist-3000")
     (its,), (errors,) = summary("mnist-3000"), study("mnist-3000").errors().values()
     assert len(its["below"]) == 4  # all other starts
-    n_seeds = NUMBERS[len(study("mnist-3000").settings["seeds"])]
+    n_seeds = len(study("mnist-3000").settings["seeds"])
     holm = f"{n_seeds} seeds, the DBN is below every other start (Holm p = "
-    yield f"With 3000 labels, {holm}{its['p_holm']:.3f})"
+    yield f"With 3000 labels, {holm}{its['p_holm']:.4f})"
     apart = interval(its["contenders"]["RBF SVM"]["difference"])
     error = average(errors["RBF SVM"])
     yield f"RBF SVM is as good ({error} %; the DBN minus it {apart})"
