@@ -20,6 +20,7 @@ from data_options import (
     parse,
     path,
     positive,
+    prepare_folder,
     require_labels,
     run,
     sizes,
@@ -229,7 +230,7 @@ def main():
             "trains nothing. Leave it away."
         )
     require_matplotlib()
-    args.output.mkdir(parents=True, exist_ok=True)
+    prepare_folder(args.output)
     try:
         result = Comparison.from_json(args.finished) if args.finished else study(args)
     except KeyboardInterrupt:

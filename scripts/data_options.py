@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import math
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -97,7 +99,8 @@ DATA_OPTIONS = {
     "--data-home": {"help": "folder of the named data sets; otherwise DBN_DATA"},
     "--label-column": {
         "help": "name or number (from 0; -1: the last) of the column of a table with "
-        "the labels; default: the one named label, class, target or y, or else the last"
+        "the labels, or none where it has none; default: the one named label, class, "
+        "target or y, or else the last"
     },
     "--unlabeled": {
         "metavar": "VALUE",
@@ -149,8 +152,43 @@ def require_classes(data):
         )
 
 
+def prepare_folder(folder):
+    """Make a folder to write to. Raise an OSError where that cannot be, before work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(
+            f"The folder {folder} cannot be written to ({error.strerror}). Give "
+            "another --output."
+        ) from error
+
+
+def prepare_file(file):
+    """The same for a file to write, None for no file: make the folder it is in."""
+    if file is None:
+        return
+    if file.is_dir():
+        raise OSError(f"{file} is a folder. Give a file for --output.")
+    prepare_folder(file.parent)
+
+
+def to_json(value, indent=None):
+    """The JSON text of a value, with null for NaN and infinities, which it has not."""
+
+    def finite(its):
+        if isinstance(its, dict):
+            return {key: finite(part) for key, part in its.items()}
+        if isinstance(its, list | tuple):
+            return [finite(part) for part in its]
+        return None if isinstance(its, float) and not math.isfinite(its) else its
+
+    return json.dumps(finite(value), indent=indent, allow_nan=False)
+
+
 def write_json(path, record):
-    path.write_text(json.dumps(record, indent=1) + "\n")
+    path.write_text(to_json(record, indent=1) + "\n")
     say_once(note_of_changes(record) or note_of_changes(record.get("settings", {})))
 
 

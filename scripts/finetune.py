@@ -15,11 +15,11 @@ import numpy as np
 from data_options import DATA_OPTIONS, load, parse, path, positive, run, sizes
 from sklearn.frozen import FrozenEstimator
 from threadpoolctl import threadpool_limits
-from training import TRAINING_OPTIONS, fit, write
+from training import TRAINING_OPTIONS, fit, write_history, write_model
 
 from dbn import DBNClassifier, DBNRegressor, DBNTransformer, load_model
 from dbn.evaluation.provenance import about_model
-from dbn.training import get_optimizer
+from dbn.training.optimizers import OPTIMIZERS, get_optimizer
 
 OPTIONS = (
     DATA_OPTIONS
@@ -44,8 +44,12 @@ OPTIONS = (
         "--activation": {"default": "logistic"},
         "--dropout": {"type": float, "nargs": "+", "default": [0.0]},
         "--batch-norm": {"action": "store_true"},
-        "--optimizer": {"default": "adam"},
-        "--learning-rate": {"type": float, "help": "default: the optimizer's"},
+        "--optimizer": {"default": "adam", "choices": [*OPTIMIZERS]},
+        "--learning-rate": {
+            "type": float,
+            "help": "the same in all epochs; default: that of the estimator for the "
+            "optimizer, which falls to 0 for adam",
+        },
         "--weight-decay": {"type": float, "default": 0.0},
         "--max-norm": {"type": float},
         "--multipliers": {
@@ -63,7 +67,7 @@ OPTIONS = (
 )
 
 
-def make_net(args, target):
+def make_net(args, data):
     start, layers = args.start, args.layers
     looks_like_a_path = start.endswith(".dbn") or "/" in start or path(start).exists()
     if looks_like_a_path and not path(start).is_file():
@@ -84,10 +88,13 @@ def make_net(args, target):
                 f"--layers does nothing: {args.start} has its own layers, "
                 f"{','.join(map(str, layers))}. Leave it away."
             )
-    optimizer = get_optimizer(args.optimizer)
+        check_columns(model, data)
+    optimizer = args.optimizer  # for whose name an estimator has settings of its own
     if args.learning_rate is not None:
-        optimizer.set_params(learning_rate=args.learning_rate)
-    return (DBNClassifier if target == "classes" else DBNRegressor)(
+        optimizer = get_optimizer(optimizer).set_params(
+            learning_rate=args.learning_rate
+        )
+    return (DBNClassifier if data.target == "classes" else DBNRegressor)(
         layers,
         init=start,
         activation=args.activation,
@@ -106,6 +113,20 @@ def make_net(args, target):
         random_state=args.seed,
         verbose=1,
     )
+
+
+def check_columns(model, data):
+    """Raise a ValueError unless columns are those of the model, where both have names.
+
+    An array has no names, by which estimators compare the columns of frames.
+    """
+    its = [*getattr(model, "feature_names_in_", [])]
+    mine = [*(data.columns or [])]
+    if its and mine and its != mine:
+        raise ValueError(
+            f"{data.name!r} has the columns {mine!r:.300}; the model was fitted on "
+            f"{its!r:.300}. Give a table with the same columns in the same order."
+        )
 
 
 def choose(y, target, args):
@@ -150,23 +171,27 @@ def test(net, X, y):
         error = float(np.mean(predicted != y))
         return {"test_error": round(error, 6)}, f"test error {error:.2%}"
     rmse = float(np.sqrt(np.mean((predicted - y) ** 2)))
-    r2 = float(net.score(X, y))
-    found = {"test_rmse": round(rmse, 6), "test_r2": round(r2, 6)}
-    return found, f"test error {rmse:.4g} (root mean square; R2 {r2:.3f})"
+    found, told = {"test_rmse": round(rmse, 6)}, "root mean square"
+    if len(y) > 1:  # of a single row there is no R2
+        found["test_r2"] = round(float(net.score(X, y)), 6)
+        told += f"; R2 {found['test_r2']:.3f}"
+    return found, f"test error {rmse:.4g} ({told})"
 
 
 def main():
     args = parse(__doc__, OPTIONS)
     data = load(args)
-    net = make_net(args, data.target)
+    net = make_net(args, data)
     X, y, X_test, y_test, told = split(data, args)
     workers, seconds = fit(net, args, [X, y], told)
     if workers.rank == 0:
+        write_model(net, args, data.columns)
         with threadpool_limits(args.threads):
             found, told = test(net, X_test, y_test)
         if isinstance(net.init, FrozenEstimator):
             found["pretrained"] = about_model(net.init.estimator)
-        write(net, args, workers, seconds, [X, y], **found, labelled_rows=len(y))
+        found["labelled_rows"] = len(y)
+        write_history(net, args, workers, seconds, [X, y], **found)
         told += f" with {len(y)} labelled rows"
         print(f"{told}, {seconds:.0f} s; wrote {args.output}/")
 

@@ -6,11 +6,12 @@ processes: torchrun --standalone --nproc_per_node=2 scripts/pretrain.py --distri
 Numbers marked * may be a schedule: 0:0.1,20:0.01.
 """
 
-import sys
+from functools import partial
 from pathlib import Path
 
 from data_options import DATA_OPTIONS, load, parse, path, positive, run, share, sizes
-from training import TRAINING_OPTIONS, fit, write
+from pictures import IMAGE_SHAPE, check_image_shape, draw_rows
+from training import TRAINING_OPTIONS, fit, write_history, write_model
 
 from dbn import DBNTransformer, RBMTransformer
 from dbn.boltzmann import CD, FPCD, PCD, Gaussian, ParallelTempering, ReLU, Softmax
@@ -117,11 +118,7 @@ OPTIONS = (
             "default": 0.1,
             "needs": {"--sparsity": ()},
         },
-        "--image-shape": {
-            "type": positive,
-            "nargs": 2,
-            "help": "of the pictures, as 28 28",
-        },
+        "--image-shape": IMAGE_SHAPE,
         "--validation": {
             "type": share,
             "default": 0.1,
@@ -190,17 +187,16 @@ def draw(model, args):
     """Pictures of the history, and, where rows are images, of filters and samples."""
     history = HistoryDisplay.from_estimator(model).plot()
     history.figure_.savefig(args.output / "history.png")
-    options = {"image_shape": args.image_shape and tuple(args.image_shape)}
-    try:
-        filters = FiltersDisplay.from_estimator(model, **options)
-        samples = SamplesDisplay.from_estimator(
-            model, **options, random_state=args.seed
-        )
-    except ValueError as error:  # rows that are no images
-        sys.stderr.write(f"pretrain: no pictures of filters and samples: {error}\n")
-    else:
-        filters.figure_.savefig(args.output / "filters.png", dpi=150)
-        samples.figure_.savefig(args.output / "samples.png", dpi=150)
+    options = {"image_shape": args.image_shape}
+    draw_filters = partial(FiltersDisplay.from_estimator, model, **options)
+    options["random_state"] = args.seed
+    draw_samples = partial(SamplesDisplay.from_estimator, model, **options)
+    draw_rows(
+        {
+            args.output / "filters.png": draw_filters,
+            args.output / "samples.png": draw_samples,
+        }
+    )
 
 
 def main():
@@ -210,9 +206,11 @@ def main():
     data = load(args)
     # Without the rows that finetune.py tests on.
     X, X_val = split(data.with_test(args.seed), args)
+    check_image_shape(args.image_shape, X.shape[1])
     workers, seconds = fit(model, args, [X], data.summary(), RBMMonitor(X_val))
     if workers.rank == 0:
-        write(model, args, workers, seconds, [X], rows=X.shape[0])
+        write_model(model, args, data.columns)
+        write_history(model, args, workers, seconds, [X], rows=X.shape[0])
         draw(model, args)
         print(f"{seconds:.0f} s; wrote {args.output}/")
 

@@ -6,11 +6,21 @@ GenerativeDBNClassifier draws rows of every class, a line of the picture each, o
 one that --label names; their classes are the array, or the column, y.
 """
 
+from functools import partial
 from pathlib import Path
 
 import narwhals.stable.v2 as nw
 import numpy as np
-from data_options import not_negative, parse, path, positive, run, seed
+from data_options import (
+    not_negative,
+    parse,
+    path,
+    positive,
+    prepare_file,
+    run,
+    seed,
+)
+from pictures import IMAGE_SHAPE, check_image_shape, draw_rows
 
 from dbn import load_model
 from dbn.evaluation import SamplesDisplay
@@ -30,7 +40,7 @@ OPTIONS = {
         "help": "Gibbs steps of each chain",
     },
     "--seed": {"type": seed, "default": 0},
-    "--image-shape": {"type": positive, "nargs": 2, "help": "of the picture, as 28 28"},
+    "--image-shape": IMAGE_SHAPE,
     "--output": {"type": path, "default": Path("samples"), "help": "without suffix"},
 }
 
@@ -66,6 +76,12 @@ def main():
         )
     if not hasattr(model, "sample"):
         raise ValueError(f"{type(model).__name__} in {args.model} has no samples.")
+    check_image_shape(args.image_shape, model.n_features_in_)
+    rows, picture, table = (
+        args.output.with_suffix(end) for end in (".npz", ".png", ".csv")
+    )
+    for file in [table] if is_table else [rows, picture]:
+        prepare_file(file)
     label = class_named(model, args.label)
     labels, _ = labels_to_draw(model, args.n, label)
     chains = {"steps": args.steps, "random_state": args.seed}
@@ -74,19 +90,14 @@ def main():
     else:
         found = {"X": model.sample(len(labels), label=labels, **chains), "y": labels}
     if is_table:
-        write_table(found["X"], found.get("y"), args.output.with_suffix(".csv"))
+        write_table(found["X"], found.get("y"), table)
         return
-    rows, picture = (args.output.with_suffix(end) for end in (".npz", ".png"))
     np.savez_compressed(rows, **found)
-    drawn = SamplesDisplay.from_estimator(  # the same chains: their means
-        model,
-        n=args.n,
-        label=label,
-        **chains,
-        image_shape=args.image_shape and tuple(args.image_shape),
+    of_picture = {"n": args.n, "label": label, "image_shape": args.image_shape}
+    draw = partial(  # the same chains: their means
+        SamplesDisplay.from_estimator, model, **of_picture, **chains
     )
-    drawn.figure_.savefig(picture, dpi=150)
-    print(f"wrote {rows} and {picture}")
+    print("wrote", " and ".join(map(str, [rows, *draw_rows({picture: draw})])))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,19 @@
 """What `pretrain.py` and `finetune.py` share: options, the fit, and what is written."""
 
+import copy
 import math
 import time
 from contextlib import nullcontext
 
-from data_options import number, path, positive, seed, write_json
+import numpy as np
+from data_options import (
+    number,
+    path,
+    positive,
+    prepare_folder,
+    seed,
+    write_json,
+)
 from threadpoolctl import threadpool_limits
 
 from dbn import save_model
@@ -61,6 +70,7 @@ def fit(model, args, rows, told, *monitors):
     with together or nullcontext(Workers()) as workers:
         callbacks = []
         if workers.rank == 0:
+            prepare_folder(args.output)
             print(told, flush=True)
             callbacks += monitors
         if args.checkpoint:
@@ -71,10 +81,16 @@ def fit(model, args, rows, told, *monitors):
     return workers, time.perf_counter() - start
 
 
-def write(model, args, workers, seconds, data, **found):
-    """Write the model, and a record of the training with its data and history."""
-    args.output.mkdir(parents=True, exist_ok=True)
+def write_model(model, args, columns):
+    """Write a model, which knows the names of the columns, as if fitted on a frame."""
+    if columns is not None:
+        model = copy.copy(model)
+        model.feature_names_in_ = np.array(columns, dtype=object)
     save_model(model, args.output / "model.dbn")
+
+
+def write_history(model, args, workers, seconds, data, **found):
+    """Write a record of the training with its data and history."""
     record = {**found, **provenance(*data), "seed": args.seed}
     record |= {"seconds": round(seconds, 1), "processes": workers.size}
     record |= {"history": model.history_}

@@ -14,8 +14,10 @@ from pathlib import Path
 import defaults
 import measures
 import mnist
+import mnist_nets
 import numpy as np
 import pytest
+import records
 from hostile import FORMATS
 from sklearn.datasets import load_digits, load_wine
 from sklearn.frozen import FrozenEstimator
@@ -26,6 +28,7 @@ from dbn import (
     GenerativeDBNClassifier,
     RBMClassifier,
     RBMTransformer,
+    load_model,
     save_model,
 )
 from dbn.backend.identity import identity
@@ -77,6 +80,66 @@ def test_every_script_says_how_it_is_used():
     assert told.pop() == ""
     for script, said in zip(scripts, told, strict=True):
         assert said.startswith(f"usage: {Path(script).name}"), said
+
+
+# The same of what cannot be written.
+RUN_ALL = """
+import runpy, sys
+from pathlib import Path
+for line in sys.argv[1:]:
+    path, *sys.argv[1:] = line.split()
+    sys.argv[0] = path
+    sys.path[0] = str(Path(path).parent)
+    try:
+        runpy.run_path(path, run_name="__main__")
+        print("wrote")
+    except (SystemExit, OSError) as end:
+        print(Path(path).name, end, flush=True)
+"""
+
+
+def test_output_that_cannot_be_written_is_found_before_the_work(tmp_path):
+    """Of all scripts that have the option: it took seconds, where some take hours."""
+    (tmp_path / "file").touch()
+    needed = {"mnist.py": "full", "density.py": "bars", "autoencoder.py": "digits"}
+    needed |= {"finetune.py": "he_normal"}
+    scripts = [
+        p for p in (ROOT / "scripts").rglob("*.py") if "args.output" in p.read_text()
+    ]
+    scripts = [
+        p for p in scripts if "__main__" in p.read_text() and p.name != "sample.py"
+    ]
+    assert len(scripts) == 21
+    output = f"--output {tmp_path}/file/record.json"
+    lines = [f"{path} {needed.get(path.name, '')} {output}" for path in scripts]
+    command = [sys.executable, "-W", "ignore", "-c", RUN_ALL, *lines]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stdout.splitlines() if "cannot be written to" in line]
+    assert len(said) == len(scripts), done.stdout
+    assert all(line.endswith("Give another --output.") for line in said)
+
+
+def test_sample_finds_before_the_work_that_it_cannot_write(tmp_path):
+    X = load_digits().data[:50] / 16
+    save_model(RBMTransformer(4, random_state=0).fit(X), tmp_path / "model.dbn")
+    (tmp_path / "rows.npz").mkdir()
+    options = [str(tmp_path / "model.dbn"), "-n", "2", "--steps", "1", "--output"]
+    done = run("sample.py", *options, str(tmp_path / "rows"))
+    assert done.returncode == 1 and done.stderr == (
+        f"sample: {tmp_path}/rows.npz is a folder. Give a file for --output.\n"
+    )
+    made = tmp_path / "new" / "rows"
+    assert run("sample.py", *options, str(made)).returncode == 0
+    assert made.with_suffix(".npz").exists()
+
+
+def test_records_are_json_whatever_the_figures(tmp_path):
+    record = {"a": [1.5, math.nan], "b": {"c": (math.inf, np.float64("nan"))}}
+    records.write_record(tmp_path / "record.json", record | {"text": "NaN"})
+    expected = {"a": [1.5, None], "b": {"c": [None, None]}, "text": "NaN"}
+    for path in (tmp_path / "record.json", tmp_path / "history" / "record.jsonl"):
+        assert json.loads(path.read_text(), parse_constant=pytest.fail) == expected
 
 
 def assert_origin(record, *more):
@@ -396,13 +459,13 @@ def test_parts_of_mnist_have_their_own_defaults(part, n_layers):
 
 
 def test_dropout_fits_the_depth():
-    assert mnist.dropout_of((500, 500, 2000), 0.3) == (0.2, 0.3, 0.3, 0.5)
-    assert mnist.dropout_of((1024,), 0.3) == (0.2, 0.5)
+    assert mnist_nets.dropout_of((500, 500, 2000), 0.3) == (0.2, 0.3, 0.3, 0.5)
+    assert mnist_nets.dropout_of((1024,), 0.3) == (0.2, 0.5)
 
 
 def test_a_rate_falls_to_a_share_of_what_is_tried():
     """The same numbers as a schedule that is written out."""
-    net = mnist.net("net", (5,), [0.1, 0.003], 0.05, 60, None, init="he_normal")
+    net = mnist_nets.net("net", (5,), [0.1, 0.003], 0.05, 60, None, init="he_normal")
     rate = net.candidate(0.003).optimizer.learning_rate
     written = Schedule(0.003, 0.05 * 0.003, epochs=60)
     assert [rate(epoch) for epoch in range(60)] == [*map(written, range(60))]
@@ -411,19 +474,19 @@ def test_a_rate_falls_to_a_share_of_what_is_tried():
 
 def test_recipes_keep_what_they_say():
     args = mnist.parse_args(["full"])
-    net = mnist.recipe("multipliers", args).estimator
+    net = mnist_nets.recipe("multipliers", args).estimator
     assert net.learning_rate_multipliers == (0.3, 0.3, 0.3, 1.0)
     assert net.dropout == (0.2, 0.3, 0.3, 0.5) and net.max_iter == 30
     assert net.optimizer.decoupled_decay == 0.05 and net.batch_size == 100
     assert net.optimizer.learning_rate.end == 0.01 * 0.006
     assert net.rbm.max_iter == 20 and net.rbm.sparsity == Sparsity()
-    control = mnist.recipe("control", args).estimator
+    control = mnist_nets.recipe("control", args).estimator
     assert (control.init, control.activation, control.rbm) == (
         "he_normal",
         "relu",
         None,
     )
-    dbn, he, line = mnist.with_few_labels(100, mnist.parse_args(["labels"]))
+    dbn, he, line = mnist_nets.with_few_labels(100, mnist.parse_args(["labels"]))
     assert dbn.estimator.learning_rate_multipliers == (*[0.03] * 11, 0.1, 1.0)
     assert he.estimator.hidden_layer_sizes == (500, 500, 2000)
     assert line.kind == "control" and he.kind == "start" and dbn.kind == "dbn"
@@ -554,7 +617,7 @@ def test_mnist_held_out(tiny_mnist):
     )
     net.fit(data.X, data.y)
     assert its["error"] == pytest.approx(1 - net.score(data.X_test, data.y_test))
-    (dbn, *_) = mnist.held_out_nets(60_000, mnist.parse_args(["held-out"]))
+    (dbn, *_) = mnist_nets.held_out_nets(60_000, mnist.parse_args(["held-out"]))
     assert dbn.estimator.learning_rate_multipliers == (0.1, 1.0)
     assert dbn.estimator.validation_fraction == 5000 / 60_000
 
@@ -682,6 +745,7 @@ COUNT = "give a whole number of at least 1"
         ("finetune.py", ["a", "--epochs", "0"], "give auto or a whole number of at"),
         ("finetune.py", ["a", "--seed", "-1"], "give a whole number from 0 to 4294"),
         ("finetune.py", ["a", "--timeout", "-1"], "give seconds, more than 0"),
+        ("finetune.py", ["a", "--optimizer", "x"], "invalid choice: 'x' (choose from"),
         ("sample.py", ["a", "--steps", "-1"], "give a whole number of at least 0"),
         ("benchmark.py", ["--tune-updates", "0"], COUNT),
         ("benchmark.py", ["--jobs", "0"], f"{COUNT}, or -1 for all cores"),
@@ -780,6 +844,25 @@ def test_sample_draws_tables(tmp_path):
     done = run("sample.py", file, *options, "--image-shape", "1", "2")
     assert done.returncode == 1
     assert done.stderr.startswith("sample: --image-shape does nothing: ")
+
+
+def test_sample_draws_rows_that_are_no_images(tmp_path):
+    """They are written, and no picture, unless its shape was asked for."""
+    X = load_digits().data[:60, :12] / 16
+    file, rows = str(tmp_path / "model.dbn"), tmp_path / "rows"
+    save_model(RBMTransformer(4, random_state=0).fit(X), file)
+    options = ["-n", "3", "--steps", "5", "--output", str(rows)]
+    done = run("sample.py", file, *options)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"wrote {rows}.npz\n"
+    assert done.stderr.startswith("sample: no rows.png: 12 features do not make a sq")
+    assert np.load(f"{rows}.npz")["X"].shape == (3, 12)
+    assert not (tmp_path / "rows.png").exists()
+    done = run("sample.py", file, *options, "--image-shape", "3", "5")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("sample: --image-shape is 3 5, and a row has 12 feat")
+    done = run("sample.py", file, *options, "--image-shape", "3", "4")
+    assert done.stdout == f"wrote {rows}.npz and {rows}.png\n"
 
 
 def test_sample_refuses_what_is_no_model(tmp_path):
@@ -1143,7 +1226,9 @@ def test_finetune_takes_what_pretrain_wrote_and_goes_on(tmp_path):
     options = ["--epochs", "2", "--output", str(first)]
     assert run("pretrain.py", *sizes, *options).returncode == 0
     checkpoint = ["--checkpoint", str(tmp_path / "state")]
-    options = ["--rows", "300", "--labels", "50", "--dropout", "0.2", "--output"]
+    # A rate that falls to 0 has come to its end with the epochs that were asked for.
+    options = ["--rows", "300", "--labels", "50", "--learning-rate", "0.001"]
+    options += ["--dropout", "0.2", "--output"]
     arguments = [str(first / "model.dbn"), *options, str(second), *checkpoint]
     for epochs, more in (("2", []), ("4", ["--resume"])):
         done = run("finetune.py", *arguments, "--epochs", epochs, *more)
@@ -1167,7 +1252,6 @@ def test_finetune_takes_what_pretrain_wrote_and_goes_on(tmp_path):
     [
         (["nothing"], "finetune: The 'init' parameter of DBNClassifier must be"),
         (["he_normal", "--dataset", "bars-and-stripes"], "has no labels to fine-tune"),
-        (["he_normal", "--optimizer", "x"], "finetune: optimizer='x' is not known"),
     ],
 )
 def test_finetune_says_what_is_wrong(tmp_path, args, message):
@@ -1175,6 +1259,82 @@ def test_finetune_says_what_is_wrong(tmp_path, args, message):
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_finetune_trains_as_the_estimator_does(tmp_path):
+    """Unless it is told the learning rate."""
+    options = ["--rows", "300", "--layers", "12", "--epochs", "3"]
+    options += ["--output", str(tmp_path)]
+    done = run("finetune.py", "he_normal", *options)
+    assert done.returncode == 0, done.stderr
+    data = load_dataset("digits").with_test()
+    net = DBNClassifier((12,), init="he_normal", max_iter=3, random_state=0)
+    net.fit(data.X[:300], data.y[:300])
+    found = load_model(tmp_path / "model.dbn")
+    assert found.optimizer == "adam"
+    np.testing.assert_array_equal(found.predict(data.X), net.predict(data.X))
+    assert found.loss_curve_ == net.loss_curve_
+    assert run("finetune.py", "he_normal", *options, "--learning-rate", "0.02").stdout
+    assert load_model(tmp_path / "model.dbn").optimizer == Adam(0.02)
+
+
+def test_columns_of_numbers_are_known_by_their_names(tmp_path):
+    """A model was fine-tuned on columns in another order, and of other names."""
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{a:.3f},{b:.3f},{'no' if a > 0 else 'yes'}"
+        for a, b in rng.normal(size=(60, 2))
+    ]
+    for name in ("age,income", "income,age", "age,height"):
+        file = tmp_path / f"{name.replace(',', '-')}.csv"
+        file.write_text("\n".join([f"{name},answer", *rows]))
+    options = ["--epochs", "1", "--output", str(tmp_path), "--dataset"]
+    its = str(tmp_path / "age-income.csv")
+    done = run("pretrain.py", *options, its, "--layers", "3,2")
+    assert done.returncode == 0, done.stderr
+    model = str(tmp_path / "model.dbn")
+    for other in ("income-age", "age-height"):
+        done = run("finetune.py", model, *options, str(tmp_path / f"{other}.csv"))
+        assert done.returncode == 1 and done.stderr.count("\n") == 1
+        assert done.stderr == (
+            f"finetune: {other!r} has the columns {other.split('-')!r}; the model was "
+            "fitted on ['age', 'income']. Give a table with the same columns in the "
+            "same order.\n"
+        )
+    assert run("finetune.py", model, *options, its).returncode == 0
+    pd = pytest.importorskip("pandas")
+    net, frame = load_model(model), pd.read_csv(its)
+    assert net.predict(frame[["age", "income"]]).shape == (60,)
+    with pytest.raises(ValueError, match="feature names should match"):
+        net.predict(frame[["income", "age"]])
+
+
+def test_a_table_without_labels_is_pretrained_on_whole(tmp_path):
+    rows = [f"{i % 7 / 8},{i % 5 / 8},{i % 3 / 8}" for i in range(40)]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,c", *rows]))
+    data = ["--dataset", str(tmp_path / "rows.csv"), "--label-column", "none"]
+    data += ["--epochs", "1", "--output", str(tmp_path)]
+    done = run("pretrain.py", *data, "--layers", "3,2", "--validation", "0")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("no labels; 3 features; 40 rows\n")
+    assert json.loads((tmp_path / "history.json").read_text())["rows"] == 40
+    done = run("finetune.py", str(tmp_path / "model.dbn"), *data)
+    assert done.returncode == 1 and "has no labels to fine-tune on" in done.stderr
+
+
+def test_finetune_has_no_r2_of_one_row(tmp_path):
+    rng = np.random.default_rng(0)
+    X, y = rng.random((40, 3)), rng.normal(size=40)
+    np.savez(tmp_path / "a.npz", X=X, y=y, X_test=X[:1], y_test=y[:1])
+    options = ["--layers", "3", "--epochs", "1", "--output", str(tmp_path)]
+    done = run(
+        "finetune.py", "he_normal", "--dataset", str(tmp_path / "a.npz"), *options
+    )
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "history.json").read_text()
+    record = json.loads(text, parse_constant=pytest.fail)
+    assert record["test_rmse"] > 0 and "test_r2" not in record
+    assert "(root mean square) with 40 labelled rows" in done.stdout
 
 
 def test_finetune_refuses_columns_of_another_kind(tmp_path):

@@ -14,6 +14,21 @@ from .rows import row_slices
 from .types import Array
 
 
+def unmasked(X: Array) -> Array:
+    """`X`, with NaN in place of each value that a masked array of NumPy hides.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> unmasked(np.ma.masked_less([3, -999], 0))
+    array([ 3., nan])
+    """
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    numbers: Array = X if X.dtype.kind == "f" else X.astype(np.float64)
+    return numbers.filled(np.nan)
+
+
 def filled(X: Array, values: Array) -> Array:
     """`X` with the value of its column in place of each NaN.
 

@@ -62,6 +62,8 @@ class Dataset:
         Where the labels were found, such as ``"column 'species'"``.
     notes : tuple of str
         What else was decided in reading.
+    columns : tuple of str or None
+        Names of the columns of X, where the file has them.
 
     Examples
     --------
@@ -82,6 +84,7 @@ class Dataset:
     y_test: Array = None
     label: str | None = None
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] | None = None
 
     @property
     def target(self) -> str | None:
@@ -266,7 +269,8 @@ def checked(
     What is only stored is read when nothing is wrong with its shape. Arrays of bytes
     with more than two dimensions are images, with values from 0 to 255.
     """
-    label, notes = arrays.pop("label", None), tuple(arrays.pop("notes", ()))
+    about = {key: arrays.pop(key, None) for key in ("label", "columns")}
+    notes = tuple(arrays.pop("notes", ()))
     labels_of_test = "y" in arrays and "X_test" in arrays
     if "X" not in arrays or ("y_test" in arrays) != labels_of_test:
         raise ValueError(
@@ -275,11 +279,14 @@ def checked(
         )
     parts = [part for part in _PARTS if part in arrays]
     if hasattr(arrays["X"], "columns"):  # a frame, which its reader has checked
-        return Dataset(name, **arrays, label=label, notes=notes)
+        return Dataset(name, **arrays, **about, notes=notes)
     images |= arrays["X"].ndim > 2
     for part in parts:
         _check_part(path, part, arrays)
-    arrays = {key: _read(array, key in parts) for key, array in arrays.items()}
+    arrays = {
+        key: _read(array) if key in parts else _read_labels(path, key, array)
+        for key, array in arrays.items()
+    }
     dense = [arrays[part] for part in parts if not issparse(arrays[part])]
     dtype = precision_of(dense)
     for part in parts:
@@ -296,7 +303,7 @@ def checked(
             arrays[part] /= 255.0
         notes += ("bytes divided by 255",)
     _set_unlabelled_apart(path, arrays)
-    return Dataset(name, **arrays, label=label, notes=notes)
+    return Dataset(name, **arrays, **about, notes=notes)
 
 
 def _columns(X: Array) -> str:
@@ -324,16 +331,38 @@ def _check_part(path: Path, part: str, arrays: dict[str, Any]) -> None:
             f"{y.shape} and dtype {y.dtype}; they need shape ({X.shape[0]},) and "
             "numbers or strings."
         )
+    if y is not None and _kind(y) != _kind(arrays["y"]):
+        raise ValueError(
+            f"{path}: y holds {_kind(arrays['y'])} and y_test {_kind(y)}, and no "
+            "label of one equals one of the other. Write both as numbers, or both as "
+            "strings."
+        )
 
 
-def _read(array: Any, is_rows: bool) -> Array:
-    """Rows with two dimensions, labels with one."""
+def _kind(y: Any) -> str:
+    return "strings" if y.dtype.kind in "US" else "numbers"
+
+
+def _read_labels(path: Path, name: str, array: Any) -> Array:
+    """Labels with one dimension, bytes as texts."""
+    y = (array.read() if isinstance(array, Stored) else array).reshape(-1)
+    if y.dtype.kind != "S":
+        return y
+    try:
+        return np.strings.decode(y, "utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}: the labels {name} are bytes that are no UTF-8 text ({error}). "
+            "Save them as strings: numpy.strings.decode(y, encoding)."
+        ) from error
+
+
+def _read(array: Any) -> Array:
+    """Rows with two dimensions."""
     if isinstance(array, Stored):
         # What single precision holds becomes that at once.
-        single = is_rows and np.can_cast(array.dtype, np.float32)
+        single = np.can_cast(array.dtype, np.float32)
         array = array.read(np.float32 if single else None)
-    if not is_rows:
-        return array.reshape(-1)
     shape = array.shape[0], math.prod(array.shape[1:])
     return array if issparse(array) else array.reshape(shape)
 
@@ -357,4 +386,4 @@ def _set_unlabelled_apart(path: Path, arrays: dict[str, Any]) -> None:
 
 def _known(y: Array) -> Array:
     # NaN is not itself.
-    return y != y.dtype.type() if y.dtype.kind in "US" else y == y
+    return y != "" if y.dtype.kind == "U" else y == y

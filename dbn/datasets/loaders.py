@@ -93,6 +93,7 @@ def load_dataset(
         Where a table has its labels: the name of a column, or its number, counted from
         0, or from -1 backwards. Default: the column named "label", "class" or "target"
         (in capitals or not), or "y" where none is named "x"; otherwise the last one.
+        "none": the table has no labels, and all columns are features.
 
     Returns
     -------

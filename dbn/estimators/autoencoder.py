@@ -164,7 +164,8 @@ default="adam"
         where there are no Gaussian units.
     fill_ : ndarray of shape (n_visible,)
         What stands for values that are not known on the way in: the means of the
-        training rows, after standardisation; with `noise` 0, as it leaves them.
+        training rows, after standardisation; with `noise` 0, as it leaves them. Of the
+        fit that chose the preprocessing, not of those that go on.
     history_ : list of dict
         Phase, layer, epoch and metrics of every epoch.
     loss_curve_ : list of float
@@ -406,10 +407,11 @@ n_features)
             xp = namespace(targets)
             z = network.forward(self._filled(rows))
             error = network.loss.predict(z) - targets
+            error = xp.astype(error, xp.float64)  # for squares of any unit
             if self.scale_ is not None:
                 error = error * asarray_like(self.scale_, error)
             error = xp.where(xp.isnan(targets), 0.0, error)
-            loss = network.loss.row_values(z, targets)
+            loss = xp.astype(network.loss.row_values(z, targets), xp.float64)
             return xp.stack([loss, xp.sum(error * error, axis=1)], axis=1)
 
         return map_batches(of_rows, rows)
@@ -447,8 +449,9 @@ n_features)
             In the units of X; a frame where X was one with categories or booleans.
         """
         check_is_fitted(self)
-        H = self._hidden_rows(H, self._n_features_out)
-        return self._decode(self._place.apply(Network.predict, self._halves()[1], H))
+        codes = self._hidden_rows(H, self._n_features_out)
+        V = self._place.apply(Network.predict, self._halves()[1], codes)
+        return self._decode(V, like=H)
 
     def reconstruct(self, X: Array) -> Array:
         """The rows as they come out: ``inverse_transform(transform(X))``.
@@ -473,7 +476,8 @@ n_features)
         array([[1., 1., 0.]])
         """
         rows = self._filled(self._rows(X, "reconstruct"))
-        return self._decode(self._place.apply(Network.predict, self.network_, rows))
+        V = self._place.apply(Network.predict, self.network_, rows)
+        return self._decode(V, like=X)
 
     def score_samples(self, X: Array) -> Array:
         """Minus the loss of each row: the lower, the stranger the row.

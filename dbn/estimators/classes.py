@@ -7,7 +7,8 @@ from sklearn.utils import column_or_1d
 
 from ..backend.device import beside, to_host
 from ..backend.types import Array
-from .targets import Job, as_labels, marked
+from .marks import as_labels, marked
+from .targets import Job
 
 
 def find_classes(job: Job, classes: Array) -> Array:

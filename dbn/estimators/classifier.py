@@ -108,8 +108,9 @@ default="adam"
         The value of y that marks a row without a label, such as -1: it takes part in
         pretraining only, and `score` leaves it out (scorers by name do not). NaN and
         `pandas.NA` mark whatever is missing, None included. None: no value is special.
-        Meta-estimators that encode labels anew (voting, stacking, bagging) make a class
-        of a number: they refuse NaN, which is the safe mark.
+        Meta-estimators that encode labels anew (voting, stacking, bagging) or hold
+        predictions against them (`CalibratedClassifierCV`) make a class of a number:
+        they refuse NaN, which is the safe mark.
     warm_start : bool, default=False
         Whether `fit` goes on fine-tuning the net from an earlier fit, for another
         `max_iter` epochs and with the same classes, instead of starting anew.

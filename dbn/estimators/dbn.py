@@ -422,8 +422,9 @@ n_features)
             In the units of X; a frame where X was one with categories or booleans.
         """
         check_is_fitted(self)
-        H = self._hidden_rows(H, self._n_features_out)
-        return self._decode(self._place.apply(DBN.inverse_transform, self.dbn_, H))
+        rows = self._hidden_rows(H, self._n_features_out)
+        V = self._place.apply(DBN.inverse_transform, self.dbn_, rows)
+        return self._decode(V, like=H)
 
     def sample(
         self,
@@ -493,7 +494,7 @@ n_features)
             v_top = TemperedPath(top).sample_base(n_samples, rng)
             with bars_of(self):
                 v = dbn.sample(v_top, rng, steps, means=means)
-        return self._decode(self._place.back(v))
+        return self._decode(self._place.back(v), like=given)
 
     def _first_visible(self) -> str | Units:
         return first_visible(self.rbm)

@@ -17,6 +17,7 @@ from ..backend.device import (
     namespace,
     to_host,
 )
+from ..backend.missing import unmasked
 from ..backend.progress import tracked
 from ..backend.random import make_rng, stream_on
 from ..backend.rows import LazyRows
@@ -102,7 +103,7 @@ class DensityEstimator(DBNEstimator):
             )
         with said_of("given"):
             # Not by `_rows`: for a frame one row is that of the visible units.
-            row = np.asarray(to_host(given))[None, :]
+            row = np.asarray(to_host(unmasked(given)))[None, :]
             numbers = {"dtype": [np.float64, np.float32], "ensure_all_finite": False}
             row = asarray_like(check_array(row, **numbers), like)
             check_finite(row)

@@ -18,7 +18,7 @@ from ..backend.device import (
     to_host,
     without_gradient,
 )
-from ..backend.missing import extent_of_known, filled
+from ..backend.missing import extent_of_known, filled, unmasked
 from ..backend.rows import ScaledRows, as_rows, is_large_file
 from ..backend.types import Array
 from ..boltzmann import Units, get_units
@@ -103,7 +103,7 @@ class EncodingEstimator(BaseEstimator):
         That is scikit-learn's validation; for rows of a file the same without a copy.
         `options` are those of y.
         """
-        X = without_gradient(X)
+        X = unmasked(without_gradient(X))
         if reset:
             self.columns_ = self._find_columns(X)
         elif self.columns_ is None:
@@ -223,10 +223,13 @@ class EncodingEstimator(BaseEstimator):
         X /= self.scale_
         return X
 
-    def _decode(self, V: Array) -> Array:
-        """Visible rows in the units of X; a frame where X had categories."""
+    def _decode(self, V: Array, like: Any = None) -> Array:
+        """Visible rows in the units of X; a frame where X had categories.
+
+        Such a frame has the index of `like`, what the rows were made of.
+        """
         V = V if self.mean_ is None else V * self.scale_ + self.mean_
-        return V if self.columns_ is None else self.columns_.decode(V)
+        return V if self.columns_ is None else self.columns_.decode(V, like)
 
     def _filled(self, rows: Array) -> Array:
         """Encoded rows with the mean of its column for each value that is not known."""

@@ -220,7 +220,7 @@ class FrameColumns(Part):
         dtype = np.result_type(*dtypes) if dtypes else np.float64
         return np.concatenate(parts, axis=1, dtype=dtype, casting="same_kind")
 
-    def decode(self, rows: Array) -> Any:
+    def decode(self, rows: Array, like: Any = None) -> Any:
         """A frame like that of fit, for rows of numbers.
 
         A category is that with the largest number, a boolean is true above 0.5.
@@ -228,6 +228,8 @@ class FrameColumns(Part):
         Parameters
         ----------
         rows : array-like of shape (n_rows, n_visible)
+        like : frame of n_rows rows or object, default=None
+            What the rows were made of: where it has an index, so has the result.
         """
         rows, data, place = np.asarray(rows), {}, 0
         columns = zip(
@@ -250,7 +252,12 @@ class FrameColumns(Part):
                 data[name] = nw.maybe_reset_index(column)
             else:
                 data[name] = nw.new_series(name, series, backend=self.library)
-        return nw.from_dict(data).to_native()
+        frame = nw.from_dict(data).to_native()
+        source = _frame(like)
+        if self.library == "pandas" and source is not None:
+            index = nw.maybe_get_index(source)
+            frame.index = frame.index if index is None else index
+        return frame
 
 
 def _warn_of_texts_without_end(column: Any, values: list[Any]) -> None:

@@ -82,8 +82,13 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
             weigh_classes(job, self.class_weight, to_host(self.classes_), False)
         return unlabelled
 
-    def _labelled_rows(self, job: Job, unlabelled: Array) -> tuple[Array, Array, Array]:
-        """Rows to train on, their labels (NaN: none), and their weights or None."""
+    def _labelled_rows(
+        self, job: Job, unlabelled: Array
+    ) -> tuple[Array, Array, Array, Array]:
+        """Rows to train on, and their labels (NaN: none).
+
+        And what they weigh with their labels, and without them, or None.
+        """
         n_rows, dtype = job.rows.shape[0], numpy_dtype(job.rows)
         labels = np.full((n_rows, self.classes_.shape[0]), np.nan, dtype=dtype)
         labels[job.labelled] = job.targets
@@ -96,9 +101,11 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
         weights = None if (weight == 1.0).all() else weight
         index = np.sort(np.concatenate([unlabelled, job.labelled]))
         if len(index) == n_rows:
-            return job.rows, labels, weights
-        weights = None if weights is None else weights[index]
-        return choose_rows(job.rows, index), labels[index], weights
+            return job.rows, labels, weights, job.weight
+        weights, own_weight = (
+            None if w is None else w[index] for w in (weights, job.weight)
+        )
+        return choose_rows(job.rows, index), labels[index], weights, own_weight
 
     def _encode_targets(self, y: Array, dtype: Any, name: str = "y") -> Array:
         return encode_classes(y, to_host(self.classes_), name).astype(dtype)

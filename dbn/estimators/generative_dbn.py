@@ -261,13 +261,13 @@ n_features)
     def _pretrain(
         self,
         job: Job,
-        labelled: tuple[Array, Array, Array],
+        labelled: tuple[Array, Array, Array, Array],
         sizes: list[int],
         prototypes: list[RBMTransformer],
         task: Task,
         validation: Any,
     ) -> None:
-        rows, labels, weight = labelled
+        rows, labels, weight, own_weight = labelled
         options = label_options(prototypes[-1])
         if validation is not None:
             options["validate"] = self._watch(self._stack_in_training, *validation)
@@ -276,7 +276,7 @@ n_features)
         train_stack(
             self,
             rows,
-            job.weight if rows is job.rows else weight,
+            own_weight,
             sizes,
             prototypes,
             self._rng,
@@ -287,12 +287,12 @@ n_features)
 
     def _fine_tune(
         self,
-        labelled: tuple[Array, Array, Array],
+        labelled: tuple[Array, Array, Array, Array],
         how: UpDown,
         task: Task,
         validation: Any,
     ) -> None:
-        rows, labels, weight = labelled
+        rows, labels, weight, _ = labelled
         rows = self._place.rows(self._filled(rows))
         labels, weight = converted_beside((labels, weight), rows)
         if "params" in (kept := self._up_down_state):
@@ -410,8 +410,8 @@ n_features)
             In the units of X; a frame where X was one with categories or booleans.
         """
         check_is_fitted(self)
-        H = self._hidden_rows(H, int(self.dbn_.rbms[-1].n_hidden))
-        return self._decode(self._place.apply(DBN.inverse_transform, self.dbn_, H))
+        h = self._hidden_rows(H, int(self.dbn_.rbms[-1].n_hidden))
+        return self._decode(self._place.apply(DBN.inverse_transform, self.dbn_, h), H)
 
 
 def _shares(labels: Array, weight: Array) -> Array:

@@ -12,8 +12,9 @@ from ..backend.device import converted_beside, to_host
 from ..backend.types import Array
 from ._sklearn import check_y
 from .dbn import is_autoencoder
+from .marks import refuse_missing
 from .preprocessing import said_of, warn_of_range
-from .targets import Job, refuse_missing, with_labels
+from .targets import Job, with_labels
 
 
 def check_watched(

@@ -16,7 +16,7 @@ from ..backend.types import Array
 from ..training import Optimizer, finetune
 from ..training.budget import ROWS_PER_COLUMN, of_net
 from ..training.callbacks import agree, bars_of, fit_task
-from ..training.finetuning import check_deterministic, rate_multipliers
+from ..training.finetuning import check_deterministic, check_moments, rate_multipliers
 from ..training.optimizers import get_optimizer
 from ..training.task import Task
 from ..training.unrolling import reconstruction_loss
@@ -164,6 +164,7 @@ class DBNPredictor(NetEstimator):
         dtype = numpy_dtype(draft.network_.params.flat if going_on else job.rows)
         draft._set_targets(job, dtype, going_on, classes)
         settle(draft, of_net(optimizer), len(job.labelled), chunk)
+        check_moments(self.batch_norm, draft.batch_size_, len(job.labelled))
         if going_on:
             draft._check_classes(*(("classes", classes) if chunk else ("y", job.known)))
             asked = draft._network(sizes_to_go_on(draft), dtype)

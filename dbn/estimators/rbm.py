@@ -485,9 +485,9 @@ n_features)
             In the units of X; a frame where X was one with categories or booleans.
         """
         check_is_fitted(self)
-        H = self._hidden_rows(H, self._n_features_out)
-        V = self._place.apply(batched(RBM.mean_visible), self.rbm_, H)
-        return self._decode(V)
+        rows = self._hidden_rows(H, self._n_features_out)
+        V = self._place.apply(batched(RBM.mean_visible), self.rbm_, rows)
+        return self._decode(V, like=H)
 
     def sample(
         self,
@@ -543,16 +543,16 @@ n_features)
         """
         check_is_fitted(self)
         self._check_counts(n_samples=n_samples, steps=steps)
-        given = self._place.there(self._given(self.rbm_, given, n_samples))
+        values = self._place.there(self._given(self.rbm_, given, n_samples))
         rbm, bias = self._place.there((self.rbm_, self._base_bias))
         rng = stream_on(make_rng(random_state), rbm.W)
-        v = TemperedPath(rbm, bias).sample_base(given.shape[0], rng)
-        known = given == given
-        v = namespace(v).where(known, given, v)
+        v = TemperedPath(rbm, bias).sample_base(values.shape[0], rng)
+        known = values == values
+        v = namespace(v).where(known, values, v)
         with bars_of(self):
             v = DBN([rbm]).sample(v, rng, steps, known, means)
-        v = namespace(v).where(known, given, v)
-        return self._decode(self._place.back(v))
+        v = namespace(v).where(known, values, v)
+        return self._decode(self._place.back(v), like=given)
 
     @property
     def components_(self) -> Array:

@@ -364,7 +364,7 @@ n_features)
         task: Task | None,
         validation: Any,
     ) -> None:
-        rows, targets, weight = self._labelled_rows(job, unlabelled)
+        rows, targets, weight, _ = self._labelled_rows(job, unlabelled)
         rows = self._place.rows(rows)
         targets, weight = converted_beside((targets, weight), rows)
         own = {"generative": 1.0, "discriminative": 0.0}

@@ -1,7 +1,5 @@
 """What y may be: labels and their weights, rows without."""
 
-import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
@@ -15,7 +13,8 @@ from ..backend.device import converted_beside, numpy_dtype, to_host
 from ..backend.rows import LazyRows
 from ..backend.types import Array
 from ..feedforward import Loss
-from ._sklearn import check_y, is_pandas_na, is_scalar_nan, num_samples, safe_indexing
+from ._sklearn import check_y, num_samples, safe_indexing
+from .marks import labelled_part, refuse_missing, warn_of_encoded
 from .preprocessing import indexable, of_moderate_size, row_weights
 
 
@@ -109,119 +108,6 @@ def net_sizes(n_inputs: int, sizes: list[int], n_outputs: int | None) -> list[in
     return [*below, *(reversed(below[:-1]) if n_outputs is None else [n_outputs])]
 
 
-def as_labels(y: Array) -> Array:
-    """Labels as an array on the host; those of a list as objects.
-
-    A list, or what pandas calls object, holds a mark beside labels of any type.
-
-    Examples
-    --------
-    >>> as_labels([-1, "cat"])
-    array([-1, 'cat'], dtype=object)
-    """
-    in_list = isinstance(y, list | tuple)
-    return np.asarray(dense(to_host(y)), dtype=object if in_list else None)
-
-
-_IN_FIT = (
-    "Give labels to some, in partial_fit of each chunk, or use DBNTransformer, which "
-    "needs none."
-)
-
-
-def labelled_part(
-    y: Array, value: Any, name: str = "y", advice: str = _IN_FIT
-) -> tuple[Array, Array]:
-    """Indices of the rows of y that are not marked with `value`, and their targets.
-
-    Of several targets in a row all must be marked.
-
-    Raises
-    ------
-    ValueError
-        If all rows are, with `advice` what to do; or if the mark is none.
-    """
-    y = as_labels(y)
-    _refuse_other_type(y, value)
-    without = marked(y, value)
-    labelled = np.flatnonzero(~(without if y.ndim == 1 else without.all(axis=1)))
-    if len(labelled) == 0:
-        raise ValueError(
-            f"All {len(y)} rows are marked as unlabelled ({name} is {value!r}). "
-            f"{advice}"
-        )
-    y = y[labelled]
-    refuse_missing(y, name, value)
-    return labelled, np.asarray(y.tolist()) if y.dtype == object else y
-
-
-def _refuse_other_type(y: Array, value: Any) -> None:
-    """Raise a ValueError where y holds the mark as text and it is a number, or so."""
-    texts, marked_by_text = y.dtype.kind in "US", isinstance(value, str)
-    if texts == marked_by_text or y.dtype == object or _is_missing(value):
-        return
-    n_like = np.count_nonzero(y.astype(str) == str(value))
-    if n_like:
-        raise ValueError(
-            f"unlabeled={value!r} is a {type(value).__name__}, and y holds "
-            f"{y.dtype.type(value)!r}, which is none, {n_like} times. Give the mark as "
-            "it stands in y."
-        )
-
-
-def marked(y: Array, value: Any) -> Array:
-    """Where y is a value; where the value is missing (NaN, pandas.NA), where y is.
-
-    Raises
-    ------
-    ValueError
-        If the value is several.
-    """
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        raise ValueError(
-            f"unlabeled is {value!r:.80}; it must be one value, such as -1 or "
-            "numpy.nan. Mark all rows without a label in y by the same."
-        )
-    missing = _is_missing(value)
-    if y.dtype != object:
-        return y != y if missing else y == value
-    marks = [missing if _is_missing(v) else not missing and v == value for v in y.flat]
-    return np.asarray(marks, dtype=bool).reshape(y.shape)
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or is_scalar_nan(value) or is_pandas_na(value)
-
-
-def refuse_missing(y: Array, name: str = "y", mark: Any = None) -> None:
-    """Raise a ValueError if y holds None, NaN or pandas.NA.
-
-    Where that is the `mark` of rows without a label, these are rows of some targets.
-
-    Examples
-    --------
-    >>> refuse_missing(["a", "b"])
-    """
-    if y is None:  # which scikit-learn refuses
-        return
-    y = as_labels(y)
-    if y.dtype.kind not in "Of":
-        return
-    missing = y[marked(y, np.nan)]
-    if len(missing):
-        what = "NaN" if is_scalar_nan(missing[0]) else str(missing[0])
-        advice = "let unlabeled=numpy.nan mark rows without a label."
-        if mark is not None and _is_missing(mark):
-            advice = (
-                "give all their targets: a row counts as unlabelled only if all of "
-                "its targets are missing."
-            )
-        raise ValueError(
-            f"Input {name} contains {what}, no target, {len(missing)} times. Leave "
-            f"those rows out, or {advice}"
-        )
-
-
 def with_labels(
     estimator: Any, X: Array, y: Array, sample_weight: Array = None, name: str = "y"
 ) -> tuple[Array, Array, Array]:
@@ -244,21 +130,6 @@ def rows_at(X: Array, index: Array) -> Array:
     if isinstance(X, LazyRows):
         return take_rows(X, index)
     return safe_indexing(indexable(X), index)
-
-
-def _warn_of_encoded(y: Array, mark: Any) -> None:
-    """Warn where y, without a mark, is what an encoder of labels makes of one."""
-    if _is_missing(mark) or y.ndim > 1 or y.dtype.kind not in "iuf":
-        return
-    classes = np.unique(y)
-    if np.array_equal(classes, np.arange(len(classes))):
-        warnings.warn(
-            f"No row of y is {mark!r}, the mark of rows without a label: all count as "
-            "labelled. If this is fitted inside a meta-estimator that encodes labels "
-            "anew (voting, stacking, bagging), the mark has become a class: use "
-            "unlabeled=numpy.nan, which it refuses.",
-            stacklevel=9,
-        )
 
 
 def check_supervised(
@@ -284,7 +155,7 @@ def check_supervised(
         check_consistent_length(X, y)
         given, known = labelled_part(y, estimator.unlabeled)
         if reset and len(given) == num_samples(y):
-            _warn_of_encoded(known, estimator.unlabeled)
+            warn_of_encoded(known, estimator.unlabeled)
         known = check_y(known, **options)
         labelled = given if used is None else np.searchsorted(used, given)
     if not estimator._numeric_targets and known.shape[1:] == (1,):

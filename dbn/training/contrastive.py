@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from ..backend.array import dense, take_rows
+from ..backend.array import dense, relative_weights, take_rows
 from ..backend.device import namespace, to_host
 from ..backend.labelled_rows import LabelledRows
 from ..backend.missing import filled, mean_of_known
@@ -257,12 +257,13 @@ def train_rbm(
     n_epochs = state.get("epoch", 0) + length[1]  # with those before an interruption
     of_labels = label_rate, _share_of(label_share, n_epochs)
     parts = sampler, centering, l1, get_sparsity(sparsity), *of_labels
+    weight = relative_weights(sample_weight)
     gradient: Callable[..., Any] = ContrastiveGradient(
-        rbm, X, incomplete, sample_weight, state, rng, *parts
+        rbm, X, incomplete, weight, state, rng, *parts
     )
     if discriminative_weight:
         weights = generative_weight, discriminative_weight
-        gradient = HybridGradient(rbm, X, sample_weight, state, rng, gradient, *weights)
+        gradient = HybridGradient(rbm, X, weight, state, rng, gradient, *weights)
     monitored = dense(take_rows(X, monitored_rows(X.shape[0])))
 
     def measure(loss: float | None) -> dict[str, float]:
@@ -278,7 +279,6 @@ def train_rbm(
         optimizer=optimizer,
         weight_decay=weight_decay,
         state=state,
-        weight=sample_weight,
     )
     run_epochs(
         step,

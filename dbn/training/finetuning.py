@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend.array import dense, take_rows
+from ..backend.array import dense, relative_weights, take_rows
 from ..backend.device import asarray_like
 from ..backend.parameters import Parameters
 from ..backend.random import stream_on
@@ -18,7 +18,7 @@ from .budget import of_net
 from .distributed import current_workers
 from .loop import Training, run_epochs
 from .optimizers import Optimizer, get_optimizer
-from .step import make_step
+from .step import make_step, multiply_by_share
 from .task import Task
 
 
@@ -85,7 +85,8 @@ default="adam"
         for the history: ``"validation_score"`` and ``"validation_loss"``.
     patience : int, optional
         Stop when the loss has not fallen by more than `tol` for so many epochs, and for
-        500 updates, but not before it is below that of a constant prediction.
+        500 updates, but not before the training loss is below that of a constant
+        prediction.
     watch : {"loss", "validation_loss"}, default="loss"
         Which loss that is. With that of `validate` the best epoch is what remains.
     tol : float, default=1e-4
@@ -104,7 +105,8 @@ default="adam"
     ------
     ValueError
         If the optimizer needs a loss without noise and the network has dropout or batch
-        normalization, there is not one multiplier of at least 0 per layer.
+        normalization, there is not one multiplier of at least 0 per layer, or batch
+        normalization would have batches of one row.
     FloatingPointError
         If training diverges; the network keeps its parameters from before the epoch in
         which it happened.
@@ -123,6 +125,7 @@ default="adam"
     optimizer, rng = get_optimizer(optimizer), stream_on(rng, network.params.flat)
     check_deterministic(optimizer, any(network.dropout), len(network.statistics.shapes))
     length = of_net(optimizer).resolved(X.shape[0], batch_size, max_iter)
+    check_moments(len(network.statistics.shapes), length[0], X.shape[0])
     state = {} if state is None else state
     constant = math.inf
     if patience is not None:
@@ -131,12 +134,15 @@ default="adam"
     training = Training(rng, *asked)
     optimizer = training.lasting(optimizer)
 
+    weights = relative_weights(sample_weight)
+
     def gradient(rows: Array, grad: Parameters, epoch: int) -> Array:
-        weight = None if sample_weight is None else take_rows(sample_weight, rows)
+        weight = None if weights is None else take_rows(weights, rows)
         batch = take_rows(X, rows)
         targets = dense(batch) if y is None else take_rows(y, rows)
         batch = batch if inputs is None else inputs(batch, rng=rng)
-        return network.gradient(batch, targets, grad, weight, rng)
+        loss = network.gradient(batch, targets, grad, weight, rng)
+        return loss * multiply_by_share(grad, weight)
 
     entry: dict[str, Any] = {"phase": "finetune"}
     name = "Fine-tuning"
@@ -148,7 +154,6 @@ default="adam"
         optimizer=optimizer,
         weight_decay=weight_decay,
         state=state,
-        weight=sample_weight,
         multipliers=rate_multipliers(network, learning_rate_multipliers, head_epochs),
         after=None if max_norm is None else partial(network.limit_norms, max_norm),
     )
@@ -185,6 +190,16 @@ def check_deterministic(
         raise ValueError(
             f"{optimizer!r} evaluates a batch's loss many times and needs the same one "
             f"each time; {what} {change} it. Switch {them} off, or use Adam or SGD."
+        )
+
+
+def check_moments(batch_norm: bool | int, batch_size: int, n_rows: int) -> None:
+    """Raise a ValueError where batch normalization would have batches of one row."""
+    if batch_norm and min(batch_size, n_rows) < 2:
+        raise ValueError(
+            f"Batch normalization takes moments of a batch, and batch_size is "
+            f"{batch_size} with {n_rows} rows to train on: of one row nothing would be "
+            "left. Take batches of 2 rows or more, or switch it off."
         )
 
 

@@ -325,9 +325,11 @@ def _is_over(
     # To leave the plateau is progress, however large `tol` is beside the loss.
     if loss < best["bar"] - training.tol or loss < plateau <= best["bar"]:
         best["bar"], best["waited"] = loss, 0
+    # Of rows that are not trained on it may never fall so low.
+    left = min(best["bar"], metrics.get("loss", math.inf)) < plateau
     best["over"] = bool(
         best["waited"] >= training.patience
         and best["waited"] * n_updates >= _PATIENT_UPDATES
-        and best["bar"] < plateau
+        and left
     )
     return bool(best["over"])

@@ -18,6 +18,7 @@ from ..boltzmann import RBM, Sampler
 from ..boltzmann.labels import LabelPart
 from .distributed import current_workers
 from .sparsity import Sparsity
+from .step import multiply_by_share
 
 
 @dataclass
@@ -27,7 +28,7 @@ class ContrastiveGradient:
     rbm: RBM
     X: Array
     incomplete: bool
-    weight: Array
+    weight: Array  # of mean 1, or None
     state: dict[str, Any]
     rng: Any
     sampler: Sampler
@@ -63,6 +64,7 @@ class ContrastiveGradient:
             v_neg = self._held_back(v_neg, share if paired else mean, offsets)
         of_labels = covariance, self.label_rate
         rbm.gradient(v, h, v_neg, h_neg, grad, weight, weight_neg, offsets, *of_labels)
+        multiply_by_share(grad, weight)
         if self.l1:
             grad["W"][...] += self.l1 * namespace(rbm.W).sign(rbm.W)
         if self.sparsity:
@@ -114,7 +116,10 @@ class ContrastiveGradient:
         return self.rbm.gibbs(v, self.rng, clamped=known)
 
     def _move_means(self, v: Array, h: Array, weight: Array) -> None:
-        rate = 1.0 - self.sparsity.decay if self.sparsity else 0.01
+        rate: Array = 1.0 - self.sparsity.decay if self.sparsity else 0.01
+        if weight is not None:
+            xp, rate = namespace(weight), rate * namespace(weight).mean(weight)
+            rate = xp.where(rate > 1.0, xp.ones_like(rate), rate)
         w = mean_weights(v, weight)
         for mean, rows in zip(self.state["means"], (v, h), strict=True):
             mean += rate * (w @ rows - mean)
@@ -173,6 +178,7 @@ class HybridGradient:
     rbm : RBM
     X : LabelledRows
     weight : array of shape (n_rows,) or None
+        Only those of labelled rows beside each other play a part.
     state : TrainingState
         Its means stand for unknown features, as in predictions.
     rng : numpy.random.Generator
@@ -198,6 +204,9 @@ class HybridGradient:
         self.alpha, self.beta = alpha, beta
         known = to_host(X.labels[:, 0] == X.labels[:, 0])
         self.labelled = None if known.all() else np.flatnonzero(known)
+        if weight is not None and self.labelled is not None:
+            labelled = take_rows(weight, beside(self.labelled, weight))
+            self.weight = weight / namespace(weight).mean(labelled)
 
     def __call__(self, rows: Array, grad: Parameters, epoch: int) -> Array:
         if self.alpha:
@@ -213,6 +222,7 @@ class HybridGradient:
         f = f if issparse(f) else filled(f, self.fill)
         weight = None if self.weight is None else take_rows(self.weight, rows)
         w = self.beta * mean_weights(y, weight)
+        w = w if weight is None else w * namespace(weight).mean(weight)
         assert labels is not None
         loss, of_x, of_U, of_d = labels.gradient(y, rbm.input_of_features(f), w)
         grad["W"][:n, :] += f.T @ of_x

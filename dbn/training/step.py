@@ -27,6 +27,28 @@ def penalty(params: Parameters, weight_decay: float) -> float:
     return 0.5 * weight_decay * sum(float(namespace(W).sum(W * W)) for W in parts)
 
 
+def multiply_by_share(grad: Parameters, weight: Array) -> Array:
+    """Multiply the gradient of a batch by its share of the weight of all rows.
+
+    Parameters
+    ----------
+    grad : Parameters
+        Of the mean over the batch, weighted by rows beside each other.
+    weight : array of shape (n_rows of the batch,) or None
+        Of `dbn.backend.array.relative_weights`; None where all rows count alike.
+
+    Returns
+    -------
+    float or array of shape ()
+        The share, 1 for a batch of average rows.
+    """
+    if weight is None:
+        return 1.0
+    share = namespace(weight).mean(weight)
+    grad.flat[...] *= share
+    return share
+
+
 def make_step(
     gradient: Callable[..., Array],
     params: Parameters,
@@ -34,7 +56,6 @@ def make_step(
     optimizer: Optimizer,
     weight_decay: float,
     state: dict[str, Any],
-    weight: Array = None,
     multipliers: Callable[[int], tuple[Array, int]] | None = None,
     after: Callable[[], None] | None = None,
 ) -> Callable[[Array, int], Array]:
@@ -51,8 +72,6 @@ def make_step(
     optimizer : Optimizer
     weight_decay : float
     state : TrainingState
-    weight : array of shape (n_rows,), optional
-        Weights of the training rows in that loss.
     multipliers : callable, optional
         ``multipliers(epoch)`` gives an array like ``params.flat`` by which the
         optimizer's moves are multiplied, and how many of its entries are not 0. What
@@ -72,7 +91,7 @@ def make_step(
     """
     workers = current_workers()
     workers.agree(optimizer, weight_decay)
-    gradient, grad = workers.together(gradient, params, weight)
+    gradient, grad = workers.together(gradient, params)
     theta, xp = params.flat, namespace(params.flat)
     remembered(state, "optimizer", optimizer, lambda: optimizer.init(theta))
     start: Array = None if multipliers is None else xp.empty_like(theta)

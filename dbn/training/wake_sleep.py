@@ -7,7 +7,7 @@ from itertools import pairwise
 from numbers import Integral
 from typing import Any
 
-from ..backend.array import dense, mean_weights, take_rows
+from ..backend.array import dense, mean_weights, relative_weights, take_rows
 from ..backend.device import namespace
 from ..backend.labelled_rows import LabelledRows
 from ..backend.missing import filled, mean_of_known
@@ -22,7 +22,7 @@ from .loop import Training, run_epochs
 from .machine_gradients import labels_completed
 from .optimizers import SGD, Optimizer, get_optimizer
 from .state import remembered
-from .step import make_step
+from .step import make_step, multiply_by_share
 from .task import Task
 
 
@@ -172,7 +172,8 @@ def up_down(
 
     rows = X if labels is None else LabelledRows(X, labels)
     sampler = get_sampler(how.sampler)
-    gradient = _UpDownGradient(dbn, rows, fill, sample_weight, sampler, state, rng)
+    weight = relative_weights(sample_weight)
+    gradient = _UpDownGradient(dbn, rows, fill, weight, sampler, state, rng)
     remembered(state, "chains", sampler, gradient.start)
     step = make_step(
         gradient,
@@ -180,7 +181,6 @@ def up_down(
         optimizer=optimizer,
         weight_decay=0.0,
         state=state,
-        weight=sample_weight,
         multipliers=_rates(dbn, params.flat, how.top_rate),
     )
     run_epochs(
@@ -256,7 +256,7 @@ class _UpDownGradient:
     dbn: DBN
     rows: Array
     fill: Array
-    weight: Array
+    weight: Array  # of mean 1, or None
     sampler: Sampler
     state: dict[str, Any]
     rng: Any
@@ -308,6 +308,7 @@ class _UpDownGradient:
             error = w[:, None] * (rbm.mean_hidden(below) - above)
             own["W"][...] = below.T @ error
             own["c"][...] = namespace(error).sum(error, axis=0)
+        multiply_by_share(grad, weight)
 
     def _sample_of(self, rbm: RBM) -> Callable[[Array], Array]:
         return lambda h: rbm.sample_visible(h, self.rng)

@@ -35,7 +35,7 @@ import dbn
 from dbn.evaluation import provenance
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path, write_json
+from data_options import parse, path, prepare_file, write_json
 
 SECONDS_PER_CASE = 20  # of the processor: other processes may have it meanwhile
 
@@ -114,6 +114,7 @@ def main():
     args = parse(__doc__, OPTIONS)
     if args.coverage_guided and args.output:
         sys.exit("fuzz: atheris ends the process: no record is written")
+    prepare_file(args.output)
     formats = [format for format in FORMATS if format.name in args.formats]
     start = time.perf_counter()
     signal.signal(signal.SIGPROF, hang)

@@ -30,7 +30,7 @@ from dbn.evaluation import Comparison, compare_initializers, load_dataset, prove
 from dbn.training import Adam, Checkpoint, UpDown
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path, write_json
+from data_options import parse, path, prepare_file, write_json
 
 MACHINE = RBMTransformer(batch_size=20, max_iter=5)
 JOBS = {
@@ -159,6 +159,7 @@ def main():
         name, folder = args.worker
         np.save(Path(folder) / FOUND, train(name, Path(folder)))
         return
+    prepare_file(args.output)
     rng, start = np.random.default_rng(args.seed), time.perf_counter()
     names = [args.job] if args.job else list(JOBS)
     names = [STUDY] if args.study else names

@@ -29,7 +29,7 @@ from dbn.feedforward import Normal
 from dbn.training import Adam
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import JOBS, parse, path, run
+from data_options import JOBS, parse, path, prepare_file, run
 
 NAMED = ("dbn", "dbn-shuffled", "dbn-resampled", "xavier_x4_uniform")
 BATCH = 50
@@ -102,7 +102,7 @@ def main():
         )
     n_test = 0 if data.X_test is not None else ceil(0.3 * len(data.y))
     named = [(init, "logistic") for init in NAMED]
-    args.output.parent.mkdir(parents=True, exist_ok=True)
+    prepare_file(args.output)
     result = compare_initializers(
         data.X,
         data.y,

@@ -40,7 +40,7 @@ from dbn.evaluation.study.shared_dbn import copy_with
 from dbn.training import SGD, Adam, Schedule
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import EQUAL, JOBS, parse, path, run
+from data_options import EQUAL, JOBS, parse, path, prepare_file, run
 
 # Of each part: the encoder, rows of a batch, and epochs of fine-tuning, of the nets
 # that choose a rate and of each machine; seeds.
@@ -317,7 +317,7 @@ def encoders(args, X):
 
 def main():
     args = parse_args()
-    args.output.parent.mkdir(parents=True, exist_ok=True)
+    prepare_file(args.output)
     try:
         result = codes(args) if args.part == "codes" else reconstructions(args)
     except KeyboardInterrupt:

@@ -38,7 +38,7 @@ from dbn.training import Adam, Schedule
 from dbn.training.budget import MACHINE, NET, adam_of_net
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path, run
+from data_options import parse, path, prepare_file, run
 
 # Beside the ordinary tables, four with many rows for each column.
 MANY_ROWS = {
@@ -186,6 +186,7 @@ OPTIONS = {
 
 def main():
     args = parse(__doc__, OPTIONS)
+    prepare_file(args.output)
     if args.small:
         args.tables, args.splits, args.seeds = ["iris"], [100], [0]
         args.candidates = [*CANDIDATES][:2]

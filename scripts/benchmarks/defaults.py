@@ -51,7 +51,7 @@ from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
 from dbn.evaluation import load_dataset, provenance
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path, run, write_json
+from data_options import parse, path, prepare_file, run, write_json
 
 
 class Figure(NamedTuple):
@@ -325,7 +325,7 @@ def main():
     # Counts are columns like others; defaults are defaults, converged or not.
     warnings.filterwarnings("ignore", message=".*X hold")
     warnings.simplefilter("ignore", ConvergenceWarning)
-    args.output.parent.mkdir(parents=True, exist_ok=True)
+    prepare_file(args.output)
     with threadpool_limits(args.threads):
         record = begun(args)
         figures = record["figures"]

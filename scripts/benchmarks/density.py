@@ -38,7 +38,7 @@ from dbn.evaluation import load_dataset, provenance
 from dbn.training import SGD, Adam, Schedule
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path, run, write_json
+from data_options import parse, path, prepare_file, run, write_json
 
 
 def falling(start, epochs, hold):
@@ -282,6 +282,7 @@ OPTIONS = {
 
 def main():
     args = parse(__doc__, OPTIONS)
+    prepare_file(args.output)
     experiment, options = EXPERIMENTS[args.experiment]
     settings = {name: getattr(args, name) for name in ["seeds", "threads", *options]}
     record = {"experiment": args.experiment, "settings": settings, "runs": []}

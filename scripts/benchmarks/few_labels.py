@@ -34,7 +34,7 @@ from dbn.evaluation import Contender, compare_initializers, load_dataset
 from dbn.evaluation.statistics import holm
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import JOBS, parse, path, run, write_json
+from data_options import JOBS, parse, path, prepare_file, run, write_json
 
 TOYS = ("wine", "breast-cancer", "digits")
 FILES = (
@@ -200,7 +200,7 @@ def main():
     warnings.simplefilter("ignore", ConvergenceWarning)
     # A row that is connected to no label is of the first class to label spreading.
     warnings.filterwarnings("ignore", module=r"sklearn\.semi_supervised")
-    args.output.parent.mkdir(parents=True, exist_ok=True)
+    prepare_file(args.output)
     tables = {}
     for table in args.tables:
         try:

@@ -35,7 +35,7 @@ from dbn.evaluation import provenance
 from dbn.training import SGD, Adam, RMSProp, Schedule
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import write_json
+from data_options import prepare_file, write_json
 
 N = 120
 _rng = np.random.default_rng(0)
@@ -237,6 +237,7 @@ def parse_args():
 
 def main():
     args = parse_args()
+    prepare_file(args.output)
     warnings.simplefilter("ignore")
     with threadpool_limits(1):
         found = hashes(None)

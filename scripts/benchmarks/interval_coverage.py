@@ -36,7 +36,7 @@ from dbn.feedforward.schemes import LayerByLayer
 from dbn.training import SGD, Adam
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path, run, write_json
+from data_options import parse, path, prepare_file, run, write_json
 
 N_FEATURES, N_UNITS, N_POOL, N_FIXED = 20, 50, 1500, 500
 N_SEEDS = (8, 4)  # the smaller comparison is a part of the larger
@@ -333,11 +333,10 @@ def main():
     args = parse(__doc__, OPTIONS)
     if args.small:
         args.pools, args.dbn_pools, args.studies = 4, 2, 1
+    prepare_file(args.output)
     folder = args.output.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    record = {}
-    if args.output.exists():
-        record = json.loads(args.output.read_text())
+    record = json.loads(args.output.read_text()) if args.output.exists() else {}
     warnings.simplefilter("ignore", ConvergenceWarning)
     for group in args.cells:
         with one_blas_thread():

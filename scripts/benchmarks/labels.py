@@ -33,7 +33,7 @@ from dbn.evaluation import load_dataset, provenance
 from dbn.training import SGD, Adam, Checkpoint, Schedule, UpDown
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path, run, write_json
+from data_options import parse, path, prepare_file, run, write_json
 
 # Seconds of one core for each cell on MNIST, about.
 SECONDS = {
@@ -185,6 +185,7 @@ def kept_cells(output, settings):
 
 def main():
     args = parse(__doc__, OPTIONS)
+    prepare_file(args.output)
     data = load_dataset(args.dataset, data_home=args.data_home)
     parts, origin = split(data, args.all_rows), provenance(data.X, data.y)
     names = "dataset", "up_down_epochs", "judges", "all_rows", "small", "threads"

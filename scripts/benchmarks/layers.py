@@ -27,6 +27,7 @@ from data_options import (
     load,
     parse,
     path,
+    prepare_folder,
     require_classes,
     run,
     write_json,
@@ -138,7 +139,7 @@ def main():
     require_classes(data)
     require_matplotlib()
     print(data.summary(), flush=True)
-    args.output.mkdir(parents=True, exist_ok=True)
+    prepare_folder(args.output)
     with threadpool_limits(args.threads):
         found = {name: follow(name, args, data) for name in NETS}
         origin = provenance(data.X, data.y)

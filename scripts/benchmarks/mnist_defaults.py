@@ -16,7 +16,7 @@ from dbn import DBNClassifier, DBNTransformer
 from dbn.evaluation import load_dataset, provenance
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path, run, sizes, write_json
+from data_options import parse, path, prepare_file, run, sizes, write_json
 
 OPTIONS = {
     "--dataset": {"default": "mnist", "help": "with test rows of its own"},
@@ -56,6 +56,7 @@ def measure(data, layers, seed):
 
 def main():
     args = parse(__doc__, OPTIONS)
+    prepare_file(args.output)
     data = load_dataset(args.dataset, data_home=args.data_home)
     names = "dataset", "layers", "seeds", "threads"
     record = {"settings": {n: getattr(args, n) for n in names}, "runs": []}

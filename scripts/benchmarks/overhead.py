@@ -23,7 +23,7 @@ from dbn.evaluation import load_dataset, provenance
 from dbn.training import Checkpoint
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path
+from data_options import parse, path, prepare_file, run
 
 ENDS = []
 
@@ -71,6 +71,7 @@ OPTIONS = {
 
 def main():
     args = parse(__doc__, OPTIONS)
+    prepare_file(args.output)
     # Fits of an epoch or two are what is measured.
     warnings.simplefilter("ignore", ConvergenceWarning)
     home = args.data_home or os.environ.get("DBN_DATA")
@@ -103,4 +104,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

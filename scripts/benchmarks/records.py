@@ -1,6 +1,5 @@
 """Where figures are kept: the latest run in a file, all runs in a series beside it."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from dbn import load_model, save_model
 from dbn.backend.identity import identity
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import write_json
+from data_options import to_json, write_json
 
 
 def write_record(path, record):
@@ -28,7 +27,7 @@ def write_record(path, record):
     series = path.parent / "history" / f"{path.stem}.jsonl"
     series.parent.mkdir(exist_ok=True)
     with series.open("a") as file:
-        file.write(json.dumps(record) + "\n")
+        file.write(to_json(record) + "\n")
 
 
 def kept(folder, model, *data):

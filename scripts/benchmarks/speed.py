@@ -26,7 +26,7 @@ from dbn import RBMTransformer
 from dbn.evaluation import provenance
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path
+from data_options import parse, path, prepare_file, run
 
 
 def python(code):
@@ -125,6 +125,7 @@ OPTIONS = {
 
 def main():
     args = parse(__doc__, OPTIONS)
+    prepare_file(args.output)
     # Fits of an epoch or two are what is measured.
     warnings.simplefilter("ignore", ConvergenceWarning)
 
@@ -151,4 +152,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -24,7 +24,7 @@ from dbn.backend.random import make_rng
 from dbn.evaluation import provenance
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import parse, path, run, write_json
+from data_options import parse, path, prepare_file, run, write_json
 
 N_PIXELS, CHUNK = 784, 10_000
 
@@ -135,6 +135,7 @@ OPTIONS = {
 
 def main():
     args = parse(__doc__, OPTIONS)
+    prepare_file(args.output)
     # Fits of an epoch or two are what is measured.
     warnings.simplefilter("ignore", ConvergenceWarning)
     with (

@@ -38,7 +38,7 @@ from dbn.backend.identity import identity
 from dbn.evaluation import provenance
 
 sys.path.append(str(Path(__file__).parents[1]))  # of options that all scripts have
-from data_options import path
+from data_options import path, prepare_file, run
 
 FILES = (
     *("ionosphere", "german", "vehicle", "segment", "phoneme", "spambase"),
@@ -130,7 +130,7 @@ def measure(name, numeric, seed, rows):
 def summary(runs, table):
     """Mean score and seconds of each contender on a table, in a line."""
     line = f"{table:15s}"
-    for name in dict.fromkeys(run["contender"] for run in runs):
+    for name in dict.fromkeys(r["contender"] for r in runs):
         its = [r for r in runs if (r["table"], r["contender"]) == (table, name)]
         score, seconds = (np.mean([r[k] for r in its]) for k in ("score", "seconds"))
         line += f" {name} {score:.3f} ({seconds:.2f} s)"
@@ -155,6 +155,7 @@ def parse_args():
 
 def main():
     args = parse_args()
+    prepare_file(args.output)
     folder = Path(args.data_home or os.environ.get("DBN_DATA", ".")) / "tables"
     settings = {"splits": args.splits, "validate": args.validate}
     record = {"settings": settings | {"threads": args.threads}, "runs": []}
@@ -174,12 +175,12 @@ def main():
                 rows = parts(X, y, numeric, split, args.validate)
                 for name in args.contenders:
                     found = measure(name, numeric, split, rows)
-                    run = {"table": table, "split": split, "contender": name, **found}
-                    record["runs"].append(run)
+                    its = {"table": table, "split": split, "contender": name, **found}
+                    record["runs"].append(its)
             print(summary(record["runs"], table), flush=True)
         if args.output:
             write_record(args.output, record | provenance())
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

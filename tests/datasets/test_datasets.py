@@ -200,6 +200,12 @@ def test_npz_of_a_sparse_matrix_that_is_not_to_be_trusted(tmp_path):
         ({"y": np.zeros(11)}, r"X has 12 rows, but its labels have shape \(11,\)"),
         ({"y_test": np.zeros((4, 2))}, r"X_test has 4 rows, .* shape \(4, 2\)"),
         ({"y_test": np.array([1, 2, 3, np.nan])}, "1 of the labels in y_test are"),
+        ({"y_test": np.array([*"0101"])}, "y holds numbers and y_test strings, and no"),
+        ({"y": np.array([b"a"] * 12)}, "y holds strings and y_test numbers, and no"),
+        (
+            {"y": np.array([b"\xff"] * 12), "y_test": np.array([*"abab"])},
+            r"the labels y are bytes that are no UTF-8 text .*strings.decode\(y, enco",
+        ),
         ({"X": np.zeros((12, 3, 1))}, r"shape \(12, 3, 1\)"),
         ({"X_test": np.zeros((4, 2))}, "X_test has 2 columns and X has 3"),
         ({"X_valid": np.zeros((5, 4))}, "X_valid has 4 columns and X has 3"),
@@ -287,7 +293,7 @@ def test_rows_without_label_in_npz(tmp_path, y):
     path, X = tmp_path / "mine.npz", np.arange(8.0).reshape(4, 2)
     np.savez(path, X=X, y=y, X_unlabeled=X[:1] + 100)
     data = load_dataset(path)
-    assert data.y.tolist() == [y[0], y[2]]
+    assert data.y.tolist() == ([*"ab"] if isinstance(y[0], bytes) else [y[0], y[2]])
     assert data.X.tolist() == [[0, 1], [4, 5]]
     assert data.X_unlabeled.tolist() == [[2, 3], [6, 7], [100, 101]]
     assert data.all_rows().tolist() == [*data.X.tolist(), *data.X_unlabeled.tolist()]
@@ -402,6 +408,46 @@ def test_label_column(tmp_path, wanted):
     data = load_dataset(path, label_column=wanted)
     assert data.y.tolist() == ["x", "z"] and data.X.tolist() == [[1, 3], [4, 6]]
     assert data.summary().startswith("label: column 'b', 2 classes")
+
+
+@pytest.mark.parametrize(
+    ("text", "X", "columns", "said"),
+    [
+        ("a,b\n1,2\n4,6\n", [[1, 2], [4, 6]], ("a", "b"), "2 features; 2 rows"),
+        ("1,2\n4,6\n", [[1, 2], [4, 6]], None, "2 rows; no line of names"),
+        ("age\n1\n4\n", [[1], [4]], ("age",), "no labels; 1 feature; 2 rows"),
+        (",a\n7,1\n9,4\n", [[1], [4]], ("a",), "first column left out as names of"),
+        ("a,label\n1,0\n4,1\n", [[1, 0], [4, 1]], ("a", "label"), "2 features"),
+    ],
+)
+def test_a_table_without_labels(tmp_path, text, X, columns, said):
+    path = tmp_path / "mine.csv"
+    path.write_text(text)
+    data = load_dataset(path, label_column="none")
+    assert data.X.tolist() == X and data.y is None and data.X_unlabeled is None
+    assert data.columns == columns
+    assert data.summary().startswith("no labels; ") and said in data.summary()
+
+
+def test_what_is_wrong_with_a_table_without_labels(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("a,b\n1,2\n2,x\n")
+    with pytest.raises(ValueError, match=r"b' has 'x'.*as 'no. 1'.$"):
+        load_dataset(path, label_column="none")
+    path.write_text("a\n1\n2\n")
+    with pytest.raises(ValueError, match=r"at least 2, .* say 'none' for label_column"):
+        load_dataset(path)
+
+
+def test_names_of_columns(tmp_path):
+    """Those of features, in tables of numbers too."""
+    path = tmp_path / "mine.csv"
+    path.write_text("a,label, b\n1,x,3\n2,y,3\n3,x,4\n4,y,5\n5,,5\n")
+    data = load_dataset(path)
+    assert isinstance(data.X, np.ndarray)
+    drawn = load_dataset(path).with_test(test_size=0.5)
+    assert data.columns == drawn.columns == ("a", "b")
+    assert load_dataset("wine").columns is None
 
 
 @pytest.mark.parametrize("wanted", ["c", 3, -4, "7", 1.5])
@@ -530,6 +576,45 @@ def test_a_table_with_categories_and_values_missing(tmp_path):
         "rows labelled; 4 values missing"
     )
     assert DBNTransformer((2,), rbm=RBMTransformer(max_iter=1)).fit(data.X).visible_
+
+
+@pytest.mark.parametrize("batch", [16, 2**16])
+def test_numbers_among_texts_are_categories_too(tmp_path, monkeypatch, batch):
+    """As they stand in the file, also in a part of it that has no texts."""
+    pytest.importorskip("pandas")
+    monkeypatch.setattr("dbn.datasets.readers.tables._BATCH", batch)
+    path = tmp_path / "sizes.csv"
+    sizes = ["38", "38.0", "true", "M", "S", "M", " 38", "L", "S", "S", "inf", "?"]
+    known = ["yes", "no", "1"] * 4
+    rows = zip(sizes, known, strict=True)
+    lines = [
+        f"{i / 8},{size},{answer},{i % 2}" for i, (size, answer) in enumerate(rows)
+    ]
+    path.write_text("\n".join(["w,size,known,label", *lines]))
+    data = load_dataset(path)
+    expected = [size.strip() for size in sizes[:-1]]
+    assert data.X["size"].tolist()[:-1] == expected and data.X["size"].isna()[11]
+    assert [*data.X["size"].cat.categories] == sorted({*expected})
+    assert data.X["known"].tolist() == known
+    assert data.X["w"].tolist() == [i / 8 for i in range(12)]
+    assert data.summary().endswith("all labelled; 1 value missing")
+
+
+def test_as_many_numbers_as_texts_are_a_mistake(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("a,b\n" + "".join(f"{a},x\n" for a in [*"12SM"]))
+    with pytest.raises(ValueError, match=r"column 'a' has 'S', 'M'.* such as 'no. 1'"):
+        load_dataset(path)
+
+
+def test_the_decimal_mark_is_that_of_numbers(tmp_path):
+    """Not of categories that look like such."""
+    pytest.importorskip("pandas")
+    path = tmp_path / "mine.csv"
+    path.write_text("a;b;c\n1,5;38.5;x\n2,5;M;y\n3,5;S;x\n")
+    data = load_dataset(path)
+    assert data.X["a"].tolist() == [1.5, 2.5, 3.5]
+    assert data.X["b"].tolist() == ["38.5", "M", "S"]
 
 
 def test_texts_beside_semicolons_are_no_numbers(tmp_path):

@@ -589,3 +589,12 @@ def test_what_is_too_few_to_hold_out_is_said_without_labels():
     ) as error:
         net.fit([[0.0, 1.0]])
     assert "label" not in str(error.value) and "y_val" not in str(error.value)
+
+
+@pytest.mark.parametrize("unit", [1e-24, 1e25])
+def test_squared_errors_of_any_unit_are_numbers(unit):
+    """Of float32 rows: squares below 1e-38 are 0 in it, and above 1e38 infinite."""
+    rows = (unit * np.random.default_rng(0).normal(size=(60, 4))).astype(np.float32)
+    net = small(DBNAutoencoder).fit(rows)
+    error = ((rows.astype(float) - net.reconstruct(rows).astype(float)) ** 2).sum(1)
+    assert net.score(rows) == pytest.approx(-error.mean(), rel=1e-4)

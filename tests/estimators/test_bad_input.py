@@ -7,10 +7,17 @@ import pandas as pd
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+from dbn import (
+    DBNAutoencoder,
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    RBMTransformer,
+)
 from dbn.boltzmann import CD
 from dbn.feedforward import Normal, VarianceScaling
 from dbn.training import SGD, Adam
@@ -441,3 +448,17 @@ def test_a_fit_fails_in_words_or_has_finite_metrics(
         return
     metrics = [v for entry in estimator.history_ for v in entry.values()]
     assert np.isfinite([v for v in metrics if isinstance(v, float)]).all()
+
+
+@pytest.mark.parametrize("cls", [DBNClassifier, DBNRegressor, DBNAutoencoder])
+def test_batch_normalization_of_one_row_is_refused(cls):
+    """Less its mean nothing is left of it, and nothing is learned."""
+    net = small(cls, batch_norm=True)
+    said = message(net.set_params(batch_size=1).fit, X, Y)
+    assert "batch_size is 1 with 60 rows" in said
+    net.set_params(batch_size=20).partial_fit(X, Y)
+    before = net.network_.params.flat.copy()
+    classes = {} if cls is not DBNClassifier else {"classes": [0, 1]}
+    said = message(net.partial_fit, X[:1], Y[:1], **classes)
+    assert "batch_size is 20 with 1 rows" in said
+    assert_array_equal(net.network_.params.flat, before)

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 
 from dbn import (
+    DBNAutoencoder,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -509,3 +510,32 @@ def test_texts_for_a_model_of_numbers_are_named(cls):
     words = "'c' held numbers when the model was fitted"
     for later in (frame.assign(c="x"), frame.assign(c=np.array(["x"] * 60, object))):
         assert words in message(output, model, later, error=TypeError)
+
+
+@pytest.mark.parametrize("cls", [RBMTransformer, DBNTransformer, DBNAutoencoder])
+def test_frames_that_come_back_have_the_index_of_those_given(cls):
+    """Or ``frame.fillna(model.reconstruct(frame))`` would fill from other rows."""
+    index = pd.Index([f"row {i}" for i in range(60)])[::-1]
+    frame = pd.DataFrame({"a": X[:, 0], "b": 10.0 * X[:, 1]}, index=index)
+    frame["c"] = np.where(X[:, 2] > 0.5, "yes", "no")
+    model = small(cls).fit(frame)
+    codes = model.set_output(transform="pandas").transform(frame)
+    made = [model.inverse_transform(codes)]
+    if cls is DBNAutoencoder:
+        made.append(model.reconstruct(frame))
+    else:
+        made.append(model.sample(given=frame, steps=2))
+        pd.testing.assert_series_equal(made[-1]["a"], frame["a"])
+        assert isinstance(model.sample(5, steps=2).index, pd.RangeIndex)
+    for back in made:
+        pd.testing.assert_index_equal(back.index, index)
+    several = frame.set_index([index, index])
+    assert model.inverse_transform(model.transform(several)).index.nlevels == 2
+
+
+@pytest.mark.parametrize("cls", [DBNClassifier, DBNAutoencoder])
+def test_texts_for_a_stack_of_numbers_are_told_by_their_column(cls):
+    frame = pd.DataFrame(X[:, :3], columns=["a", "b", "c"])
+    net = small(cls, init=FrozenEstimator(small(DBNTransformer).fit(frame)))
+    said = message(net.fit, frame.assign(b="Delft"), Y, error=TypeError)
+    assert "Column 'b' held numbers" in said

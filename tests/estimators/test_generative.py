@@ -532,3 +532,33 @@ def test_a_model_that_knows_no_classes_says_so():
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         GenerativeDBNClassifier((16, 32), random_state=0).fit(X, Y)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_weights_of_classes_do_not_act_on_machines_without_labels(early_stopping):
+    """Where a class weighs nothing, or rows are held out, too."""
+    y = np.where(np.arange(60) < 45, np.arange(60) % 3, -1)
+
+    def lowest(weights, unlabeled_weight=1.0):
+        stack = small(GenerativeDBNClassifier, unlabeled=-1, class_weight=weights)
+        stack.set_params(unlabeled_weight=unlabeled_weight)
+        rows = {"X_val": X[:9], "y_val": np.arange(9) % 3} if early_stopping else {}
+        return stack.fit(X, y, **rows).dbn_.rbms[0].W
+
+    others = [lowest({0: 0.0, 1: 5.0, 2: 1.0}), lowest({0: 0.0, 1: 1.0, 2: 1.0}, 0.0)]
+    for W in others:
+        assert_array_equal(W, lowest({0: 0.0, 1: 1.0, 2: 1.0}))
+
+
+@pytest.mark.parametrize("sampler", ["cd", "pcd", "fpcd", "pt"])
+def test_rows_without_label_and_weight_are_as_if_they_were_not_there(sampler):
+    """Most batches hold nothing else: such a batch once drove the machine away."""
+    rng = np.random.default_rng(0)
+    y = np.where(np.arange(400) < 20, np.arange(400) % 2, -1)
+    p = np.where(y[:, None] == 1, [0.9] * 4 + [0.1] * 4, [0.1] * 4 + [0.9] * 4)
+    rows = (rng.random((400, 8)) < np.where(y[:, None] < 0, 0.5, p)) * 1.0
+    clf = RBMClassifier(8, objective="generative", sampler=sampler, random_state=0)
+    clf.set_params(unlabeled=-1, unlabeled_weight=0.0, batch_size=5, max_iter=20)
+    clf.fit(rows, y)
+    assert clf.score_samples(rows[:20]).mean() > -8 * np.log(2.0)
+    assert clf.score(rows[:20], y[:20]) == 1.0

@@ -300,3 +300,21 @@ def test_a_first_slice_without_a_value_does_not_spoil_the_mean(weight):
     mean, scale = standardisation(rows, weight, "X")
     assert_allclose(mean, np.nanmean(rows, axis=0))
     assert_allclose(scale, np.nanstd(rows, axis=0))
+
+
+@EVERY
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_what_a_masked_array_hides_is_not_known(cls, dtype):
+    """Its filler, such as -999, is no value."""
+    table = (10.0 * TABLE).astype(dtype)
+    masked = np.ma.array(np.where(HIDDEN, -999, table).astype(dtype), mask=HIDDEN)
+    holes = np.where(HIDDEN, np.nan, table)
+    holes = holes.astype(np.float32 if dtype == np.float32 else np.float64)
+    hidden, known = small(cls).fit(masked, Y), small(cls).fit(holes, Y)
+    assert_array_equal(output(hidden, masked), output(known, holes))
+    if hasattr(hidden, "sample"):
+        one, other = (
+            model.sample(given=row, steps=2, random_state=0)
+            for model, row in ((hidden, masked[0]), (known, holes[0]))
+        )
+        assert_array_equal(one, other)

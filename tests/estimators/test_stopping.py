@@ -298,7 +298,7 @@ def test_the_seed_decides_which_rows_are_held_out(monkeypatch):
 
 def test_weights_count_in_the_score_that_is_watched():
     weight = np.where(np.arange(60) % 3 == 0, 1e-9, 1.0)
-    clf = plain(early_stopping=True, validation_fraction=0.3, max_iter=3)
+    clf = plain(early_stopping=True, validation_fraction=0.3, max_iter=20)
     weighted = recorded(clf.fit(X, NOISY, weight))
     assert weighted != recorded(clf.fit(X, NOISY))
 
@@ -450,3 +450,22 @@ def test_head_epochs_are_counted_from_the_beginning_of_training():
 )
 def test_impossible_settings_are_refused(cls, params, seen):
     assert seen in message(small(cls, init="he_normal", **params).fit, X, Y)
+
+
+def test_training_stops_where_watched_rows_stay_worse_than_a_constant():
+    """Classes are not as frequent in them: their loss is never below that of one."""
+    rng = np.random.default_rng(1)
+
+    def rows(*counts):
+        parts = [rng.normal(i, 1.0, (n, 4)) for i, n in enumerate(counts)]
+        return np.concatenate(parts), np.repeat([0, 1], counts)
+
+    options = {"init": "he_normal", "optimizer": "sgd", "batch_size": 10}
+    clf = small(DBNClassifier, early_stopping=True, max_iter=300, **options)
+    (few, y), (watched, y_val) = rows(190, 10), rows(50, 50)
+    clf.fit(few, y, X_val=watched, y_val=y_val)
+    losses = recorded(clf, "validation_loss")
+    constant = log_loss(y, np.full((200, 2), [0.95, 0.05]))
+    assert min(losses) > 0.98 * constant and recorded(clf, "loss")[-1] < constant
+    waited = clf.n_iter_ - 1 - np.argmin(losses)
+    assert 25 <= waited <= 60 and clf.n_iter_ < 300  # 500 updates, small steps apart

@@ -15,7 +15,13 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 
-from dbn import DBNClassifier, DBNRegressor, RBMClassifier, RBMTransformer
+from dbn import (
+    DBNClassifier,
+    DBNRegressor,
+    GenerativeDBNClassifier,
+    RBMClassifier,
+    RBMTransformer,
+)
 from dbn.training import SGD, Adam
 from tests.helpers import read_only
 
@@ -585,3 +591,65 @@ def test_one_weight_for_all_rows(cls, mark):
         text = message(model.fit, X, y, bad)
         assert "weight" in text
         assert message(model.score, X, y, bad) == text
+
+
+@pytest.mark.parametrize("cls", [DBNClassifier, *GENERATIVE])
+@pytest.mark.parametrize(
+    ("labels", "mark", "held"),
+    [
+        (pd.Series(["a", "b", "-1"] * 20), -1, "'-1'"),
+        (pd.Series(["a", "b", "-1"] * 20, dtype="category"), -1, "'-1'"),
+        (["a", "b", "-1.0"] * 20, -1, "'-1.0'"),
+        (np.array(["a", "b", -1] * 20, dtype=object), "-1", "-1"),
+        (np.array([0, 1, -1] * 20), "-1", "-1"),
+        (np.array(["a", "b", np.nan] * 20), np.nan, "'nan'"),
+        (np.array(["a", "b", np.nan] * 20), pd.NA, "'nan'"),
+    ],
+)
+def test_a_mark_of_another_type_is_told_whatever_holds_the_labels(
+    cls, labels, mark, held
+):
+    """It would be one more class."""
+    said = message(small(cls, unlabeled=mark).fit, X, labels)
+    assert f"and y holds {held}, which is not, 20 times" in said
+    assert f"Give unlabeled={held} if" in said
+
+
+@pytest.mark.parametrize("mark", [pd.NaT, np.datetime64("NaT"), np.nan])
+def test_a_time_that_is_none_is_a_mark(mark):
+    times = np.array(["2020-01-01", "2021-01-01", "NaT"] * 20, dtype="M8[s]")
+    for y in (times, pd.Series(times)):
+        clf = plain(unlabeled=mark, max_iter=1).fit(X, y)
+        assert len(clf.classes_) == 2
+
+
+@pytest.mark.parametrize("cls", [DBNClassifier, *GENERATIVE])
+def test_what_a_masked_array_hides_is_no_label(cls):
+    y = np.ma.array(Y, mask=np.arange(60) % 3 == 0)
+    said = message(small(cls).fit, X, y)
+    assert "y contains None, no target, 20 times" in said
+    hidden = small(cls, unlabeled=np.nan).fit(X, y)
+    marked = small(cls, unlabeled=np.nan).fit(X, y.astype(float).filled(np.nan))
+    assert_array_equal(output(hidden, X), output(marked, X))
+
+
+def rare():
+    """Rows that say nothing of the class, of which one is rare."""
+    return np.tile([[0.0], [1.0]], (150, 1)), (np.arange(300) < 15).astype(int)
+
+
+@pytest.mark.parametrize(
+    "clf",
+    [
+        DBNClassifier((16,), random_state=0),
+        DBNClassifier((16,), init="xavier_uniform", batch_size=10, random_state=0),
+        RBMClassifier(16, random_state=0),
+        RBMClassifier(16, objective="generative", random_state=0),
+        GenerativeDBNClassifier((16,), random_state=0),
+    ],
+)
+def test_balanced_classes_count_alike_in_batches_without_the_rare_one(clf):
+    """Batches that hold light rows alone once counted as much as any other."""
+    A, y = rare()
+    clf.set_params(class_weight="balanced").fit(A, y)
+    assert_allclose(clf.predict_proba(A)[:, 1], 0.5, atol=0.08)

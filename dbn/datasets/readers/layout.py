@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 _MISSING = {"", "?", "na", "n/a", "#n/a", "nan", "-nan", "<na>", "null", "none"}
 # What the column of the labels is called; "y" too, unless it is a place beside "x".
 _LABEL_NAMES = ("label", "class", "target")
 _SEPARATORS = "\t;,"
+NO_LABELS = "none"  # in the place of their column; no name, for it is in _MISSING
 _SHOWN = 20
 # By chance, one row in 120 has five numbers that rise.
 _RISING, _COUNTED = 5, 3
@@ -38,16 +40,19 @@ class Layout:
     separator: str
     n_columns: int
     names: list[str] | None  # None: the table has no line of names
-    label: int = -1
+    label: int | None = -1  # None: the table has no labels
     n_index: int = 0  # columns at the left that name the rows
     label_is_named: bool = False  # by its name, or by the user
 
     def take_labels(self, cells: list[str]) -> list[str]:
         """Take labels and names of rows out of cells, so that features are left."""
-        labels = [label.strip() for label in cells[self.label :: self.n_columns]]
-        del cells[self.label :: self.n_columns]
-        for j in range(1, self.n_index + 1):
-            del cells[:: self.n_columns - j]
+        labels, n_left = [""] * (len(cells) // self.n_columns), self.n_columns
+        if self.label is not None:
+            labels = [label.strip() for label in cells[self.label :: n_left]]
+            del cells[self.label :: n_left]
+            n_left -= 1
+        for n in range(n_left, n_left - self.n_index, -1):
+            del cells[::n]
         return labels
 
     def _name(self, j: int) -> str:
@@ -67,17 +72,20 @@ class Layout:
         return [f"{name} {j}" for j, name in enumerate(names)] if twice else names
 
     def label_name(self) -> str:
-        """What to call the column of the labels."""
+        """What to call the column of the labels, where there is one."""
+        if self.label is None:
+            return ""
         last = "" if self.names or self.label_is_named else " (the last)"
         return f"{self._name(self.label)}{last}"
 
-    def notes(self, skipped: int) -> list[str]:
-        """What else a reader decided."""
-        found = [] if self.names else ["no line of names"]
+    def about(self, skipped: int) -> dict[str, Any]:
+        """What a `Dataset` says of its reading; the first columns of X are skipped."""
+        notes = [] if self.names else ["no line of names"]
         if n := self.n_index + skipped:
             columns = "first column" if n == 1 else f"first {n} columns"
-            found.append(f"{columns} left out as names of the rows")
-        return found
+            notes.append(f"{columns} left out as names of the rows")
+        names = tuple(self.plain_names()[skipped:]) if self.names else None
+        return {"label": self.label_name() or None, "columns": names, "notes": notes}
 
 
 def to_number(cell: str, layout: Layout) -> float:
@@ -97,19 +105,24 @@ def find_layout(
     separator = max(_SEPARATORS, key=lambda separator: _fits(sample, separator))
     rows = [row for row in split(sample, separator) if any(row)]
     n_columns = len(rows[0]) if rows else 0
-    if n_columns < 2:
+    if n_columns < (1 if label_column == NO_LABELS else 2):
         raise ValueError(
             f"{path} has rows of {n_columns or 'no'} columns; it needs at least 2, "
-            "features and the label, separated by commas, semicolons or tabs."
+            "features and the label, separated by commas, semicolons or tabs. If it "
+            f"has no labels, say {NO_LABELS!r} for label_column (--label-column)."
         )
     body = [row for row in rows[1:] if len(row) == n_columns]
     layout = Layout(separator, n_columns, None)
     if _has_names(path, rows[0], body, layout):
         layout.names = rows[0]
-        while layout.n_index < n_columns - 2 and _is_unnamed(rows[0][layout.n_index]):
-            layout.n_index += 1
     _find_label(path, layout, label_column)
-    layout.n_index = min(layout.n_index, layout.label)
+    n_before = n_columns - 1
+    if layout.label is not None:
+        n_before = min(n_columns - 2, layout.label)
+    for name in (layout.names or [])[:n_before]:
+        if not _is_unnamed(name):
+            break
+        layout.n_index += 1
     return layout
 
 
@@ -183,6 +196,9 @@ def _rise(numbers: list[str]) -> bool:
 def _find_label(path: Path, layout: Layout, wanted: str | int | None) -> None:
     names = [name.strip() for name in layout.names or ()]
     n = layout.n_columns
+    if wanted == NO_LABELS:
+        layout.label, layout.label_is_named = None, True
+        return
     if wanted is None:
         lower = [name.lower() for name in names]
         y = () if "x" in lower else ("y",)
@@ -202,8 +218,8 @@ def _find_label(path: Path, layout: Layout, wanted: str | int | None) -> None:
         shown = f"{names[:_SHOWN]}{' ...' * (n > _SHOWN)}" if names else "no names"
         raise ValueError(
             f"label_column is {wanted!r}, and {path} has {len(found) or 'no'} such "
-            f"columns. It needs a name, or a number from 0 to {n - 1} (-1 for the "
-            f"last); there are {shown}."
+            f"columns. It needs a name, a number from 0 to {n - 1} (-1 for the last), "
+            f"or {NO_LABELS!r} for a table without labels; there are {shown}."
         )
     layout.label, layout.label_is_named = found[0], True
 

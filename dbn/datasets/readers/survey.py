@@ -55,14 +55,16 @@ class Survey:
     label_is_number: bool = True
     label_is_whole: bool = True
     longest_label: int = 1
-    # Values that are no numbers, by feature, each once, and how many cells have one.
-    texts: dict[int, dict[str, None]] = field(default_factory=dict)
-    commas: bool = False
-    points: bool = False
+    # Values that are no numbers, by feature, each once.
+    strange: dict[int, dict[str, None]] = field(default_factory=dict)
+    # All values of features of texts, each once.
+    texts: dict[int, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.missing = np.zeros(self.n_features, np.int64)  # cells without a value
-        self.n_texts = np.zeros(self.n_features, np.int64)
+        self.n_words = np.zeros(self.n_features, np.int64)  # cells with a text
+        self.commas = np.zeros(self.n_features, bool)  # in numbers, as are points
+        self.points = np.zeros(self.n_features, bool)
         self.precision = Precision()
 
     def add(self, layout: Layout, cells: list[str]) -> None:
@@ -73,19 +75,33 @@ class Survey:
             if is_missing(cell := cells[i * numbers.shape[1] + j]):
                 self.missing[j] += 1
                 continue
-            self.n_texts[j] += 1
-            found = self.texts.setdefault(j, {})
+            self.n_words[j] += not _is_like_number(cell)
+            found = self.strange.setdefault(j, {})
             if len(found) <= MAX_CATEGORIES:
                 found[cell.strip()] = None
         self.precision.add(numbers)
         counted = np.arange(self.n_rows, self.n_rows + len(labels))
         self.numbered = self.numbered and np.array_equal(numbers[:, 0], counted)
         if layout.separator != ",":
-            broken = [cell for cell in {*cells} if "," in cell or "." in cell]
-            text = "".join(c for c in broken if not math.isnan(to_number(c, layout)))
-            self.commas |= "," in text
-            self.points |= "." in text
+            for j in range(self.n_features):
+                its = {*cells[j :: self.n_features]}
+                broken = [cell for cell in its if "," in cell or "." in cell]
+                of_numbers = [c for c in broken if not math.isnan(to_number(c, layout))]
+                self.commas[j] |= "," in "".join(of_numbers)
+                self.points[j] |= "." in "".join(of_numbers)
         self.n_rows += len(labels)
+
+    def add_texts(self, layout: Layout, cells: list[str]) -> None:
+        """Note the values of features of texts, which `add` has told from others.
+
+        Among texts a number is one too, as it stands: of the sizes S, M and 38.
+        """
+        layout.take_labels(cells)
+        for j in self.features_of_texts():
+            found = self.texts.setdefault(j, set())
+            if len(found) <= MAX_CATEGORIES:
+                its = {*cells[j :: self.n_features]}
+                found |= {cell.strip() for cell in its if not is_missing(cell)}
 
     def _add_labels(self, layout: Layout, labels: list[str]) -> None:
         distinct = {label for label in set(labels) if not is_missing(label)}
@@ -100,19 +116,27 @@ class Survey:
 
     def mixed(self) -> list[tuple[int, list[str]]]:
         """Features of numbers in which some values are none, and these values."""
-        return [(j, [*its]) for j, its in self.texts.items() if not self._is_text(j)]
+        of_texts = self.features_of_texts()
+        return [(j, [*its]) for j, its in self.strange.items() if j not in of_texts]
 
     def categories(self) -> dict[int, list[str]]:
         """The values of features of texts, in order."""
-        return {j: sorted(its) for j, its in self.texts.items() if self._is_text(j)}
+        return {j: sorted(its) for j, its in self.texts.items()}
 
-    def _is_text(self, j: int) -> bool:
-        """Whether texts are more than numbers: a few among these are mistakes.
+    def features_of_texts(self) -> list[int]:
+        """Features with more texts than numbers: a few among these are mistakes.
 
-        What Python reads as a number (1e99, inf, 1_000) is always a mistake.
+        What Python reads as a number (1e99, inf, 1_000) counts as one.
         """
-        most = 2 * self.n_texts[j] > self.n_rows - self.missing[j]
-        return bool(most) and not any(map(_is_like_number, self.texts[j]))
+        return np.flatnonzero(2 * self.n_words > self.n_rows - self.missing).tolist()
+
+    def writes_decimals_twice(self) -> bool:
+        """Whether there are numbers with a comma and numbers with a point."""
+        of_numbers = np.ones(self.n_features, bool)
+        of_numbers[self.features_of_texts()] = False
+        return bool(
+            (self.commas & of_numbers).any() and (self.points & of_numbers).any()
+        )
 
 
 def _is_like_number(text: str) -> bool:

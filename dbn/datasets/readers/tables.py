@@ -114,9 +114,8 @@ def _any_cells(path: Path, lines: list[str], layout: Layout, number: int) -> lis
 
 
 def _look_through(path: Path, layout: Layout) -> Survey:
-    """Read all of a table once; raise a ValueError about what cannot be used."""
-    names = layout.feature_names()
-    survey = Survey(len(names))
+    """Read all of a table, with texts twice; raise a ValueError about what is wrong."""
+    survey = Survey(len(layout.feature_names()))
     for cells in _batches(path, layout):
         survey.add(layout, cells)
     if not survey.n_rows:
@@ -126,10 +125,20 @@ def _look_through(path: Path, layout: Layout) -> Survey:
             f"{path} has no labels: its last column is empty. Say where they are with "
             "label_column (--label-column), or remove separators at the ends of lines."
         )
-    about_label = (
-        f"The label is in {layout.label_name()}; if that is wrong, name another "
-        "label_column (--label-column)."
-    )
+    if survey.features_of_texts():
+        for cells in _batches(path, layout):
+            survey.add_texts(layout, cells)
+    _check_features(path, layout, survey)
+    return survey
+
+
+def _check_features(path: Path, layout: Layout, survey: Survey) -> None:
+    names, about_label = layout.feature_names(), ""
+    if layout.label is not None:
+        about_label = (
+            f" The label is in {layout.label_name()}; if that is wrong, name another "
+            "label_column (--label-column)."
+        )
     if mixed := survey.mixed():
         shown = "; ".join(
             f"{names[j]} has {', '.join(f'{text!r:.40}' for text in texts[:_SHOWN])}"
@@ -138,13 +147,14 @@ def _look_through(path: Path, layout: Layout) -> Survey:
         raise ValueError(
             f"{path} has a feature of numbers with a value that is not a number, or "
             f"none that float32 holds: {shown}. Correct these values, or leave them "
-            f"empty if they are not known. {about_label}"
+            "empty if they are not known. Of a column of categories write the numbers "
+            f"as texts too, such as 'no. 1'.{about_label}"
         )
     for j, categories in survey.categories().items():
         if len(categories) > MAX_CATEGORIES:
             raise ValueError(
                 f"{path} has a feature with more than {MAX_CATEGORIES} different "
-                f"texts, {names[j]}, which are no categories. Leave that column out. "
+                f"texts, {names[j]}, which are no categories. Leave that column out."
                 f"{about_label}"
             )
     empty = [names[j] for j in np.flatnonzero(survey.missing == survey.n_rows)]
@@ -153,12 +163,11 @@ def _look_through(path: Path, layout: Layout) -> Survey:
             f"{path} has {len(empty)} features without any value: "
             f"{', '.join(empty[:_SHOWN])}. Leave these columns out."
         )
-    if survey.commas and survey.points:
+    if survey.writes_decimals_twice():
         raise ValueError(
             f"{path} has numbers with a comma and numbers with a point. Write all of "
             "them with a decimal point."
         )
-    return survey
 
 
 def _arrays(path: Path, layout: Layout, survey: Survey) -> dict[str, Any]:
@@ -191,10 +200,10 @@ def _arrays(path: Path, layout: Layout, survey: Survey) -> dict[str, Any]:
         else:
             y[these] = labels
         start = these.stop
-    notes = layout.notes(skip)
+    found = layout.about(skip)
+    notes: list[str] = found["notes"]
     if shown := [f"{mark!r:.20}" for mark in sorted(marks - {""})]:
         notes.append(f"{', '.join(shown[:_SHOWN])} taken for no label")
-    found: dict[str, Any] = {"label": layout.label_name(), "notes": notes}
     if n_holes := int(survey.missing.sum()):
         notes.append(f"{n_holes:,} value{'s' * (n_holes > 1)} missing")
     if categories:

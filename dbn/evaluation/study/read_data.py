@@ -12,8 +12,8 @@ from ...backend.precision import precision_of
 from ...backend.types import Array
 from ...datasets.dataset import target_of
 from ...estimators.frames import frame_columns
+from ...estimators.marks import labelled_part
 from ...estimators.preprocessing import without_value
-from ...estimators.targets import labelled_part
 
 # What y has for a row without a label.
 MARKS = {"classes": -1, "numbers": np.nan, "rows": False}

@@ -26,6 +26,7 @@ from .containers import members, npy, npy_header, read_npy, written, zipped
 X = np.random.default_rng(0).integers(0, 256, (12, 3, 2), dtype=np.uint8)
 Y = (np.arange(12) % 3).astype(np.uint8)
 ROWS = X.reshape(12, 6)
+NAMES = Y.astype(str)
 
 
 # IDX: four files, of which the first is damaged.
@@ -134,14 +135,22 @@ def retyped(files, integer):
     return {pick(integer, [*files]): npy(array)}
 
 
-@inside
-def wild(files, integer):
-    """Numbers that are not finite, or are not as float32."""
-    value = pick(integer, [np.nan, np.inf, -np.inf, 1e300])
-    name = _needed(files)[0]
-    array = read_npy(files[name]).astype(float)
-    array.flat[integer(0, array.size - 1)] = value
-    return {name: npy(array)}
+def with_number(kind, values):
+    """A kind of damage: one of these numbers somewhere in the rows."""
+
+    @inside
+    def damage(files, integer):
+        name = _needed(files)[0]
+        array = read_npy(files[name]).astype(float)
+        array.flat[integer(0, array.size - 1)] = pick(integer, values)
+        return {name: npy(array)}
+
+    damage.__name__ = kind
+    return damage
+
+
+infinite = with_number("infinite", [np.inf, -np.inf])
+wild = with_number("wild", [np.nan, 1e300])  # not known, and not as float32
 
 
 def _needed(files):
@@ -259,9 +268,9 @@ def wide_labels(data, integer):
     return written(np.savez, X=np.ones((n, 1), "|u1"), y=np.full(n, "x", f"U{n}"))
 
 
-_FORGERIES = [retyped, many_members]
+_FORGERIES = [retyped, many_members, wild]
 _ATTACKS = [
-    *(wild, absurd_npy, odd_header, pickled, zip_bomb, other_packing, path_names),
+    *(infinite, absurd_npy, odd_header, pickled, zip_bomb, other_packing, path_names),
 ]
 _GROWTH = [many_npz_rows, many_npz_columns, many_labels, wide_labels]
 NPZ = Format(
@@ -269,7 +278,7 @@ NPZ = Format(
     "case.npz",
     [
         written(np.savez, X=ROWS / 256, y=Y),
-        written(np.savez, X=ROWS, y=Y.astype(str), X_test=np.eye(6), y_test=Y[:6]),
+        written(np.savez, X=ROWS, y=NAMES, X_test=np.eye(6), y_test=NAMES[:6]),
     ],
     load_dataset,
     allowed(ANY, _FORGERIES, _ATTACKS, _GROWTH),
