@@ -23,7 +23,7 @@ def as_labels(y: Array) -> Array:
     >>> as_labels([-1, "cat"])
     array([-1, 'cat'], dtype=object)
     """
-    if np.ma.is_masked(y):
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
         y = np.where(np.ma.getmaskarray(y), None, y.data)
     in_list = isinstance(y, list | tuple)
     return np.asarray(dense(to_host(y)), dtype=object if in_list else None)

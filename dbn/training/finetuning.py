@@ -197,9 +197,9 @@ def check_moments(batch_norm: bool | int, batch_size: int, n_rows: int) -> None:
     """Raise a ValueError where batch normalization would have batches of one row."""
     if batch_norm and min(batch_size, n_rows) < 2:
         raise ValueError(
-            f"Batch normalization takes moments of a batch, and batch_size is "
-            f"{batch_size} with {n_rows} rows to train on: of one row nothing would be "
-            "left. Take batches of 2 rows or more, or switch it off."
+            f"Batch normalization takes moments of a batch, and of one row nothing "
+            f"would be left: batch_size={batch_size}, rows to train on n_samples="
+            f"{n_rows}. Take 2 rows or more, or switch it off."
         )
 
 

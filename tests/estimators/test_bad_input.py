@@ -455,10 +455,10 @@ def test_batch_normalization_of_one_row_is_refused(cls):
     """Less its mean nothing is left of it, and nothing is learned."""
     net = small(cls, batch_norm=True)
     said = message(net.set_params(batch_size=1).fit, X, Y)
-    assert "batch_size is 1 with 60 rows" in said
+    assert "batch_size=1, rows to train on n_samples=60" in said
     net.set_params(batch_size=20).partial_fit(X, Y)
     before = net.network_.params.flat.copy()
     classes = {} if cls is not DBNClassifier else {"classes": [0, 1]}
     said = message(net.partial_fit, X[:1], Y[:1], **classes)
-    assert "batch_size is 20 with 1 rows" in said
+    assert "batch_size=20, rows to train on n_samples=1" in said
     assert_array_equal(net.network_.params.flat, before)

@@ -537,4 +537,4 @@ def test_numbers_out_of_all_proportion_are_named():
 def test_a_mark_of_another_type_than_the_labels_is_refused(mark, given):
     y = [given(label) for label in MARKED]
     text = message(small(DBNClassifier, unlabeled=mark).fit, X, np.array(y))
-    assert "Give the mark as it stands in y" in text
+    assert f"Give unlabeled={given(-1)!r} if" in text

@@ -36,7 +36,8 @@ def test_training_and_prediction_are_those_on_dense_rows(cls, options):
         for rows in (ROWS, sparse.csr_array(ROWS))
     )
     theta = dense.network_.params.flat
-    assert_allclose(found.network_.params.flat, theta, atol=1e-10)
+    # Of biases below batch normalization the gradient is rounding, which Adam scales.
+    assert_allclose(found.network_.params.flat, theta, atol=1e-9)
     assert_allclose(found.loss_curve_, dense.loss_curve_)
     assert_allclose(output(found, sparse.csr_array(ROWS)), output(dense, ROWS))
 

@@ -112,7 +112,7 @@ def test_a_machine_that_hardly_moved_is_found_out():
         assert (of_machine(rbm) is None) is silent
 
 
-def fitted(losses, patience=2, constant=1.0, **options):
+def fitted(losses, patience=2, rows=X, **options):
     """Epochs that are run when validation rows give these losses."""
     metrics = iter([{"validation_loss": loss} for loss in losses])
     net, history = Network([8, 2]), []
@@ -120,7 +120,7 @@ def fitted(losses, patience=2, constant=1.0, **options):
     asked = {"patience": patience, "validate": lambda: next(metrics)}
     asked |= {"watch": "validation_loss"}
     asked |= {"batch_size": 1, "max_iter": len(losses), "history": history}
-    finetune(net, X, y, rng=np.random.default_rng(0), **asked, **options)
+    finetune(net, rows, y, rng=np.random.default_rng(0), **asked, **options)
     return [e["validation_loss"] for e in history]
 
 
@@ -132,10 +132,16 @@ def test_patience_counts_updates_as_well_as_epochs():
 
 
 def test_nothing_stops_on_the_first_plateau():
-    """Of a constant prediction the loss is log 2 here."""
-    plateau = [0.69] * 30
-    assert len(fitted(plateau)) == 30
-    assert len(fitted(plateau[:20] + [0.4] * 20)) == 20 + 1 + math.ceil(500 / 60)
+    """Of a constant prediction the loss is log 2 here, of these rows it stays so."""
+    plateau, rows = [0.69] * 30, np.zeros_like(X)
+    assert len(fitted(plateau, rows=rows)) == 30
+    losses = plateau[:20] + [0.4] * 20
+    assert len(fitted(losses, rows=rows)) == 20 + 1 + math.ceil(500 / 60)
+
+
+def test_rows_that_are_not_trained_on_may_stay_on_it():
+    """Once the training loss has left the plateau nothing is to be waited for."""
+    assert len(fitted([0.69] * 60)) < 60
 
 
 def test_the_epoch_with_the_least_validation_loss_remains():
