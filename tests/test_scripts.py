@@ -340,6 +340,34 @@ def test_benchmark_on_numbers(tmp_path):
     assert len(content["settings"]["search"]) == 2
 
 
+def test_benchmark_takes_whole_numbers_for_numbers(tmp_path):
+    """31 of them are classes, unless the scorer says otherwise; and so says line 1."""
+    rng = np.random.default_rng(0)
+    lines = [f"{rng.normal():.3f},{35 + i % 31}" for i in range(310)]
+    path = tmp_path / "ages.csv"
+    path.write_text("a,age\n" + "\n".join(lines))
+    mine = ["--dataset", str(path), "--controls", "none"]
+    done = toy(tmp_path, *mine, "--labels", "50")
+    assert done.returncode == 1 and "If y is a number to predict, say so" in done.stderr
+    assert done.stdout.startswith("label: column 'age', 31 classes; 1 feature; 310 r")
+    mine += ["--scoring", "neg_mean_squared_error", "--resume"]
+    done = toy(tmp_path, *mine, "--labels", "50")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(
+        "label: column 'age', numbers from 35 to 65; 1 feature; 310 rows, all labelled"
+    )
+    assert "test mean squared error" in done.stdout
+
+
+def test_benchmark_scores_one_class_if_it_is_told_which(tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "health.csv"
+    lines = [f"{rng.normal():.3f},{['ill', 'well'][i % 2]}" for i in range(80)]
+    path.write_text("a,state\n" + "\n".join(lines))
+    done = toy(tmp_path, "--dataset", str(path), "--scoring", "f1")
+    assert done.returncode == 1 and "code that one as 1 and the oth" in done.stderr
+
+
 def test_finetune_fits_numbers(tmp_path):
     numbers = ["--dataset", "diabetes", "--layers", "5", "--labels", "99"]
     options = ["--epochs", "1", "--output", str(tmp_path)]
@@ -620,6 +648,19 @@ def test_mnist_held_out(tiny_mnist):
     (dbn, *_) = mnist_nets.held_out_nets(60_000, mnist.parse_args(["held-out"]))
     assert dbn.estimator.learning_rate_multipliers == (0.1, 1.0)
     assert dbn.estimator.validation_fraction == 5000 / 60_000
+
+
+def test_studies_with_other_settings_are_one():
+    some = [Comparison({"labels": n, "x": 1} | its, []) for n, its in MERGED]
+    assert mnist.merged(some).settings == {
+        "labels": [1, 2],
+        "x": 1,
+        "rows": ["a", None],
+    }
+    assert mnist.merged(some[::-1]).settings["rows"] == [None, "a"]
+
+
+MERGED = [(1, {"rows": "a"}), (2, {})]
 
 
 def test_mnist_deep(tiny_mnist):

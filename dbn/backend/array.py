@@ -276,7 +276,9 @@ def mean_weights(rows: Array, weight: Array | None = None) -> Array:
     xp = namespace(rows)
     if weight is None:
         n, device = rows.shape[0], getattr(rows, "device", None)
-        return xp.full(n, 1.0 / n, dtype=rows.dtype, device=device)
+        whole = getattr(rows.dtype, "kind", "f") in "biu"
+        dtype = np.float64 if whole else rows.dtype
+        return xp.full(n, 1.0 / n, dtype=dtype, device=device)
     total = xp.sum(weight)
     return weight / xp.where(total == 0.0, xp.ones_like(total), total)
 
@@ -286,14 +288,18 @@ def relative_weights(weight: Array | None) -> Array:
 
     A batch's mean weight is then the factor that its mean gradient, of `mean_weights`,
     needs: without it light rows count in full wherever no heavy one is beside them.
+    None where all are the same.
 
     Examples
     --------
     >>> import numpy as np
     >>> relative_weights(np.array([1.0, 3.0]))
     array([0.5, 1.5])
+    >>> relative_weights(np.array([2.0, 2.0]))
     """
-    return None if weight is None else weight / namespace(weight).mean(weight)
+    if weight is None or not namespace(weight).any(weight != weight[0]):
+        return None
+    return weight / namespace(weight).mean(weight)
 
 
 def with_dtype(X: Array, dtype: Any) -> Array:

@@ -139,6 +139,12 @@ class LazyRows(ABC):
     def __len__(self) -> int:
         return self.shape[0]
 
+    def __matmul__(self, other: Any) -> Any:
+        raise TypeError(
+            f"{type(self).__name__} are read where a batch of them is needed, and not "
+            "all at once, as by this function. Pass some of them, such as rows[:1000]."
+        )
+
     @abstractmethod
     def __getitem__(self, key: Any) -> Array:
         """Rows at a slice, an index, indices or a mask, as an array."""
@@ -361,7 +367,7 @@ class ScaledRows(LazyRows):
         if isinstance(rows, slice):
             return self._source[rows]
         rows = np.asarray(rows)
-        if rows.dtype == bool:
+        if rows.dtype == bool or not rows.size:  # an empty list is of no integers
             rows = np.flatnonzero(rows)
         return self._source.take(rows, axis=0)
 
@@ -380,6 +386,11 @@ def _checked(X: Array) -> Array:
         raise ValueError(
             "ScaledRows need a NumPy array (np.memmap included) of at least one row "
             f"and column; got a {type(X).__name__} of shape {shape}."
+        )
+    if isinstance(X, np.ma.MaskedArray):
+        raise ValueError(
+            "ScaledRows have no mask, and what X hides would be data. Give them an "
+            "array with NaN there, X.astype(float).filled(np.nan)."
         )
     if X.dtype.kind not in "biuf":
         raise ValueError(f"ScaledRows need real numbers; X has the dtype {X.dtype}.")

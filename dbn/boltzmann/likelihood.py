@@ -15,6 +15,7 @@ from scipy.special import logsumexp
 
 from ..backend.array import dense, extent, log_softmax, map_batches
 from ..backend.device import asarray_like, namespace, to_host
+from ..backend.missing import unmasked
 from ..backend.progress import bars_shown, tracked
 from ..backend.random import make_rng, stream_on
 from ..backend.types import Array
@@ -278,6 +279,7 @@ def pseudo_log_likelihood(rbm: RBM, v: Array) -> Array:
             f"v must have shape (n_rows, {rbm.n_visible}), a column for each visible "
             f"unit; its shape is {v.shape}."
         )
+    v = unmasked(v)
     rbm.visible.check(v)
     if math.isnan(extent(v)[0]):
         raise ValueError(

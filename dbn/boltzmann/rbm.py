@@ -10,6 +10,7 @@ from scipy.sparse import issparse
 
 from ..backend.array import dense, matmul_into, mean_weights
 from ..backend.device import asarray_like, namespace
+from ..backend.missing import unmasked
 from ..backend.parameters import Parameters
 from ..backend.progress import tracked
 from ..backend.types import Array
@@ -211,7 +212,7 @@ class RBM:
 
     def hidden_input(self, v: Array) -> Array:
         """Total input of the hidden units, shape (n_rows, n_hidden)."""
-        x = v @ self.W
+        x = unmasked(v) @ self.W
         x += self.c
         return x
 
@@ -278,8 +279,10 @@ class RBM:
     def free_energy(self, v: Array, x: Array | None = None) -> Array:
         """-log sum_h exp(-E(v, h)) of each row, in nats, shape (n_rows,).
 
-        `x` is the total input of the hidden units at `v`, where it is known.
+        `x` is the total input of the hidden units at `v`, where it is known. NaN where
+        a value is not known, and where a masked array hides one.
         """
+        v = unmasked(v)
         x = self.hidden_input(v) if x is None else x
         return (
             self.visible.base_energy(dense(v), self.p_visible)

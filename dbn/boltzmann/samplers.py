@@ -11,7 +11,7 @@ import numpy as np
 
 from ..backend.array import dense, mean_weights, take_rows
 from ..backend.device import namespace, to_host
-from ..backend.parameters import Parameters
+from ..backend.parameters import Parameters, multiply_by_share
 from ..backend.parts import Part, check_number, get_part, scheduled
 from ..backend.types import Array
 from .rbm import RBM
@@ -31,8 +31,9 @@ class Sampler(Part):
     """Interface: `start` once per training, `negative` once per batch.
 
     A sampler is a specification; what it remembers between batches is its state, a dict
-    that belongs to one training, which it returns and gets back. The state's entry
-    ``"epoch"``, from which schedules are read, is advanced by the training loop.
+    that belongs to one training, which it returns and gets back. Two of its entries are
+    set by the training: ``"epoch"``, from which schedules are read, and, where rows do
+    not count alike, ``"weight"``, of the rows of the batch beside the mean of all rows.
     """
 
     # Whether each negative row belongs to a positive row and shares its weight.
@@ -194,7 +195,7 @@ class PCD(Sampler):
         Number of Gibbs steps per update.
     n_chains : int, default=100
         Number of chains, which may differ from the number of rows in a batch. They
-        start at training rows, drawn uniformly with replacement.
+        start at training rows, drawn with replacement, as often as they weigh.
 
     Examples
     --------
@@ -235,8 +236,8 @@ class FPCD(Sampler):
 
     Rows are returned with the hidden means of the machine with theta + f that made
     them. Against `PCD`, an update costs a second gradient, because g is computed here,
-    before weight decay and with equal weights of the rows, and memory for two more
-    copies of the parameters, f and theta + f. Where theta follows the centered gradient
+    before weight decay, and memory for two more copies of the parameters, f and
+    theta + f. Where theta follows the centered gradient
     (`RBM.gradient`), f still follows the plain one, which mixes as well unless most
     units are on in most rows: lower `fast_learning_rate` then.
 
@@ -292,7 +293,9 @@ class FPCD(Sampler):
         v = driven.gibbs(state["v"], rng, scheduled(self.k, state["epoch"]))
         h = driven.mean_hidden(v)
         grad = driven.params  # no longer needed as parameters
-        rbm.gradient(v_pos, h_pos, v, h, grad)
+        weight = state.get("weight")
+        rbm.gradient(v_pos, h_pos, v, h, grad, weight)
+        multiply_by_share(grad, weight)
         fast = self.fast_decay * fast - self.fast_learning_rate * grad.flat
         return v, h, {**state, "v": v, "fast": fast}
 
@@ -452,7 +455,8 @@ class Staged(Sampler):
         self, rbm: RBM, v_pos: Array, x_pos: Array, h_pos: Array, state: State, rng: Any
     ) -> tuple[Array, Array, State]:
         i, sampler = self._place(state["epoch"]), self.at(state["epoch"])
-        own = _without_prefix(i, state) | {"epoch": state["epoch"]}
+        given = {name: state[name] for name in _GIVEN if name in state}
+        own = _without_prefix(i, state) | given
         v, h, own = sampler.negative(rbm, v_pos, x_pos, h_pos, own, rng)
         return v, h, state | _prefixed(i, own)
 
@@ -466,8 +470,11 @@ class Staged(Sampler):
         return found
 
 
+_GIVEN = ("epoch", "weight")  # entries that the training sets
+
+
 def _prefixed(i: int, state: State) -> State:
-    return {f"{i} {name}": v for name, v in state.items() if name != "epoch"}
+    return {f"{i} {name}": v for name, v in state.items() if name not in _GIVEN}
 
 
 def _without_prefix(i: int, state: State) -> State:

@@ -7,7 +7,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
-from scipy.sparse import issparse
+from scipy.sparse import issparse, vstack
 from sklearn.model_selection import train_test_split
 
 from ..backend.missing import extent_of_known
@@ -52,7 +52,7 @@ class Dataset:
         numbers differ by less than that tells apart, as times in milliseconds do.
     y : ndarray of shape (n_samples,) or None
         None where there are no labels.
-    X_unlabeled : ndarray or None
+    X_unlabeled : ndarray, csr_array, frame or None
         More training rows, whose labels are not known.
     X_valid : ndarray, csr_array or None
         Validation rows, without labels.
@@ -100,7 +100,7 @@ class Dataset:
         >>> load_dataset("diabetes").summary()
         'label: numbers from 25 to 346; 10 features; 442 rows, all labelled'
         """
-        n_more = 0 if self.X_unlabeled is None else len(self.X_unlabeled)
+        n_more = 0 if self.X_unlabeled is None else self.X_unlabeled.shape[0]
         n_labelled, n = self.X.shape[0], self.X.shape[0] + n_more
         where, rows = f"{self.label}, " if self.label else "", f"{n:,} rows"
         if self.target is None:
@@ -245,6 +245,8 @@ def _stacked(parts: list[Array]) -> Array:
     """Rows, the ones below the others."""
     if len(parts) == 1:
         return parts[0]
+    if any(map(issparse, parts)):
+        return vstack(parts, format="csr")
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
     frames: list[Any] = [nw.from_native(part, eager_only=True) for part in parts]
@@ -298,7 +300,7 @@ def checked(
                 f"{path}: {part} is empty or has values that are not finite as "
                 "float32. Remove those rows, or write NaN where a value is not known."
             )
-    if images and arrays["X"].max() > 1:
+    if images and max(arrays[part].max() for part in parts) > 1:
         for part in parts:
             arrays[part] /= 255.0
         notes += ("bytes divided by 255",)
@@ -381,7 +383,7 @@ def _set_unlabelled_apart(path: Path, arrays: dict[str, Any]) -> None:
         return
     X, arrays["y"] = arrays["X"], arrays["y"][known]
     rest = [X[~known], *([arrays["X_unlabeled"]] if "X_unlabeled" in arrays else [])]
-    arrays["X"], arrays["X_unlabeled"] = X[known], np.concatenate(rest)
+    arrays["X"], arrays["X_unlabeled"] = X[known], _stacked(rest)
 
 
 def _known(y: Array) -> Array:

@@ -100,8 +100,8 @@ def load_dataset(
     Dataset
         Images (arrays of bytes with more than two dimensions) are scaled to [0, 1] and
         have their lines one after the other; other values are as they are. Rows whose
-        label is empty, ``?``, ``NA`` or NaN are its `X_unlabeled`. A column of a table
-        that numbers its rows, as pandas writes, is left out. Labels of a table that
+        label is empty, ``?``, ``NA`` or NaN are its `X_unlabeled`. A column without
+        name that numbers rows, as pandas writes, is left out. Labels of a table that
         are all numbers are numbers; `Dataset.summary` says what was understood.
 
     Raises

@@ -334,6 +334,12 @@ default="adam"
         Returns
         -------
         float
+
+        Raises
+        ------
+        ValueError
+            If a label is missing that `unlabeled` does not mark, or all are marked, or
+            the weights are not accepted.
         """
         return float(super().score(*with_labels(self, X, y, sample_weight)))
 

@@ -484,17 +484,16 @@ n_features)
         self._check_counts(n_samples=n_samples, steps=steps)
         dbn = self._place.there(self.dbn_)
         top = dbn.rbms[-1]
-        rng = stream_on(make_rng(random_state), top.W)
+        rng, known = stream_on(make_rng(random_state), top.W), None
         if given is not None:
-            bottom = self.dbn_.rbms[0]
-            v = self._place.there(self._given(bottom, given, n_samples))
+            v, known = self._given(self.dbn_.rbms[0], given, n_samples)
             with bars_of(self):
-                v = dbn.complete(v, rng, steps, means)
+                v = dbn.complete(self._place.there(v), rng, steps, means)
         else:
             v_top = TemperedPath(top).sample_base(n_samples, rng)
             with bars_of(self):
                 v = dbn.sample(v_top, rng, steps, means=means)
-        return self._decode(self._place.back(v), like=given)
+        return self._decode(self._place.back(v), like=given, known=known)
 
     def _first_visible(self) -> str | Units:
         return first_visible(self.rbm)

@@ -79,12 +79,15 @@ class DensityEstimator(DBNEstimator):
                     f"{name} is {value!r:.80}; it must be an integer of at least {low}."
                 )
 
-    def _given(self, rbm: RBM, given: Array, n_samples: int) -> Array:
-        """Encoded rows to complete, one for each sample: NaN is to be drawn."""
+    def _given(self, rbm: RBM, given: Array, n_samples: int) -> tuple[Array, Array]:
+        """Encoded rows to complete, one for each sample: NaN is to be drawn.
+
+        And what is known, as numbers in the units of X, NaN elsewhere; or None.
+        """
         xp, like, n_visible = namespace(rbm.W), rbm.W, rbm.n_visible
         if given is None:
             kind = {"dtype": like.dtype, "device": like.device}
-            return xp.full((n_samples, n_visible), math.nan, **kind)
+            return xp.full((n_samples, n_visible), math.nan, **kind), None
         shape = given.shape if hasattr(given, "shape") else np.shape(given)
         if len(shape) == 2:
             if n_samples != 1:
@@ -94,8 +97,10 @@ class DensityEstimator(DBNEstimator):
                     "repeat the rows."
                 )
             with said_of("given"):
-                rows = self._rows(given, "sample", inside=True)
-            return asarray_like(dense(rows), like)
+                known, _ = self._checked(given, reset=False)
+                self._check_library(known, "sample")
+                rows = self.visible_.inside(self._encode(known))
+            return asarray_like(dense(rows), like), dense(known)
         if tuple(shape) != (n_visible,):
             raise ValueError(
                 f"given has shape {tuple(shape)}; it needs ({n_visible},), with NaN "
@@ -105,10 +110,10 @@ class DensityEstimator(DBNEstimator):
             # Not by `_rows`: for a frame one row is that of the visible units.
             row = np.asarray(to_host(unmasked(given)))[None, :]
             numbers = {"dtype": [np.float64, np.float32], "ensure_all_finite": False}
-            row = asarray_like(check_array(row, **numbers), like)
-            check_finite(row)
-            row = self.visible_.inside(self._encode(row))
-        return xp.broadcast_to(row, (n_samples, n_visible))
+            known = asarray_like(check_array(row, **numbers), like)
+            check_finite(known)
+            row = self.visible_.inside(self._encode(known))
+        return xp.broadcast_to(row, (n_samples, n_visible)), known
 
     def _log_z(self, rbm: RBM, base_bias: Array) -> float:
         """Log partition function of the machine, kept until training goes on."""

@@ -12,8 +12,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..backend.array import choose_rows, clipped
 from ..backend.device import (
+    asarray_like,
     beside,
     find_device,
+    namespace,
     numpy_dtype,
     to_host,
     without_gradient,
@@ -151,7 +153,7 @@ class EncodingEstimator(BaseEstimator):
 
     def _numbers(self, X: Array, **options: Any) -> Array:
         """What a user gives as rows of numbers, of which some may be NaN."""
-        X = X if self.columns_ is None else self.columns_.encode(X)
+        X = unmasked(X) if self.columns_ is None else self.columns_.encode(X)
         return check_array(X, ensure_all_finite=False, **self._accepted(X), **options)
 
     def _find_columns(self, X: Array) -> FrameColumns | None:
@@ -223,12 +225,17 @@ class EncodingEstimator(BaseEstimator):
         X /= self.scale_
         return X
 
-    def _decode(self, V: Array, like: Any = None) -> Array:
+    def _decode(self, V: Array, like: Any = None, known: Array = None) -> Array:
         """Visible rows in the units of X; a frame where X had categories.
 
-        Such a frame has the index of `like`, what the rows were made of.
+        Such a frame has the index of `like`, what the rows were made of. Numbers that
+        are `known`, which has NaN elsewhere, come back as they were: to standardise
+        them and back rounds.
         """
-        V = V if self.mean_ is None else V * self.scale_ + self.mean_
+        if self.mean_ is not None:
+            V = V * self.scale_ + self.mean_
+            if known is not None:
+                V = namespace(V).where(known == known, asarray_like(known, V), V)
         return V if self.columns_ is None else self.columns_.decode(V, like)
 
     def _filled(self, rows: Array) -> Array:
@@ -277,7 +284,8 @@ class EncodingEstimator(BaseEstimator):
 
     def _hidden_rows(self, H: Array, n_hidden: int) -> Array:
         """Validate the input of inverse_transform."""
-        H = check_array(without_gradient(H), dtype=self._accepted(H)["dtype"])
+        H = unmasked(without_gradient(H))
+        H = check_array(H, dtype=self._accepted(H)["dtype"])
         self._check_library(H, "inverse_transform")
         if H.shape[1] != n_hidden:
             raise ValueError(

@@ -181,7 +181,8 @@ def from_sklearn(estimator: Any) -> Any:
     TypeError
         If the estimator is of another class.
     ValueError
-        If its output is none that this package has (a Poisson loss).
+        If its output is none that this package has (a Poisson loss), or it has no
+        hidden layer.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -402,6 +403,12 @@ def _from_mlp(theirs: Any) -> Any:
         raise ValueError(
             f"The MLP has the output {theirs.out_activation_!r} (loss={theirs.loss!r});"
             " DBNRegressor has linear outputs only. Fit it with loss='squared_error'."
+        )
+    if len(theirs.coefs_) < 2:
+        raise ValueError(
+            f"The {type(theirs).__name__} has no hidden layer (hidden_layer_sizes="
+            f"{theirs.hidden_layer_sizes!r}), and nets here have one or more. Fit one "
+            "with a hidden layer."
         )
     ours = (DBNClassifier if classifies else DBNRegressor)(
         tuple(W.shape[1] for W in theirs.coefs_[:-1]),

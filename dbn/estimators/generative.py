@@ -25,6 +25,7 @@ from ..boltzmann.tempering import TemperedPath
 from ..training.callbacks import bars_of
 from .classes import check_same_classes, find_classes, given_classes
 from .density import DensityEstimator
+from .marks import as_labels
 from .targets import (
     Job,
     check_supervised,
@@ -64,7 +65,8 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
     ) -> Job:
         """Validate the input of a fit; find the classes, or compare them."""
         classes = given_classes(classes, self.unlabeled)
-        y = column_or_1d(y, warn=True) if getattr(y, "ndim", 1) == 2 else y
+        if getattr(y, "ndim", 1) == 2:
+            y = column_or_1d(as_labels(y), warn=True)
         job = check_supervised(self, X, y, sample_weight, reset)
         check_classification_targets(job.known)
         if reset:
@@ -213,6 +215,12 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
         Returns
         -------
         float
+
+        Raises
+        ------
+        ValueError
+            If a label is missing that `unlabeled` does not mark, or all are marked, or
+            the weights are not accepted.
         """
         return float(super().score(*with_labels(self, X, y, sample_weight)))
 

@@ -12,7 +12,6 @@ from ..backend.device import converted_beside, to_host
 from ..backend.types import Array
 from ._sklearn import check_y
 from .dbn import is_autoencoder
-from .marks import refuse_missing
 from .preprocessing import said_of, warn_of_range
 from .targets import Job, with_labels
 
@@ -32,7 +31,6 @@ def check_watched(
     if X_val is None:
         return None
     X_val, y_val, _ = with_labels(estimator, X_val, y_val, name="y_val")
-    refuse_missing(y_val, "y_val")
     with said_of("X_val"):
         rows, _ = estimator._checked(X_val, reset=False)
     options = {"multi_output": True, "y_numeric": estimator._numeric_targets}

@@ -24,7 +24,8 @@ def as_labels(y: Array) -> Array:
     array([-1, 'cat'], dtype=object)
     """
     if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
-        y = np.where(np.ma.getmaskarray(y), None, y.data)
+        hidden, y = np.ma.getmaskarray(y), y.data.astype(object)
+        y[hidden] = None
     in_list = isinstance(y, list | tuple)
     return np.asarray(dense(to_host(y)), dtype=object if in_list else None)
 

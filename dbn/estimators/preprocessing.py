@@ -63,13 +63,21 @@ def row_weights(sample_weight: Array, n_rows: int) -> Array:
     Raises
     ------
     ValueError
-        If there are not as many, or one is negative or not finite, or all are 0.
+        If there are not as many, or one is negative, not finite or hidden by a masked
+        array, or all are 0.
 
     Examples
     --------
     >>> row_weights(2.0, 3)
     array([2., 2., 2.])
     """
+    if np.ma.is_masked(sample_weight):
+        n_hidden = int(np.ma.getmaskarray(sample_weight).sum())
+        raise ValueError(
+            f"sample_weight is a masked array that hides {n_hidden} of "
+            f"{sample_weight.size} weights; each row needs one. Give numbers: "
+            "sample_weight.filled(0.0) leaves those rows out."
+        )
     weight = check_sample_weight(
         to_host(sample_weight),
         np.broadcast_to(0.0, (n_rows, 1)),  # as many rows, on the host

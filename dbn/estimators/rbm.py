@@ -508,9 +508,9 @@ n_features)
             Gibbs steps of each chain from independent units with the data's mean.
             Machines that mix slowly need more: compare samples at several values.
         given : array-like of shape (n_features,) or (n_rows, n_features), default=None
-            Known values, in the units of X, and NaN where a value is to be drawn given
-            the known ones: one row for all samples, or rows like those of X, each of
-            which is completed once.
+            Known values, in the units of X, which come back as they are, and NaN where
+            a value is to be drawn given the known ones: one row for all samples, or
+            rows like those of X, each of which is completed once.
         means : bool, default=False
             Whether to return the means of the visible units given the hidden units that
             were drawn, which are less noisy than rows. In a frame a category is then
@@ -543,7 +543,8 @@ n_features)
         """
         check_is_fitted(self)
         self._check_counts(n_samples=n_samples, steps=steps)
-        values = self._place.there(self._given(self.rbm_, given, n_samples))
+        values, numbers = self._given(self.rbm_, given, n_samples)
+        values = self._place.there(values)
         rbm, bias = self._place.there((self.rbm_, self._base_bias))
         rng = stream_on(make_rng(random_state), rbm.W)
         v = TemperedPath(rbm, bias).sample_base(values.shape[0], rng)
@@ -552,7 +553,7 @@ n_features)
         with bars_of(self):
             v = DBN([rbm]).sample(v, rng, steps, known, means)
         v = namespace(v).where(known, values, v)
-        return self._decode(self._place.back(v), like=given)
+        return self._decode(self._place.back(v), like=given, known=numbers)
 
     @property
     def components_(self) -> Array:

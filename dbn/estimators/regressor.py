@@ -1,11 +1,13 @@
 """A regressor: a net with squared error that may start from a deep belief network."""
 
+import math
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
+from ..backend.array import count_not_finite
 from ..backend.device import asarray_like, namespace, to_host
 from ..backend.precision import precision_of
 from ..backend.types import Array
@@ -149,8 +151,8 @@ default="adam"
     Raises
     ------
     ValueError
-        In `fit`, for values outside [0, 1] with Bernoulli units, or parts that do not
-        fit together.
+        In `fit`, for values outside [0, 1] with Bernoulli units, targets that the
+        float32 of another library cannot hold, or parts that do not fit together.
     FloatingPointError
         In `fit`, when training diverges. After this error, a KeyboardInterrupt or any
         other in the middle of training, the estimator is fitted with the epochs done
@@ -200,12 +202,20 @@ default="adam"
         self._one_output = job.y.ndim == 1
         values = np.asarray(job.y, dtype=np.float64).reshape(len(job.y), -1)
         mean, scale = standardisation(values, job.label_weight, "y")
-        if namespace(job.rows) is np:  # not every device of others has float64
-            dtype = np.promote_types(job.rows.dtype, precision_of([values]))
+        if namespace(job.rows) is np:
+            dtype = np.promote_types(job.rows.dtype, _precision(values, scale))
             self.y_mean_, self.y_scale_ = mean.astype(dtype), scale.astype(dtype)
-        else:
-            like = job.rows
-            self.y_mean_, self.y_scale_ = (asarray_like(v, like) for v in (mean, scale))
+            return
+        like = job.rows  # not every device of others has float64
+        with np.errstate(over="ignore"):  # an error is better, below
+            mean, scale = asarray_like(mean, like), asarray_like(scale, like)
+        self.y_mean_, self.y_scale_ = mean, scale
+        if count_not_finite(mean + scale) or not to_host(scale).all():
+            raise ValueError(
+                f"y has values from {values.min():g} to {values.max():g}, which "
+                f"{like.dtype} cannot hold. Multiply y by a constant, or give X as "
+                "float64."
+            )
 
     def _encode_targets(self, y: Array, dtype: Any, name: str = "y") -> Array:
         values = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
@@ -233,6 +243,12 @@ default="adam"
         Returns
         -------
         float
+
+        Raises
+        ------
+        ValueError
+            If a label is missing that `unlabeled` does not mark, or all are marked, or
+            the weights are not accepted.
         """
         return float(super().score(*with_labels(self, X, y, sample_weight)))
 
@@ -246,8 +262,9 @@ default="adam"
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Float64 where X is, or where numbers like those of y would become equal as
-            float32, as times in seconds do.
+            Float64 where X is, where numbers like those of y would become equal as
+            float32, as times in seconds do, or where their squares would be infinite or
+            0, as beyond 1e16.
         """
         z = self._outputs(X, "predict")
         values = self.network_.loss.predict(z) * self.y_scale_ + self.y_mean_
@@ -256,10 +273,26 @@ default="adam"
     def _folded(self) -> list[tuple[Array, Array]]:
         *rest, (W, c) = super()._folded()
         folded = W * self.y_scale_, c * self.y_scale_ + self.y_mean_
-        return [*rest, tuple(asarray_like(part, W) for part in folded)]
+        layers = [*rest, folded]  # all in the precision of the predictions
+        return [
+            (asarray_like(W, self.y_scale_), asarray_like(c, self.y_scale_))
+            for W, c in layers
+        ]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.single_output = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def _precision(values: Array, scale: Array) -> Any:
+    """The precision for targets: double where single is too coarse, or too short.
+
+    Scores square what targets differ by.
+    """
+    info = np.finfo(np.float32)
+    least, most = math.sqrt(info.tiny) * 1e3, math.sqrt(info.max) * 1e-3
+    if scale.min() < least or np.abs(values).max() > most:
+        return np.float64
+    return precision_of([values])

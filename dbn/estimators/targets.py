@@ -111,11 +111,20 @@ def net_sizes(n_inputs: int, sizes: list[int], n_outputs: int | None) -> list[in
 def with_labels(
     estimator: Any, X: Array, y: Array, sample_weight: Array = None, name: str = "y"
 ) -> tuple[Array, Array, Array]:
-    """Only the labelled rows of what a user gives, with labels to compare with."""
-    if isinstance(sample_weight, Real):  # as in fit: then all rows count alike
+    """Only the labelled rows of what a user gives, with labels to compare with.
+
+    Raises
+    ------
+    ValueError
+        If the weights are not those of `row_weights`, or a label is missing, or all
+        are.
+    """
+    if sample_weight is not None:
         row_weights(sample_weight, num_samples(X))
+    if isinstance(sample_weight, Real):  # as in fit: then all rows count alike
         sample_weight = None
     if estimator.unlabeled is None:
+        refuse_missing(y, name)
         return X, y, sample_weight
     check_consistent_length(X, y, sample_weight)
     advice = "Give rows with a label: no others count here."

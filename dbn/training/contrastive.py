@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from ..backend.array import dense, relative_weights, take_rows
-from ..backend.device import namespace, to_host
+from ..backend.device import namespace, numpy_dtype, to_host
 from ..backend.labelled_rows import LabelledRows
 from ..backend.missing import filled, mean_of_known
 from ..backend.parts import Schedule
@@ -17,6 +17,7 @@ from ..backend.rows import LazyRows, as_rows
 from ..backend.types import Array
 from ..boltzmann import CD, PCD, RBM, Sampler, Staged, get_sampler
 from .budget import of_machine
+from .checks import check_options, checked_input
 from .loop import Training, run_epochs
 from .machine_gradients import ContrastiveGradient, HybridGradient
 from .optimizers import SGD, Adam, Optimizer, get_optimizer
@@ -156,9 +157,10 @@ def train_rbm(
         Changed in place. It starts from `RBM.initialize`.
     X : array, scipy sparse CSR, ScaledRows or LabelledRows of shape \
 (n_rows, n_visible)
-        In the range of the visible units, and with the dtype of the machine. A sparse
-        matrix stays sparse, and rows of a file are read batch by batch. NaN, which a
-        sparse matrix must not have, is not known. Labels are the last columns;
+        In the range of the visible units, and with the dtype of the machine, which
+        integers and booleans are given. A sparse matrix stays sparse, and rows of a
+        file are read batch by batch. NaN, which a sparse matrix must not have, is not
+        known, nor is what a masked array hides. Labels are the last columns;
         `LabelledRows` put them beside features that are sparse, or in a file.
     rng : numpy.random.Generator
     sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler, default="cd"
@@ -227,8 +229,10 @@ def train_rbm(
     Raises
     ------
     ValueError
-        If training begins and a column has no known value, or `label_share` is a
-        schedule that ends with the fit.
+        If an argument is not accepted: before anything is changed, a number out of
+        its range, weights that are not one for each row, finite, not negative and not
+        all 0, or `patience` without `validate`. If training begins and a column has no
+        known value, or `label_share` is a schedule that ends with the fit.
     FloatingPointError
         If training diverges; the machine keeps its parameters from before the epoch in
         which it happened.
@@ -245,19 +249,21 @@ def train_rbm(
     >>> bool(energies[0] < energies[1])  # the pattern seen is the likelier one
     True
     """
-    X, rng = _parts(as_rows(X), rbm), stream_on(rng, rbm.W)
+    check_options(locals())
+    X, _, sample_weight = checked_input(numpy_dtype(rbm.W), X, weight=sample_weight)
+    X, rng = _parts(as_rows(X), rbm, discriminative_weight), stream_on(rng, rbm.W)
     sampler, state = get_sampler(sampler), {} if state is None else state
     optimizer = get_optimizer(optimizer or default_optimizer(rbm, sampler))
     length = of_machine(sampler).resolved(X.shape[0], batch_size, max_iter)
-    kept = on_divergence, task, history, state, patience, "validation_loss", tol
-    asked = *length, *kept
+    watch = patience, "validation_loss", tol
+    asked = *length, on_divergence, task, history, state, *watch
     training = Training(rng, *asked)
     optimizer = training.lasting(descending(optimizer))
-    incomplete = _begin(rbm, X, sample_weight, sampler, rng, state, initial_scale)
-    n_epochs = state.get("epoch", 0) + length[1]  # with those before an interruption
-    of_labels = label_rate, _share_of(label_share, n_epochs)
-    parts = sampler, centering, l1, get_sparsity(sparsity), *of_labels
     weight = relative_weights(sample_weight)
+    incomplete = _begin(rbm, X, weight, sampler, rng, state, initial_scale)
+    # All epochs, with those before an interruption.
+    of_labels = label_rate, _share_of(label_share, state.get("epoch", 0) + length[1])
+    parts = sampler, centering, l1, get_sparsity(sparsity), *of_labels
     gradient: Callable[..., Any] = ContrastiveGradient(
         rbm, X, incomplete, weight, state, rng, *parts
     )
@@ -269,8 +275,7 @@ def train_rbm(
     def measure(loss: float | None) -> dict[str, float]:
         metrics = {} if loss is None else {"loss": loss}
         if generative_weight:
-            error = _reconstruction_error(rbm, monitored, state["means"][0])
-            metrics["reconstruction_error"] = error
+            metrics |= _reconstruction_error(rbm, monitored, state["means"][0])
         return metrics | (validate() if validate else {})
 
     step = make_step(
@@ -309,8 +314,14 @@ def _share_of(share: float | Schedule | None, n_epochs: int) -> float | Schedule
     return share
 
 
-def _parts(X: Array, rbm: RBM) -> Array:
+def _parts(X: Array, rbm: RBM, discriminative_weight: float) -> Array:
     """`X`, its labels told apart from its features where the machine has labels."""
+    if discriminative_weight and rbm.labels is None:
+        raise ValueError(
+            f"discriminative_weight={discriminative_weight} is for a machine with "
+            f"Labels, and {rbm!r:.300} has none. Leave it at 0, or give it visible "
+            "units such as Mixed(((Bernoulli(), 784), (Labels(10), 10)))."
+        )
     if rbm.labels is None or isinstance(X, LabelledRows):
         return X
     if issparse(X) or isinstance(X, LazyRows):
@@ -353,6 +364,8 @@ def _begin(
             complete = LabelledRows(features, X.labels).filled(fill[n:])
         elif incomplete:
             complete = filled(X[:, ...], fill)
+        if weight is not None:
+            complete = take_rows(complete, rows_by_weight(weight, rng))
         return sampler.start(rbm, complete, rng)
 
     remembered(state, "chains", sampler, start)
@@ -390,15 +403,24 @@ def _check_means(mean: Array) -> None:
         )
 
 
-def _reconstruction_error(rbm: RBM, rows: Array, fill: Array) -> float:
+def _reconstruction_error(rbm: RBM, rows: Array, fill: Array) -> dict[str, float]:
     """Of a pass up and down, of the known values of rows, where `fill` is not."""
     xp, known = namespace(rows), rows == rows
+    name = "reconstruction_error"
     if xp.all(known):
-        return float(xp.mean((rbm.mean_visible(rbm.mean_hidden(rows)) - rows) ** 2))
+        error = (rbm.mean_visible(rbm.mean_hidden(rows)) - rows) ** 2
+        return {name: float(xp.mean(error))}
     v = filled(rows, fill)
     error = (rbm.mean_visible(rbm.mean_hidden(v)) - v) ** 2
     total = float(xp.sum(xp.where(known, error, 0.0)))
-    return total / max(1, int(xp.count_nonzero(known)))
+    return {name: total / max(1, int(xp.count_nonzero(known)))}
+
+
+def rows_by_weight(weight: Array, rng: Any) -> Array:
+    """Numbers of rows, drawn as often as their weights say: enough for all chains."""
+    shares = np.cumsum(to_host(weight), dtype=np.float64)
+    places = shares[-1] * rng.random(min(10_000, max(1000, len(shares))))
+    return np.minimum(np.searchsorted(shares, places, "right"), len(shares) - 1)
 
 
 def monitored_rows(n_rows: int) -> Array:

@@ -4,10 +4,11 @@ import math
 
 from ..backend.device import namespace
 from ..boltzmann import RBM
-from .loop import LEFT_PLATEAU
 
-# Of the loss of a constant prediction: what may still be lost in the last epochs.
-_STILL_FALLS = 0.01
+# Of the loss of a constant prediction: what must be lost for something to be learned,
+# and what may still be lost in the last epochs. With 100 labels and defaults nets end
+# below 0.81 on 13 tables, and above 0.91 on circles that they do not tell apart.
+_LEARNED, _STILL_FALLS = 0.9, 0.01
 # `RBM.initialize` draws weights with this standard deviation, and a machine that has
 # learned something has larger ones.
 _AT_START, _MOVED = 0.01, 1.5
@@ -26,13 +27,13 @@ def of_losses(losses: list[float], constant: float) -> str | None:
     Examples
     --------
     >>> of_losses([1.0, 0.2, 0.1, 0.1], constant=1.1)
-    >>> of_losses([1.1, 1.09], constant=1.1)
-    'the training loss is 1.09, hardly below the 1.1 of a constant prediction'
+    >>> of_losses([1.1, 1.06], constant=1.1)
+    'the training loss is 1.06, hardly below the 1.1 of a constant prediction'
     """
     if not constant:
         return None
     last, n_epochs = losses[-1], math.ceil(len(losses) / 10)
-    if last > LEFT_PLATEAU * constant:
+    if last > _LEARNED * constant:
         return (
             f"the training loss is {last:.3g}, hardly below the {constant:.3g} of a "
             "constant prediction"

@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 
 from ..backend.array import dense, relative_weights, take_rows
-from ..backend.device import asarray_like
-from ..backend.parameters import Parameters
+from ..backend.device import asarray_like, numpy_dtype
+from ..backend.parameters import Parameters, multiply_by_share
 from ..backend.random import stream_on
 from ..backend.types import Array
 from ..feedforward import Network
 from .budget import of_net
+from .checks import check_options, checked_input
 from .distributed import current_workers
 from .loop import Training, run_epochs
 from .optimizers import Optimizer, get_optimizer
-from .step import make_step, multiply_by_share
+from .step import make_step
 from .task import Task
 
 
@@ -55,7 +56,8 @@ def finetune(
         Changed in place.
     X : array or scipy sparse CSR of shape (n_rows, n_inputs)
     y : array of shape (n_rows, n_outputs) or None
-        One-hot rows, or values. None: the rows of X, of an autoencoder.
+        One-hot rows, or values; integers and booleans, as those of X, become numbers
+        of the network's dtype. None: the rows of X, of an autoencoder.
     rng : numpy.random.Generator
         For the shuffles and dropout.
     optimizer : {"sgd", "rmsprop", "adam", "adamw", "lbfgs", "cg"} or Optimizer, \
@@ -88,7 +90,8 @@ default="adam"
         500 updates, but not before the training loss is below that of a constant
         prediction.
     watch : {"loss", "validation_loss"}, default="loss"
-        Which loss that is. With that of `validate` the best epoch is what remains.
+        Which loss that is; without `patience`, none is watched. With that of
+        `validate` the best epoch is what remains.
     tol : float, default=1e-4
     task : Task, optional
         Where progress is reported; default: nowhere.
@@ -104,9 +107,11 @@ default="adam"
     Raises
     ------
     ValueError
-        If the optimizer needs a loss without noise and the network has dropout or batch
-        normalization, there is not one multiplier of at least 0 per layer, or batch
-        normalization would have batches of one row.
+        If an argument is not accepted: before anything is changed, a number out of
+        its range, targets or weights that are not one for each row, or `patience` with
+        nothing to watch. If the optimizer needs a loss without noise and the network
+        has dropout or batch normalization, there is not one multiplier of at least 0
+        per layer, or batch normalization would have batches of one row.
     FloatingPointError
         If training diverges; the network keeps its parameters from before the epoch in
         which it happened.
@@ -122,19 +127,19 @@ default="adam"
     >>> net.predict(X).argmax(axis=1)
     array([0, 1])
     """
+    check_options(locals())
+    dtype = numpy_dtype(network.params.flat)
+    X, y, sample_weight = checked_input(dtype, X, y, sample_weight)
     optimizer, rng = get_optimizer(optimizer), stream_on(rng, network.params.flat)
     check_deterministic(optimizer, any(network.dropout), len(network.statistics.shapes))
     length = of_net(optimizer).resolved(X.shape[0], batch_size, max_iter)
     check_moments(len(network.statistics.shapes), length[0], X.shape[0])
-    state = {} if state is None else state
-    constant = math.inf
+    state, constant = {} if state is None else state, math.inf
     if patience is not None:
         constant = network.loss.constant(X if y is None else y, sample_weight)
     asked = *length, on_divergence, task, history, state, patience, watch, tol, constant
     training = Training(rng, *asked)
-    optimizer = training.lasting(optimizer)
-
-    weights = relative_weights(sample_weight)
+    optimizer, weights = training.lasting(optimizer), relative_weights(sample_weight)
 
     def gradient(rows: Array, grad: Parameters, epoch: int) -> Array:
         weight = None if weights is None else take_rows(weights, rows)

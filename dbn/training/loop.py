@@ -156,7 +156,8 @@ def run_epochs(
         If a parameter or a metric is not finite in an epoch. Parameters and state are
         then those from before it, and likewise after a KeyboardInterrupt.
     ValueError
-        If several processes cannot share the work, see `data_parallel`.
+        If several processes cannot share the work, see `data_parallel`; or if patience
+        watches what is not measured.
     """
     workers, rng, state = current_workers(), training.rng, training.state
     workers.check_batches(training.batch_size)
@@ -302,7 +303,7 @@ def _restore(arrays: list[Array], kept: list[Array]) -> None:
 
 # A loss that has fallen less than this below that of a constant prediction rests on
 # its first plateau.
-LEFT_PLATEAU = 0.98
+_LEFT_PLATEAU = 0.98
 # Epochs of a small table are short: so many updates without progress at the least.
 _PATIENT_UPDATES = 500
 
@@ -317,11 +318,16 @@ def _is_over(
     best = training.state.setdefault(
         "best", {"least": math.inf, "bar": math.inf, "waited": 0, "over": False}
     )
+    if training.watch not in metrics:
+        raise ValueError(
+            f"patience watches {training.watch!r}, and the metrics of an epoch are "
+            f"{[*metrics]}. Let validate() return a dict with {training.watch!r}."
+        )
     loss = metrics[training.watch]
     if training.watch == "validation_loss" and loss < best["least"]:
         best["least"], best["arrays"] = loss, [1.0 * a for a in arrays]
     best["waited"] += 1
-    plateau = LEFT_PLATEAU * training.constant
+    plateau = _LEFT_PLATEAU * training.constant
     # To leave the plateau is progress, however large `tol` is beside the loss.
     if loss < best["bar"] - training.tol or loss < plateau <= best["bar"]:
         best["bar"], best["waited"] = loss, 0

@@ -11,14 +11,13 @@ from ..backend.array import dense, mean_weights, take_rows
 from ..backend.device import beside, namespace, to_host
 from ..backend.labelled_rows import LabelledRows, join
 from ..backend.missing import filled
-from ..backend.parameters import Parameters
+from ..backend.parameters import Parameters, multiply_by_share
 from ..backend.parts import Schedule, scheduled
 from ..backend.types import Array
 from ..boltzmann import RBM, Sampler
 from ..boltzmann.labels import LabelPart
 from .distributed import current_workers
 from .sparsity import Sparsity
-from .step import multiply_by_share
 
 
 @dataclass
@@ -43,10 +42,9 @@ class ContrastiveGradient:
         weight = None if self.weight is None else take_rows(self.weight, rows)
         share = self._share(rows, epoch)
         v, x, h, covariance = self._positive(rows, weight, share)
-        chains, means = self.state["chains"], self.state["means"]
-        chains["epoch"] = epoch
-        v_neg, h_neg, self.state["chains"] = self.sampler.negative(
-            rbm, v, x, h, chains, self.rng
+        means, batch = self.state["means"], (epoch, weight)
+        v_neg, h_neg = negative_phase(
+            self.sampler, rbm, (v, x, h), self.state, self.rng, *batch
         )
         if self.centering or self.sparsity:
             self._move_means(v, h, weight)
@@ -124,6 +122,37 @@ class ContrastiveGradient:
         for mean, rows in zip(self.state["means"], (v, h), strict=True):
             mean += rate * (w @ rows - mean)
         current_workers().mean(*self.state["means"])
+
+
+def negative_phase(
+    sampler: Sampler,
+    rbm: RBM,
+    positive: tuple[Array, Array, Array],
+    state: dict[str, Any],
+    rng: Any,
+    epoch: int,
+    weight: Array,
+) -> tuple[Array, Array]:
+    """Visible rows and means of hidden units; it moves the chains in `state`.
+
+    `positive` are the rows of a batch, inputs and means of their hidden units.
+
+    Examples
+    --------
+    >>> from dbn.boltzmann import CD
+    >>> rbm, v, h = RBM(3, 2), np.ones((5, 3)), np.zeros((5, 2))
+    >>> state = {"chains": {}}
+    >>> rng = np.random.default_rng(0)
+    >>> rows, _ = negative_phase(CD(), rbm, (v, h, h + 0.5), state, rng, 7, None)
+    >>> rows.shape, state
+    ((5, 3), {'chains': {'epoch': 7}})
+    """
+    known = {} if weight is None else {"weight": weight}
+    chains = state["chains"] | {"epoch": epoch} | known
+    v, h, chains = sampler.negative(rbm, *positive, chains, rng)
+    chains.pop("weight", None)
+    state["chains"] = chains
+    return v, h
 
 
 def labels_completed(

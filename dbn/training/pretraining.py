@@ -23,6 +23,7 @@ from ..feedforward import (
     VarianceScaling,
 )
 from .budget import of_machine
+from .checks import check_options, checked_input, checked_weight
 from .contrastive import train_rbm
 from .greedy import GreedyLayer, train_layers
 from .task import Task
@@ -54,7 +55,8 @@ def pretrain(
     Parameters
     ----------
     X : array, scipy sparse CSR or ScaledRows of shape (n_rows, n_features)
-        In the range of the visible units, or NaN.
+        In the range of the visible units, or NaN. Integers and booleans become float64,
+        and what a masked array hides NaN.
     hidden_layer_sizes : sequence of int
         Numbers of hidden units, from the data upwards.
     rng : numpy.random.Generator
@@ -95,7 +97,10 @@ def pretrain(
     Raises
     ------
     ValueError
-        If `layer_options` does not have one entry per layer.
+        If an argument or an entry of `layer_options` is not accepted, as in
+        `train_rbm`; before any work, but for the names of options and parts. If
+        `layer_options` does not have one entry per layer, there is not one row of
+        labels for each of X, or something is said of labels that there are not.
     FloatingPointError
         If training diverges.
     OSError
@@ -110,6 +115,8 @@ def pretrain(
     >>> pretrain(X, [4, 2], rng=rng).transform(X).shape
     (100, 2)
     """
+    X, labels, sample_weight = checked_input(float, X, labels, sample_weight)
+    label_weight = checked_weight("label_weight", label_weight, X)
     sizes = list(hidden_layer_sizes)
     options = [dict(o) for o in layer_options or [{}] * len(sizes)]
     if len(options) != len(sizes):
@@ -125,6 +132,13 @@ def pretrain(
         top = layers[-1]
         top.labels, top.options = labels, top.options | (label_options or {})
         top.weight = sample_weight if label_weight is None else label_weight
+    elif label_weight is not None or label_options is not None:
+        raise ValueError(
+            "label_weight and label_options are of the machine with labels, and there "
+            "are no labels. Pass labels, or leave them out."
+        )
+    for layer in layers:
+        check_options(layer.options | {"hidden_layer_sizes": layer.n_hidden})
     return DBN(
         train_layers(
             X,

@@ -8,21 +8,22 @@ from numbers import Integral
 from typing import Any
 
 from ..backend.array import dense, mean_weights, relative_weights, take_rows
-from ..backend.device import namespace
+from ..backend.device import namespace, numpy_dtype
 from ..backend.labelled_rows import LabelledRows
 from ..backend.missing import filled, mean_of_known
-from ..backend.parameters import Parameters
+from ..backend.parameters import Parameters, multiply_by_share
 from ..backend.parts import Part, Schedule, check_number
 from ..backend.random import stream_on
 from ..backend.rows import as_rows
 from ..backend.types import Array
 from ..boltzmann import DBN, RBM, Sampler, get_sampler
-from .contrastive import descending, monitored_rows
+from .checks import check_options, checked_input
+from .contrastive import descending, monitored_rows, rows_by_weight
 from .loop import Training, run_epochs
-from .machine_gradients import labels_completed
+from .machine_gradients import labels_completed, negative_phase
 from .optimizers import SGD, Optimizer, get_optimizer
 from .state import remembered
-from .step import make_step, multiply_by_share
+from .step import make_step
 from .task import Task
 
 
@@ -140,6 +141,8 @@ def up_down(
 
     Raises
     ------
+    ValueError
+        If rows, labels or weights do not go together, or an argument is not accepted.
     FloatingPointError
         If training diverges; the stack is then that from before the epoch.
 
@@ -155,9 +158,12 @@ def up_down(
     """
     how = UpDown() if how is None else how
     how.validate()
+    n_epochs = how.max_iter if max_iter is None else max_iter
+    check_options({"max_iter": n_epochs})
+    dtype = numpy_dtype(dbn.rbms[0].W)
+    X, labels, sample_weight = checked_input(dtype, X, labels, sample_weight)
     params, X = joined(dbn), as_rows(X)
     state, rng = {} if state is None else state, stream_on(rng, params.flat)
-    n_epochs = how.max_iter if max_iter is None else max_iter
     length = min(how.batch_size, X.shape[0]), n_epochs
     training = Training(rng, *length, "raise", task, history, state)
     optimizer = training.lasting(how.get_optimizer())
@@ -263,7 +269,10 @@ class _UpDownGradient:
 
     def start(self) -> dict[str, Any]:
         """Chains of the top machine, at rows that are drawn upwards."""
-        v, y = self._rows(monitored_rows(self.rows.shape[0]))
+        rows = monitored_rows(self.rows.shape[0])
+        if self.weight is not None:
+            rows = rows_by_weight(self.weight, self.rng)
+        v, y = self._rows(rows)
         rows, *_ = self._joint(self._wake(v)[-1], y, mean_weights(v))
         return self.sampler.start(self.dbn.rbms[-1], rows, self.rng)
 
@@ -317,11 +326,11 @@ class _UpDownGradient:
         self, f: Array, y: Array, w: Array, weight: Array, out: Parameters, epoch: int
     ) -> Array:
         """Fill the gradient of the top machine; features after its Gibbs steps."""
-        top, chains = self.dbn.rbms[-1], self.state["chains"]
+        top = self.dbn.rbms[-1]
         v, x, h, covariance = self._joint(f, y, w)
-        chains["epoch"] = epoch
-        v_neg, h_neg, self.state["chains"] = self.sampler.negative(
-            top, v, x, h, chains, self.rng
+        batch = epoch, weight
+        v_neg, h_neg = negative_phase(
+            self.sampler, top, (v, x, h), self.state, self.rng, *batch
         )
         weight_neg = weight if self.sampler.at(epoch).paired else None
         top.gradient(

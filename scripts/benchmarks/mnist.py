@@ -134,10 +134,13 @@ def run(args):
 
 
 def merged(results):
-    """One comparison of all; a setting in which they differ is a list."""
+    """One comparison of all; a setting in which they differ is a list.
+
+    Those with all labels have some settings less.
+    """
     settings = {}
-    for key in results[0].settings:
-        values = [result.settings[key] for result in results]
+    for key in dict.fromkeys(key for result in results for key in result.settings):
+        values = [result.settings.get(key) for result in results]
         same = all(value == values[0] for value in values)
         settings[key] = values[0] if same else values
     return Comparison(settings, [r for result in results for r in result.records])

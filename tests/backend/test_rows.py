@@ -86,6 +86,7 @@ def test_chosen_rows():
         ([np.zeros((0, 3))], "at least one row and column"),
         ([np.array([["a"]])], "need real numbers; X has the dtype <U1"),
         ([np.zeros((2, 3), order="F")], "need an array in C order"),
+        ([np.ma.masked_equal(np.eye(3), 0.0)], "have no mask"),
         ([np.zeros((2, 3)), 0.0], "divide_by must not be 0"),
         ([np.zeros((2, 3), np.float32), 1e-60], "divide_by must not be 0"),
         ([np.zeros((2, 3)), np.nan], "divide_by must be a finite number, or 3 of them"),
@@ -103,6 +104,14 @@ def test_dtypes_and_columns_that_there_are_not():
         ScaledRows(np.zeros((2, 3)), dtype=int)
     with pytest.raises(IndexError, match="indexed by rows"):
         rows[:, 1]
+
+
+def test_no_rows_and_all_rows_at_once():
+    rows = ScaledRows(np.ones((2, 3), np.uint8))
+    assert rows[[]].shape == rows[np.zeros(2, bool)].shape == (0, 3)
+    assert rows.choose(np.array([1]))[[]].shape == (0, 3)
+    with pytest.raises(TypeError, match=r"ScaledRows are read where .* rows\[:1000\]"):
+        rows @ np.ones((3, 2))
 
 
 # What is done with all of them

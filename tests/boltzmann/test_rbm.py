@@ -7,10 +7,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp
 from sklearn.neural_network import BernoulliRBM
 
-from dbn import RBM
+from dbn import RBM, ScaledRows
 from dbn.backend.array import sigmoid
 from dbn.backend.random import make_rng
-from dbn.boltzmann import Bernoulli
+from dbn.boltzmann import Bernoulli, pseudo_log_likelihood
 from tests.helpers import (
     Enumerated,
     binary_states,
@@ -327,3 +327,22 @@ def test_machines_are_compared_by_what_they_are_built_as():
 def test_unknown_units_are_refused():
     with pytest.raises(ValueError, match="units='binary' is not known"):
         RBM(3, 2, visible="binary")
+
+
+def test_what_a_masked_array_hides_is_not_known():
+    rbm = RBM(3, 2).initialize(np.random.default_rng(0), scale=1.0)
+    rows = np.ma.masked_array(np.eye(3), mask=np.eye(3)[[1]] * [[1], [0], [0]])
+    whole, hidden = rbm.free_energy(np.eye(3)), rbm.free_energy(rows)
+    np.testing.assert_array_equal(hidden, [np.nan, *whole[1:]])
+    np.testing.assert_array_equal(
+        rbm.mean_hidden(rows[1:]), rbm.mean_hidden(np.eye(3)[1:])
+    )
+    with pytest.raises(ValueError, match="v has NaN"):
+        pseudo_log_likelihood(rbm, rows)
+
+
+def test_rows_that_are_read_when_needed_are_refused_with_a_reason():
+    rows = ScaledRows(np.eye(3))
+    for function in (RBM(3, 2).free_energy, RBM(3, 2).mean_hidden):
+        with pytest.raises(TypeError, match="ScaledRows are read where"):
+            function(rows)

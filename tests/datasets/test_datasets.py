@@ -16,7 +16,7 @@ import dbn.datasets
 import dbn.evaluation
 from dbn import DBNTransformer, RBMTransformer
 from dbn.boltzmann import Softmax
-from dbn.datasets import bars_and_stripes, load_dataset
+from dbn.datasets import Dataset, bars_and_stripes, load_dataset
 from dbn.datasets.readers.fasta import AMINO_ACIDS
 from dbn.datasets.readers.idx import read_idx
 
@@ -1054,3 +1054,35 @@ def test_numbers_that_single_precision_makes_equal_keep_their_precision(tmp_path
         found = load_dataset(str(path)).X
         assert found.dtype == dtype
         assert len(np.unique(found[:, -1])) == len(np.unique(X[:, -1]))
+
+
+@pytest.mark.parametrize("kind", [csr_array, csr_matrix])
+def test_rows_without_a_label_may_be_sparse(kind):
+    X, y = np.eye(6, dtype=np.float32), np.array([1, 2, 3, 1, 2, 3])
+    data = Dataset("words", kind(X), y).with_unlabeled(1)
+    assert data.summary() == "label: 2 classes; 6 features; 4 of 6 rows labelled"
+    for part, rows in (
+        (data.X, [1, 2, 4, 5]),
+        (data.X_unlabeled, [0, 3]),
+        (data.all_rows(), [1, 2, 4, 5, 0, 3]),
+        (data.with_unlabeled(2).X_unlabeled, [1, 4, 0, 3]),
+    ):
+        assert isinstance(part, kind) and part.dtype == np.float32
+        np.testing.assert_array_equal(part.toarray(), X[rows])
+    more = Dataset("words", kind(X), y, X_unlabeled=X[:1])  # which is dense
+    np.testing.assert_array_equal(more.all_rows().toarray(), [*X, X[0]])
+    assert more.summary().endswith("6 of 7 rows labelled")
+
+
+@pytest.mark.parametrize("bright", ["X", "X_unlabeled", "X_valid", "X_test"])
+def test_bytes_in_any_part_are_bytes_in_all(tmp_path, bright):
+    """Few images may all be dark."""
+    parts = ["X", "X_unlabeled", "X_valid", "X_test"]
+    arrays = {part: np.eye(4, dtype=np.uint8).reshape(4, 2, 2) for part in parts}
+    arrays[bright] = 254 * arrays[bright]
+    np.savez(tmp_path / "mine.npz", **arrays)
+    data = load_dataset(tmp_path / "mine.npz")
+    assert "bytes divided by 255" in data.notes
+    for part in parts:
+        found = getattr(data, part)
+        np.testing.assert_allclose(found, arrays[part].reshape(4, 4) / 255, rtol=1e-6)

@@ -327,6 +327,10 @@ def test_what_cannot_come_in_is_refused():
     text = message(from_sklearn, poisson)
     assert "'exp'" in text
     assert "loss='squared_error'" in text
+    with pytest.warns(ConvergenceWarning):
+        flat = MLPRegressor(hidden_layer_sizes=(), max_iter=2).fit(X, Y)
+    text = message(from_sklearn, flat)
+    assert "MLPRegressor has no hidden layer (hidden_layer_sizes=())" in text
 
 
 # To torch

@@ -1,6 +1,7 @@
 """Sampling, completion and reconstruction, against enumeration and by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -95,6 +96,47 @@ def test_given_values_are_in_the_units_of_the_data():
     given = np.array([1.5, np.nan, -2.0, np.nan, np.nan])
     rows = transformer.sample(3, steps=2, given=given, random_state=0)
     assert_allclose(rows[:, [0, 2]], np.tile([1.5, -2.0], (3, 1)))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("cls", [RBMTransformer, DBNTransformer])
+def test_given_numbers_come_back_as_they_were(cls, dtype):
+    """Standardised and back they were off in the last digits."""
+    A = (1e3 * REAL + 0.1).astype(dtype)
+    model = small(cls).fit(A)
+    known = np.random.default_rng(0).random(A.shape) < 0.5
+    for means in (False, True):
+        asked = {"steps": 1, "means": means, "random_state": 0}
+        rows = model.sample(given=np.where(known, A, np.nan), **asked)
+        assert rows.dtype == dtype and np.isfinite(rows).all()
+        assert_array_equal(rows[known], A[known])
+        row = np.where(known[0], A[0], np.nan)
+        many = model.sample(3, given=row, **asked)
+        assert_array_equal(many[:, known[0]], np.tile(A[0, known[0]], (3, 1)))
+
+
+@pytest.mark.parametrize("cls", [RBMTransformer, DBNTransformer])
+def test_given_values_of_a_frame_come_back_as_they_were(cls):
+    frame = pd.DataFrame(
+        {
+            "size": 1e3 * REAL[:, 0] + 0.1,
+            "colour": np.array(["red", "green", "blue"])[np.arange(60) % 3],
+            "new": Y == 1,
+        },
+        index=np.arange(60) + 7,
+    )
+    model = small(cls).fit(frame)
+    holes = frame.astype({"new": object})
+    for i, name in enumerate(frame.columns):
+        holes.loc[holes.index[i::4], name] = None
+    rows = model.sample(given=holes, steps=2, random_state=0)
+    assert [*rows.index] == [*frame.index] and not rows.isna().any(axis=None)
+    known = holes.notna().to_numpy()
+    assert (rows.to_numpy(object) == frame.to_numpy(object))[known].all()
+    assert rows["new"].dtype == bool
+    numbers = [frame["size"].iloc[0], *(4 * [np.nan])]
+    rows = model.sample(2, given=numbers, steps=2, random_state=0)
+    assert_array_equal(rows["size"], 2 * numbers[:1])
 
 
 @pytest.mark.parametrize("data", [X, REAL])

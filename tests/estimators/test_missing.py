@@ -11,6 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 
 from dbn import (
+    DBNAutoencoder,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -318,3 +319,14 @@ def test_what_a_masked_array_hides_is_not_known(cls, dtype):
             for model, row in ((hidden, masked[0]), (known, holes[0]))
         )
         assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("cls", [RBMTransformer, DBNTransformer, DBNAutoencoder])
+def test_codes_that_a_masked_array_hides_are_refused(cls):
+    """They would be decoded from what stands behind the mask."""
+    model = small(cls).fit(TABLE)
+    H = model.transform(TABLE)
+    masked = np.ma.array(H, mask=np.arange(H.size).reshape(H.shape) % 7 == 0)
+    assert "contains NaN" in message(model.inverse_transform, masked)
+    plain = np.ma.array(H)
+    assert_array_equal(model.inverse_transform(plain), model.inverse_transform(H))

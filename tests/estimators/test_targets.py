@@ -2,15 +2,18 @@
 
 from itertools import pairwise
 
+import array_api_strict
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import expit, log_expit, log_softmax
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
 from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.class_weight import compute_sample_weight
@@ -22,6 +25,7 @@ from dbn import (
     RBMClassifier,
     RBMTransformer,
 )
+from dbn.estimators import to_sklearn
 from dbn.training import SGD, Adam
 from tests.helpers import read_only
 
@@ -555,6 +559,29 @@ def test_targets_keep_the_precision_that_rows_have_not():
     assert small(DBNRegressor).fit(rows, X[:, 0]).predict(rows).dtype == np.float32
 
 
+@pytest.mark.parametrize("size", [1e-100, 1e-30, 1e18, 1e30, 1e39, 1e60])
+def test_the_scale_of_targets_does_not_matter_in_single_precision(size):
+    """Beyond its range they were infinite, and from 1e19 on their squares."""
+    rows, y = X.astype(np.float32), X[:, 0] - 0.2
+    options = {"init": "he_normal", "max_iter": 50}
+    like = small(DBNRegressor, **options).fit(rows, y)
+    net = small(DBNRegressor, **options).fit(rows, size * y)
+    assert_allclose(net.predict(rows) / size, like.predict(rows), rtol=1e-3, atol=1e-4)
+    assert_allclose(net.score(rows, size * y), like.score(rows, y), atol=1e-3)
+    if 1e-38 < size < 1e38:
+        single = (size * y).astype(np.float32)
+        assert_allclose(net.score(rows, single), like.score(rows, y), atol=1e-3)
+    assert_allclose(to_sklearn(net).predict(rows), net.predict(rows), rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1e-60, 1e39])
+def test_targets_that_another_library_cannot_hold_are_refused(size):
+    rows = array_api_strict.asarray(X.astype(np.float32))
+    with config_context(array_api_dispatch=True):
+        said = message(small(DBNRegressor).fit, rows, size * X[:, 0])
+    assert "y has values from" in said and "float32 cannot hold" in said
+
+
 @pytest.mark.parametrize("cls", [DBNClassifier, RBMClassifier])
 @pytest.mark.parametrize("mark, words", [(-1, False), ("?", True), (None, True)])
 def test_the_mark_is_no_class(cls, mark, words):
@@ -631,6 +658,25 @@ def test_what_a_masked_array_hides_is_no_label(cls):
     hidden = small(cls, unlabeled=np.nan).fit(X, y)
     marked = small(cls, unlabeled=np.nan).fit(X, y.astype(float).filled(np.nan))
     assert_array_equal(output(hidden, X), output(marked, X))
+    column = small(cls, unlabeled=np.nan)
+    with pytest.warns(DataConversionWarning):
+        column.fit(X, y[:, None])
+    assert_array_equal(output(column, X), output(marked, X))
+
+
+@pytest.mark.parametrize("cls", [*PREDICTORS, *GENERATIVE])
+def test_a_score_counts_no_label_that_a_masked_array_hides(cls):
+    fitted = small(cls).fit(X, Y)
+    y = np.ma.array(Y, mask=np.arange(60) % 3 == 0)
+    for holes in (y, y[:, None], np.where(y.mask, None, Y)):
+        said = message(fitted.score, X, holes)
+        assert "Input y contains None, no target, 20 times" in said
+    assert "Input y contains NaN" in message(
+        fitted.score, X, y.astype(float).filled(np.nan)
+    )
+    assert fitted.score(X, np.ma.array(Y)) == fitted.score(X, Y)
+    marked = small(cls, unlabeled=np.nan).fit(X, Y)
+    assert marked.score(X, y) == marked.score(X[~y.mask], Y[~y.mask])
 
 
 def rare():

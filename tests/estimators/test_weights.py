@@ -8,7 +8,7 @@ from dbn import DBNClassifier, DBNRegressor, RBMTransformer
 from dbn.training import SGD
 from tests.helpers import MeanField
 
-from .toy import ALL, REAL, X, Y, buffers, output, rbm, small
+from .toy import ALL, EVERY, REAL, X, Y, buffers, message, output, rbm, small
 
 pytestmark = pytest.mark.usefixtures("on_each_device")
 WEIGHT = np.random.default_rng(1).integers(0, 4, size=len(X))
@@ -69,3 +69,15 @@ def test_equal_weights_do_not_matter_and_others_do(cls):
 def test_a_scalar_weight_counts_for_all_rows(cls):
     fitted = small(cls).fit(X, Y, sample_weight=1.0)
     assert_allclose(output(fitted, X), output(small(cls).fit(X, Y), X), rtol=1e-8)
+
+
+@pytest.mark.parametrize("cls", EVERY)
+def test_weights_that_a_masked_array_hides_are_refused(cls):
+    hidden = np.ma.array(np.ones(60), mask=np.arange(60) < 3)
+    fitted = small(cls).fit(X, Y)
+    calls = [small(cls).fit]
+    calls += [fitted.score] if hasattr(cls, "predict") else []
+    for call in calls:
+        said = message(call, X, Y, sample_weight=hidden)
+        assert "sample_weight is a masked array that hides 3 of 60 weights" in said
+        call(X, Y, sample_weight=np.ma.array(np.ones(60)))

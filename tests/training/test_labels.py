@@ -27,6 +27,7 @@ class Fixed(Sampler):
     paired = False
 
     def start(self, rbm, X, rng):
+        self.seen = X[:2]
         return {"rows": X[:2]}
 
     def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
@@ -87,12 +88,14 @@ def enumerated_gradient(rbm, labels, weight, features=F):
 @pytest.mark.parametrize("labels", [Y, HALF], ids=["labelled", "half"])
 @pytest.mark.parametrize("kind", [np.asarray, csr_array], ids=["dense", "sparse"])
 def test_the_positive_phase_sums_out_unknown_labels(weight, labels, kind):
-    X = LabelledRows(kind(F), labels)
-    before, after = one_step(X, sample_weight=weight)
+    X, sampler = LabelledRows(kind(F), labels), Fixed()
+    before, after = one_step(X, sample_weight=weight, sampler=sampler)
     grad = enumerated_gradient(before, labels, np.ones(8) if weight is None else weight)
-    v = np.hstack([F, labels])[:2]
-    means = X.means(weight)[0]
-    v = np.where(np.isnan(v), means, v)
+    rows, v = np.hstack([F, labels]), dense(sampler.seen)
+    rows = np.where(np.isnan(rows), X.means(weight)[0], rows)
+    if weight is None:  # otherwise rows are drawn
+        assert_allclose(v, rows[:2])
+    assert all(np.isclose(rows, drawn).all(axis=1).any() for drawn in v)
     h = before.mean_hidden(v)
     grad["W"][...] += v.T @ h / 2
     grad["b"][...] += v.mean(axis=0)

@@ -155,6 +155,16 @@ def test_columns_of_a_frame_are_compared_by_their_names():
     assert text.startswith("RBMMonitor's X_val: Column 'X' held categories")
 
 
+@pytest.mark.parametrize("cls", [RBMTransformer, DBNTransformer])
+def test_what_a_masked_array_hides_is_not_known(cls):
+    """Its filler was watched as if it were a value."""
+    hidden = np.random.default_rng(0).random(REAL.shape) < 0.2
+    masked = np.ma.array(np.where(hidden, -999.0, REAL), mask=hidden)
+    holes = np.where(hidden, np.nan, REAL)
+    found, same = (watched(small(cls), A[:40], X_val=A[40:]) for A in (masked, holes))
+    assert found.history_ == same.history_
+
+
 def test_overfitting_shows_as_a_growing_gap():
     rng = np.random.default_rng(0)
     rows = (rng.random((260, 20)) < 0.5).astype(float)  # nothing to learn but the rows

@@ -10,10 +10,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...backend.array import dense
 from ...backend.device import to_host
+from ...backend.missing import unmasked
 from ...backend.types import Array
 from ...estimators._sklearn import safe_indexing
-from ...estimators.frames import FrameColumns
 from .display import Display, new_axes, plain
+from .drawable import check_count, check_methods, check_pixels, labels_to_draw
 
 
 @dataclass(eq=False, repr=False)
@@ -84,7 +85,7 @@ class FiltersDisplay(Display):
         TypeError
             If the estimator has no such weights.
         ValueError
-            If `image_shape` does not fit the features or n is below 1.
+            If `image_shape` does not fit the features or n is no integer of at least 1.
         ImportError
             If matplotlib is not installed.
         """
@@ -207,13 +208,13 @@ GenerativeDBNClassifier
         TypeError
             If the estimator has no method `sample`.
         ValueError
-            If `image_shape` does not fit the features, n is below 1, the label is no
-            class of the estimator, or it was fitted on words.
+            If `image_shape` does not fit the features, n is no integer of at least 1,
+            the label is no class of the estimator, or it was fitted on words.
         ImportError
             If matplotlib is not installed.
         """
         check_methods(estimator, "sample")
-        _check_pixels(columns := getattr(estimator, "columns_", None))
+        check_pixels(columns := getattr(estimator, "columns_", None))
         labels, lines = labels_to_draw(estimator, n, label)
         # Before the work of sampling.
         shape = _check_images(image_shape, estimator.n_features_in_, len(labels))
@@ -251,6 +252,7 @@ class ReconstructionsDisplay(Display):
     Parameters
     ----------
     rows : array-like of shape (n_rows, n_features)
+        What is not known, NaN or masked, is left blank.
     reconstructions : array-like of that shape, or dict of str to array-like
         By the names of what made them, where there are several.
     image_shape : (height, width), default=None
@@ -355,7 +357,7 @@ class ReconstructionsDisplay(Display):
         TypeError
             If the estimator has no methods `transform` and `inverse_transform`.
         ValueError
-            If `image_shape` does not fit the features or n is below 1.
+            If `image_shape` does not fit the features or n is no integer of at least 1.
         ImportError
             If matplotlib is not installed.
         """
@@ -366,7 +368,7 @@ class ReconstructionsDisplay(Display):
         return cls(dense(X), reconstructions, image_shape=image_shape).plot(ax=ax)
 
     def _draw(self, ax: Any) -> Any:
-        rows, made = np.asarray(self.rows), self.reconstructions
+        rows, made = np.asarray(unmasked(self.rows)), self.reconstructions
         shape = _check_images(self.image_shape, rows.shape[1], len(rows))
         if not isinstance(made, dict):
             made = {"reconstruction": made}
@@ -376,82 +378,11 @@ class ReconstructionsDisplay(Display):
         return _draw_images(ax, lines, shape, scale=_grey(rows), lines=names)
 
 
-def check_methods(estimator: Any, *methods: str) -> None:
-    """Raise a TypeError if a method is missing, and an error if there was no fit.
-
-    Examples
-    --------
-    >>> from dbn import RBMTransformer
-    >>> check_methods(RBMTransformer(2, max_iter=1).fit([[0.0, 1.0]]), "sample")
-    """
-    missing = [name for name in methods if not hasattr(estimator, name)]
-    if missing:
-        draws = "sample" in methods
-        other = "GenerativeDBNClassifier" if draws else "DBNAutoencoder"
-        raise TypeError(
-            f"{type(estimator).__name__} has no method {' and no '.join(missing)}. "
-            f"Pass an RBMTransformer, a DBNTransformer or a {other}."
-        )
-    check_is_fitted(estimator)
-
-
-def labels_to_draw(
-    estimator: Any, n: int | None = None, label: Any = None
-) -> tuple[list[Any], list[Any] | None]:
-    """The class of each row to draw, and classes that have n rows each, if not one.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Without classes those of rows are None.
-    n, label
-        As in `SamplesDisplay.from_estimator`.
-
-    Raises
-    ------
-    ValueError
-        If the label is no class of the estimator.
-
-    Examples
-    --------
-    >>> from dbn import RBMTransformer
-    >>> labels_to_draw(RBMTransformer(), 2)
-    ([None, None], None)
-    """
-    found = to_host(getattr(estimator, "classes_", np.array([]))).tolist()
-    if n is not None and n < 1:
-        raise ValueError(f"n is {n}; it must be at least 1.")
-    if label is None and found:
-        return [y for y in found for _ in range(n or 10)], found
-    name = type(estimator).__name__
-    if label is not None and not found:
-        raise ValueError(
-            f"label is {label!r:.80}; {name} has no classes. Leave it out."
-        )
-    if label is not None and (np.ndim(label) or label not in found):
-        raise ValueError(
-            f"label is {label!r:.80}; the classes of {name} are {found!r:.200}. Give "
-            "one of them, or None."
-        )
-    return [label] * (n or 64), None
-
-
-def _check_pixels(columns: FrameColumns | None) -> None:
-    """Raise a ValueError if columns of a frame are no pixels."""
-    pairs = zip(columns.names, columns.categories, strict=True) if columns else ()
-    if words := [name for name, values in pairs if values]:
-        raise ValueError(
-            f"The columns {words!r:.200} hold words, which are no pixels. Fit on "
-            "numbers or booleans, or look at the frame of `sample`."
-        )
-
-
 def _check_images(
     image_shape: tuple[int, int] | None, n_features: int, n: int
 ) -> tuple[int, int]:
     """Return (height, width) of n images; None is a square."""
-    if n < 1:
-        raise ValueError(f"n is {n}; it must be at least 1.")
+    check_count(n, 1)
     if image_shape is None:
         side = isqrt(n_features)
         if side**2 != n_features:
@@ -471,8 +402,14 @@ def _check_images(
 
 def _grey(rows: Array) -> tuple[str, float, float]:
     """Grey scale from 0 to 1, or between the extremes of rows that leave [0, 1]."""
-    low, high = float(rows.min()), float(rows.max())
-    return ("gray", 0.0, 1.0) if low >= 0.0 and high <= 1.0 else ("gray", low, high)
+    low, high = _ends(rows)
+    return ("gray", low, high) if low < 0.0 or high > 1.0 else ("gray", 0.0, 1.0)
+
+
+def _ends(rows: Array) -> tuple[float, float]:
+    """Minimum and maximum of what is known, which is not NaN; NaN where nothing is."""
+    low, high = (find.reduce(rows, axis=None) for find in (np.fmin, np.fmax))
+    return float(low), float(high)
 
 
 def _draw_images(
@@ -515,6 +452,7 @@ def _draw_images(
     ax.set(xlim=(0, right), ylim=(bottom, 0), xticks=[], facecolor="0.8")
     ax.set_yticks([(i + 0.5) * high for i in range(len(lines))], lines)
     ax.set_title(title, fontsize="medium")
-    extend = "both" if rows.min() < low or rows.max() > top else "neither"
+    least, most = _ends(rows)
+    extend = "both" if least < low or most > top else "neither"
     ax.figure.colorbar(ax.images[-1], ax=ax, label=label, extend=extend)
     return ax

@@ -8,9 +8,10 @@ import numpy as np
 
 from ...backend.array import dense
 from ...backend.device import to_host
+from ...backend.missing import unmasked
 from ...backend.types import Array
 from .display import Display, require_matplotlib, tidy
-from .images import check_methods
+from .drawable import check_count, check_methods
 
 # Points of a panel: more pairs of features than these are every so manieth.
 _MAX_POINTS = 5000
@@ -86,13 +87,12 @@ class MomentsDisplay(Display):
         TypeError
             If the estimator has no method `sample`.
         ValueError
-            If n is below 2, X does not fit, or `ax` is not two Axes.
+            If n is no integer of at least 2, X does not fit, or `ax` is not two Axes.
         ImportError
             If matplotlib is not installed.
         """
         check_methods(estimator, "sample")
-        if n < 2:
-            raise ValueError(f"n is {n}; moments need at least 2 samples.")
+        check_count(n, 2)
         samples = estimator.sample(n, steps=steps, random_state=random_state)
         columns = getattr(estimator, "columns_", None)
         if columns is not None:  # a frame: its categories as columns of 0 and 1
@@ -101,7 +101,8 @@ class MomentsDisplay(Display):
 
     def _draw(self, ax: Any) -> Any:
         data, samples = (
-            np.asarray(to_host(rows), dtype=float) for rows in (self.data, self.samples)
+            np.asarray(to_host(unmasked(rows)), dtype=float)
+            for rows in (self.data, self.samples)
         )
         if data.ndim != 2 or samples.shape[1:] != data.shape[1:]:
             raise ValueError(
