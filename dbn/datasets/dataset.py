@@ -13,6 +13,7 @@ from sklearn.model_selection import train_test_split
 from ..backend.missing import extent_of_known
 from ..backend.precision import precision_of
 from ..backend.types import Array
+from .readers.layout import is_missing
 from .readers.stored import Stored
 
 _PARTS = ("X", "X_unlabeled", "X_valid", "X_test")
@@ -387,5 +388,7 @@ def _set_unlabelled_apart(path: Path, arrays: dict[str, Any]) -> None:
 
 
 def _known(y: Array) -> Array:
-    # NaN is not itself.
-    return y != "" if y.dtype.kind == "U" else y == y
+    if y.dtype.kind != "U":
+        return y == y  # NaN is not itself
+    values, place = np.unique(y, return_inverse=True)
+    return np.array([not is_missing(value) for value in values])[place]
