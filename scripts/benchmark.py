@@ -12,6 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 from data_options import (
     DATA_OPTIONS,
     EQUAL,
@@ -38,6 +39,7 @@ from dbn.evaluation.plots.display import require_matplotlib
 from dbn.evaluation.study.contenders import GENERATIVE
 from dbn.evaluation.study.defaults import DEEP_INITS, INITS
 from dbn.evaluation.study.journal import is_finished
+from dbn.evaluation.study.scorers import is_of_numbers
 
 
 def contender(text):
@@ -119,8 +121,9 @@ OPTIONS = DATA_OPTIONS | {
     },
     "--sparsity": {"type": float, "help": "target of the DBN's mean hidden activity"},
     "--scoring": {
-        "help": "name of a scikit-learn scorer; default: accuracy, of numbers the mean "
-        "squared error",
+        "help": "name of a scikit-learn scorer; one of numbers, such as r2, says that "
+        "labels are numbers to predict; default: accuracy, of numbers the mean squared "
+        "error",
         "needs": PREDICT,
     },
     "--updates": {
@@ -175,6 +178,18 @@ def study_folder(output, resume):
     return folder
 
 
+def understood(data, scoring):
+    """The data in one line; labels are numbers where the scorer says so."""
+    line = data.summary()
+    as_classes = data.target == "classes" and data.y.dtype.kind in "iuf"
+    if not (as_classes and is_of_numbers(scoring)):
+        return line
+    n_classes = f"{len(np.unique(data.y)):,} classes; "
+    return line.replace(
+        n_classes, f"numbers from {data.y.min():g} to {data.y.max():g}; ", 1
+    )
+
+
 def study(args):
     """Run the comparison; return it."""
     updates = args.updates
@@ -183,7 +198,7 @@ def study(args):
     folder = study_folder(args.output, args.resume)
     resumed = folder.exists()
     data = load(args)
-    print(data.summary(), flush=True)
+    print(understood(data, args.scoring), flush=True)
     y, y_test = data.y, data.y_test
     if args.task == "reconstruct":
         y = y_test = None

@@ -1049,8 +1049,35 @@ def test_data_that_cannot_be_used(digits, data, options, message):
 def test_a_rare_class_needs_a_larger_budget(digits):
     X, y = digits
     y = np.where(np.arange(len(y)) < 10, 9, y)
-    with pytest.raises(ValueError, match="holds 0 of one class, which is rare"):
+    with pytest.raises(
+        ValueError, match=r"of the class 9 for.*rare.*a budget of"
+    ) as no:
         compare_initializers(X, y, **SMALL)
+    enough = int(re.search(r"a budget of (\d+) or more", str(no.value))[1])
+    assert compare_initializers(X, y, **SMALL | {"label_budgets": [enough]})
+    own = {40: [np.arange(20, 60)] * SMALL["n_seeds"]}
+    fixed = {"X_test": X[:20], "y_test": y[:20], "label_budgets": own}
+    with pytest.raises(ValueError, match=r"class 9 for seed 0.*Give 2 of its rows"):
+        compare_initializers(X, y, **SMALL | fixed)
+
+
+@pytest.mark.parametrize(
+    ("n", "words"), [(2, "No budget of these.*"), (3, "Choose a budget of 504, or ")]
+)
+def test_a_class_of_few_rows_is_named(digits, n, words):
+    """Of so few that seeds train on one of them, or on two."""
+    X, y = digits
+    y = np.where(np.arange(len(y)) < n, "rare", y.astype(str))
+    words = f"the class 'rare' for seed 0.*{words}leave the class out"
+    with pytest.raises(ValueError, match=words):
+        compare_initializers(X, y, **SMALL)
+
+
+def test_more_classes_than_test_rows(digits):
+    X, _ = digits
+    y = np.arange(len(X)) % 20
+    with pytest.raises(ValueError, match="7 test rows, fewer than the 20 classes"):
+        compare_initializers(X, y, **SMALL | {"test_size": 7 / len(X)})
 
 
 def test_labels_may_be_words(digits):

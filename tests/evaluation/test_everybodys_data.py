@@ -98,7 +98,9 @@ def test_splits_of_the_user_leave_out_what_they_test(digits, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"unlabeled": 7}, None),
+        ({"unlabeled": 7}, "unlabeled is 7, which is the label of none.*as .0, 1, 2"),
+        ({"unlabeled": "Unk"}, "'Unk', which is the label of none of the rows of 'da"),
+        ({"unlabeled": 7, "X_unlabeled": np.ones((3, 64))}, "label of none of the row"),
         ({"label_budgets": {40: [np.arange(40)] * 2}, "unlabeled": 0}, "without a lab"),
         ({"X_unlabeled": np.ones((3, 5))}, "X_unlabeled has 5 features.* X has 64"),
         ({"X_unlabeled": np.full((3, 64), np.inf)}, "X_unlabeled.*192 values.*infinit"),
@@ -107,9 +109,6 @@ def test_splits_of_the_user_leave_out_what_they_test(digits, monkeypatch):
 )
 def test_what_cannot_be_compared(digits, change, words):
     X, y = digits
-    if words is None:
-        assert compare_initializers(X, y, **FEW | change).settings["n_unlabeled"] == 0
-        return
     with pytest.raises(ValueError, match=words):
         compare_initializers(X, y, **FEW | change)
 
@@ -122,6 +121,27 @@ def test_missing_labels_say_how_to_mark_them(digits):
         compare_initializers(X, y, **FEW)
     with pytest.raises(ValueError, match=r"label_budgets is \[40\] and y is None"):
         compare_initializers(X, None, **FEW)
+
+
+def test_what_masked_arrays_hide_is_not_known(digits):
+    X, y = digits
+    hidden = np.zeros(X.shape, bool)
+    hidden[::5, 20:30] = True
+    marks = np.ma.masked_array(y, np.arange(len(y)) % 3 == 0)
+    with pytest.raises(ValueError, match=r"has 240 missing labels\. Name their mark"):
+        compare_initializers(X, marks, **FEW)
+    plain = {"X": np.where(hidden, np.nan, X), "y": np.where(marks.mask, -1, y)}
+    plain |= {"X_test": plain["X"][:9], "X_unlabeled": plain["X"][9:20]}
+    hiding = {"X": np.ma.masked_array(np.where(hidden, 7, X), hidden), "y": marks}
+    hiding |= {"X_test": hiding["X"][:9], "X_unlabeled": hiding["X"][9:20]}
+    a, b = (
+        compare_initializers(**its, y_test=y[:9], unlabeled=mark, **FEW)
+        for its, mark in ((plain, -1), (hiding, np.nan))
+    )
+    assert untimed(a) == untimed(b)
+    assert a.settings["data_sha256"] == b.settings["data_sha256"]
+    with pytest.raises(ValueError, match="y_test of data set 'data' has 3 missing"):
+        compare_initializers(X, y, X_test=X[:9], y_test=marks[:9], **FEW)
 
 
 # Numbers.
@@ -284,6 +304,7 @@ def test_frames_with_categories_and_holes(name, monkeypatch, tmp_path):
     assert {rows.shape for rows in pretrained} == {(84 + 120, 4)}
     settings = result.settings
     assert (settings["n_features"], settings["n_classes"]) == (6, 2)
+    assert "<td>4 (6 columns of numbers)</td>" in html_report(result)
     again = compare_initializers(X, y, unlabeled="", **TOY, folder=tmp_path)
     assert again.records == result.records
     changed = X.clone() if name == "polars" else X.copy()
@@ -291,6 +312,30 @@ def test_frames_with_categories_and_holes(name, monkeypatch, tmp_path):
     assert compare_initializers(
         changed, y, unlabeled="", **TOY, folder=tmp_path
     ).records == (result.records)
+
+
+def test_what_is_wrong_with_a_column_is_said_once(recwarn):
+    """Every fit of every cell said it."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"name": [f"P{i}" for i in range(300)], "a": rng.normal(size=300)})
+    y = np.where(X["a"] > 0, "x", "y")
+    every = TOY | {"learning_rates": [0.01], "n_jobs": 1}
+    compare_initializers(X, y, **every)
+    assert [str(w.message)[:42] for w in recwarn] == [
+        "Column 'name' has 300 different values in "
+    ]
+    recwarn.clear()
+    rows = {"X_test": X[200:].assign(name="other"), "y_test": y[200:]}
+    compare_initializers(X[:200].assign(name=[*"ab"] * 100), y[:200], **rows, **every)
+    assert [str(w.message)[:45] for w in recwarn] == [
+        "Column 'name' has 'other' and no value at all"
+    ]
+    recwarn.clear()
+    options = FEW | {"label_budgets": None, "n_updates": [10]}
+    compare_initializers(X, None, X_test=X[:50], **options)
+    assert len(recwarn) == 1
+    compare_initializers(X, None, **options)  # another comparison says it again
+    assert len(recwarn) == 2
 
 
 def test_trees_and_linear_models_learn_from_categories():

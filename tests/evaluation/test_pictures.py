@@ -225,7 +225,9 @@ def test_classes_to_draw_are_classes(classifiers, rbm):
             SamplesDisplay.from_estimator(classifiers[0], label=labels)
     with pytest.raises(ValueError, match="label is 3; RBMTransformer has no classes"):
         SamplesDisplay.from_estimator(rbm, label=3)
-    with pytest.raises(ValueError, match="n is -1; it must be at least 1"):
+    with pytest.raises(
+        ValueError, match="n is -1; it must be an integer of at least 1"
+    ):
         SamplesDisplay.from_estimator(classifiers[0], n=-1)
 
 
@@ -288,6 +290,17 @@ def test_moments_leave_out_what_is_not_known():
     assert r == pytest.approx(np.corrcoef(data[[0, 1, 3], :2].T)[0, 1], abs=0.1)
 
 
+def test_moments_leave_out_what_is_masked():
+    data = np.array([[1.0, 0.0], [2.0, 1.0], [-999.0, 0.0]])
+    masked = np.ma.masked_less(data, 0.0)
+    samples = np.eye(2)
+    known = MomentsDisplay(masked.filled(np.nan), samples).plot()
+    shown = MomentsDisplay(masked, samples).plot()
+    for its, other in zip(shown.axes_, known.axes_, strict=True):
+        a, b = its.lines[0].get_xdata(), other.lines[0].get_xdata()
+        np.testing.assert_array_equal(a, b)
+
+
 def test_moments_of_categories(digits):
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(
@@ -309,7 +322,7 @@ def test_moments_that_cannot_be_drawn(digits, rbm):
     _, axes = plt.subplots(1, 3)
     with pytest.raises(ValueError, match="ax holds 3 Axes; pass two"):
         MomentsDisplay(np.eye(3), np.eye(3)).plot(ax=axes)
-    with pytest.raises(ValueError, match="n is 1; moments need at least 2"):
+    with pytest.raises(ValueError, match="n is 1; it must be an integer of at least 2"):
         MomentsDisplay.from_estimator(rbm, digits[0], n=1)
     with pytest.raises(ValueError, match="of the same features"):
         MomentsDisplay(np.eye(3), np.eye(4)).plot()
@@ -323,6 +336,31 @@ def test_grey_scale_of_data_outside_the_unit_interval(digits):
     rbm = RBMTransformer(10, max_iter=2, random_state=0).fit(X)
     display = ReconstructionsDisplay.from_estimator(rbm, X, n=3)
     assert display.ax_.images[0].get_clim() == (X[:3].min(), X[:3].max())
+
+
+@pytest.mark.parametrize("hidden", [np.nan, -999.0], ids=["nan", "masked"])
+def test_pixels_that_are_not_known_are_left_blank(digits, hidden):
+    X = digits[0].copy()
+    X[:, 20] = hidden
+    rows = X if np.isnan(hidden) else np.ma.masked_less(X, 0.0)
+    display = ReconstructionsDisplay(rows[:3], digits[0][:3]).plot()
+    for image in display.ax_.images:
+        assert image.get_clim() == (0.0, 1.0)
+    blank = [np.ma.getmaskarray(i.get_array()).sum() for i in display.ax_.images]
+    assert blank == [1] * 3 + [0] * 3
+    nothing = ReconstructionsDisplay(np.full((1, 64), np.nan), digits[0][:1]).plot()
+    assert nothing.ax_.images[0].get_clim() == (0.0, 1.0)
+
+
+def test_the_number_of_images_is_an_integer(digits, rbm):
+    with pytest.raises(ValueError, match=r"n is 2.5; it must be an integer"):
+        FiltersDisplay.from_estimator(rbm, n=2.5)
+    with pytest.raises(ValueError, match=r"n is 4.0; it must be an integer"):
+        SamplesDisplay.from_estimator(rbm, n=4.0)
+    with pytest.raises(ValueError, match=r"n is 4.0; it must be an integer"):
+        ReconstructionsDisplay.from_estimator(rbm, digits[0], n=4.0)
+    with pytest.raises(ValueError, match=r"n is 4.0; it must be an integer"):
+        MomentsDisplay.from_estimator(rbm, digits[0], n=4.0)
 
 
 def test_reconstructions_stand_below_their_rows(digits, rbm):
@@ -472,7 +510,9 @@ def test_wrong_estimators_and_numbers(digits, rbm, net):
         SamplesDisplay.from_estimator,
         lambda rbm, n: ReconstructionsDisplay.from_estimator(rbm, X, n=n),
     ):
-        with pytest.raises(ValueError, match="n is 0; it must be at least 1"):
+        with pytest.raises(
+            ValueError, match="n is 0; it must be an integer of at least 1"
+        ):
             draw(rbm, n=0)
 
 

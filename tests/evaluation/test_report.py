@@ -181,6 +181,26 @@ def test_odd_settings_are_shown(value):
     assert Page(text.encode("utf-8").decode()).tables[-2][-1][0] == "odd"
 
 
+def test_what_is_none_says_what_it_means(result):
+    """Settings that are known were called not known, or nothing."""
+    dbns = [{"n_labels": None, "sha256": "abc"}, {"n_labels": 40, "sha256": "def"}]
+    more = {"tune_updates": None, "search": [], "pretrained": dbns, "commit": None}
+    more |= {"n_features": 5, "n_columns": 3}
+    page = Page(html_report(Comparison(result.settings | more, result.records)))
+    told = {line[0]: line[1] for table in page.tables[-2:] for line in table}
+    assert told["updates of nets that are validated, if fewer"] == "not fewer"
+    assert told["candidates of all nets, in place of the rates"] == "none"
+    assert told["DBNs, each with its call, SHA-256 and command"] == (
+        "pretrained on all training rows, sha256 abc, pretrained on 40 labelled rows, "
+        "sha256 def"
+    )
+    assert told["features"] == "3 (5 columns of numbers)"
+    assert "n columns" not in told and told["commit"] == "not known"
+    assert "; ? where nobody counts them: " in "".join(page.texts)
+    odd = result.settings | {"pretrained": [None, 3], "n_columns": EVIL}
+    assert html_report(Comparison(odd, result.records))
+
+
 def test_a_study_from_a_file_with_little_in_it(tmp_path):
     """No curves, one budget, one depth, no origin."""
     result = made(budgets=(100,), n_seeds=2)

@@ -6,11 +6,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits, load_wine
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer
 
 from dbn import DBNTransformer
 from dbn.evaluation import (
     Comparison,
     ComparisonDisplay,
+    Contender,
     DifferencesDisplay,
     LabelBudgetDisplay,
     compare_initializers,
@@ -64,9 +67,99 @@ def kept(result, tmp_path):
 )
 def test_scorers_that_do_not_fit_classes(wine, monkeypatch, scoring, words):
     work = spied(monkeypatch, DBNTransformer, "fit")
+    X, y = wine
     with pytest.raises(ValueError, match=words):
-        compare_initializers(*wine, **FEW, scoring=scoring)
+        compare_initializers(X, np.array(["a", "b", "c"])[y], **FEW, scoring=scoring)
     assert not work
+
+
+ONE_CLASS = ("f1", "recall", "precision", "jaccard", "average_precision")
+
+
+@pytest.mark.parametrize("scoring", ONE_CLASS)
+@pytest.mark.parametrize("labels", [(1, 2), (0, 5), ("ill", "well"), ("0", "1")])
+def test_scorers_of_one_class_need_to_know_which(wine, monkeypatch, scoring, labels):
+    """Codes of classes took the place of the labels: F1 was that of the larger one."""
+    work = spied(monkeypatch, DBNTransformer, "fit")
+    X, y = wine
+    y = np.array(labels)[(y == 0) * 1]
+    words = (
+        rf"classes {labels[0]!r} and {labels[1]!r}, and scoring='{scoring}' is the "
+        r"score of one of two.*code that one as 1 and the other as 0.*Choose from "
+        rf"({scoring}_macro|accuracy)"
+    )
+    with pytest.raises(ValueError, match=words):
+        compare_initializers(X, y, **FEW, scoring=scoring)
+    assert not work
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+@pytest.mark.parametrize("scoring", [*ONE_CLASS, "f1_macro", "neg_brier_score"])
+@pytest.mark.parametrize("labels", [(0, 1), (-1, 1), (False, True), (0.0, 1.0)])
+def test_scores_of_one_class_are_those_of_scikit_learn(wine, scoring, labels):
+    X, y = wine
+    X, y = X[:, :2], np.array(labels)[(y == 0) * 1]
+    test = np.arange(len(y)) % 3 == 0
+    rows = {"X_test": X[test], "y_test": y[test]}
+    line = Contender("line", LogisticRegression(), {})
+    options = FEW | {"label_budgets": [int((~test).sum())], "scoring": scoring}
+    options["inits"] = [*TOY["inits"], line]
+    result = compare_initializers(X[~test], y[~test], **rows, **options)
+    line = LogisticRegression().fit(X[~test], y[~test])
+    score = get_scorer(scoring)(line, X[test], y[test])
+    (errors,) = result.errors().values()
+    expected = -score if scoring.startswith("neg_") else 1 - score
+    assert errors["line"] == pytest.approx([expected] * 2, rel=1e-3)
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "f1_macro", "neg_brier_score"])
+def test_other_scorers_take_classes_by_any_name(wine, scoring):
+    X, y = wine
+    words = np.array(["ill", "well"])[(y == 0) * 1]
+    a, b = (
+        compare_initializers(X, labels, **FEW, scoring=scoring).errors()
+        for labels in (words, (y == 0) * 1)
+    )
+    for name, errors in a.popitem()[1].items():
+        assert np.array_equal(errors, b[next(iter(b))][name])
+
+
+@pytest.mark.parametrize("scoring", ["r2", "neg_mean_squared_error", "neg_max_error"])
+def test_a_scorer_of_numbers_says_that_y_holds_numbers(scoring):
+    """Whole numbers of which many repeat are classes otherwise."""
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    y = (50 + 5 * X[:, 0]).round().astype(int)
+    result = compare_initializers(X, y, **FEW, scoring=scoring)
+    assert (result.settings["target"], result.settings["n_classes"]) == ("numbers", 0)
+    assert {"r2", "rmse"} <= {*result.records[-1]}
+    fixed = compare_initializers(
+        X[:150], y[:150], X_test=X[150:], y_test=y[150:] + 1000, **FEW, scoring=scoring
+    )
+    assert fixed.settings["target"] == "numbers"
+    marked = np.where(np.arange(200) % 4 == 0, -1, y)
+    found = compare_initializers(X, marked, unlabeled=-1, **FEW, scoring=scoring)
+    assert found.settings["n_unlabeled"] == 50
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda y: y, "31 classes need 2.*If y is a number.*'neg_mean_squared_error'"),
+        (lambda y: np.append(y[:-1], 99), r"of 1 rows \(99\).*If y is a number to p"),
+        (lambda y: y.astype(str), r"31 classes need.*These are texts.*y\.astype\(flo"),
+        (lambda y: np.append(y[:-1], 99).astype(str), r"\('99'\).*These are texts"),
+    ],
+)
+def test_many_classes_may_be_numbers(change, words):
+    y = np.arange(620) % 31 + 35
+    with pytest.raises(ValueError, match=words):
+        compare_initializers(np.ones((620, 2)), change(y), **FEW)
+
+
+def test_texts_of_numbers_are_no_numbers():
+    y = np.array(["1.5", "2.5"])[np.arange(80) % 2]
+    with pytest.raises(ValueError, match=r"'r2' is for numbers\..*give numbers, y\.as"):
+        compare_initializers(np.ones((80, 2)), y, **FEW, scoring="r2")
 
 
 @pytest.mark.parametrize(

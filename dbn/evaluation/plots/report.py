@@ -175,7 +175,8 @@ def _definitions(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str
         "95 % interval of the mean": "by itself, of the same kind as those of "
         "differences",
         "Multiply-adds": "of pretraining and of fine-tuning, mean per net, in "
-        "thousands of millions",
+        "thousands of millions; ? where nobody counts them: of what is no net, or a "
+        "contender with an estimator of its own",
     }
     entries = "\n".join(
         f"<dt>{escape(term)}</dt><dd>{escape(meaning)}.</dd>"

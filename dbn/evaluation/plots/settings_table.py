@@ -41,6 +41,8 @@ _NAMES = {
     "blas_threads": "BLAS threads per net",
     "pretrained": "DBNs, each with its call, SHA-256 and command",
 }
+# What None says, where it does not say that something is not known.
+_NONE = {"tune_updates": "not fewer"}
 
 
 def settings_table(settings: dict[str, Any]) -> str:
@@ -65,14 +67,27 @@ def settings_table(settings: dict[str, Any]) -> str:
         f'<tr><th scope="row">'
         f"{escape(_NAMES.get(key) or printable(key).replace('_', ' '))}"
         f"</th><td>{escape(printable(_words(_named(key, value)), _MAX_TEXT))}</td></tr>"
-        for key, value in settings.items()
+        for key, value in _with_columns(settings).items()
     )
     table = f'<table class="settings"><tbody>\n{rows}\n</tbody></table>'
     return f'<div class="wide">{table}</div>'
 
 
+def _with_columns(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings, with both numbers of features in one where they differ."""
+    if "n_columns" not in settings or "n_features" not in settings:
+        return settings
+    both = f"{settings['n_columns']} ({settings['n_features']} columns of numbers)"
+    rest = {key: value for key, value in settings.items() if key != "n_columns"}
+    return rest | {"n_features": both}
+
+
 def _named(key: str, value: Any) -> Any:
     """A setting, with contenders called as everywhere on the page."""
+    if value is None:
+        return _NONE.get(key)
+    if key == "pretrained" and isinstance(value, list):
+        return [_of_rows(dbn) if isinstance(dbn, dict) else dbn for dbn in value]
     if key == "inits" and isinstance(value, list):
         return [display_name(one) if isinstance(one, str) else one for one in value]
     if key == "controls" and isinstance(value, dict):
@@ -80,12 +95,21 @@ def _named(key: str, value: Any) -> Any:
     return value
 
 
+def _of_rows(dbn: dict[str, Any]) -> dict[str, Any]:
+    """What is told of a DBN, and on which rows it was pretrained in words."""
+    if "n_labels" not in dbn:
+        return dbn
+    n, rest = dbn["n_labels"], {k: v for k, v in dbn.items() if k != "n_labels"}
+    rows = "all training rows" if n is None else f"{n} labelled rows"
+    return {"pretrained on": rows} | rest
+
+
 def _words(value: Any, depth: int = 0) -> str:
     """Plain data in words: lists of lists are nets, more than that is not shown."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list | dict) and depth > 1:
-        return "..."
+    if isinstance(value, list | dict) and (depth > 1 or not value):
+        return "..." if value else "none"
     if isinstance(value, list):
         return (", ", "-")[depth].join(_words(entry, depth + 1) for entry in value)
     if isinstance(value, dict):

@@ -12,7 +12,7 @@ from ...boltzmann import CD, get_sampler
 from ...estimators import RBMTransformer
 from ...estimators.constraints import check_layer_sizes
 from .protocol import N_FOLDS, Study
-from .read_data import Data, known
+from .read_data import Data
 
 _CHOICES = {
     "tune": ("strict", "literature"),
@@ -377,58 +377,3 @@ def _check_without_labels(study: Study) -> None:
             f"There are {study.n_train} training rows; {N_FOLDS} folds, in which rates "
             f"are chosen, need {2 * N_FOLDS} or more."
         )
-
-
-def check_labels(study: Study, y: Array) -> None:
-    """Raise a ValueError unless every seed's labelled rows can be drawn and used.
-
-    Parameters
-    ----------
-    study : Study
-    y : ndarray of shape (n_samples,)
-        Of `Data`.
-    """
-    least = 2 * (study.n_classes or N_FOLDS)
-    whose = f"{study.n_classes} classes" if study.n_classes else f"{N_FOLDS} folds"
-    for budget in study.label_budgets:
-        left = study.n_train - budget
-        if not least <= budget or left < 0:
-            raise ValueError(
-                f"A label budget of {budget} is not possible: {whose} need 2 labels "
-                f"each to cross-validate, and there are {study.n_train} training rows "
-                f"with a label. Choose label budgets from {least} to {study.n_train}."
-            )
-        if study.tune == "literature" and left < least:
-            raise ValueError(
-                "tune='literature' takes its validation rows from outside the label "
-                f"budget; {budget} labels leave {left} of {study.n_train} training "
-                f"rows. Choose at most {study.n_train - least}, or tune='strict'."
-            )
-        if 0 < left < study.n_classes:
-            raise ValueError(
-                f"A label budget of {budget} leaves {left} of {study.n_train} training "
-                f"rows, fewer than there are classes. Choose {study.n_train}, or at "
-                f"most {study.n_train - study.n_classes}."
-            )
-        for seed in study.seeds:
-            train, _ = study.split(y, seed)
-            labelled = study.labelled(train, y, budget, seed)
-            if not known(y[labelled]).all():
-                raise ValueError(
-                    f"label_budgets[{budget}] has rows without a label for seed "
-                    f"{seed}. Leave them out: pretraining has them anyway."
-                )
-            if n_outside := len(np.setdiff1d(labelled, train)):
-                raise ValueError(
-                    f"label_budgets[{budget}] has {n_outside} rows outside the "
-                    f"training rows of seed {seed}. Give your splits too, or X_test."
-                )
-            if study.target == "numbers":
-                continue
-            fewest = np.bincount(y[labelled], minlength=study.n_classes).min()
-            if fewest < 2:
-                raise ValueError(
-                    f"A label budget of {budget} holds {fewest} of one class, which is "
-                    "rare; cross-validation needs 2. Choose a larger budget, or leave "
-                    "the class out."
-                )

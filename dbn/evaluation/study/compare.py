@@ -5,10 +5,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from ...backend.types import Array
 from ...estimators import RBMTransformer
 from .check_input import (
-    check_labels,
     check_rates,
     check_rbm,
     check_study,
@@ -16,6 +17,7 @@ from .check_input import (
     read_labelled_rows,
     read_splits,
 )
+from .check_labels import check_labels
 from .check_scoring import check_scoring
 from .comparison import Comparison
 from .contenders import Contender, Nets, drawn_candidates
@@ -89,18 +91,19 @@ def compare_initializers(
         that need numbers get categories as columns of 0 and 1, what is not known as the
         mean of its column, and columns standardised, by the rows of their seed.
     y : array-like of shape (n_samples,), default=None
-        Class labels; or numbers to predict, of which few repeat or which are not whole.
-        None compares reconstructions of the rows by `DBNAutoencoder`: errors are
-        squared errors of a row, summed over the columns of it that are known, a
-        category being columns of 0 and 1. Learning rates fall to 0, and where they
-        start is chosen by rows that are left out of fine-tuning (pretraining has them).
+        Class labels; or numbers to predict: where few repeat or some are not whole, or
+        where `scoring` is for numbers. None compares reconstructions of the rows by
+        `DBNAutoencoder`: errors are squared errors of a row, summed over the columns of
+        it that are known, a category being columns of 0 and 1. Learning rates fall to
+        0, and where they start is chosen by rows that are left out of fine-tuning
+        (pretraining has them).
     X_test, y_test : array-like, optional
         Fixed test split. Default: each seed holds out `test_size` of the rows,
         stratified, and intervals are corrected for the overlap.
     unlabeled : scalar, default=None
         The value of y that marks a row without a label, such as -1 or NaN. Such rows
         are for pretraining, in every seed: they are never tested on, and are no part of
-        a label budget. Default: no value is special.
+        a label budget. Some row must have it. Default: no value is special.
     X_unlabeled : array-like or frame, default=None
         More rows without labels; without y they are rows like all others.
     splits : sequence of (train, test), optional
@@ -164,10 +167,12 @@ optional
         then standardises columns that are not grey values, the comparison's own
         controls do as well, and others need a scaler of their own.
     scoring : str or None, default=None
-        Name of a scikit-learn scorer, of classes or of numbers as y is. An error is 1
-        minus its value, or minus its value where the name begins with ``"neg_"``. None
-        is "accuracy" for classes and "neg_mean_squared_error" for numbers; of these R2
-        and root mean squared errors are in the records too. Not without y.
+        Name of a scikit-learn scorer. One of numbers, such as "r2", says that y holds
+        numbers, whole ones too. One of a single class, such as "f1", needs that class
+        to be 1 in y, and the other 0, -1 or False. An error is 1 minus its value, or
+        minus its value where the name begins with ``"neg_"``. None is "accuracy" for
+        classes and "neg_mean_squared_error" for numbers; of these R2 and root mean
+        squared errors are in the records too. Not without y.
     n_updates : int or sequence of int, optional
         Updates of fine-tuning, rounded up to whole epochs; default: 500. One number for
         all label budgets, since small ones need as much training as large ones, or one
@@ -225,7 +230,7 @@ optional
     ['RBF SVM', 'dbn + logistic', 'dbn-features + logistic regression', ...]
     """
     began = perf_counter()
-    data = read_data(X, y, X_test, y_test, name, unlabeled, X_unlabeled)
+    data = read_data(X, y, X_test, y_test, name, unlabeled, X_unlabeled, scoring)
     its = with_defaults(
         data.target, inits, hidden_layer_sizes, label_budgets, n_updates, scoring
     )
@@ -263,6 +268,7 @@ optional
         pretrain_updates=count(pretrain_updates, "pretrain_updates"),
         batch_size=count(batch_size, "batch_size"),
         search=nets.search,
+        n_columns=np.shape(X)[1],
         **scale_of(data, scaling),
         **sizes,
     )
@@ -273,7 +279,7 @@ optional
 def _check(study: Study, data: Data) -> None:
     """Raise a ValueError unless these settings and rows make a comparison."""
     check_study(study)
-    check_labels(study, data.y)
+    check_labels(study, data)
     if study.target != "rows":
         check_scoring(study, data)
 

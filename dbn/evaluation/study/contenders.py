@@ -61,7 +61,9 @@ class Contender:
     name : str
         In tables and pictures.
     estimator : classifier, or regressor where y holds numbers
-        Cloned for every fit. Without y, a transformer with an `inverse_transform`.
+        Cloned for every fit. Classes are given to it as numbers from 0, in the order of
+        ``numpy.unique(y)``: a `class_weight` or `pos_label` in it is about these.
+        Without y, a transformer with an `inverse_transform`.
     grid : dict of str to sequence of float
         One parameter, as in `set_params`, and its values, 0 or more. In an empty one
         there is nothing to choose.

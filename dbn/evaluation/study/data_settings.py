@@ -10,9 +10,8 @@ import numpy as np
 from ...backend.missing import extent_of_known
 from ...backend.types import Array
 from ...boltzmann import Bernoulli
-from ...estimators.frames import frame_columns
 from ...estimators.visible import are_grey
-from .read_data import Data, known, of_images
+from .read_data import Data, known, of_images, told_columns
 
 
 def sizes_of(
@@ -59,7 +58,7 @@ def sizes_of(
             f"There is {n_test} test row; of one row nothing tells how certain a "
             "difference is. Give 2 or more, better hundreds."
         )
-    columns = frame_columns(data.X)
+    columns = told_columns(data.X)
     classes = data.target == "classes"
     return {
         "n_train": n_train,

@@ -60,6 +60,8 @@ class Study:
         Candidates of all nets in place of the learning rates, see `drawn_candidates`.
     tune_updates : int or None
         Updates of nets that are validated, if fewer than those of the final ones.
+    n_columns : int or None
+        Columns of X as the user has them, where some are categories.
 
     Examples
     --------
@@ -94,6 +96,7 @@ class Study:
     is_grey: bool
     search: tuple[dict[str, Any], ...] = ()
     tune_updates: int | None = None
+    n_columns: int | None = None
 
     def describe(self) -> dict[str, Any]:
         """The settings as plain data, in words where the names do not tell."""
@@ -107,6 +110,8 @@ class Study:
         }
         if self.target == "rows":
             del fields["label_budgets"]
+        if self.n_columns in (None, self.n_features):
+            del fields["n_columns"]
         if self.controls:
             about["controls"] = {
                 c.name: f"{c.parameter} {', '.join(f'{v:g}' for v in c.values)}"

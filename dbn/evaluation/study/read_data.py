@@ -5,18 +5,20 @@ from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_array
 
 from ...backend.array import dense
+from ...backend.missing import unmasked
 from ...backend.precision import precision_of
 from ...backend.types import Array
-from ...datasets.dataset import target_of
-from ...estimators.frames import frame_columns
-from ...estimators.marks import labelled_part
+from ...estimators.frames import FrameColumns, frame_columns
 from ...estimators.preprocessing import without_value
+from .read_labels import read_labels, read_test_labels
 
 # What y has for a row without a label.
 MARKS = {"classes": -1, "numbers": np.nan, "rows": False}
+# What is said of the columns of a frame: once, when it is read, and not by each fit.
+_TOLD = r"Column .* (has \d+ different values|and no value at all)"
 
 
 class Data(NamedTuple):
@@ -25,13 +27,15 @@ class Data(NamedTuple):
     X is a frame where columns are no numbers, else an array, which may hold NaN: in
     single precision, or in double where numbers differ by less than that tells apart. y
     holds the numbers of classes, -1 where there is no label, or targets, NaN where
-    there is none; or True, where rows are to be given back.
+    there is none; or True, where rows are to be given back. Where there are classes,
+    these are what the user calls them.
     """
 
     X: Array
     y: Array
     X_test: Array
     y_test: Array
+    classes: Array = None
 
     @property
     def target(self) -> str:
@@ -70,6 +74,7 @@ def read_data(
     name: str,
     unlabeled: Any = None,
     X_unlabeled: Array = None,
+    scoring: Any = None,
 ) -> Data:
     """Check rows and labels; return them as `Data`.
 
@@ -79,14 +84,20 @@ def read_data(
         As in `compare_initializers`.
     name : str
         Of the data set, for messages.
-    unlabeled, X_unlabeled
+    unlabeled, X_unlabeled, scoring
         As in `compare_initializers`.
 
     Raises
     ------
     ValueError
-        If there are no labels, values are infinite, sizes do not fit, or test rows have
-        labels that no training row has.
+        If there are no labels, none has the mark, values are infinite, sizes do not
+        fit, or test rows have labels that no training row has.
+
+    Warns
+    -----
+    UserWarning
+        If a column of a frame has so many values that few come twice, or one of test
+        rows none that X has.
 
     Examples
     --------
@@ -101,32 +112,32 @@ def read_data(
     if (X_test is None) != (y_test is None):
         raise ValueError("X_test and y_test go together; one of them is None.")
     rows = _read_rows(name, X=X, X_unlabeled=X_unlabeled, X_test=X_test)
-    X, X_test, labels = _with_unlabeled(rows), rows.get("X_test"), column_or_1d(y)
-    check_consistent_length(rows["X"], labels)
-    where = np.arange(len(labels))
-    if unlabeled is not None:
-        where, labels = labelled_part(y if isinstance(y, list) else labels, unlabeled)
-    _refuse_missing(labels, "y", name)
-    labels = _finite(labels, "y", name)
-    codes, classes = _codes(labels)
-    mark = MARKS["classes" if len(classes) else "numbers"]
+    X, X_test = _with_unlabeled(rows), rows.get("X_test")
+    where, codes, classes = read_labels(y, rows["X"], name, unlabeled, scoring)
+    mark = MARKS["numbers" if classes is None else "classes"]
     codes_of_all = np.full(X.shape[0], mark, codes.dtype)
     codes_of_all[where] = codes
-    if X_test is None:
-        return Data(X, codes_of_all, None, None)
-    y_test = column_or_1d(y_test)
-    check_consistent_length(X_test, y_test)
-    _refuse_missing(y_test, "y_test", name)
-    y_test = _finite(y_test, "y_test", name)
-    if not len(classes):
-        return Data(X, codes_of_all, X_test, _as_targets(y_test, name))
-    unknown = [*{*y_test.tolist()}.difference(classes.tolist())]
-    if unknown:
-        raise ValueError(
-            f"y_test holds labels that y does not, {unknown[:3]!r:.80}. Leave these "
-            "rows out."
-        )
-    return Data(X, codes_of_all, X_test, np.searchsorted(classes, y_test))
+    if X_test is not None:
+        y_test = read_test_labels(y_test, X_test, classes, name)
+    return Data(X, codes_of_all, X_test, y_test, classes)
+
+
+def ignore_told() -> None:
+    """Ignore from here on what has been said of a frame's columns, in this context."""
+    warnings.filterwarnings("ignore", _TOLD, UserWarning)
+
+
+def told_columns(X: Array) -> FrameColumns | None:
+    """`frame_columns` of rows that have been read: what it warns of has been said.
+
+    Examples
+    --------
+    >>> told_columns(np.eye(2)) is None
+    True
+    """
+    with warnings.catch_warnings():
+        ignore_told()
+        return frame_columns(X)
 
 
 def _refuse_labels(**given: Any) -> None:
@@ -143,8 +154,10 @@ def _to_give_back(X: Array, X_test: Array, more: Array, name: str) -> Data:
     """Rows without labels, all as numbers: categories are columns of 0 and 1."""
     rows = _read_rows(name, X=X, X_unlabeled=more, X_test=X_test)
     rows = {"X": _with_unlabeled(rows)} | {k: rows[k] for k in ("X_test",) if k in rows}
-    if (columns := frame_columns(rows["X"])) is not None:
-        numbers = {which: columns.encode(frame) for which, frame in rows.items()}
+    if (columns := told_columns(rows["X"])) is not None:
+        with warnings.catch_warnings():
+            ignore_told()
+            numbers = {which: columns.encode(frame) for which, frame in rows.items()}
         rows = _in_one_precision(name, numbers)
     y, y_test = (
         None if part is None else np.ones(len(part), dtype=bool)
@@ -156,25 +169,28 @@ def _to_give_back(X: Array, X_test: Array, more: Array, name: str) -> Data:
 def _read_rows(name: str, X: Array, **more: Array) -> dict[str, Array]:
     """Rows as `Data` has them, of X and of what else is not None, of its columns."""
     given = {"X": X} | {which: rows for which, rows in more.items() if rows is not None}
+    frame_columns(X)  # which warns
     rows = {which: _as_numbers(part) for which, part in given.items()}
     for which, part in rows.items():
         _check_columns(part, rows["X"], which)
     if isinstance(rows["X"], np.ndarray):
         return _in_one_precision(name, rows)
+    columns: Any = told_columns(rows["X"])
     for which, frame in rows.items():
-        columns: Any = frame_columns(frame)
         _check_values(columns.encode(frame), which, name)
     return rows
 
 
 def _as_numbers(X: Array) -> Array:
     """An array of numbers; a frame whose columns are no numbers as it is."""
-    if frame_columns(X) is not None:
+    if told_columns(X) is not None:
         return X
     # What single precision holds needs no copy in double.
     dtypes: Any = (np.float64, np.float32, np.float16)
     dtypes += (np.uint16, np.int16, np.uint8, np.int8, bool)
-    return check_array(dense(X), dtype=dtypes, ensure_all_finite=False, copy=False)
+    return check_array(
+        dense(unmasked(X)), dtype=dtypes, ensure_all_finite=False, copy=False
+    )
 
 
 def _in_one_precision(name: str, rows: dict[str, Array]) -> dict[str, Array]:
@@ -206,43 +222,6 @@ def _check_values(numbers: Array, which: str, name: str) -> None:
         )
 
 
-def _finite(labels: Array, which: str, name: str) -> Array:
-    """Labels as an array of a kind of their own, none of them infinite."""
-    if labels.dtype == object:
-        labels = np.asarray(labels.tolist())
-    if labels.dtype.kind == "f" and (n_bad := int(np.isinf(labels).sum())):
-        raise ValueError(
-            f"{which} of data set {name!r} has {n_bad} labels that are infinite. Leave "
-            f"these rows out{', or mark them with unlabeled' if which == 'y' else ''}."
-        )
-    return labels
-
-
-def _as_targets(y_test: Array, name: str) -> Array:
-    """Labels of test rows as numbers, where those of the others are."""
-    if y_test.dtype.kind not in "iuf":
-        raise ValueError(
-            f"y holds numbers to predict, and y_test of data set {name!r} holds "
-            f"{y_test[:2].tolist()!r:.80}, of type {y_test.dtype}. Give numbers."
-        )
-    return y_test.astype(np.float64)
-
-
-def _codes(labels: Array) -> tuple[Array, Array]:
-    """Labels as numbers from 0 and their classes; targets and no classes."""
-    if target_of(labels) == "numbers":
-        return labels.astype(np.float64), np.empty(0)
-    classes, codes = np.unique(labels, return_inverse=True)
-    counts = np.bincount(codes)
-    if len(classes) < 2 or counts.min() < 2:
-        raise ValueError(
-            f"y has {len(classes)} classes, the smallest of {counts.min()} rows; the "
-            "comparison needs 2 classes or more, of 2 rows or more each."
-        )
-    _warn_of_marks(classes)
-    return codes, classes
-
-
 def _check_columns(X: Array, like: Array, which: str) -> None:
     """Raise a ValueError unless rows have the columns of others."""
     if X.shape[1] != like.shape[1] or type(X) is not type(like):
@@ -266,42 +245,6 @@ def _with_unlabeled(rows: dict[str, Array]) -> Array:
         return np.concatenate([X, more])
     frames: list[Any] = [nw.from_native(rows, eager_only=True) for rows in (X, more)]
     return nw.concat(frames).to_native()
-
-
-def _refuse_missing(labels: Array, which: str, name: str) -> None:
-    missing = sum(map(_is_missing, labels.tolist()))
-    if missing:
-        advice = "Leave these rows out."
-        if which == "y":
-            advice = (
-                "Name their mark with unlabeled (unlabeled=numpy.nan is None and "
-                "pandas.NA too), and pretraining learns from these rows; or leave them "
-                "out."
-            )
-        raise ValueError(
-            f"{which} of data set {name!r} has {missing} missing labels. {advice}"
-        )
-
-
-def _is_missing(label: Any) -> bool:
-    missing = label is None or type(label).__name__ == "NAType" or label != label
-    return missing or (isinstance(label, str) and not label.strip())
-
-
-def _warn_of_marks(classes: Array) -> None:
-    """Warn of -1 beside 0, 1, 2, ..., as scikit-learn marks rows without a label.
-
-    Not of {-1, 1}, which is an ordinary pair of classes.
-    """
-    names = [str(label).removesuffix(".0") for label in classes]
-    others = [name for name in names if name != "-1"]
-    if "-1" in names and len(others) > 1 and all(map(str.isdigit, others)):
-        warnings.warn(
-            f"y has the class -1 beside {len(others)} others, {', '.join(others[:3])} "
-            "and so on, and it is compared as a class like them. If it marks rows "
-            "without a label, pass unlabeled=-1.",
-            stacklevel=5,
-        )
 
 
 def of_images(X: Array) -> bool:

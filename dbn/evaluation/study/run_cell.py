@@ -23,7 +23,7 @@ from .cell import Cell
 from .contenders import Contender, Start
 from .controls import MAX_UNLABELED, Control, as_categories, as_numbers
 from .protocol import Study
-from .read_data import MARKS, known
+from .read_data import MARKS, ignore_told, known
 from .records import LARGEST, is_error, is_share
 from .row_losses import MAX_ROWS, row_losses
 from .seed_rows import SeedRows
@@ -53,7 +53,7 @@ def run_cell(
     start : DBNTransformer, tuple of (dict, DBNTransformer) or None
         The DBN to pretrain; or what `run_cell` returned for it.
     X, y, X_test, y_test : ndarray or None
-        `Data`, an argument each: so joblib maps large ones into the memory of all
+        Of `Data`, an argument each: so joblib maps large ones into the memory of all
         workers, and dask sends them once.
 
     Returns
@@ -68,6 +68,7 @@ def run_cell(
     trees = threadpool_limits(1, user_api="openmp")
     with one_blas_thread(), trees, warnings.catch_warnings():
         _ignore_lengths()
+        ignore_told()
         began = time.perf_counter()
         rows = SeedRows(cell, study, X, y, X_test, y_test)
         if cell.stage == "pretrain":

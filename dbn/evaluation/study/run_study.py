@@ -42,7 +42,7 @@ def run_study(
     began : float
         When the call began, by `time.perf_counter`.
     """
-    settings = {"data_sha256": identity(*data), **study.describe()}
+    settings = {"data_sha256": identity(*data[:4]), **study.describe()}
     origin = provenance()
     journals = _journals(study, settings, origin, folder, dbn_folder)
     work = _Work(study, data, *journals, n_jobs, verbose)
@@ -81,7 +81,8 @@ class _Work:
         n_jobs: Any,
         verbose: int,
     ) -> None:
-        self.study, self.data, self.journal, self.dbns = study, data, journal, dbns
+        self.study, self.journal, self.dbns = study, journal, dbns
+        self.data = data[:4]  # without what the user calls classes
         self.n_jobs, self.verbose = n_jobs, verbose
         self.starts = find_starts(study)
         self.made = dict(start for start in self.starts.values() if start)
