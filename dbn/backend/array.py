@@ -283,25 +283,6 @@ def mean_weights(rows: Array, weight: Array | None = None) -> Array:
     return weight / xp.where(total == 0.0, xp.ones_like(total), total)
 
 
-def relative_weights(weight: Array | None) -> Array:
-    """Weights divided by their mean, so that those of a batch tell its share of all.
-
-    A batch's mean weight is then the factor that its mean gradient, of `mean_weights`,
-    needs: without it light rows count in full wherever no heavy one is beside them.
-    None where all are the same.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> relative_weights(np.array([1.0, 3.0]))
-    array([0.5, 1.5])
-    >>> relative_weights(np.array([2.0, 2.0]))
-    """
-    if weight is None or not namespace(weight).any(weight != weight[0]):
-        return None
-    return weight / namespace(weight).mean(weight)
-
-
 def with_dtype(X: Array, dtype: Any) -> Array:
     """Rows `X` of any kind as NumPy's float32 or float64 `dtype`.
 

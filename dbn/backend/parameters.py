@@ -95,25 +95,3 @@ class Parameters:
             stop = start + math.prod(shape)
             self._views[name] = xp.reshape(self.flat[start:stop], shape)
             start = stop
-
-
-def multiply_by_share(grad: Parameters, weight: Array) -> Array:
-    """Multiply the gradient of a batch by its share of the weight of all rows.
-
-    Parameters
-    ----------
-    grad : Parameters
-        Of the mean over the batch, weighted by rows beside each other.
-    weight : array of shape (n_rows of the batch,) or None
-        Of `dbn.backend.array.relative_weights`; None where all rows count alike.
-
-    Returns
-    -------
-    float or array of shape ()
-        The share, 1 for a batch of average rows.
-    """
-    if weight is None:
-        return 1.0
-    share = namespace(weight).mean(weight)
-    grad.flat[...] *= share
-    return share

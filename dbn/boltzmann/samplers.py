@@ -11,7 +11,7 @@ import numpy as np
 
 from ..backend.array import dense, mean_weights, take_rows
 from ..backend.device import namespace, to_host
-from ..backend.parameters import Parameters, multiply_by_share
+from ..backend.parameters import Parameters
 from ..backend.parts import Part, check_number, get_part, scheduled
 from ..backend.types import Array
 from .rbm import RBM
@@ -33,7 +33,7 @@ class Sampler(Part):
     A sampler is a specification; what it remembers between batches is its state, a dict
     that belongs to one training, which it returns and gets back. Two of its entries are
     set by the training: ``"epoch"``, from which schedules are read, and, where rows do
-    not count alike, ``"weight"``, of the rows of the batch beside the mean of all rows.
+    not count alike, ``"weight"``, of the rows of the batch.
     """
 
     # Whether each negative row belongs to a positive row and shares its weight.
@@ -293,9 +293,7 @@ class FPCD(Sampler):
         v = driven.gibbs(state["v"], rng, scheduled(self.k, state["epoch"]))
         h = driven.mean_hidden(v)
         grad = driven.params  # no longer needed as parameters
-        weight = state.get("weight")
-        rbm.gradient(v_pos, h_pos, v, h, grad, weight)
-        multiply_by_share(grad, weight)
+        rbm.gradient(v_pos, h_pos, v, h, grad, state.get("weight"))
         fast = self.fast_decay * fast - self.fast_learning_rate * grad.flat
         return v, h, {**state, "v": v, "fast": fast}
 

@@ -407,11 +407,13 @@ n_features)
             xp = namespace(targets)
             z = network.forward(self._filled(rows))
             error = network.loss.predict(z) - targets
-            error = xp.astype(error, xp.float64)  # for squares of any unit
+            if xp is np:  # for squares of any unit; not every device has them
+                error = error.astype(np.float64)
             if self.scale_ is not None:
                 error = error * asarray_like(self.scale_, error)
             error = xp.where(xp.isnan(targets), 0.0, error)
-            loss = xp.astype(network.loss.row_values(z, targets), xp.float64)
+            loss = network.loss.row_values(z, targets)
+            loss = xp.astype(loss, error.dtype)
             return xp.stack([loss, xp.sum(error * error, axis=1)], axis=1)
 
         return map_batches(of_rows, rows)
@@ -497,7 +499,8 @@ n_features)
             If X holds values that the visible units cannot take.
         """
         rows = self._rows(X, "score_samples", inside=True)
-        return -self._place.apply(self._measures, self.network_, rows)[:, 0]
+        found = self._place.apply(self._measures, self.network_, rows)[:, 0]
+        return -namespace(found).astype(found, rows.dtype)
 
     def score(self, X: Array, y: Array = None) -> float:
         """Minus the squared error of a row, summed over its columns, on average.

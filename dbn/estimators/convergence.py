@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 
 from ..backend.types import Array
@@ -151,8 +152,23 @@ def warn_of_one_class(log_p: Array, targets: Array, classes: Array) -> None:
         )
 
 
+def warn_of_net(
+    net: Any, losses: list[float], constant: float, n_rows: int, stacklevel: int
+) -> None:
+    """The same of a fitted net and the rows that it was fine-tuned on."""
+    n_updates = count_updates(n_rows, net.batch_size_, net.max_iter_)
+    n_labels = n_rows if is_classifier(net) else None
+    about = losses, constant, n_updates, stacklevel + 1, n_labels
+    warn_of_losses("Fine-tuning", *about)
+
+
 def warn_of_losses(
-    what: str, losses: list[float], constant: float, n_updates: int, stacklevel: int
+    what: str,
+    losses: list[float],
+    constant: float,
+    n_updates: int,
+    stacklevel: int,
+    n_labels: int | None = None,
 ) -> None:
     """Warn of a net, or a machine that classifies, that is not trained to the end.
 
@@ -168,12 +184,14 @@ def warn_of_losses(
         Of all epochs.
     stacklevel : int
         Of the warning.
+    n_labels : int, optional
+        That a classifier was trained on.
 
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
     """
-    if complaint := convergence.of_losses(losses, constant):
+    if complaint := convergence.of_losses(losses, constant, n_labels):
         warnings.warn(
             f"{what} ended at max_iter={len(losses)} ({n_updates} updates), and "
             f"{complaint}. Raise max_iter or the learning rate of the optimizer, or "

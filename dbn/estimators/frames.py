@@ -256,7 +256,7 @@ class FrameColumns(Part):
         source = _frame(like)
         if self.library == "pandas" and source is not None:
             index = nw.maybe_get_index(source)
-            frame.index = frame.index if index is None else index
+            frame.index = frame.index if index is None else index.copy()
         return frame
 
 

@@ -68,7 +68,7 @@ def _refuse_other_type(y: Array, value: Any) -> None:
         return
     alike = [label for label in {*y.flat} if _is_written_alike(label, value)]
     if alike:
-        n_like, held = sum(label == alike[0] for label in y.flat), alike[0]
+        n_like, held = sum(_is_written_alike(v, value) for v in y.flat), alike[0]
         held = held.item() if isinstance(held, np.generic) else held
         raise ValueError(
             f"unlabeled={value!r} is of type {type(value).__name__}, and y holds "

@@ -20,7 +20,7 @@ from ..training.finetuning import check_deterministic, check_moments, rate_multi
 from ..training.optimizers import get_optimizer
 from ..training.task import Task
 from ..training.unrolling import reconstruction_loss
-from .convergence import count_updates, settle, warn_of_losses, warn_of_machines
+from .convergence import settle, warn_of_machines, warn_of_net
 from .dbn import (
     adopt_stack,
     stack_progress,
@@ -102,8 +102,7 @@ class DBNPredictor(NetEstimator):
             warn_of_machines(*machines, job.rows.shape[0], self.history_, _OF_FIT)
         if self.n_iter_ - before == self.max_iter_:  # nothing asked to stop
             about = self.loss_curve_[before:], job.constant_loss(self.network_.loss)
-            asked = len(job.labelled), self.batch_size_, self.max_iter_
-            warn_of_losses("Fine-tuning", *about, count_updates(*asked), _OF_FIT)
+            warn_of_net(self, *about, len(job.labelled), _OF_FIT)
         return self
 
     @property
@@ -164,7 +163,7 @@ class DBNPredictor(NetEstimator):
         dtype = numpy_dtype(draft.network_.params.flat if going_on else job.rows)
         draft._set_targets(job, dtype, going_on, classes)
         settle(draft, of_net(optimizer), len(job.labelled), chunk)
-        check_moments(self.batch_norm, draft.batch_size_, len(job.labelled))
+        check_moments(self.batch_norm, draft.batch_size_)
         if going_on:
             draft._check_classes(*(("classes", classes) if chunk else ("y", job.known)))
             asked = draft._network(sizes_to_go_on(draft), dtype)

@@ -57,7 +57,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     for name, (kind, low, others) in _NUMBERS.items():
         value = options.get(name, low)
         fits = isinstance(value, kind) and low <= value < math.inf
-        if not fits and value not in others:
+        if not fits and not any(type(value) is type(o) and value == o for o in others):
             what = "an integer" if kind is Integral else "a finite number"
             accepted = " or ".join([f"{what} of at least {low}", *map(repr, others)])
             raise ValueError(f"{name} must be {accepted}; it is {value!r:.80}.")
@@ -97,7 +97,7 @@ def checked_input(
     Returns
     -------
     tuple
-        X, y and the weights, which have the library and the dtype of X.
+        X, y, and the weights in the library and the dtype of X.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def _floating(X: Array, dtype: Any) -> Array:
 
 
 def checked_weight(name: str, weight: Array, X: Array) -> Array:
-    """Weights of rows, in the library and the dtype of these; None stays None.
+    """Weights of rows, in the library and the dtype of these; None where all are equal.
 
     Parameters
     ----------
@@ -191,4 +191,4 @@ def checked_weight(name: str, weight: Array, X: Array) -> Array:
             f"{name} must be finite and not negative, and not all 0; the least is "
             f"{least:g} and the sum {total:g}. Leave out rows that count for nothing."
         )
-    return weight
+    return None if least == float(xp.max(weight)) else weight

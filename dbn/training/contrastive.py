@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from ..backend.array import dense, relative_weights, take_rows
+from ..backend.array import dense, take_rows
 from ..backend.device import namespace, numpy_dtype, to_host
 from ..backend.labelled_rows import LabelledRows
 from ..backend.missing import filled, mean_of_known
@@ -18,7 +18,7 @@ from ..backend.types import Array
 from ..boltzmann import CD, PCD, RBM, Sampler, Staged, get_sampler
 from .budget import of_machine
 from .checks import check_options, checked_input
-from .loop import Training, run_epochs
+from .loop import Training, drawn_by_weight, run_epochs
 from .machine_gradients import ContrastiveGradient, HybridGradient
 from .optimizers import SGD, Adam, Optimizer, get_optimizer
 from .sparsity import Sparsity, get_sparsity
@@ -255,12 +255,11 @@ def train_rbm(
     sampler, state = get_sampler(sampler), {} if state is None else state
     optimizer = get_optimizer(optimizer or default_optimizer(rbm, sampler))
     length = of_machine(sampler).resolved(X.shape[0], batch_size, max_iter)
-    watch = patience, "validation_loss", tol
-    asked = *length, on_divergence, task, history, state, *watch
-    training = Training(rng, *asked)
+    asked = *length, on_divergence, task, history, state, patience, "validation_loss"
+    training = Training(rng, *asked, tol)
     optimizer = training.lasting(descending(optimizer))
-    weight = relative_weights(sample_weight)
-    incomplete = _begin(rbm, X, weight, sampler, rng, state, initial_scale)
+    weight = training.weigh(sample_weight, X.shape[0])
+    incomplete = _begin(rbm, X, sample_weight, sampler, rng, state, initial_scale)
     # All epochs, with those before an interruption.
     of_labels = label_rate, _share_of(label_share, state.get("epoch", 0) + length[1])
     parts = sampler, centering, l1, get_sparsity(sparsity), *of_labels
@@ -268,8 +267,8 @@ def train_rbm(
         rbm, X, incomplete, weight, state, rng, *parts
     )
     if discriminative_weight:
-        weights = generative_weight, discriminative_weight
-        gradient = HybridGradient(rbm, X, weight, state, rng, gradient, *weights)
+        options = sample_weight, generative_weight, discriminative_weight
+        gradient = HybridGradient(rbm, X, weight, state, rng, gradient, *options)
     monitored = dense(take_rows(X, monitored_rows(X.shape[0])))
 
     def measure(loss: float | None) -> dict[str, float]:
@@ -284,6 +283,7 @@ def train_rbm(
         optimizer=optimizer,
         weight_decay=weight_decay,
         state=state,
+        weight=weight,
     )
     run_epochs(
         step,
@@ -364,8 +364,8 @@ def _begin(
             complete = LabelledRows(features, X.labels).filled(fill[n:])
         elif incomplete:
             complete = filled(X[:, ...], fill)
-        if weight is not None:
-            complete = take_rows(complete, rows_by_weight(weight, rng))
+        if weight is not None and not isinstance(sampler, CD):
+            complete = take_rows(complete, drawn_by_weight(weight, 1000, rng))
         return sampler.start(rbm, complete, rng)
 
     remembered(state, "chains", sampler, start)
@@ -414,13 +414,6 @@ def _reconstruction_error(rbm: RBM, rows: Array, fill: Array) -> dict[str, float
     error = (rbm.mean_visible(rbm.mean_hidden(v)) - v) ** 2
     total = float(xp.sum(xp.where(known, error, 0.0)))
     return {name: total / max(1, int(xp.count_nonzero(known)))}
-
-
-def rows_by_weight(weight: Array, rng: Any) -> Array:
-    """Numbers of rows, drawn as often as their weights say: enough for all chains."""
-    shares = np.cumsum(to_host(weight), dtype=np.float64)
-    places = shares[-1] * rng.random(min(10_000, max(1000, len(shares))))
-    return np.minimum(np.searchsorted(shares, places, "right"), len(shares) - 1)
 
 
 def monitored_rows(n_rows: int) -> Array:

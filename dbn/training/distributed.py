@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend.array import take_rows
 from ..backend.device import namespace
 from ..backend.identity import identity
 from ..backend.parameters import Parameters
@@ -52,7 +53,7 @@ class Workers:
         """Raise a ValueError if a batch does not have a row for every process."""
 
     def together(
-        self, gradient: Callable[..., Array], params: Parameters
+        self, gradient: Callable[..., Array], params: Parameters, weight: Array = None
     ) -> tuple[Callable[..., Array], Parameters]:
         """Make the gradient of a whole batch out of that of a share.
 
@@ -61,6 +62,8 @@ class Workers:
         gradient : callable
             ``gradient(rows, grad, epoch)``, as `dbn.training.step.make_step` takes it.
         params : Parameters
+        weight : array of shape (n_rows,), optional
+            Weights of all rows that are trained on.
 
         Returns
         -------
@@ -293,7 +296,7 @@ class _Connected(Workers):
             )
 
     def together(
-        self, gradient: Callable[..., Array], params: Parameters
+        self, gradient: Callable[..., Array], params: Parameters, weight: Array = None
     ) -> tuple[Callable[..., Array], Parameters]:
         # The gradient and, behind it, the loss: one array to reduce.
         like = {"dtype": params.flat.dtype, "device": params.flat.device}
@@ -301,7 +304,7 @@ class _Connected(Workers):
         grad = Parameters(params.shapes, whole[:-1])
 
         def shared(rows: Array, grad: Parameters, epoch: int) -> Array:
-            loss = gradient(self._share(rows), grad, epoch)
+            loss = gradient(self._share(rows, weight), grad, epoch)
             if loss is None:
                 self.mean(grad.flat)
                 return None
@@ -311,11 +314,15 @@ class _Connected(Workers):
 
         return shared, grad
 
-    def _share(self, rows: Array) -> Array:
-        """The rows of a batch that belong to this process; sets their part of it."""
+    def _share(self, rows: Array, weight: Array) -> Array:
+        """The rows of a batch that belong to this process; sets what they weigh."""
         n_rows = rows.shape[0]
         own = rows[self._slice(n_rows)]
-        self.part = own.shape[0] / n_rows
+        if weight is None:
+            self.part = own.shape[0] / n_rows
+        else:
+            sums = (float(take_rows(weight, part).sum()) for part in (own, rows))
+            self.part = next(sums) / next(sums)
         # A short last batch may leave none: one row, which counts for nothing, will do.
         return own if own.shape[0] else rows[:1]
 

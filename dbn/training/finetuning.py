@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backend.array import dense, relative_weights, take_rows
+from ..backend.array import dense, take_rows
 from ..backend.device import asarray_like, numpy_dtype
-from ..backend.parameters import Parameters, multiply_by_share
+from ..backend.parameters import Parameters
 from ..backend.random import stream_on
 from ..backend.types import Array
 from ..feedforward import Network
@@ -133,32 +133,32 @@ default="adam"
     optimizer, rng = get_optimizer(optimizer), stream_on(rng, network.params.flat)
     check_deterministic(optimizer, any(network.dropout), len(network.statistics.shapes))
     length = of_net(optimizer).resolved(X.shape[0], batch_size, max_iter)
-    check_moments(len(network.statistics.shapes), length[0], X.shape[0])
+    check_moments(len(network.statistics.shapes), length[0])
     state, constant = {} if state is None else state, math.inf
     if patience is not None:
         constant = network.loss.constant(X if y is None else y, sample_weight)
     asked = *length, on_divergence, task, history, state, patience, watch, tol, constant
     training = Training(rng, *asked)
-    optimizer, weights = training.lasting(optimizer), relative_weights(sample_weight)
+    optimizer = training.lasting(optimizer)
+    weights = training.weigh(sample_weight, X.shape[0])
 
     def gradient(rows: Array, grad: Parameters, epoch: int) -> Array:
         weight = None if weights is None else take_rows(weights, rows)
         batch = take_rows(X, rows)
         targets = dense(batch) if y is None else take_rows(y, rows)
         batch = batch if inputs is None else inputs(batch, rng=rng)
-        loss = network.gradient(batch, targets, grad, weight, rng)
-        return loss * multiply_by_share(grad, weight)
+        return network.gradient(batch, targets, grad, weight, rng)
 
     entry: dict[str, Any] = {"phase": "finetune"}
-    name = "Fine-tuning"
     if layer is not None:
-        entry, name = {"phase": "pretrain", "layer": layer}, f"Layer {layer}"
+        entry = {"phase": "pretrain", "layer": layer}
     step = make_step(
         gradient,
         network.params,
         optimizer=optimizer,
         weight_decay=weight_decay,
         state=state,
+        weight=weights,
         multipliers=rate_multipliers(network, learning_rate_multipliers, head_epochs),
         after=None if max_norm is None else partial(network.limit_norms, max_norm),
     )
@@ -169,7 +169,7 @@ default="adam"
         training,
         entry=entry,
         measure=lambda loss: {"loss": loss, **(validate() if validate else {})},
-        name=name,
+        name="Fine-tuning" if layer is None else f"Layer {layer}",
         advice=f"Lower the optimizer's learning_rate (now {optimizer.learning_rate}).",
         statistics=network.statistics,
     )
@@ -198,13 +198,13 @@ def check_deterministic(
         )
 
 
-def check_moments(batch_norm: bool | int, batch_size: int, n_rows: int) -> None:
+def check_moments(batch_norm: bool | int, batch_size: int) -> None:
     """Raise a ValueError where batch normalization would have batches of one row."""
-    if batch_norm and min(batch_size, n_rows) < 2:
+    if batch_norm and batch_size < 2:
         raise ValueError(
             f"Batch normalization takes moments of a batch, and of one row nothing "
-            f"would be left: batch_size={batch_size}, rows to train on n_samples="
-            f"{n_rows}. Take 2 rows or more, or switch it off."
+            f"would be left: batch_size={batch_size}. Take 2 rows or more, or switch "
+            "it off."
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..backend.array import count_not_finite
-from ..backend.device import beside
+from ..backend.device import beside, to_host
 from ..backend.parameters import Parameters
 from ..backend.parts import Part
 from ..backend.progress import tracked
@@ -56,6 +56,8 @@ class Training:
     tol : float, default=0.0
     constant : float, default=inf
         Loss of the best constant prediction.
+    drawn_by : array of shape (n_rows,), optional
+        Weights by which an epoch draws its rows; see `weigh`.
 
     Examples
     --------
@@ -74,6 +76,19 @@ class Training:
     watch: str = "loss"
     tol: float = 0.0
     constant: float = math.inf
+    drawn_by: Array = None
+
+    def weigh(self, weight: Array, n_rows: int) -> Array:
+        """The weights that count in the gradient of a batch, which is one of all rows.
+
+        Of smaller batches, weighed each by itself, light rows would count in full
+        wherever no heavy one is beside them: an epoch has every row as often as its
+        weight says, `drawn_by`, and all of them count alike.
+        """
+        if weight is None or self.batch_size >= n_rows:
+            return weight
+        self.drawn_by = weight
+        return None
 
     def lasting(self, part: AnyPart) -> AnyPart:
         """`part`, its schedules without an end of their own ending with this fit.
@@ -180,7 +195,9 @@ def run_epochs(
                     with np.errstate(all="ignore"):
                         with workers.epoch(*shared) as shuffles:
                             renew(rng, epoch)
-                            groups = _shuffled(X, params.flat, shuffles)
+                            groups = _shuffled(
+                                X, params.flat, shuffles, training.drawn_by
+                            )
                             batches = even_batches(groups, training.batch_size)
                             about = f"epoch {epoch}", "batch", n_updates
                             followed = tracked(batches, *about)
@@ -204,12 +221,32 @@ def run_epochs(
         _restore(arrays, state["best"]["arrays"])
 
 
-def _shuffled(X: Array, theta: Array, rng: Any) -> Any:
+def drawn_by_weight(weight: Array, n: int, rng: Any) -> Array:
+    """Numbers of `n` rows in order, each as often as its weight says, to within one.
+
+    Systematic sampling: on average it is as often as that.
+
+    Examples
+    --------
+    >>> drawn_by_weight(np.array([1.0, 0.0, 3.0]), 8, np.random.default_rng(0)).tolist()
+    [0, 0, 2, 2, 2, 2, 2, 2]
+    """
+    steps = np.cumsum(to_host(weight), dtype=np.float64)
+    places = (np.arange(n) + rng.random()) * (steps[-1] / n)
+    return np.minimum(np.searchsorted(steps, places, "right"), len(steps) - 1)
+
+
+def _shuffled(X: Array, theta: Array, rng: Any, weight: Array) -> Any:
     """Numbers of all rows in a new order, as arrays one after the other."""
+    rows = None if weight is None else drawn_by_weight(weight, X.shape[0], rng)
     if hasattr(X, "shuffled"):  # rows in a file know which of them lie together
-        return X.shuffled(rng)
+        groups = X.shuffled(rng)
+        if rows is None:
+            return groups
+        counts = np.bincount(rows, minlength=X.shape[0])
+        return (rng.permutation(np.repeat(g, counts[g])) for g in groups)
     # They lie where the rows do: a batch has none to send.
-    return [beside(rng.permutation(X.shape[0]), theta)]
+    return [beside(rng.permutation(X.shape[0] if rows is None else rows), theta)]
 
 
 # Updates between two looks for a divergence: less than 1 % of their time.

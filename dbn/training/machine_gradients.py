@@ -11,12 +11,13 @@ from ..backend.array import dense, mean_weights, take_rows
 from ..backend.device import beside, namespace, to_host
 from ..backend.labelled_rows import LabelledRows, join
 from ..backend.missing import filled
-from ..backend.parameters import Parameters, multiply_by_share
+from ..backend.parameters import Parameters
 from ..backend.parts import Schedule, scheduled
 from ..backend.types import Array
 from ..boltzmann import RBM, Sampler
 from ..boltzmann.labels import LabelPart
 from .distributed import current_workers
+from .loop import drawn_by_weight
 from .sparsity import Sparsity
 
 
@@ -27,7 +28,7 @@ class ContrastiveGradient:
     rbm: RBM
     X: Array
     incomplete: bool
-    weight: Array  # of mean 1, or None
+    weight: Array
     state: dict[str, Any]
     rng: Any
     sampler: Sampler
@@ -62,7 +63,6 @@ class ContrastiveGradient:
             v_neg = self._held_back(v_neg, share if paired else mean, offsets)
         of_labels = covariance, self.label_rate
         rbm.gradient(v, h, v_neg, h_neg, grad, weight, weight_neg, offsets, *of_labels)
-        multiply_by_share(grad, weight)
         if self.l1:
             grad["W"][...] += self.l1 * namespace(rbm.W).sign(rbm.W)
         if self.sparsity:
@@ -114,10 +114,7 @@ class ContrastiveGradient:
         return self.rbm.gibbs(v, self.rng, clamped=known)
 
     def _move_means(self, v: Array, h: Array, weight: Array) -> None:
-        rate: Array = 1.0 - self.sparsity.decay if self.sparsity else 0.01
-        if weight is not None:
-            xp, rate = namespace(weight), rate * namespace(weight).mean(weight)
-            rate = xp.where(rate > 1.0, xp.ones_like(rate), rate)
+        rate = 1.0 - self.sparsity.decay if self.sparsity else 0.01
         w = mean_weights(v, weight)
         for mean, rows in zip(self.state["means"], (v, h), strict=True):
             mean += rate * (w @ rows - mean)
@@ -207,11 +204,13 @@ class HybridGradient:
     rbm : RBM
     X : LabelledRows
     weight : array of shape (n_rows,) or None
-        Only those of labelled rows beside each other play a part.
+        Of batches of all rows.
     state : TrainingState
         Its means stand for unknown features, as in predictions.
     rng : numpy.random.Generator
     generative : callable
+    all_weights : array of shape (n_rows,) or None
+        By which labelled rows are drawn.
     alpha, beta : float
         Weights of that gradient and of this one.
     """
@@ -224,6 +223,7 @@ class HybridGradient:
         state: dict[str, Any],
         rng: Any,
         generative: Callable[..., None],
+        all_weights: Array,
         alpha: float,
         beta: float,
     ) -> None:
@@ -233,9 +233,9 @@ class HybridGradient:
         self.alpha, self.beta = alpha, beta
         known = to_host(X.labels[:, 0] == X.labels[:, 0])
         self.labelled = None if known.all() else np.flatnonzero(known)
-        if weight is not None and self.labelled is not None:
-            labelled = take_rows(weight, beside(self.labelled, weight))
-            self.weight = weight / namespace(weight).mean(labelled)
+        self.drawn_by = None
+        if all_weights is not None and self.labelled is not None:
+            self.weight, self.drawn_by = None, to_host(all_weights)[self.labelled]
 
     def __call__(self, rows: Array, grad: Parameters, epoch: int) -> Array:
         if self.alpha:
@@ -244,14 +244,17 @@ class HybridGradient:
         else:
             grad.flat[...] = 0.0
         if self.labelled is not None:
-            drawn = self.rng.integers(len(self.labelled), size=rows.shape[0])
+            n = rows.shape[0]
+            if self.drawn_by is None:
+                drawn = self.rng.integers(len(self.labelled), size=n)
+            else:
+                drawn = drawn_by_weight(self.drawn_by, n, self.rng)
             rows = beside(self.labelled[to_host(drawn)], self.X.labels)
         rbm, n, labels = self.rbm, self.rbm.n_features, self.rbm.labels
         f, y = take_rows(self.X.features, rows), take_rows(self.X.labels, rows)
         f = f if issparse(f) else filled(f, self.fill)
         weight = None if self.weight is None else take_rows(self.weight, rows)
         w = self.beta * mean_weights(y, weight)
-        w = w if weight is None else w * namespace(weight).mean(weight)
         assert labels is not None
         loss, of_x, of_U, of_d = labels.gradient(y, rbm.input_of_features(f), w)
         grad["W"][:n, :] += f.T @ of_x

@@ -34,6 +34,7 @@ def make_step(
     optimizer: Optimizer,
     weight_decay: float,
     state: dict[str, Any],
+    weight: Array = None,
     multipliers: Callable[[int], tuple[Array, int]] | None = None,
     after: Callable[[], None] | None = None,
 ) -> Callable[[Array, int], Array]:
@@ -50,6 +51,8 @@ def make_step(
     optimizer : Optimizer
     weight_decay : float
     state : TrainingState
+    weight : array of shape (n_rows,), optional
+        Weights of the training rows in that loss.
     multipliers : callable, optional
         ``multipliers(epoch)`` gives an array like ``params.flat`` by which the
         optimizer's moves are multiplied, and how many of its entries are not 0. What
@@ -69,7 +72,7 @@ def make_step(
     """
     workers = current_workers()
     workers.agree(optimizer, weight_decay)
-    gradient, grad = workers.together(gradient, params)
+    gradient, grad = workers.together(gradient, params, weight)
     theta, xp = params.flat, namespace(params.flat)
     remembered(state, "optimizer", optimizer, lambda: optimizer.init(theta))
     start: Array = None if multipliers is None else xp.empty_like(theta)

@@ -7,19 +7,19 @@ from itertools import pairwise
 from numbers import Integral
 from typing import Any
 
-from ..backend.array import dense, mean_weights, relative_weights, take_rows
+from ..backend.array import dense, mean_weights, take_rows
 from ..backend.device import namespace, numpy_dtype
 from ..backend.labelled_rows import LabelledRows
 from ..backend.missing import filled, mean_of_known
-from ..backend.parameters import Parameters, multiply_by_share
+from ..backend.parameters import Parameters
 from ..backend.parts import Part, Schedule, check_number
 from ..backend.random import stream_on
 from ..backend.rows import as_rows
 from ..backend.types import Array
 from ..boltzmann import DBN, RBM, Sampler, get_sampler
 from .checks import check_options, checked_input
-from .contrastive import descending, monitored_rows, rows_by_weight
-from .loop import Training, run_epochs
+from .contrastive import descending, monitored_rows
+from .loop import Training, drawn_by_weight, run_epochs
 from .machine_gradients import labels_completed, negative_phase
 from .optimizers import SGD, Optimizer, get_optimizer
 from .state import remembered
@@ -168,8 +168,7 @@ def up_down(
     training = Training(rng, *length, "raise", task, history, state)
     optimizer = training.lasting(how.get_optimizer())
     fill, _ = mean_of_known(X, sample_weight)
-    watched = dense(take_rows(X, monitored_rows(X.shape[0])))
-    watched = filled(watched, fill)
+    watched = filled(dense(take_rows(X, monitored_rows(X.shape[0]))), fill)
 
     def measure(loss: float | None) -> dict[str, float]:
         error = (dbn.reconstruct_below_top(watched) - watched) ** 2
@@ -178,8 +177,9 @@ def up_down(
 
     rows = X if labels is None else LabelledRows(X, labels)
     sampler = get_sampler(how.sampler)
-    weight = relative_weights(sample_weight)
-    gradient = _UpDownGradient(dbn, rows, fill, weight, sampler, state, rng)
+    weight = training.weigh(sample_weight, X.shape[0])
+    weights = weight, sample_weight
+    gradient = _UpDownGradient(dbn, rows, fill, *weights, sampler, state, rng)
     remembered(state, "chains", sampler, gradient.start)
     step = make_step(
         gradient,
@@ -187,6 +187,7 @@ def up_down(
         optimizer=optimizer,
         weight_decay=0.0,
         state=state,
+        weight=weight,
         multipliers=_rates(dbn, params.flat, how.top_rate),
     )
     run_epochs(
@@ -262,7 +263,8 @@ class _UpDownGradient:
     dbn: DBN
     rows: Array
     fill: Array
-    weight: Array  # of mean 1, or None
+    weight: Array
+    weight_of_starts: Array
     sampler: Sampler
     state: dict[str, Any]
     rng: Any
@@ -270,8 +272,8 @@ class _UpDownGradient:
     def start(self) -> dict[str, Any]:
         """Chains of the top machine, at rows that are drawn upwards."""
         rows = monitored_rows(self.rows.shape[0])
-        if self.weight is not None:
-            rows = rows_by_weight(self.weight, self.rng)
+        if self.weight_of_starts is not None:
+            rows = drawn_by_weight(self.weight_of_starts, 1000, self.rng)
         v, y = self._rows(rows)
         rows, *_ = self._joint(self._wake(v)[-1], y, mean_weights(v))
         return self.sampler.start(self.dbn.rbms[-1], rows, self.rng)
@@ -317,7 +319,6 @@ class _UpDownGradient:
             error = w[:, None] * (rbm.mean_hidden(below) - above)
             own["W"][...] = below.T @ error
             own["c"][...] = namespace(error).sum(error, axis=0)
-        multiply_by_share(grad, weight)
 
     def _sample_of(self, rbm: RBM) -> Callable[[Array], Array]:
         return lambda h: rbm.sample_visible(h, self.rng)

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -455,10 +454,7 @@ def test_batch_normalization_of_one_row_is_refused(cls):
     """Less its mean nothing is left of it, and nothing is learned."""
     net = small(cls, batch_norm=True)
     said = message(net.set_params(batch_size=1).fit, X, Y)
-    assert "batch_size=1, rows to train on n_samples=60" in said
+    assert "batch_size=1. Take 2 rows or more" in said
     net.set_params(batch_size=20).partial_fit(X, Y)
-    before = net.network_.params.flat.copy()
-    classes = {} if cls is not DBNClassifier else {"classes": [0, 1]}
-    said = message(net.partial_fit, X[:1], Y[:1], **classes)
-    assert "batch_size=20, rows to train on n_samples=1" in said
-    assert_array_equal(net.network_.params.flat, before)
+    net.partial_fit(X[:1], Y[:1])  # the last chunk of a stream, say
+    assert np.isfinite(output(net, X)).all()
