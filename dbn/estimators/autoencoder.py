@@ -320,6 +320,7 @@ n_features)
         y : Ignored
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
+            Of rows beside those of the same chunk.
 
         Returns
         -------

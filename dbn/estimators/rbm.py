@@ -291,7 +291,8 @@ n_features)
         y : Ignored
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; rows of weight zero are left out.
+            Weights of the rows, beside those of the same chunk; rows of weight zero
+            are left out.
 
         Returns
         -------

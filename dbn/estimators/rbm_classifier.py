@@ -297,6 +297,7 @@ n_features)
             mark of rows without a label may be among them, and is none.
             Default: those of the first y.
         sample_weight : array-like of shape (n_samples,), default=None
+            Of rows beside those of the same chunk.
 
         Returns
         -------

@@ -191,6 +191,7 @@ default="adam"
         X : array-like, frame or sparse matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
+            Of rows beside those of the same chunk.
 
         Returns
         -------

@@ -202,7 +202,8 @@ def train_rbm(
         batch; where there are rows without a label, of as many labelled ones as the
         batch has rows, drawn anew for it.
     sample_weight : array of shape (n_rows,), optional
-        Weights of the rows in both phases.
+        Weights of the rows: a batch of all rows weighs them, and of smaller ones an
+        epoch has each row as often as its weight says.
     validate : callable, optional
         ``validate()`` returns metrics on rows that are not trained on, for the history.
     patience : int, optional

@@ -79,6 +79,7 @@ default="adam"
         epoch with half the learning rate (up to 30 times) and go on with that, which
         `history` tells as ``"learning_rate_factor"``.
     sample_weight : array of shape (n_rows,), optional
+        As in `train_rbm`.
     inputs : callable, optional
         ``inputs(rows, rng=rng)`` makes what the network is given of a batch of rows of
         X, such as a corrupted copy. Default: the batch.

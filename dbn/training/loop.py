@@ -238,15 +238,15 @@ def drawn_by_weight(weight: Array, n: int, rng: Any) -> Array:
 
 def _shuffled(X: Array, theta: Array, rng: Any, weight: Array) -> Any:
     """Numbers of all rows in a new order, as arrays one after the other."""
-    rows = None if weight is None else drawn_by_weight(weight, X.shape[0], rng)
-    if hasattr(X, "shuffled"):  # rows in a file know which of them lie together
-        groups = X.shuffled(rng)
-        if rows is None:
-            return groups
-        counts = np.bincount(rows, minlength=X.shape[0])
-        return (rng.permutation(np.repeat(g, counts[g])) for g in groups)
+    n_rows = X.shape[0]
+    rows = None if weight is None else drawn_by_weight(weight, n_rows, rng)
+    in_file = hasattr(X, "shuffled")  # which knows rows that lie together
+    groups = X.shuffled(rng) if in_file else [rng.permutation(n_rows)]
+    if rows is not None:
+        counts = np.bincount(rows, minlength=n_rows)
+        groups = (rng.permutation(np.repeat(g, counts[g])) for g in groups)
     # They lie where the rows do: a batch has none to send.
-    return [beside(rng.permutation(X.shape[0] if rows is None else rows), theta)]
+    return groups if in_file else [beside(group, theta) for group in groups]
 
 
 # Updates between two looks for a divergence: less than 1 % of their time.

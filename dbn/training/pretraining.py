@@ -116,6 +116,7 @@ def pretrain(
     (100, 2)
     """
     X, labels, sample_weight = checked_input(float, X, labels, sample_weight)
+    weigh_labels = label_weight is not None  # alike, too, where rows are not
     label_weight = checked_weight("label_weight", label_weight, X)
     sizes = list(hidden_layer_sizes)
     options = [dict(o) for o in layer_options or [{}] * len(sizes)]
@@ -131,8 +132,8 @@ def pretrain(
     if labels is not None:
         top = layers[-1]
         top.labels, top.options = labels, top.options | (label_options or {})
-        top.weight = sample_weight if label_weight is None else label_weight
-    elif label_weight is not None or label_options is not None:
+        top.weight = label_weight if weigh_labels else sample_weight
+    elif weigh_labels or label_options is not None:
         raise ValueError(
             "label_weight and label_options are of the machine with labels, and there "
             "are no labels. Pass labels, or leave them out."

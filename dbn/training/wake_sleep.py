@@ -130,6 +130,7 @@ def up_down(
     max_iter : int, optional
         Epochs that are left of it. Default: all.
     sample_weight : array of shape (n_rows,), optional
+        As in `train_rbm`.
     validate : callable, optional
         ``validate()`` returns metrics for the history.
     task : Task, optional

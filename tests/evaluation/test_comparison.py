@@ -219,7 +219,10 @@ def recomputed(content):
     numbers, settings_p, settings_told = [], [], []
     for cell, contenders in groups.items():
         # The net from a DBN, or a contender that counts as one.
-        ours = ("dbn", "logistic", 0.0), ("DBN", "dbn", "dbn")
+        ours = (
+            ("dbn", "logistic", 0.0),
+            *((its, "dbn", "dbn") for its in ("DBN", "dbn")),
+        )
         (dbn,) = (records for name, records in contenders.items() if name in ours)
         lines, starts = [], []
         for name, records in contenders.items():
@@ -254,7 +257,7 @@ def printed(table):
     """All numbers of a table's lines, without those of names and titles."""
     numbers = []
     for line in table.splitlines():
-        if re.search("labels|median|^Warning|^  Fits|^Test|^Made", line) is None:
+        if re.search(r"^\S.*labels|median|^Warning|^  Fits|^Test|^Made", line) is None:
             line = re.sub(r"^  (.*starts: |\S.*?(?=  ))", "", line)
             line = line.replace("+- ", " ").replace(" to ", " ")
             numbers += re.findall(r"[-+]?\d+(?:\.\d+)?", line)

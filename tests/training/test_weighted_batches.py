@@ -13,7 +13,7 @@ from dbn import DBN, RBM, Network, ScaledRows
 from dbn.backend.labelled_rows import LabelledRows
 from dbn.boltzmann import CD, FPCD, PCD, Bernoulli, Staged, ais, exact_log_z
 from dbn.boltzmann.units.labels import with_labels
-from dbn.training import SGD, UpDown, finetune, train_rbm, up_down
+from dbn.training import SGD, UpDown, finetune, pretrain, train_rbm, up_down
 from dbn.training.loop import _shuffled
 
 TINY = 1e-7  # a learning rate at which all steps begin at one place
@@ -218,3 +218,18 @@ def test_fast_weights_learn_from_weighted_rows(sampler):
     log_p = -rbm.free_energy(patterns)
     assert 0.2 < np.exp(log_p[0] - logsumexp(log_p)) < 0.85
     assert not any("weight" in name for name in state["chains"])
+
+
+def test_equal_weights_of_labels_stand_for_uneven_weights_of_rows(modes):
+    """Of the machine with labels, which has weights of its own."""
+    X, weight, _ = modes
+    labels = np.eye(2)[np.arange(400) % 2]
+
+    def top(label_weight, sample_weight):
+        options = {"labels": labels, "label_weight": label_weight}
+        options |= {"sample_weight": sample_weight, "layer_options": [{"max_iter": 2}]}
+        return pretrain(X, [3], rng=np.random.default_rng(0), **options).rbms[0].W
+
+    equal = top(np.ones(400), weight)
+    np.testing.assert_array_equal(equal, top(None, None))
+    assert np.abs(equal - top(None, weight)).max() > 0
