@@ -237,9 +237,9 @@ class FPCD(Sampler):
     Rows are returned with the hidden means of the machine with theta + f that made
     them. Against `PCD`, an update costs a second gradient, because g is computed here,
     before weight decay, and memory for two more copies of the parameters, f and
-    theta + f. Where theta follows the centered gradient
-    (`RBM.gradient`), f still follows the plain one, which mixes as well unless most
-    units are on in most rows: lower `fast_learning_rate` then.
+    theta + f. Where theta follows the centered gradient (`RBM.gradient`), f still
+    follows the plain one, which mixes as well unless most units are on in most rows:
+    lower `fast_learning_rate` then.
 
     Parameters
     ----------

@@ -275,7 +275,7 @@ def train_rbm(
     def measure(loss: float | None) -> dict[str, float]:
         metrics = {} if loss is None else {"loss": loss}
         if generative_weight:
-            metrics |= _reconstruction_error(rbm, monitored, state["means"][0])
+            metrics["reconstruction_error"] = _error_of_pass(rbm, monitored, state)
         return metrics | (validate() if validate else {})
 
     step = make_step(
@@ -404,17 +404,15 @@ def _check_means(mean: Array) -> None:
         )
 
 
-def _reconstruction_error(rbm: RBM, rows: Array, fill: Array) -> dict[str, float]:
-    """Of a pass up and down, of the known values of rows, where `fill` is not."""
+def _error_of_pass(rbm: RBM, rows: Array, state: dict[str, Any]) -> float:
+    """Squared error of a pass up and down, of known values; means stand for others."""
     xp, known = namespace(rows), rows == rows
-    name = "reconstruction_error"
     if xp.all(known):
-        error = (rbm.mean_visible(rbm.mean_hidden(rows)) - rows) ** 2
-        return {name: float(xp.mean(error))}
-    v = filled(rows, fill)
+        return float(xp.mean((rbm.mean_visible(rbm.mean_hidden(rows)) - rows) ** 2))
+    v = filled(rows, state["means"][0])
     error = (rbm.mean_visible(rbm.mean_hidden(v)) - v) ** 2
     total = float(xp.sum(xp.where(known, error, 0.0)))
-    return {name: total / max(1, int(xp.count_nonzero(known)))}
+    return total / max(1, int(xp.count_nonzero(known)))
 
 
 def monitored_rows(n_rows: int) -> Array:

@@ -43,9 +43,9 @@ class ContrastiveGradient:
         weight = None if self.weight is None else take_rows(self.weight, rows)
         share = self._share(rows, epoch)
         v, x, h, covariance = self._positive(rows, weight, share)
-        means, batch = self.state["means"], (epoch, weight)
+        means, positive = self.state["means"], (v, x, h)
         v_neg, h_neg = negative_phase(
-            self.sampler, rbm, (v, x, h), self.state, self.rng, *batch
+            self.sampler, rbm, positive, self.state, self.rng, epoch, weight
         )
         if self.centering or self.sparsity:
             self._move_means(v, h, weight)

@@ -330,9 +330,8 @@ class _UpDownGradient:
         """Fill the gradient of the top machine; features after its Gibbs steps."""
         top = self.dbn.rbms[-1]
         v, x, h, covariance = self._joint(f, y, w)
-        batch = epoch, weight
         v_neg, h_neg = negative_phase(
-            self.sampler, top, (v, x, h), self.state, self.rng, *batch
+            self.sampler, top, (v, x, h), self.state, self.rng, epoch, weight
         )
         weight_neg = weight if self.sampler.at(epoch).paired else None
         top.gradient(
