@@ -95,6 +95,7 @@ def machine(args, **options):
 
 def main():
     args = parse(__doc__, OPTIONS)
+    prepare_file(args.output)
     data = load_dataset(args.dataset, data_home=args.data_home)
     if not 0 < args.labels <= len(data.y):
         raise ValueError(
@@ -102,7 +103,6 @@ def main():
         )
     n_test = 0 if data.X_test is not None else ceil(0.3 * len(data.y))
     named = [(init, "logistic") for init in NAMED]
-    prepare_file(args.output)
     result = compare_initializers(
         data.X,
         data.y,

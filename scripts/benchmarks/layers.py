@@ -135,11 +135,11 @@ OPTIONS = (
 
 def main():
     args = parse(__doc__, OPTIONS)
+    prepare_folder(args.output)
     data = load(args)
     require_classes(data)
     require_matplotlib()
     print(data.summary(), flush=True)
-    prepare_folder(args.output)
     with threadpool_limits(args.threads):
         found = {name: follow(name, args, data) for name in NETS}
         origin = provenance(data.X, data.y)
