@@ -39,6 +39,20 @@ def row_slices(
     return (slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size))
 
 
+def some_rows(n_rows: int, most: int) -> Array:
+    """Indices of all rows, or of `most` of them: in order, and always the same.
+
+    They are drawn, since of evenly spaced ones all may be of one class.
+
+    Examples
+    --------
+    >>> some_rows(3, 10).tolist(), some_rows(1000, 5).tolist()
+    ([0, 1, 2], [269, 307, 510, 635, 847])
+    """
+    rng = np.random.default_rng(0)
+    return np.sort(rng.choice(n_rows, min(n_rows, most), replace=False))
+
+
 def even_batches(groups: Iterable[Array], size: int) -> Iterator[Array]:
     """Batches of `size` rows, the last one shorter, out of groups of row numbers.
 

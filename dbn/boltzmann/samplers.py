@@ -239,7 +239,8 @@ class FPCD(Sampler):
     before weight decay, and memory for two more copies of the parameters, f and
     theta + f. Where theta follows the centered gradient (`RBM.gradient`), f still
     follows the plain one, which mixes as well unless most units are on in most rows:
-    lower `fast_learning_rate` then.
+    lower `fast_learning_rate` then. Where labels are not known and are summed out, g is
+    that of their means, whatever share of it theta learns.
 
     Parameters
     ----------

@@ -175,12 +175,16 @@ class DBN:
         known = v == v
         *below, top = self.rbms
         start = u = mean_field(self._first, v)
-        y = 0.0 * v[:, :1] + top.b[None, top.n_features :]  # drawn anew at once
+        y = 0.0 * start[:, :1] + top.b[None, top.n_features :]  # drawn anew at once
         for step in tracked(range(steps), "sampling", "step"):
             for rbm in below:
                 u = rbm.sample_hidden(u, rng)
             u = top.gibbs(u if top.labels is None else join(u, y), rng)
-            u = self._drawn_down(u, rng, means and step == steps - 1)
+            last = means and step == steps - 1
+            if last and not below:  # half a step more, from the known values
+                f, y = u[:, : top.n_features], u[:, top.n_features :]
+                u = join(namespace(v).where(known, start, f), y)
+            u = self._drawn_down(u, rng, last)
             u = namespace(v).where(known, start, u)
         return u
 

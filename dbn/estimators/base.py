@@ -92,13 +92,13 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
     def _check_monitored(self, X: Array, name: str) -> None:
         """Raise an error unless `_monitored_rows` can be like those to train on."""
         with said_of(name):
-            rows, _ = self._checked(_spaced(X), reset=False)
+            rows, _ = self._checked(_some(X), reset=False)
             self.visible_.check(self._encode(rows))
 
     def _monitored_rows(self, X: Array) -> Array:
-        """Evenly spaced rows of X as the machine in training sees them."""
+        """Some rows of X as the machine in training sees them."""
         *below, machine = self._machines
-        X = dense(self._encode(self._numbers(_spaced(X))))
+        X = dense(self._encode(self._numbers(_some(X))))
         rows = asarray_like(self._filled(X), machine.W)
         for rbm in below:
             rows = rbm.mean_hidden(rows)
@@ -159,7 +159,7 @@ class DBNEstimator(CallbackSupportMixin, EncodingEstimator):
         return Place(self.device)
 
 
-def _spaced(X: Array) -> Array:
+def _some(X: Array) -> Array:
     n_rows = num_samples(X)  # of none validation says so
     return safe_indexing(indexable(X), monitored_rows(n_rows)) if n_rows else X
 

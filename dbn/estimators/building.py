@@ -246,6 +246,7 @@ def _check_shapes(model: Any, state: dict[str, Any]) -> None:
     if isinstance(model, RBMTransformer | RBMClassifier):
         (v_mean, h_mean), rbm = state["_state"]["means"], model.rbm_
         vectors |= {"v_mean": (v_mean, rbm.n_visible), "h_mean": (h_mean, rbm.n_hidden)}
+        vectors["fill"] = state["_state"].get("fill"), rbm.n_visible
     if "_state" in state:
         require(type(state["_state"]["epoch"]) is int, "the epoch is no number")
     for name, (vector, n) in vectors.items():

@@ -136,6 +136,7 @@ class DBNPredictor(NetEstimator):
             if not going_on:
                 draft._initialize(job, Task())
             self._become(draft)
+            self._state.pop("span", None)  # of a fit that was interrupted
             try:
                 self._finetune(job, 1, None, None)
             finally:

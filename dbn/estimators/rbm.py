@@ -51,10 +51,10 @@ class RBMTransformer(OneMachine, DensityTransformer):
         Number of hidden units.
     visible : {"auto", "bernoulli", "gaussian", "relu", "spin"} or Units, default="auto"
         Units of the data, among them `Softmax`, and `Mixed` for columns of several
-        kinds. "auto" takes Bernoulli when all numbers lie in [0, 1], and not all below
-        0.25, and else chooses for each column: Bernoulli for 0 and 1, `Spin` for -1 and
-        1, `Softmax` for categories, Gaussian for other numbers. The columns of Gaussian
-        units are standardised inside.
+        kinds. "auto" chooses for each column: Bernoulli for 0 and 1, `Spin` for -1 and
+        1, `Softmax` for categories, Gaussian for other numbers; where all numbers lie
+        in [0, 1], and not all below 0.25, Bernoulli for those that vary as grey values
+        do. The columns of Gaussian units are standardised inside.
     hidden : {"bernoulli", "gaussian", "relu", "spin"} or Units, default="bernoulli"
         Type of the hidden units.
     sampler : {"cd", "pcd", "fpcd", "pt"} or Sampler, default="cd"
@@ -312,6 +312,7 @@ n_features)
         rows, weight = self._begin(X, sample_weight, True, chunk=True)
         agree(self, rows, weight, self.rbm_)
         with bars_of(self):
+            self._state.pop("span", None)  # of a fit that was interrupted
             self._train(rows, weight, 1, None)
         return self
 
@@ -402,7 +403,8 @@ n_features)
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            NaN is a value that is not known.
+            NaN is a value that is not known, and so is, with a warning, a category that
+            fit did not have.
 
         Returns
         -------
@@ -433,12 +435,14 @@ n_features)
         quantile of the scores of training rows.
 
         Of rows with unknown values it is the same of the known ones, see
-        `score_samples`. The fewer are known, the less strange a row can be.
+        `score_samples`. The fewer are known, the less strange a row can be: a category
+        that fit did not have makes it less strange than one that is rare.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            NaN is a value that is not known.
+            NaN is a value that is not known, and so is, with a warning, a category that
+            fit did not have.
 
         Returns
         -------
@@ -511,7 +515,8 @@ n_features)
         given : array-like of shape (n_features,) or (n_rows, n_features), default=None
             Known values, in the units of X, which come back as they are, and NaN where
             a value is to be drawn given the known ones: one row for all samples, or
-            rows like those of X, each of which is completed once.
+            rows like those of X, each of which is completed once. In place of a
+            category that fit did not have, another is drawn.
         means : bool, default=False
             Whether to return the means of the visible units given the hidden units that
             were drawn, which are less noisy than rows. In a frame a category is then

@@ -307,6 +307,7 @@ n_features)
         draft, job, unlabelled = self._prepared(*given, classes, chunk=True)
         agree(draft, *job.made_of(draft, True))
         self._become(draft)
+        self._state.pop("span", None)  # of a fit that was interrupted
         self._train(job, unlabelled, 1, None, None)
         return self
 
@@ -390,6 +391,8 @@ n_features)
                 state=self._state,
                 **{name: getattr(self, name) for name in _OF_TRAINING},
             )
+        if stopping:  # the weights may be those of an earlier epoch
+            self._forget("log_z_")
 
     @property
     def _joint(self) -> DBN:
@@ -421,7 +424,8 @@ n_features)
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            NaN is a value that is not known.
+            NaN is a value that is not known, and so is, with a warning, a category that
+            fit did not have.
 
         Returns
         -------

@@ -9,6 +9,7 @@ from sklearn.frozen import FrozenEstimator
 
 from ..backend.array import take_rows
 from ..backend.device import to_host
+from ..backend.rows import some_rows
 from ..backend.types import Array
 from ..boltzmann import DBN, Units, get_units
 from ..feedforward import (
@@ -21,6 +22,7 @@ from ..feedforward import (
     get_initializer,
 )
 from ..training import DenoisingStack, Pretrained, Unrolled
+from ..training.loop import drawn_by_weight
 from ..training.pretraining import STRUCTURES, check_startable, matching_units
 from ..training.task import Task
 from .base import DBNEstimator
@@ -324,15 +326,13 @@ def _repeated(rows: Array, weight: Array) -> Array:
     """Rows as often as their weights say, up to 1000 of them in all.
 
     Initializers that look at data know of no weights: they see what a row of weight 2
-    stands for, the same row twice. 1000 of them stand evenly spaced among all.
+    stands for, the same row twice.
     """
     weight = np.asarray(to_host(weight), dtype=np.float64)
     with np.errstate(over="ignore"):
         ends = np.cumsum(weight / weight.min())
     if ends[-1] < 2**53 and np.allclose(ends, np.round(ends), rtol=1e-12):
-        whole = round(ends[-1])
-        places = 0.5 + np.floor(np.linspace(0, whole - 1, min(whole, 1000)))
+        chosen = np.searchsorted(ends, 0.5 + some_rows(round(ends[-1]), 1000))
     else:
-        ends = np.cumsum(weight / weight.sum())
-        places = (np.arange(1000) + 0.5) / 1000 * ends[-1]
-    return take_rows(rows, np.searchsorted(ends, places))
+        chosen = np.sort(drawn_by_weight(weight, 1000, np.random.default_rng(0)))
+    return take_rows(rows, chosen)

@@ -16,6 +16,9 @@ from ..boltzmann import Bernoulli, Gaussian, Mixed, Softmax, Spin, Units
 # 50: 7 % of the test rows wrong with Bernoulli units and 2 standardised; as they are,
 # 2 and 2; divided by 4, 3 and 2.
 _GREY = 0.25
+# A grey column moves little if its variance is below this share of p (1 - p), the most
+# that a mean p allows, less what so few rows may show by chance. See docs/design.md.
+_LITTLE, _BY_CHANCE = 0.2, 2.0
 
 
 def _numbers() -> Units:
@@ -37,8 +40,9 @@ def choose_visible(
 
     Columns of 0 and 1 are Bernoulli, columns of -1 and 1 Spin, groups of several
     columns Softmax and all others Gaussian; but where all numbers lie in [0, 1], as
-    grey values do, they are all Bernoulli, unless all are below 0.25: such numbers
-    would hardly move a Bernoulli unit. The variance of a Gaussian column is learned,
+    grey values do, columns are Bernoulli, unless they would hardly move such a unit: if
+    all numbers are below 0.25, all; otherwise those that mostly lie between 0 and 1 and
+    vary little, as shares and rates do. The variance of a Gaussian column is learned,
     unless it holds one number alone. NaN counts for nothing. A sparse X is taken as a
     whole: Bernoulli in [0, 1], else Gaussian.
 
@@ -69,10 +73,10 @@ def choose_visible(
     groups = n_columns[n_columns > 0].tolist()
     if len(groups) == X.shape[1]:
         low, high = ends or extent_of_known(X)
-        if are_grey(low, high) or (issparse(X) and Bernoulli().holds(low, high)):
-            return Bernoulli()
         if issparse(X):
-            return _numbers()
+            return Bernoulli() if Bernoulli().holds(low, high) else _numbers()
+        if are_grey(low, high) and not _move_little(X).any():
+            return Bernoulli()
     kinds = _kinds(X, groups, np.broadcast_to(booleans, len(n_columns))[n_columns > 0])
     blocks: list[tuple[Units, int]] = []
     pairs = zip(kinds, groups, strict=True)
@@ -99,7 +103,8 @@ def _kinds(X: Array, groups: list[int], booleans: Array) -> list[Any]:
     low, high, zero_one, signs = (found[first] for found in _columns(X))
     single = np.array(groups) == 1
     ends = low[single].min(initial=0.0), high[single].max(initial=0.0)
-    zero_one |= are_grey(*map(float, ends))
+    if are_grey(*map(float, ends)):
+        zero_one |= ~_move_little(X)[first]
     kinds = np.full(len(groups), _numbers, dtype=object)
     # The density of a number that is always the same has no bound: its variance goes
     # to 0. With that of 1 it adds the same to each row.
@@ -128,3 +133,26 @@ def _columns(X: Array) -> tuple[Array, Array, Array, Array]:
         high = np.maximum(high, to_host(xp.max(ends[1], axis=0)))
     both = [values & (low < high) for values in within]
     return low, high, both[0], both[1]
+
+
+def _move_little(X: Array) -> Array:
+    """Which columns of numbers in [0, 1] are mostly between, and vary little."""
+    low, high, n_known, n_between, of_x, of_rest = np.zeros((6, X.shape[1]))
+    low += 1.0
+    for rows in row_slices(X):
+        part = X[rows, ...]
+        xp = namespace(part)
+        known = part == part
+        x = xp.where(known, part, 0.0)
+        low = np.minimum(low, to_host(xp.min(xp.where(known, part, 1.0), axis=0)))
+        high = np.maximum(high, to_host(xp.max(x, axis=0)))
+        n_known += to_host(xp.count_nonzero(known, axis=0))
+        n_between += to_host(xp.count_nonzero((x > 0.0) & (x < 1.0), axis=0))
+        of_x += to_host(xp.sum(x, axis=0))
+        of_rest += to_host(xp.sum(x * (1.0 - x), axis=0))
+    n_known = np.maximum(n_known, 1.0)
+    mean = of_x / n_known
+    # The variance is p (1 - p) less the mean of x (1 - x).
+    most = mean * (1.0 - mean)
+    least = (_LITTLE - _BY_CHANCE / n_known) * most
+    return (low < high) & (n_between > n_known / 2) & (most - of_rest / n_known < least)

@@ -14,6 +14,7 @@ import numpy as np
 from ..backend.array import count_not_finite, take_rows
 from ..backend.device import asarray_like, namespace, to_host
 from ..backend.parts import get_part
+from ..backend.rows import some_rows
 from ..backend.types import Array
 from .layers import (
     Activation,
@@ -45,7 +46,7 @@ class LSUV(Initializer):
     Layer-sequential unit-variance, Mishkin and Matas (2016), algorithm 1: from the data
     upwards, the weights of a dense layer are divided by the standard deviation of what
     it puts out, ``x @ W`` before the activation, over all units and rows (at most 1000
-    evenly spaced rows of X). The paper repeats that until the variance is within 0.1 of
+    of the rows of X). The paper repeats that until the variance is within 0.1 of
     1; biases are zero here, the output is linear in W and one division is exact.
 
     The weights of a layer whose output is the same everywhere (no input reaches it: all
@@ -65,8 +66,7 @@ class LSUV(Initializer):
 
     def fill(self, network: Network, X: Array, rng: Any) -> None:
         Orthogonal().fill(network, X, rng)
-        chosen = np.linspace(0, X.shape[0] - 1, min(X.shape[0], 1000))
-        rows = take_rows(X, chosen.astype(int))
+        rows = take_rows(X, some_rows(X.shape[0], 1000))
         dense = [i for i, x in enumerate(network.layers) if isinstance(x, Dense)]
         for i, (W, _) in zip(dense, network.dense, strict=True):
             z = network.activations(rows)[i + 1]

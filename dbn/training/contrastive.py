@@ -13,7 +13,7 @@ from ..backend.labelled_rows import LabelledRows
 from ..backend.missing import filled, mean_of_known
 from ..backend.parts import Schedule
 from ..backend.random import stream_on
-from ..backend.rows import LazyRows, as_rows
+from ..backend.rows import LazyRows, as_rows, some_rows
 from ..backend.types import Array
 from ..boltzmann import CD, PCD, RBM, Sampler, Staged, get_sampler
 from .budget import of_machine
@@ -214,8 +214,8 @@ def train_rbm(
         Where progress is reported; default: nowhere.
     history : list, optional
         Receives a dict per epoch: ``"reconstruction_error"`` is the squared error per
-        visible unit of a mean-field pass up and down, over 50 to 1000 evenly spaced
-        rows. It can fall while the model gets worse (Hinton 2010, section 5). Of rows
+        visible unit of a mean-field pass up and down, over 50 to 1000 of the
+        rows, always the same. It can fall while the model gets worse (Hinton 2010, section 5). Of rows
         with unknown values the known ones count, and the pass goes up from means.
         ``"loss"`` is the mean of -log p(label | features) of the epoch's batches, with
         a discriminative weight.
@@ -355,6 +355,8 @@ def _begin(
         # Moving mean activities: offsets of centering, and for sparsity. And what is
         # put in place of unknown values before they are drawn.
         state["means"] = v_mean, rbm.mean_hidden(v_mean[None, :])[0, ...]
+    if incomplete and labelled:
+        state.setdefault("fill", 1.0 * state["means"][0])
 
     def start() -> dict[str, Any]:
         complete, fill = X, state["means"][0]
@@ -416,6 +418,5 @@ def _error_of_pass(rbm: RBM, rows: Array, state: dict[str, Any]) -> float:
 
 
 def monitored_rows(n_rows: int) -> Array:
-    """Evenly spaced indices: enough for a mean, and few beside the work of an epoch."""
-    n_monitored = min(1000, max(50, n_rows // 40))
-    return np.arange(0, n_rows, -(-n_rows // n_monitored))
+    """Indices of rows: enough for a mean, and few beside the work of an epoch."""
+    return some_rows(n_rows, min(1000, max(50, n_rows // 40)))

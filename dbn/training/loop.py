@@ -222,18 +222,23 @@ def run_epochs(
 
 
 def drawn_by_weight(weight: Array, n: int, rng: Any) -> Array:
-    """Numbers of `n` rows in order, each as often as its weight says, to within one.
+    """Numbers of `n` rows, each as often as its weight says, to within one.
 
-    Systematic sampling: on average it is as often as that.
+    Systematic sampling: on average it is as often as that. It goes through the rows in
+    a random order, since as they lie classes may take turns: of every third row it
+    would then draw one class alone.
 
     Examples
     --------
-    >>> drawn_by_weight(np.array([1.0, 0.0, 3.0]), 8, np.random.default_rng(0)).tolist()
-    [0, 0, 2, 2, 2, 2, 2, 2]
+    >>> rows = drawn_by_weight(np.array([1.0, 0.0, 3.0]), 8, np.random.default_rng(0))
+    >>> np.bincount(rows).tolist()
+    [2, 0, 6]
     """
-    steps = np.cumsum(to_host(weight), dtype=np.float64)
+    weight = to_host(weight)
+    order = to_host(rng.permutation(len(weight)))
+    steps = np.cumsum(weight[order], dtype=np.float64)
     places = (np.arange(n) + rng.random()) * (steps[-1] / n)
-    return np.minimum(np.searchsorted(steps, places, "right"), len(steps) - 1)
+    return order[np.minimum(np.searchsorted(steps, places, "right"), len(steps) - 1)]
 
 
 def _shuffled(X: Array, theta: Array, rng: Any, weight: Array) -> Any:

@@ -206,7 +206,7 @@ class HybridGradient:
     weight : array of shape (n_rows,) or None
         Of batches of all rows.
     state : TrainingState
-        Its means stand for unknown features, as in predictions.
+        Its fill stands for unknown features, as in predictions.
     rng : numpy.random.Generator
     generative : callable
     all_weights : array of shape (n_rows,) or None
@@ -228,7 +228,7 @@ class HybridGradient:
         beta: float,
     ) -> None:
         self.rbm, self.X, self.weight, self.rng = rbm, X, weight, rng
-        self.fill = 1.0 * state["means"][0][: rbm.n_features]
+        self.fill = state.get("fill", state["means"][0])[: rbm.n_features]
         self.generative = generative
         self.alpha, self.beta = alpha, beta
         known = to_host(X.labels[:, 0] == X.labels[:, 0])

@@ -34,6 +34,9 @@ class TrainingState(TypedDict, total=False):
         for sparsity; those of visible units also stand for values that are not known.
         Written by `train_rbm`, whose gradient moves them where one of both is asked
         for.
+    fill : array
+        Only with labels and values that are not known: the means as they were at the
+        start, which stay. Written by `train_rbm`, for the gradient of the labels.
     span : tuple of two int
         Only with schedules that end with the fit: its first epoch, and the one after
         its last. Written and read by `Training.lasting`.
@@ -51,6 +54,7 @@ class TrainingState(TypedDict, total=False):
     optimizer: dict[str, Any]
     chains: dict[str, Any]
     means: tuple[Array, Array]
+    fill: Array
     span: tuple[int, int]
     best: dict[str, Any]
     made_by: dict[str, Any]

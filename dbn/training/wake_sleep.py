@@ -7,6 +7,8 @@ from itertools import pairwise
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+
 from ..backend.array import dense, mean_weights, take_rows
 from ..backend.device import namespace, numpy_dtype
 from ..backend.labelled_rows import LabelledRows
@@ -16,7 +18,7 @@ from ..backend.parts import Part, Schedule, check_number
 from ..backend.random import stream_on
 from ..backend.rows import as_rows
 from ..backend.types import Array
-from ..boltzmann import DBN, RBM, Sampler, get_sampler
+from ..boltzmann import DBN, RBM, Bernoulli, Sampler, get_sampler
 from .checks import check_options, checked_input
 from .contrastive import descending, monitored_rows
 from .loop import Training, drawn_by_weight, run_epochs
@@ -112,8 +114,9 @@ def up_down(
     machine follows its sampler: Hinton, Osindero and Teh (2006), "A fast learning
     algorithm for deep belief nets", appendix B, where the steps start at the data.
     Where the paper draws the top hidden units for the statistics, here are their means,
-    the expectation of the same. Extra parameters of units, such as variances, stay, but
-    those of the top machine.
+    the expectation of the same. In the sleep phase Bernoulli units of the data have
+    their means, as there, and others are drawn. Extra parameters of units, such as
+    variances, stay, but those of the top machine.
 
     Parameters
     ----------
@@ -272,10 +275,9 @@ class _UpDownGradient:
 
     def start(self) -> dict[str, Any]:
         """Chains of the top machine, at rows that are drawn upwards."""
-        rows = monitored_rows(self.rows.shape[0])
-        if self.weight_of_starts is not None:
-            rows = drawn_by_weight(self.weight_of_starts, 1000, self.rng)
-        v, y = self._rows(rows)
+        weight = self.weight_of_starts
+        weight = np.ones(self.rows.shape[0]) if weight is None else weight
+        v, y = self._rows(drawn_by_weight(weight, 1000, self.rng))
         rows, *_ = self._joint(self._wake(v)[-1], y, mean_weights(v))
         return self.sampler.start(self.dbn.rbms[-1], rows, self.rng)
 
@@ -307,8 +309,11 @@ class _UpDownGradient:
         last = self._top(wake[-1], y, w, weight, of_up[len(up)], epoch)
         sleep = [last]
         for i in reversed(range(len(down))):
-            draw = down[i].mean_visible if i == 0 else self._sample_of(down[i])
-            sleep.insert(0, draw(sleep[0]))
+            # Of pixels the means, as in the paper; of other units they lack all noise.
+            if i == 0 and isinstance(down[i].visible, Bernoulli):
+                sleep.insert(0, down[i].mean_visible(sleep[0]))
+            else:
+                sleep.insert(0, down[i].sample_visible(sleep[0], self.rng))
         for (below, above), rbm, own in zip(pairwise(wake), down, of_down, strict=True):
             error = w[:, None] * (rbm.mean_visible(above) - below)
             own["W"][...] = error.T @ above
@@ -320,9 +325,6 @@ class _UpDownGradient:
             error = w[:, None] * (rbm.mean_hidden(below) - above)
             own["W"][...] = below.T @ error
             own["c"][...] = namespace(error).sum(error, axis=0)
-
-    def _sample_of(self, rbm: RBM) -> Callable[[Array], Array]:
-        return lambda h: rbm.sample_visible(h, self.rng)
 
     def _top(
         self, f: Array, y: Array, w: Array, weight: Array, out: Parameters, epoch: int

@@ -455,6 +455,7 @@ def test_rectified_samples_follow_the_law_far_out(x, dtype):
 @each_dtype
 def test_rectified_moments_are_exact_in_both_tails(dtype):
     x = np.array([[-30.0, -20.0, -10.0, -5.0, -1.0, 0.0, 1.0, 5.0, 10.0, 30.0]])
+    x = np.concatenate([[[-1e5, -1e4, -1e3, -65.0, -50.0, -9.0, -8.0]], x], axis=1)
     mean = ReLU().mean(x.astype(dtype))[0]
     variance = ReLU().variance(x.astype(dtype))[0]
     assert mean.dtype == variance.dtype == dtype
@@ -464,6 +465,29 @@ def test_rectified_moments_are_exact_in_both_tails(dtype):
     assert (np.abs(mean - moments[0]) < error).all()
     assert (np.abs(variance - moments[1]) < error * (1.0 + np.abs(x[0]))).all()
     assert (variance >= 0.0).all() and (variance <= 1.0).all()
+    far = x[0] <= 0.0
+    assert_allclose(mean[far], moments[0, far], rtol=1e-4)
+    assert_allclose(variance[far], moments[1, far], rtol=1e-3)
+
+
+@each_dtype
+@pytest.mark.parametrize("x", [-1e5, -1e4, -1e3, -50.0, -8.0, 0.0, 8.0, 50.0])
+def test_rectified_law_far_out(x, dtype):
+    """Of large differences little was left: a log of -8.08 for -8.006 at -3000."""
+    cgf = ReLU().cgf(np.full((1, 1), x, dtype))[0]
+    above, scale = max(0.0, x), 1.0 / max(1.0, -x)
+
+    def density(s):
+        u = s * scale
+        return np.exp(x * u - 0.5 * u**2 - 0.5 * above**2) * scale
+
+    ends = [max(0.0, (above - 12.0)) / scale, (above + 12.0) / scale]
+    if x < 0.0:
+        ends[1] = 45.0
+    exact = 0.5 * above**2 + np.log(scipy.integrate.quad(density, *ends, epsabs=0)[0])
+    assert_allclose(cgf, exact, rtol=1e-6)
+    draws = ReLU().sample(np.full((40_000, 1), x, dtype), make_rng(0)).astype(float)
+    assert largest_mean_z(draws, [rectified_moments(x)[0]]) < 4
 
 
 def rectified_moments(x):

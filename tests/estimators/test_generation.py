@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dbn import DBNTransformer, RBMClassifier, RBMTransformer
+from dbn import DBN, RBM, DBNTransformer, RBMClassifier, RBMTransformer
 from dbn.backend.array import sigmoid
+from dbn.boltzmann import Bernoulli
+from dbn.boltzmann.units.labels import with_labels
 from tests.estimators.toy import REAL, X, Y, small
 from tests.helpers import Enumerated, randomize
 
@@ -54,6 +56,23 @@ def test_completion_has_the_conditional_law(machine):
     assert_array_equal(rows[:, [1, 3]], np.tile([1.0, 0.0], (N, 1)))
     p = np.exp(exact.log_v) * (exact.v[:, 1] == 1) * (exact.v[:, 3] == 0)
     assert_sampled_from(rows, exact.v, p / p.sum())
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_means_of_completions_are_those_of_the_conditional_law(machine, labels):
+    """Of one machine, also where it is a stack: hidden units see what is known."""
+    if labels:
+        rbm = RBM(4 + 2, 3, visible=with_labels(Bernoulli(), 4, 2))
+        randomize(rbm.params, seed=4)
+    else:
+        rbm = machine.rbm_
+    exact, rng = Enumerated(rbm), np.random.default_rng(0)
+    v = np.tile([np.nan, 1.0, np.nan, 0.0], (N, 1))
+    means = DBN([rbm]).complete(v, rng, 50, means=True)
+    p = np.exp(exact.log_v) * (exact.v[:, 1] == 1) * (exact.v[:, 3] == 0)
+    p *= exact.v[:, 4:].sum(axis=1) == labels  # one label, or none
+    expected = (p / p.sum()) @ exact.v[:, :4]
+    assert_allclose(means.mean(axis=0), expected, atol=0.01)
 
 
 def test_samples_of_a_stack_come_down_from_the_top_machine():

@@ -2,16 +2,17 @@
 
 import copy
 import pickle
+from itertools import product
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
-from dbn import RBMTransformer
+from dbn import DBNClassifier, RBMClassifier, RBMTransformer
 from dbn.boltzmann import CD, FPCD, PCD, Bernoulli, ParallelTempering
 from dbn.training import SGD, Adam, Schedule
-from tests.estimators.toy import REAL, X, Y, message, rbm
+from tests.estimators.toy import REAL, X, Y, message, rbm, small
 
 pytestmark = pytest.mark.usefixtures("on_each_device")
 STEADY = SGD(0.1, momentum=0.0)
@@ -128,6 +129,72 @@ def test_a_copy_is_not_touched_by_what_goes_on():
     assert shallow.n_iter_ == 2
     assert_array_equal(theta(shallow), before)
     assert np.abs(theta(estimator) - before).max() > 0
+
+
+class Stop:
+    """Ends a fit after so many epochs."""
+
+    def __init__(self, n_epochs):
+        self.n_epochs = n_epochs
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context, **kwargs):
+        pass
+
+    def on_fit_task_end(self, estimator, context, **kwargs):
+        if len(estimator.history_) == self.n_epochs:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("cls", [RBMTransformer, RBMClassifier, DBNClassifier])
+def test_a_chunk_after_an_interrupted_fit_begins_at_the_start_of_the_schedule(cls):
+    """It took the chunk for the last epoch of the fit, of which one was left."""
+    falling = SGD(Schedule(0.1, 0.0), momentum=0.0)
+    options = {"optimizer": falling, "init": "zeros"} if cls is DBNClassifier else {}
+    net = small(cls, **{"optimizer": falling, "max_iter": 4} | options)
+    y = () if cls is RBMTransformer else (Y,)
+    with pytest.raises(KeyboardInterrupt):
+        net.set_callbacks(Stop(3)).fit(X, *y)
+    net.set_callbacks()
+    expected = copy.deepcopy(net).set_params(optimizer=STEADY).partial_fit(X, *y)
+    net.partial_fit(X, *y)
+    for name in ("rbm_", "network_"):
+        if hasattr(net, name):
+            found = getattr(net, name).params.flat, getattr(expected, name).params.flat
+            assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("options", [{"centering": True}, {"sparsity": 0.2}], ids=str)
+def test_what_stands_for_unknown_values_stays_when_training_goes_on(options):
+    """In the gradient of labels: the means of the start, as in predictions."""
+    holes = np.where(np.random.default_rng(1).random(X.shape) < 0.2, np.nan, X)
+    options = {"optimizer": STEADY, **options}
+    whole = small(RBMClassifier, max_iter=4, **options).fit(holes, Y)
+    parts = small(RBMClassifier, **options)
+    for _ in range(4):
+        parts.partial_fit(holes, Y, classes=[0, 1])
+    assert_array_equal(theta(parts), theta(whole))
+
+
+def test_log_z_is_that_of_the_best_epoch_after_early_stopping():
+    """A callback had asked for it in an epoch that was given up."""
+    rows = np.array(list(product([0.0, 1.0], repeat=6)))
+    y = (rows.sum(axis=1) > 2.0).astype(int)
+
+    class Watch(Stop):
+        def on_fit_task_end(self, estimator, context, **kwargs):
+            if context.task_name == "epoch":
+                estimator.score_samples(rows)
+
+    options = {"early_stopping": True, "n_iter_no_change": 5, "generative_weight": 1.0}
+    net = RBMClassifier(6, **options, random_state=0).set_callbacks(Watch(0))
+    net.fit(rows, y)
+    assert np.exp(net.score_samples(rows)).sum() == pytest.approx(1.0)
 
 
 def test_log_z_is_of_the_machine_as_it_is():

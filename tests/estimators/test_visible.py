@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
+from dbn import DBNClassifier, RBMTransformer
 from dbn.backend.rows import ScaledRows
 from dbn.boltzmann import Bernoulli, Gaussian, Mixed, ReLU, Softmax, Spin
 from dbn.estimators.visible import choose_visible
@@ -19,6 +21,8 @@ from .toy import ALL, REAL, Y, message, output, rbm, small
 NUMBERS = Gaussian(learn_variance=True)
 BIT, SIGN = REAL[:, 0] > 1.0, np.where(REAL[:, 1] > 1.0, 1.0, -1.0)
 GREY = np.linspace(0.0, 1.0, 60)
+SHARE = 0.3 + 0.1 * GREY
+SHARES = Mixed(((Bernoulli(), 1), (NUMBERS, 1), (Bernoulli(), 1)))
 TABLE = np.column_stack([REAL[:, :2], BIT, SIGN, 10 * GREY, BIT])
 KINDS = Mixed(
     (
@@ -51,10 +55,14 @@ def columns(*columns):
             Mixed(((NUMBERS, 1), (Gaussian(), 2))),
         ),
         (columns(0 * BIT), Bernoulli()),
-        # Numbers near 0 would hardly move a unit for grey values.
-        (columns(GREY / 4, GREY / 8), Bernoulli()),
-        (columns(GREY / 5, GREY / 8), NUMBERS),
-        (columns(GREY / 5, BIT), Bernoulli()),
+        # Numbers near 0 would hardly move a unit for grey values,
+        (columns(BIT / 4, BIT / 8), Bernoulli()),
+        (columns(BIT / 5, BIT / 8), NUMBERS),
+        (columns(BIT / 5, BIT), Bernoulli()),
+        # nor do numbers of which the most are between, and which vary little.
+        (columns(GREY, SHARE, BIT), SHARES),
+        (columns(GREY / 4, BIT), Mixed(((NUMBERS, 1), (Bernoulli(), 1)))),
+        (columns(GREY, 0.5 + 0 * BIT), Bernoulli()),
         (columns(GREY / 5, SIGN), Mixed(((NUMBERS, 1), (Spin(), 1)))),
         (columns(GREY, 0 * BIT, 0 * BIT + 1), Bernoulli()),
         (TABLE, KINDS),
@@ -83,7 +91,7 @@ def test_sparse_rows_far_from_those_of_fit_are_reported():
     X = sparse.csr_array(columns(9 * GREY, BIT))
     fitted = rbm(visible=units).fit(X)
     fitted.transform(X)
-    with pytest.warns(UserWarning, match="from 0 to 5 in columns that lay"):
+    with pytest.warns(UserWarning, match="from 0 to 5 in 1 column that lay"):
         fitted.transform(5 * X)
 
 
@@ -118,8 +126,36 @@ def test_rows_far_from_those_of_fit_are_reported(cls):
         near, far = other.copy(), other.copy()
         near[3, :2], far[3, 1] = (-0.9, 1.9), 16.0
         output(fitted, near)
-        with pytest.warns(UserWarning, match="to 16 in columns that lay in .0, 1."):
+        with pytest.warns(UserWarning, match="to 16 in 1 column that lay in .0, 1."):
             output(fitted, far)
+
+
+@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array, pd.DataFrame])
+def test_other_codes_than_those_of_fit_are_reported(cls, kind):
+    """Of 1 and 2 for 0 and 1 nothing was said, and the predictions were by chance."""
+    X = columns(BIT, BIT, GREY)
+    fitted = small(cls).fit(kind(X), Y)
+    other = X * [1.0, 1.0, 1.01]  # as a scaler makes them
+    output(fitted, kind(other))
+    other[:, :2] += 1.0
+    other[5, 0] = 2.0 if kind is sparse.csr_array else np.nan
+    with pytest.warns(UserWarning, match=r"from 1 to 2 in 2 columns that lay in .0, 1"):
+        output(fitted, kind(other))
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_signs_and_bits_are_looked_at_apart(cls):
+    """The range of signs, which is wider, was that of bits as well."""
+    rows = columns(9 * REAL[:, 0], BIT, 2.0 * BIT - 1.0)
+    fitted = small(cls).fit(rows, Y)
+    for column, words in ((1, r"\[0, 1\]"), (2, r"\[-1, 1\]")):
+        other = rows.copy()
+        other[:, column] += 1.0 + BIT
+        with pytest.warns(UserWarning, match=f"in 1 column that lay in {words}"):
+            output(fitted, other)
+        other[:, column] = rows[:, column] * 1.2  # somebody's scaling
+        output(fitted, other)
 
 
 def test_rows_that_are_read_as_needed_are_looked_at_in_slices(monkeypatch):
@@ -195,3 +231,25 @@ def test_other_data_do_not(X):
         warnings.simplefilter("error", UserWarning)
         warnings.simplefilter("ignore", ConvergenceWarning)
         rbm().fit(X)
+
+
+def test_shares_and_rates_are_numbers():
+    """As probabilities of Bernoulli units nets were at chance, samples 0 and 1."""
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(600, 3))
+    y = (Z[:, 0] + Z[:, 1] > 0).astype(int)
+    table = pd.DataFrame(0.5 + 0.007 * Z, columns=list("abc"))
+    table["part"] = rng.random(600)
+    net = DBNClassifier((16,), random_state=0).fit(table, y)
+    assert net.score(table, y) > 0.9
+    drawn = RBMTransformer(4, max_iter=5, random_state=0).fit(table).sample(200)
+    assert abs(np.asarray(drawn)[:, 0] - 0.5).max() < 0.05
+
+
+@pytest.mark.parametrize("n", [2, 10, 30, 100])
+def test_few_images_are_grey(n):
+    """Pixels that happen to be alike in a small chunk are pixels."""
+    digits = load_digits().data / 16
+    for seed in range(10):
+        rows = np.random.default_rng(seed).permutation(len(digits))[:n]
+        assert choose_visible(digits[rows]) == Bernoulli()

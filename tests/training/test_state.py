@@ -1,7 +1,9 @@
 import numpy as np
 
 from dbn import RBM, Network
-from dbn.boltzmann import CD, PCD
+from dbn.backend.labelled_rows import LabelledRows
+from dbn.boltzmann import CD, PCD, Bernoulli
+from dbn.boltzmann.units.labels import with_labels
 from dbn.training import SGD, Adam, DenoisingStack, finetune, pretrain, train_rbm
 from dbn.training.state import StackState, TrainingState, remembered
 
@@ -9,7 +11,12 @@ from dbn.training.state import StackState, TrainingState, remembered
 def test_all_that_training_remembers_is_described():
     X, rng = np.eye(4), np.random.default_rng(0)
     machine, net, stack = {}, {}, {}
-    train_rbm(RBM(4, 2), X, rng=rng, sampler="pcd", max_iter=1, state=machine)
+    holes = np.where(np.eye(4, k=1) == 1.0, np.nan, X)
+    rbm, rows = (
+        RBM(8, 2, visible=with_labels(Bernoulli(), 4, 4)),
+        LabelledRows(holes, X),
+    )
+    train_rbm(rbm, rows, rng=rng, sampler="pcd", max_iter=1, state=machine)
     options = {"patience": 1, "max_iter": 1}
     finetune(Network([4, 4]), X, X, rng=rng, state=net, **options)
     assert {*machine} | {*net} == {*TrainingState.__annotations__}
@@ -19,7 +26,7 @@ def test_all_that_training_remembers_is_described():
     start = DenoisingStack(max_iter=1)
     start.train(Network([4, 2, 4]), X, rng, state=nets)
     assert {*stack, *nets, "params"} == {*StackState.__annotations__}
-    assert {*stack["layer"]} == {*machine}
+    assert {*stack["layer"]} == {*machine} - {"fill"}
     assert {*nets["layer"]} <= {*TrainingState.__annotations__}
 
 

@@ -44,14 +44,20 @@ class ReLU(Units):
     def mean(self, x: Array, p: Extra = None) -> Array:
         if self.noisy:
             return softplus(x)
-        return namespace(x).clip(x + ndtr_slope(x), 0.0, None)
+        xp = namespace(x)
+        near = xp.clip(x + ndtr_slope(x), 0.0, None)
+        far, t = _far_below_zero(x)
+        series = 1.0 - t * (2.0 - t * (10.0 - 74.0 * t))
+        return xp.where(far, xp.sqrt(t) * series, near)
 
     def variance(self, x: Array, p: Extra = None) -> Array:
         if self.noisy:
             return sigmoid(x)
-        ratio = ndtr_slope(x)
-        # Far below zero the difference is lost to rounding; the limit is 1 / x^2.
-        return namespace(x).clip(1.0 - ratio * (x + ratio), 0.0, 1.0)
+        xp, ratio = namespace(x), ndtr_slope(x)
+        near = xp.clip(1.0 - ratio * (x + ratio), 0.0, 1.0)
+        far, t = _far_below_zero(x)
+        series = 1.0 - t * (6.0 - t * (50.0 - 518.0 * t))
+        return xp.where(far, t * series, near)
 
     def sample(self, x: Array, rng: Any, p: Extra = None) -> Array:
         xp = namespace(x)
@@ -59,13 +65,19 @@ class ReLU(Units):
             noise = xp.sqrt(sigmoid(x)) * normal(rng, x.shape, x)
             return xp.clip(x + noise, 0.0, None)
         # P(u > t) = Phi(x - t) / Phi(x), inverted at 1 - uniform, which is never 0.
-        log_tail = xp.log1p(-uniform(rng, x.shape, x)) + log_ndtr(x)
-        return xp.clip(x - ndtri_exp(log_tail), 0.0, None)
+        log_share = xp.log1p(-uniform(rng, x.shape, x))
+        near = xp.clip(x - ndtri_exp(log_share + log_ndtr(x)), 0.0, None)
+        # Where x^2 is above 1 / sqrt(eps), rounding does more than u^2 / 2 in the law.
+        far = x < -(float(xp.finfo(x.dtype).eps) ** -0.25)
+        return xp.where(far, log_share / xp.where(far, x, -1.0), near)
 
     def cgf(self, x: Array, p: Extra = None) -> Array:
         self._refuse_noisy()
-        terms = 0.5 * x**2 + log_ndtr(x) + 0.5 * math.log(2.0 * math.pi)
-        return namespace(x).sum(terms, axis=1)
+        xp = namespace(x)
+        above = 0.5 * x**2 + log_ndtr(x) + 0.5 * math.log(2.0 * math.pi)
+        # The same without a difference of large numbers, which above zero underflows.
+        below = -xp.log(ndtr_slope(xp.clip(x, None, 0.0)))
+        return xp.sum(xp.where(x < 0.0, below, above), axis=1)
 
     def base_energy(self, u: Array, p: Extra = None) -> Array:
         self._refuse_noisy()
@@ -89,3 +101,13 @@ class ReLU(Units):
             "ReLU visible units need values of at least 0; X has minimum "
             f"{low:.7g}. Shift X, or use visible='gaussian'."
         )
+
+
+def _far_below_zero(x: Array) -> tuple[Array, Array]:
+    """Where differences are lost to rounding, and 1 / x^2 there.
+
+    Mean and variance there are series in 1 / x^2, derivatives of that of log Phi.
+    """
+    xp = namespace(x)
+    far = x < -1.7 * float(xp.finfo(x.dtype).eps) ** -0.1
+    return far, xp.where(far, x, 1.0) ** -2.0
