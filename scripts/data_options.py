@@ -5,6 +5,7 @@ import json
 import math
 import sys
 import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -119,12 +120,50 @@ EQUAL = {
 JOBS = {"type": cores, "default": 1, "help": "nets at a time, each on one core"}
 
 
-def load(args):
-    """The data that the options ask for."""
+TARGET = {
+    "choices": ["classes", "numbers"],
+    "help": "what labels are, for finetune.py; for pretrain.py too, as both keep the "
+    "same test rows apart; default: numbers if some are broken, or there are many and "
+    "few repeat",
+}
+
+
+def load(args, known_columns=()):
+    """The data that the options ask for; known columns of a table may have no value."""
     data = load_dataset(
-        args.dataset, data_home=args.data_home, label_column=args.label_column
+        args.dataset,
+        data_home=args.data_home,
+        label_column=args.label_column,
+        known_columns=known_columns,
     )
-    return data if args.unlabeled is None else data.with_unlabeled(args.unlabeled)
+    if args.unlabeled is not None:
+        data = data.with_unlabeled(args.unlabeled)
+    if getattr(args, "target", None) is None:
+        return data
+    check_target(data, args.target)
+    return replace(data, told_target=args.target)
+
+
+def check_target(data, target):
+    """Raise a ValueError unless labels may be what --target says."""
+    if data.y is None:
+        raise ValueError(
+            f"--target does nothing: {data.name!r} has no labels. Leave it away."
+        )
+    if target == "numbers" and data.y.dtype.kind not in "iuf":
+        raise ValueError(
+            f"--target is numbers, and labels of {data.name!r} are texts such as "
+            f"{str(data.y[0])!r:.80}. Give labels that are numbers, or leave --target "
+            "away."
+        )
+    if target == "classes" and data.y.dtype.kind == "f":
+        broken = data.y[data.y != data.y.round()]
+        if len(broken):
+            raise ValueError(
+                f"--target is classes, and {len(broken)} labels of {data.name!r} are "
+                f"broken numbers such as {broken[0]:g}. Write classes as whole "
+                "numbers or words, or leave --target away."
+            )
 
 
 def require_labels(data):

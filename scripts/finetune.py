@@ -2,13 +2,15 @@
 
 The start is a model that `pretrain.py` wrote, or the name of an initializer. With
 --labels only so many rows, the same of every class, keep their labels. Labels that are
-numbers (see the line on the data) are fitted by a DBNRegressor. Rows without a label
-take no part: pretrain.py learns from them. The error is that of the last epoch, or with
---early-stopping of the epoch with the least loss on rows held out of the labelled ones;
-test rows are used once, at the end. To train in several processes: torchrun
---standalone --nproc_per_node=2 scripts/finetune.py START --distributed.
+numbers (see the line on the data, and --target) are fitted by a DBNRegressor. Rows
+without a label take no part: pretrain.py learns from them. The error is that of the
+last epoch, or with --early-stopping of the epoch with the least loss on rows held out
+of the labelled ones; test rows are used once, at the end. To train in several
+processes: torchrun --standalone --nproc_per_node=2 scripts/finetune.py START
+--distributed.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,27 +69,34 @@ OPTIONS = (
 )
 
 
-def make_net(args, data):
-    start, layers = args.start, args.layers
-    looks_like_a_path = start.endswith(".dbn") or "/" in start or path(start).exists()
-    if looks_like_a_path and not path(start).is_file():
+def load_start(args):
+    """The pretrained model that START is a file of; None where it names a start."""
+    start = args.start
+    if not (start.endswith(".dbn") or "/" in start or path(start).exists()):
+        return None
+    if not path(start).is_file():
         raise FileNotFoundError(
             f"There is no file {start}. Give a model.dbn that pretrain.py wrote, or "
             "the name of a start such as he_normal."
         )
-    if looks_like_a_path:
-        model = load_model(path(start))
-        if not isinstance(model, DBNTransformer):
-            raise ValueError(
-                f"{start} holds a {type(model).__name__}; a net starts from a "
-                "DBNTransformer. Run pretrain.py with two or more --layers."
-            )
+    model = load_model(path(start))
+    if not isinstance(model, DBNTransformer):
+        raise ValueError(
+            f"{start} holds a {type(model).__name__}; a net starts from a "
+            "DBNTransformer. Run pretrain.py with two or more --layers."
+        )
+    if "--layers" in args.given:
+        own = ",".join(str(rbm.n_hidden) for rbm in model.dbn_.rbms)
+        raise ValueError(
+            f"--layers does nothing: {start} has its own layers, {own}. Leave it away."
+        )
+    return model
+
+
+def make_net(args, model, data):
+    start, layers = args.start, args.layers
+    if model is not None:
         start, layers = FrozenEstimator(model), [r.n_hidden for r in model.dbn_.rbms]
-        if "--layers" in args.given:
-            raise ValueError(
-                f"--layers does nothing: {args.start} has its own layers, "
-                f"{','.join(map(str, layers))}. Leave it away."
-            )
         check_columns(model, data)
     optimizer = args.optimizer  # for whose name an estimator has settings of its own
     if args.learning_rate is not None:
@@ -129,6 +138,24 @@ def check_columns(model, data):
         )
 
 
+def as_frames(data):
+    """The data as a model needs them that was fitted on a table with texts.
+
+    Of such a table all columns of texts may be without a value.
+    """
+    if data.columns is None or hasattr(data.X, "columns"):
+        return data
+    import pandas as pd  # as the reader of tables with texts
+
+    parts = {"X": data.X, "X_test": data.X_test}
+    frames = {
+        name: pd.DataFrame(X, columns=[*data.columns])
+        for name, X in parts.items()
+        if X is not None
+    }
+    return replace(data, **frames)
+
+
 def choose(y, target, args):
     """Numbers of the rows that --labels asks for, and what to tell of them."""
     n, groups = args.labels, [np.arange(len(y))]
@@ -136,9 +163,12 @@ def choose(y, target, args):
         groups = [np.flatnonzero(y == label) for label in np.unique(y)]
     if not len(groups) <= n <= len(y):
         of = f" of {len(groups)} classes" if target == "classes" else ""
+        hint = ""
+        if of and y.dtype.kind in "iuf" and len(groups) > 2:
+            hint = " If labels are numbers to predict, say --target numbers."
         raise ValueError(
             f"--labels is {n}; there are {len(y)} labelled training rows{of}. Give a "
-            f"number from {len(groups)} to {len(y)}, or leave it away for all."
+            f"number from {len(groups)} to {len(y)}, or leave it away for all.{hint}"
         )
     rng, n_each = np.random.default_rng(args.seed), n // len(groups)
     rows = np.concatenate([rng.permutation(group)[:n_each] for group in groups])
@@ -180,8 +210,11 @@ def test(net, X, y):
 
 def main():
     args = parse(__doc__, OPTIONS)
-    data = load(args)
-    net = make_net(args, data)
+    model = load_start(args)
+    data = load(args, getattr(model, "feature_names_in_", ()))
+    if getattr(model, "columns_", None) is not None:
+        data = as_frames(data)
+    net = make_net(args, model, data)
     X, y, X_test, y_test, told = split(data, args)
     workers, seconds = fit(net, args, [X, y], told)
     if workers.rank == 0:

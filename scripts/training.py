@@ -7,6 +7,7 @@ from contextlib import nullcontext
 
 import numpy as np
 from data_options import (
+    TARGET,
     number,
     path,
     positive,
@@ -30,6 +31,7 @@ length = number(
 
 
 TRAINING_OPTIONS = {
+    "--target": TARGET,
     "--rows": {"type": positive, "help": "use only the first rows, for a quick look"},
     "--batch-size": {"type": length, "default": "auto", "help": "or auto, by rows"},
     "--epochs": {"type": length, "default": "auto", "help": "or auto; of every stage"},

@@ -1394,7 +1394,80 @@ def test_finetune_refuses_columns_of_another_kind(tmp_path):
     assert done.returncode == 0, done.stderr
     done = run("finetune.py", str(tmp_path / "model.dbn"), *options, str(numbers))
     assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert done.stderr.startswith("finetune: The model was fitted on a frame with cat")
+    assert done.stderr.startswith("finetune: Column 'letter' held categories such as ")
+
+
+def test_a_column_without_a_value_is_let_through_where_the_model_knows_it(tmp_path):
+    """To leave it out, as was advised, leaves columns that the model has not."""
+    pytest.importorskip("pandas")
+    rows = [f"{i % 7},{'ab'[i % 2]},{i % 5},{['no', 'yes'][i % 2]}" for i in range(30)]
+    cells = [row.split(",") for row in rows]
+    tables = {
+        "full": rows,
+        "x": [",".join(["", *row[1:]]) for row in cells],
+        "letter": [",".join([row[0], "", *row[2:]]) for row in cells],
+    }
+    for name, lines in tables.items():
+        table = "\n".join(["x,letter,z,label", *lines])
+        (tmp_path / f"{name}.csv").write_text(table)
+    options = ["--epochs", "1", "--output", str(tmp_path), "--dataset"]
+    done = run("pretrain.py", *options, str(tmp_path / "full.csv"), "--layers", "3,2")
+    assert done.returncode == 0, done.stderr
+    model = str(tmp_path / "pretrained.dbn")
+    (tmp_path / "model.dbn").rename(model)
+    for name in ("x", "letter"):
+        its = [*options, str(tmp_path / f"{name}.csv")]
+        done = run("finetune.py", model, *its)
+        assert done.returncode == 0, done.stderr
+        done = run("finetune.py", "he_normal", *its)
+        assert done.returncode == 1
+        assert f"1 features without any value: column '{name}'" in done.stderr
+
+
+@pytest.fixture
+def ages(tmp_path):
+    """The options of a table with ages, of which few repeat in so few rows."""
+    rng = np.random.default_rng(0)
+    lines = [f"{a:.3f},{round(40 + 5 * a)}" for a in rng.normal(size=80)]
+    (tmp_path / "ages.csv").write_text("\n".join(["a,age", *lines]))
+    return ["--dataset", str(tmp_path / "ages.csv"), "--label-column", "age"]
+
+
+def test_whole_numbers_are_numbers_where_one_says_so(ages, tmp_path):
+    options = [*ages, "--layers", "3,2", "--epochs", "1", "--output", str(tmp_path)]
+    done = run("finetune.py", "he_normal", *options)
+    assert done.returncode == 1
+    assert "If labels are numbers to predict, say so (--target numbers)" in done.stderr
+    options += ["--target", "numbers"]
+    told = "label: column 'age', numbers from 28 to 50; 1 feature; 80 rows"
+    done = run("pretrain.py", *options, "--validation", "0")
+    assert done.returncode == 0 and done.stdout.startswith(told), done.stderr
+    assert json.loads((tmp_path / "history.json").read_text())["rows"] == 56
+    model = str(tmp_path / "pretrained.dbn")
+    (tmp_path / "model.dbn").rename(model)
+    options[options.index("--layers") : options.index("--epochs")] = []
+    done = run("finetune.py", model, *options, "--labels", "9")
+    assert done.returncode == 0 and done.stdout.startswith(told), done.stderr
+    assert "R2" in done.stdout and "with 9 labelled rows" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("dataset", "target", "message"),
+    [
+        ("iris.csv", "numbers", "labels of 'iris' are texts such as 'setosa'. Give"),
+        ("a.npz", "classes", "2 labels of 'a' are broken numbers such as 0.5. Write"),
+        ("bars-and-stripes", "classes", "--target does nothing: 'bars-and-stripes' h"),
+    ],
+)
+def test_labels_that_are_not_what_one_says_are_refused(
+    dataset, target, message, tmp_path
+):
+    (tmp_path / "iris.csv").write_text("a,b,label\n" + "1,2,setosa\n3,2,other\n" * 5)
+    np.savez(tmp_path / "a.npz", X=np.eye(4), y=[0.5, 1.0, 2.0, 2.5])
+    file = tmp_path / dataset
+    options = ["--dataset", str(file) if file.exists() else dataset]
+    done = run("finetune.py", "he_normal", *options, "--target", target)
+    assert done.returncode == 1 and message in done.stderr, done.stderr
 
 
 @pytest.fixture

@@ -65,6 +65,8 @@ class Dataset:
         What else was decided in reading.
     columns : tuple of str or None
         Names of the columns of X, where the file has them.
+    told_target : {"classes", "numbers"} or None
+        What y is, where somebody has said it.
 
     Examples
     --------
@@ -86,11 +88,12 @@ class Dataset:
     label: str | None = None
     notes: tuple[str, ...] = ()
     columns: tuple[str, ...] | None = None
+    told_target: str | None = None
 
     @property
     def target(self) -> str | None:
         """What y is: "classes", "numbers" (see `target_of`), or None."""
-        return None if self.y is None else target_of(self.y)
+        return None if self.y is None else self.told_target or target_of(self.y)
 
     def summary(self) -> str:
         """What was understood, in one line.
@@ -209,7 +212,7 @@ class Dataset:
         Raises
         ------
         ValueError
-            If a class has a single row.
+            If a class has a single row, or there are more classes than test rows.
 
         Examples
         --------
@@ -221,13 +224,7 @@ class Dataset:
             return self
         classes = self.y if self.target == "classes" else None
         if classes is not None:
-            values, counts = np.unique(classes, return_counts=True)
-            if counts.min() < 2:
-                raise ValueError(
-                    f"class {values[counts.argmin()].item()!r:.80} has one row, and "
-                    "test rows are drawn of every class alike: it needs at least two. "
-                    "Remove the row, or give X_test and y_test in an .npz file."
-                )
+            _check_classes(classes, test_size)
         X, X_test, y, y_test = train_test_split(
             self.X,
             self.y,
@@ -236,6 +233,27 @@ class Dataset:
             random_state=random_state,
         )
         return replace(self, X=X, y=y, X_test=X_test, y_test=y_test)
+
+
+def _check_classes(y: Array, test_size: float) -> None:
+    """Raise a ValueError unless test rows can be drawn of every class alike."""
+    values, counts = np.unique(y, return_counts=True)
+    n_test = math.ceil(test_size * len(y))
+    if counts.min() < 2:
+        wrong = (
+            f"class {values[counts.argmin()].item()!r:.80} has one row, and test rows "
+            "are drawn of every class alike: it needs at least two."
+        )
+    elif len(values) > min(n_test, len(y) - n_test):
+        wrong = f"{n_test} test rows cannot be drawn of {len(values)} classes alike."
+    else:
+        return
+    if y.dtype.kind in "iuf":
+        wrong += " If labels are numbers to predict, say so (--target numbers)."
+    raise ValueError(
+        f"{wrong} Remove rows of rare classes, or give X_test and y_test in an .npz "
+        "file."
+    )
 
 
 def _count(n: int, one: str, ending: str, of_one: str = "") -> str:

@@ -1,6 +1,7 @@
 """Data sets: real data by name, bars and stripes, or the user's own file."""
 
 import os
+from collections.abc import Collection
 from http.client import HTTPException
 from numbers import Integral
 from pathlib import Path
@@ -52,6 +53,7 @@ def load_dataset(
     *,
     data_home: Any = None,
     label_column: str | int | None = None,
+    known_columns: Collection[str] = (),
 ) -> Dataset:
     """Load a data set by name, or the user's own from a file.
 
@@ -94,6 +96,9 @@ def load_dataset(
         0, or from -1 backwards. Default: the column named "label", "class" or "target"
         (in capitals or not), or "y" where none is named "x"; otherwise the last one.
         "none": the table has no labels, and all columns are features.
+    known_columns : collection of str, default=()
+        Names of columns of a table in which no row needs a value: those of a model that
+        knows them.
 
     Returns
     -------
@@ -140,10 +145,12 @@ def load_dataset(
         file, read = _ONE_FILE[source]
         found = _find(source, [file, file.removesuffix(".gz")], data_home)
         return checked(source, read(found), found)
-    return _read_file(path, kind, label_column)
+    return _read_file(path, kind, label_column, known_columns)
 
 
-def _read_file(path: Path, kind: str, label_column: str | int | None) -> Dataset:
+def _read_file(
+    path: Path, kind: str, label_column: str | int | None, known: Collection[str]
+) -> Dataset:
     """The user's own file."""
     if kind not in (*_TABLES, *_ARRAYS):
         names = ", ".join(map(repr, [*_TOYS, *_OPENML, *_ONE_FILE, _BARS]))
@@ -155,7 +162,7 @@ def _read_file(path: Path, kind: str, label_column: str | int | None) -> Dataset
         raise FileNotFoundError(f"There is no file {path}. Check the path.")
     name = path.name[: path.name.lower().rindex(kind)]
     table = kind in _TABLES
-    arrays = read_table(path, label_column) if table else _ARRAYS[kind](path)
+    arrays = read_table(path, label_column, known) if table else _ARRAYS[kind](path)
     return checked(name, arrays, path)
 
 

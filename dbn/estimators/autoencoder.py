@@ -488,7 +488,8 @@ n_features)
         Parameters
         ----------
         X : array-like or frame of shape (n_samples, n_features)
-            Of values that are not known nothing counts.
+            Of values that are not known nothing counts; such is, with a warning, a
+            category that fit did not have.
 
         Returns
         -------

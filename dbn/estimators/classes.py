@@ -7,7 +7,7 @@ from sklearn.utils import column_or_1d
 
 from ..backend.device import beside, to_host
 from ..backend.types import Array
-from .marks import as_labels, marked
+from .marks import as_labels, marked, of_one_type
 from .targets import Job
 
 
@@ -43,8 +43,7 @@ def given_classes(classes: Array, mark: Any) -> Array:
     if classes is None or mark is None:
         return to_host(classes)
     classes = as_labels(classes)
-    classes = classes[~marked(classes, mark)]
-    return np.asarray(classes.tolist()) if classes.dtype == object else classes
+    return of_one_type(classes[~marked(classes, mark)], "classes")
 
 
 def check_same_classes(name: str, classes: Any, known: Array) -> None:

@@ -382,7 +382,8 @@ n_features)
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            NaN is a value that is not known.
+            NaN is a value that is not known, and so is, with a warning, a category that
+            fit did not have.
         n_draws : int, default=256
             Hidden states drawn for each row. Too few overstate the bound's spread, not
             its mean.

@@ -116,13 +116,14 @@ class DensityEstimator(DBNEstimator):
         return xp.broadcast_to(row, (n_samples, n_visible)), known
 
     def _log_z(self, rbm: RBM, base_bias: Array) -> float:
-        """Log partition function of the machine, kept until training goes on."""
-        n_epochs = len(self.history_)
+        """Log partition function of the machine, kept until its parameters change."""
+        theta = rbm.params.flat
+        length = float(namespace(theta).sum(theta * theta))
         known = hasattr(self, "log_z_")
-        if not known or getattr(self, "_log_z_epochs", n_epochs) != n_epochs:
+        if not known or getattr(self, "_log_z_of", length) != length:
             with bars_of(self):
                 self.log_z_ = estimate_log_z(rbm, base_bias, self._seed)
-            self._log_z_epochs = n_epochs
+            self._log_z_of = length
         return self.log_z_
 
 

@@ -31,7 +31,7 @@ from ._sklearn import (
     check_y,
     get_namespace,
 )
-from .frames import FrameColumns, frame_columns, refuse_texts
+from .frames import FrameColumns, frame_columns, of_numbers
 from .preprocessing import (
     check_finite,
     check_size,
@@ -108,8 +108,8 @@ class EncodingEstimator(BaseEstimator):
         X = unmasked(without_gradient(X))
         if reset:
             self.columns_ = self._find_columns(X)
-        elif self.columns_ is None:
-            refuse_texts(X)
+        if self.columns_ is None:
+            X = of_numbers(X)
         rows, columns = as_rows(X), self.columns_
         if columns is not None:
             rows = self._numbers(X, order=order)
@@ -153,7 +153,8 @@ class EncodingEstimator(BaseEstimator):
 
     def _numbers(self, X: Array, **options: Any) -> Array:
         """What a user gives as rows of numbers, of which some may be NaN."""
-        X = unmasked(X) if self.columns_ is None else self.columns_.encode(X)
+        of_fit = self.columns_
+        X = of_numbers(unmasked(X)) if of_fit is None else of_fit.encode(X)
         return check_array(X, ensure_all_finite=False, **self._accepted(X), **options)
 
     def _find_columns(self, X: Array) -> FrameColumns | None:

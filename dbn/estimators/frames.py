@@ -1,21 +1,26 @@
 """Columns of a frame as numbers, and back: categories, booleans, values not known."""
 
-import warnings
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from narwhals.exceptions import DuplicateError
 
 from ..backend.parts import Part
 from ..backend.types import Array
+from .frame_kinds import (
+    OF_VALUES,
+    VALUES,
+    as_columns,
+    as_numbers,
+    check_kind,
+    find_categories,
+    find_kind,
+    holds_numbers,
+)
 
-# What frames may be made of, and what categories may be.
+# What frames may be made of.
 _LIBRARIES = ("pandas", "polars", "pyarrow")
-_VALUES = str | int | float | bool
-# Kinds of columns that have values, each of which becomes a column.
-_OF_VALUES = ("string", "category", "ordered")
-# A column with more, and few that come twice, holds no categories.
-_MANY_VALUES = 20
 
 
 def frame_columns(X: Any) -> "FrameColumns | None":
@@ -31,12 +36,12 @@ def frame_columns(X: Any) -> "FrameColumns | None":
     TypeError
         If a column holds neither numbers, booleans nor categories.
     ValueError
-        If a column has no value.
+        If a column has no value, or no column tells rows apart.
 
     Warns
     -----
     UserWarning
-        If a column has so many values that few of them come twice.
+        If a column has so many values that each is in few rows.
 
     Examples
     --------
@@ -51,31 +56,51 @@ def frame_columns(X: Any) -> "FrameColumns | None":
     if frame is None or not len(frame):
         return None
     columns = list(frame.iter_columns())
-    kinds = [_kind(column) for column in columns]
+    kinds = [find_kind(column) for column in columns]
     if all(kind == "number" for kind in kinds):
         return None
     values = [
-        _categories(column) if kind in _OF_VALUES else []
+        find_categories(column) if kind in OF_VALUES else []
         for column, kind in zip(columns, kinds, strict=True)
     ]
-    for column, its in zip(columns, values, strict=True):
-        _warn_of_texts_without_end(column, its)
     names = [column.name for column in columns]
     library = frame.implementation.name.lower()
     library = library if library in _LIBRARIES else "pandas"
-    return FrameColumns(names, kinds, values, library)
+    made = FrameColumns(names, kinds, values, library)
+    if not any(made.group_sizes):
+        raise ValueError(
+            f"Each column of X has one value, {names[0]!r} for example "
+            f"{values[0][0]!r:.80}, so none tells rows apart. Give a column of which "
+            "values differ."
+        )
+    return made
 
 
-def refuse_texts(X: Any) -> None:
-    """Raise a TypeError where a frame has texts, and a model was fitted on numbers.
+def of_numbers(X: Any) -> Any:
+    """Rows for a model that was fitted on numbers; of a frame only numbers are left.
+
+    A column without a value may be of any type, and becomes one of NaN.
+
+    Raises
+    ------
+    TypeError
+        If a column holds something else.
 
     Examples
     --------
-    >>> refuse_texts([[1.0, 2.0]])
+    >>> of_numbers([[1.0, 2.0]])
+    [[1.0, 2.0]]
     """
     frame = _frame(X)
-    for column in frame.iter_columns() if frame is not None else ():
-        _check_kind(column, "number", [])
+    if frame is None:
+        return X
+    made = []
+    for column in frame.iter_columns():
+        check_kind(column, "number", [])
+        if not holds_numbers(column):
+            numbers, library = as_numbers(column), frame.implementation
+            made.append(nw.new_series(column.name, numbers, backend=library))
+    return frame.with_columns(made).to_native() if made else X
 
 
 def _frame(X: Any) -> Any:
@@ -84,9 +109,24 @@ def _frame(X: Any) -> Any:
     Raises
     ------
     TypeError
-        If it is a query, which has no rows yet.
+        If it is a query, which has no rows yet, or holds times.
+    ValueError
+        If two columns have one name.
     """
-    frame = nw.from_native(X, pass_through=True)
+    if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
+        raise TypeError(
+            f"X holds {X.dtype}, times. Turn them into numbers (of a date, days since "
+            "a day), with NaN for NaT."
+        )
+    try:
+        frame = nw.from_native(X, pass_through=True)
+    except DuplicateError:
+        names = [*X.columns]
+        several = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        raise ValueError(
+            f"X has several columns with one name: {str(several)[1:-1]:.200}. Rename "
+            "them, or leave some out: X.loc[:, ~X.columns.duplicated()]."
+        ) from None
     if isinstance(frame, nw.LazyFrame):
         raise TypeError(f"X is a {type(X).__name__}, a query. Pass X.collect().")
     return frame if isinstance(frame, nw.DataFrame) else None
@@ -147,12 +187,12 @@ class FrameColumns(Part):
                 f"a library of {_LIBRARIES}; it is {self!r:.200}."
             )
         for kind, values in zip(self.kinds, self.categories, strict=True):
-            several = kind in _OF_VALUES
+            several = kind in OF_VALUES
             if not (
                 (several or kind in ("number", "boolean"))
                 and isinstance(values, list)
                 and bool(values) == several
-                and all(isinstance(value, _VALUES) for value in values)
+                and all(isinstance(value, VALUES) for value in values)
             ):
                 raise ValueError(
                     f"A column of the kind {kind!r:.80} with the values {values!r:.80} "
@@ -194,7 +234,7 @@ class FrameColumns(Part):
         Warns
         -----
         UserWarning
-            If a column has no value that it had in fit.
+            If a column has values that it did not have in fit.
         """
         frame = _frame(X)
         if frame is None:
@@ -209,7 +249,7 @@ class FrameColumns(Part):
                 "Pass the same in the same order."
             )
         parts = [
-            _encoded(column, kind, values)
+            as_columns(column, kind, values)
             for column, kind, values in zip(
                 columns, self.kinds, self.categories, strict=True
             )
@@ -258,143 +298,3 @@ class FrameColumns(Part):
             index = nw.maybe_get_index(source)
             frame.index = frame.index if index is None else index.copy()
         return frame
-
-
-def _warn_of_texts_without_end(column: Any, values: list[Any]) -> None:
-    """Names, numbers of rows and dates are texts too, and say nothing of other rows."""
-    known = len(column) - column.null_count()
-    if len(values) > max(_MANY_VALUES, known / 2):
-        warnings.warn(
-            f"Column {column.name!r} has {len(values)} different values in {known} "
-            "rows, and each becomes a column of its own. If it holds names, numbers of "
-            "rows or dates, leave it out, or turn it into numbers (of a date, days "
-            "since a day).",
-            stacklevel=5,
-        )
-
-
-def _kind(column: Any) -> str:
-    """What a column holds, of the kinds of `FrameColumns`."""
-    dtype = column.dtype
-    if dtype.is_numeric() or _is_sparse(column):
-        return "number"
-    if column.is_null().all():
-        raise ValueError(
-            f"Column {column.name!r} has no value in any row. Leave it out."
-        )
-    if dtype == nw.Enum:
-        return "ordered"
-    if dtype == nw.Categorical:
-        return "category"
-    if dtype == nw.String:
-        return "string"
-    if dtype == nw.Boolean:
-        return "boolean"
-    if dtype == nw.Object:
-        values = column.drop_nulls().to_list()
-        for kind, name in ((str, "string"), (bool | np.bool_, "boolean")):
-            if all(isinstance(value, kind) for value in values):
-                return name
-        _as_numbers(column)
-        return "number"
-    raise TypeError(
-        f"Column {column.name!r} holds {dtype}, which is neither numbers, booleans nor "
-        "categories. Turn it into numbers (of a date, days since a day), or leave it "
-        "out."
-    )
-
-
-def _is_sparse(column: Any) -> bool:
-    """Whether pandas holds the numbers of a column as those that are not 0."""
-    return hasattr(column.to_native(), "sparse")
-
-
-def _as_numbers(column: Any) -> Array:
-    """A column of numbers as an array, NaN where it has no value."""
-    if _is_sparse(column):
-        return column.to_native().sparse.to_dense().to_numpy(np.float64)
-    if column.dtype != nw.Object:
-        if column.dtype != nw.Float32:
-            column = column.cast(nw.Float64)
-        return column.to_numpy()
-    numbers, missing = np.full(len(column), np.nan), column.is_null().to_numpy()
-    try:
-        numbers[~missing] = [float(v) for v in column.drop_nulls().to_list()]
-    except (TypeError, ValueError) as problem:
-        raise TypeError(
-            f"Column {column.name!r} holds objects of which some are no numbers "
-            f"({problem}). Make it one kind: numbers, booleans, or strings."
-        ) from problem
-    return numbers
-
-
-def _categories(column: Any) -> list[Any]:
-    """The values of a column, in order."""
-    values = column.drop_nulls().unique().to_list()
-    if not all(isinstance(v, _VALUES) for v in values):
-        kinds = sorted({type(v).__name__ for v in values})
-        raise TypeError(
-            f"Column {column.name!r} has categories of type {', '.join(kinds)}; "
-            "categories are strings, numbers or booleans. Turn them into strings."
-        )
-    if column.dtype == nw.Enum:
-        return [value for value in column.cat.get_categories() if value in values]
-    return sorted(values, key=lambda v: (isinstance(v, str), v))
-
-
-def _check_kind(column: Any, kind: str, values: list[Any]) -> None:
-    """Raise a TypeError, or warn, where a column is not what it was in fit.
-
-    A text is not equal to a number or a boolean that is written alike, and a value that
-    was not there in fit is not known: of such a column a model would know nothing.
-    """
-    found = column.drop_nulls().unique().to_list() if kind != "number" else []
-    if kind == "number":
-        same = column.dtype not in (nw.String, nw.Categorical, nw.Enum)
-    else:
-        texts, of_fit = (
-            {isinstance(v, str) for v in its} for its in (found, values or [False])
-        )
-        same = not found or bool(texts & of_fit)
-    if not same:
-        held = f"{kind}s" if not values else f"categories such as {values[0]!r}"
-        shown = f", such as {found[0]!r}" if found else ""
-        raise TypeError(
-            f"Column {column.name!r} held {held} when the model was fitted, and now "
-            f"holds {column.dtype}{shown}. Pass what it held."
-        )
-    if len(values) > 1 and found and not {*found} & {*values}:
-        warnings.warn(
-            f"Column {column.name!r} has {found[0]!r:.80} and no value at all that the "
-            f"model was fitted on ({values[0]!r:.80}, ...): it counts as not known in "
-            "every row. Write the values as they were.",
-            stacklevel=6,
-        )
-
-
-def _encoded(column: Any, kind: str, values: list[Any]) -> Array:
-    """The columns of numbers of one column."""
-    _check_kind(column, kind, values)
-    missing = column.is_null().to_numpy()
-    if not values:
-        if kind == "number":
-            numbers = _as_numbers(column)
-        else:
-            numbers = np.full(len(column), np.nan)
-            numbers[~missing] = column.drop_nulls().to_list()
-        return numbers[:, None]
-    if len(values) == 1:
-        return np.empty((len(column), 0), dtype=np.float32)
-    place = {value: i for i, value in enumerate(values)}
-    # Further states for what is not known, of which none has a column.
-    found = [
-        len(values) if m else place.get(v, len(values))
-        for m, v in zip(missing, column.to_list(), strict=True)
-    ]
-    rows = np.vstack(
-        [
-            np.eye(len(values), dtype=np.float32),
-            np.full(len(values), np.nan, np.float32),
-        ]
-    )
-    return rows[found]

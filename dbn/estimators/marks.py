@@ -58,8 +58,8 @@ def labelled_part(
             f"{advice}"
         )
     y = y[labelled]
-    refuse_missing(y, name, value)
-    return labelled, np.asarray(y.tolist()) if y.dtype == object else y
+    check_labels(y, name, value)
+    return labelled, of_one_type(y, name)
 
 
 def _refuse_other_type(y: Array, value: Any) -> None:
@@ -122,20 +122,18 @@ def _is_missing(value: Any) -> bool:
     return value is None or is_scalar_nan(value) or is_pandas_na(value)
 
 
-def refuse_missing(y: Array, name: str = "y", mark: Any = None) -> None:
-    """Raise a ValueError if y holds None, NaN or pandas.NA.
+def check_labels(y: Array, name: str = "y", mark: Any = None) -> None:
+    """Raise a ValueError if y holds None, NaN, NaT or pandas.NA, or several types.
 
     Where that is the `mark` of rows without a label, these are rows of some targets.
 
     Examples
     --------
-    >>> refuse_missing(["a", "b"])
+    >>> check_labels(["a", "b"])
     """
     if y is None:  # which scikit-learn refuses
         return
     y = as_labels(y)
-    if y.dtype.kind not in "Of":
-        return
     missing = y[marked(y, np.nan)]
     if len(missing):
         what = "NaN" if is_scalar_nan(missing[0]) else str(missing[0])
@@ -149,6 +147,32 @@ def refuse_missing(y: Array, name: str = "y", mark: Any = None) -> None:
             f"Input {name} contains {what}, no target, {len(missing)} times. Leave "
             f"those rows out, or {advice}"
         )
+    of_one_type(y, name)
+
+
+def of_one_type(y: Array, name: str = "y") -> Array:
+    """Labels that are objects as an array of their own type; others as they are.
+
+    Raises
+    ------
+    ValueError
+        If some are texts and some are not: as an array all would be texts.
+
+    Examples
+    --------
+    >>> of_one_type(np.array([1, 2], dtype=object)).dtype.kind
+    'i'
+    """
+    if y.dtype != object:
+        return y
+    texts = [label for label in y.flat if isinstance(label, str)]
+    others = [label for label in y.flat if not isinstance(label, str)]
+    if texts and others:
+        raise ValueError(
+            f"{name} holds texts such as {texts[0]!r:.80} and other labels such as "
+            f"{others[0]!r:.80}. Make all of them texts, or all numbers."
+        )
+    return np.asarray(y.tolist())
 
 
 def warn_of_encoded(y: Array, mark: Any) -> None:

@@ -17,7 +17,7 @@ from ._sklearn import StrOptions
 from .base import DBNEstimator
 from .constraints import NET
 from .dbn import DBNTransformer, Prototypes
-from .frames import FrameColumns, refuse_texts
+from .frames import FrameColumns
 from .rbm import RBMTransformer
 from .start import (
     DEFAULT_SIZES,
@@ -100,10 +100,7 @@ class NetEstimator(DBNEstimator):
     def _find_columns(self, X: Array) -> FrameColumns | None:
         """As in the stack that is brought, if there is one."""
         if isinstance(self.init, FrozenEstimator):
-            columns = getattr(self.init.estimator, "columns_", None)
-            if columns is None:
-                refuse_texts(X)
-            return columns
+            return getattr(self.init.estimator, "columns_", None)
         return super()._find_columns(X)
 
     def _stack_activations(self, n: int) -> list[Activation]:

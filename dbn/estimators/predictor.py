@@ -18,6 +18,7 @@ from ..training.budget import ROWS_PER_COLUMN, of_net
 from ..training.callbacks import agree, bars_of, fit_task
 from ..training.finetuning import check_deterministic, check_moments, rate_multipliers
 from ..training.optimizers import get_optimizer
+from ..training.state import forget_earlier
 from ..training.task import Task
 from ..training.unrolling import reconstruction_loss
 from .convergence import settle, warn_of_machines, warn_of_net
@@ -136,7 +137,6 @@ class DBNPredictor(NetEstimator):
             if not going_on:
                 draft._initialize(job, Task())
             self._become(draft)
-            self._state.pop("span", None)  # of a fit that was interrupted
             try:
                 self._finetune(job, 1, None, None)
             finally:
@@ -171,7 +171,7 @@ class DBNPredictor(NetEstimator):
             check_same_net(draft.network_, asked)
             job.rows = with_dtype(draft._encode(job.rows), dtype)
             job.rows = draft.visible_.inside(job.rows)
-            draft._state.pop("best", None)  # of the rows held out before
+            forget_earlier(draft._state, chunk)
             machines = draft.dbn_.rbms if hasattr(draft, "dbn_") else []
             draft._stack = {"rbms": machines, "layer": {"epoch": sys.maxsize}}
             return draft, job

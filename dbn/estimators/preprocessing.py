@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.preprocessing import StandardScaler
 
-from ..backend.array import count_not_finite, extent
+from ..backend.array import count_not_finite, dense, extent
 from ..backend.device import (
     asarray_like,
     beside,
@@ -308,10 +308,11 @@ def warn_of_counts(X: Array, units: Units) -> None:
 
 
 def warn_of_range(X: Array, units: Units, name: str = "X") -> None:
-    """Warn of rows far outside the range of the units that a model was fitted with.
+    """Warn of columns far outside the range of the units that a model was fitted with.
 
     A net gives an answer for any rows. Those that a scaler makes of new rows may be a
-    little outside; of rows that are read as they are needed nothing is said.
+    little outside; a column of whole numbers may not: its values are other codes, such
+    as 1 and 2 for 0 and 1. Of rows that are read as they are needed nothing is said.
 
     Warns
     -----
@@ -323,24 +324,48 @@ def warn_of_range(X: Array, units: Units, name: str = "X") -> None:
     >>> from dbn.boltzmann import Bernoulli
     >>> warn_of_range(np.array([[0.0, 1.5]]), Bernoulli())
     """
-    lowest, highest = (units.per_column(end, X.shape[1]) for end in ("low", "high"))
-    bounded = np.isfinite(highest)
-    if isinstance(X, LazyRows) or not X.shape[0] or not bounded.any():
+    if isinstance(X, LazyRows) or not X.shape[0]:
         return
-    columns = np.flatnonzero(bounded)
+    ends = np.stack([units.per_column(end, X.shape[1]) for end in ("low", "high")])
+    for low, high in np.unique(ends[:, np.isfinite(ends).all(axis=0)], axis=1).T:
+        of_units = np.flatnonzero((ends[0] == low) & (ends[1] == high))
+        least, most = _ends_of_far(_columns_of(X, of_units), low, high)
+        if n := len(least):
+            warnings.warn(
+                f"{name} has values from {least.min():.7g} to {most.max():.7g} in {n} "
+                f"column{'s' * (n > 1)} that lay in [{low:g}, {high:g}] when the model "
+                f"was fitted. Scale {name} as those rows were scaled, and write codes "
+                "such as 0 and 1 as they were.",
+                stacklevel=5,
+            )
+
+
+def _columns_of(X: Array, columns: Array) -> Array:
+    if len(columns) == X.shape[1]:
+        return X
     if issparse(X):
-        X = X[:, columns]
-    elif not bounded.all():
-        X = namespace(X).take(X, beside(columns, X), axis=1)
-    least, most = lowest[bounded].min(), highest[bounded].max()
-    low, high = extent_of_known(X)
-    if low < 2 * least - most or high > 2 * most - least:
-        warnings.warn(
-            f"{name} has values from {low:.7g} to {high:.7g} in columns that lay in "
-            f"[{least:g}, {most:g}] when the model was fitted. Scale {name} as those "
-            "rows were scaled.",
-            stacklevel=5,
-        )
+        return X[:, columns]
+    return namespace(X).take(X, beside(columns, X), axis=1)
+
+
+def _ends_of_far(X: Array, low: float, high: float) -> tuple[Array, Array]:
+    """Ends of the columns that are further outside than new rows may be."""
+    ends = extent_of_known(X)
+    if low <= ends[0] and ends[1] <= high:
+        return np.array([]), np.array([])
+    least, most = np.full(X.shape[1], math.inf), np.full(X.shape[1], -math.inf)
+    whole = np.full(X.shape[1], True)
+    for rows in row_slices(X):
+        part = dense(X[rows, ...])
+        xp, unknown = namespace(part), part != part
+        whole &= to_host(xp.all((part == xp.round(part)) | unknown, axis=0))
+        lowest = xp.min(xp.where(unknown, math.inf, part), axis=0)
+        highest = xp.max(xp.where(unknown, -math.inf, part), axis=0)
+        least = np.minimum(least, to_host(lowest))
+        most = np.maximum(most, to_host(highest))
+    margin = np.where(whole, 0.0, high - low)
+    far = (least < low - margin) | (most > high + margin)
+    return least[far], most[far]
 
 
 def warn_of_small(low: float, high: float) -> None:

@@ -24,6 +24,7 @@ from ..training.callbacks import agree, bars_of, fit_task
 from ..training.contrastive import default_optimizer, descending
 from ..training.optimizers import get_optimizer
 from ..training.sparsity import get_sparsity
+from ..training.state import forget_earlier
 from ..training.task import Task
 from ._sklearn import fit_context
 from .constraints import MACHINE
@@ -312,7 +313,7 @@ n_features)
         rows, weight = self._begin(X, sample_weight, True, chunk=True)
         agree(self, rows, weight, self.rbm_)
         with bars_of(self):
-            self._state.pop("span", None)  # of a fit that was interrupted
+            forget_earlier(self._state, chunk=True)
             self._train(rows, weight, 1, None)
         return self
 

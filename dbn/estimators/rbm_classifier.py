@@ -22,6 +22,7 @@ from ..training.callbacks import agree, bars_of, fit_task
 from ..training.contrastive import classifying_optimizer, default_optimizer, descending
 from ..training.optimizers import get_optimizer
 from ..training.sparsity import get_sparsity
+from ..training.state import forget_earlier
 from ..training.task import Task
 from ._sklearn import Interval, StrOptions, fit_context
 from .constraints import LABELS, MACHINE
@@ -307,7 +308,6 @@ n_features)
         draft, job, unlabelled = self._prepared(*given, classes, chunk=True)
         agree(draft, *job.made_of(draft, True))
         self._become(draft)
-        self._state.pop("span", None)  # of a fit that was interrupted
         self._train(job, unlabelled, 1, None, None)
         return self
 
@@ -341,7 +341,7 @@ n_features)
             draft._check_unchanged()
             rows = with_dtype(draft._encode(job.rows), numpy_dtype(draft.rbm_.W))
             job.rows = draft.visible_.inside(rows)
-            draft._state.pop("best", None)  # of the rows held out before
+            forget_earlier(draft._state, chunk)
         else:
             job.rows = draft._fit_visible(job.rows, job.weight, self.visible)
             rbm = draft._new_machine(job.rows.shape[1], numpy_dtype(job.rows))
@@ -391,8 +391,6 @@ n_features)
                 state=self._state,
                 **{name: getattr(self, name) for name in _OF_TRAINING},
             )
-        if stopping:  # the weights may be those of an earlier epoch
-            self._forget("log_z_")
 
     @property
     def _joint(self) -> DBN:

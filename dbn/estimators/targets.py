@@ -14,7 +14,7 @@ from ..backend.rows import LazyRows
 from ..backend.types import Array
 from ..feedforward import Loss
 from ._sklearn import check_y, num_samples, safe_indexing
-from .marks import labelled_part, refuse_missing, warn_of_encoded
+from .marks import check_labels, labelled_part, warn_of_encoded
 from .preprocessing import indexable, of_moderate_size, row_weights
 
 
@@ -124,7 +124,7 @@ def with_labels(
     if isinstance(sample_weight, Real):  # as in fit: then all rows count alike
         sample_weight = None
     if estimator.unlabeled is None:
-        refuse_missing(y, name)
+        check_labels(y, name)
         return X, y, sample_weight
     check_consistent_length(X, y, sample_weight)
     advice = "Give rows with a label: no others count here."
@@ -154,7 +154,7 @@ def check_supervised(
     labelled: Array
     options = {"multi_output": True, "y_numeric": estimator._numeric_targets}
     if estimator.unlabeled is None or y is None:
-        refuse_missing(y)
+        check_labels(y)
         rows, known, weight, used = estimator._check_rows(
             X, sample_weight, y, reset=reset, **options
         )

@@ -149,8 +149,9 @@ def paired_losses(
         For each seed the numbers of its test rows, from 0, each once. Default: the same
         rows for all.
     n_rows : int or None, default=None
-        Where every seed splits the same rows anew: how many these are, for training and
-        test together. None where the test rows are fixed.
+        Where seeds test different rows: of how many these are drawn. Where every seed
+        splits the same rows anew that is all of them, for training and test together.
+        None where the test rows are fixed.
     confidence : float, default=0.95
 
     Returns

@@ -214,8 +214,8 @@ def train_rbm(
         Where progress is reported; default: nowhere.
     history : list, optional
         Receives a dict per epoch: ``"reconstruction_error"`` is the squared error per
-        visible unit of a mean-field pass up and down, over 50 to 1000 of the
-        rows, always the same. It can fall while the model gets worse (Hinton 2010, section 5). Of rows
+        visible unit of a mean-field pass up and down, over 50 to 1000 rows, always the
+        same. It can fall while the model gets worse (Hinton 2010, section 5). Of rows
         with unknown values the known ones count, and the pass goes up from means.
         ``"loss"`` is the mean of -log p(label | features) of the epoch's batches, with
         a discriminative weight.

@@ -97,3 +97,21 @@ def remembered(
     if makers.get(key) != maker:
         makers[key], state[key] = maker, start()
     return state[key]
+
+
+def forget_earlier(state: dict[str, Any], chunk: bool) -> None:
+    """Remove what holds for an earlier call only.
+
+    That are losses of rows held out in it; and if a chunk comes, which ends no fit, the
+    span of schedules, which a fit that was interrupted may have left.
+
+    Examples
+    --------
+    >>> state = {"epoch": 3, "span": (0, 4)}
+    >>> forget_earlier(state, chunk=True)
+    >>> state
+    {'epoch': 3}
+    """
+    state.pop("best", None)
+    if chunk:
+        state.pop("span", None)

@@ -1,5 +1,6 @@
 """Data sets by name and from files, and what happens to files that are broken."""
 
+import dataclasses
 import gzip
 import os
 import sys
@@ -978,6 +979,27 @@ def test_no_test_rows_of_a_class_with_one_row(tmp_path):
     path.write_text("a,b\n1,x\n2,x\n3,rare\n")
     with pytest.raises(ValueError, match=r"class 'rare' has one row, .* at least two"):
         load_dataset(path).with_test()
+
+
+def test_no_test_rows_of_more_classes_than_there_are_of_them(tmp_path):
+    ages = [f"1,{20 + i % 10}" for i in range(30)]
+    (tmp_path / "ages.csv").write_text("\n".join(["a,b", *ages]))
+    data = load_dataset(tmp_path / "ages.csv")
+    words = r"9 test rows cannot be drawn of 10 classes .* \(--target numbers\)\. Rem"
+    with pytest.raises(ValueError, match=words):
+        data.with_test()
+    told = dataclasses.replace(data, told_target="numbers")
+    assert told.target == "numbers" and "numbers from 20 to 29" in told.summary()
+    assert len(told.with_test().X_test) == 9
+
+
+def test_a_column_that_a_model_knows_needs_no_value(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("a,b,label\n1,,x\n2,,y\n")
+    data = load_dataset(path, known_columns=["a", "b"])
+    assert np.isnan(data.X[:, 1]).all() and data.columns == ("a", "b")
+    with pytest.raises(ValueError, match="features without any value: column 'b'"):
+        load_dataset(path, known_columns=["a"])
 
 
 @pytest.mark.parametrize("labels", [["007", "7"], [str(2**60), str(2**60 + 1)]])

@@ -2,6 +2,8 @@
 
 import pickle
 import warnings
+from datetime import datetime
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -45,6 +47,7 @@ def people(**columns):
     return pd.DataFrame({**frame, **columns})
 
 
+TIMES = pd.date_range("2020", periods=3)
 ENCODED = np.array(
     [
         # age, town_Bern, town_Rome, size_L, size_S, smokes, rooms, owns, floor, pet
@@ -88,30 +91,81 @@ def test_numbers_become_the_columns_that_came_in():
     assert back["country"].tolist() == ["CH"] * 3
 
 
-def test_a_value_that_fit_has_not_seen_is_not_known():
+def test_a_value_that_fit_has_not_seen_is_not_known_and_said():
+    """Else it is only less strange than a value that is known."""
     columns = frame_columns(people())
-    rows = columns.encode(people(town=["Oslo", "Bern", "Rome"]))
+    with pytest.warns(UserWarning) as caught:
+        rows = columns.encode(people(town=["Oslo", "Bern", "Rome"]))
     np.testing.assert_array_equal(rows[:, 1:3], [[np.nan, np.nan], [1, 0], [0, 1]])
+    assert [str(w.message) for w in caught] == [
+        "Column 'town' has values that the model was not fitted on in 1 of 3 rows, "
+        "such as 'Oslo': they count as not known. If one of them is a value of fit "
+        "('Bern', ...), write it as it was."
+    ]
 
 
 def test_a_column_with_no_value_of_fit_is_reported():
     columns = frame_columns(people())
-    for wrong in ({"town": ["rome"] * 3}, {"floor": [7, 8, 9]}):
+    some = {"town": ["rome"] * 3}, {"floor": [7, 8, 9]}, {"country": ["DE", None, "AT"]}
+    for wrong in some:
         (name,) = wrong
         with pytest.warns(UserWarning, match=f"Column '{name}' has .* no value at all"):
             rows = columns.encode(people(**wrong))
-        of_it = [n.startswith(name) for n in columns.visible_names]
+        of_it = [n.startswith(f"{name}_") for n in columns.visible_names]
         assert np.isnan(rows[:, of_it]).all()
-    # Nothing known, one value of several, and values of a column that says nothing.
-    for fine in ([np.nan] * 3, [None] * 3, ["Rome", "rome", None]):
+    # Nothing known, and values of which some are not.
+    for fine in ([np.nan] * 3, [None] * 3, ["Rome", None, None]):
         columns.encode(people(town=fine))
-    columns.encode(people(country=["DE"] * 3))
     # Equal values are equal, whatever type they have.
     of_bits = frame_columns(pd.DataFrame({"a": pd.Categorical([0, 1])}))
     for same in ([False, True], [0.0, 1.0], pd.Categorical([True, False])[[1, 0]]):
         np.testing.assert_array_equal(
             of_bits.encode(pd.DataFrame({"a": same})), [[1, 0], [0, 1]]
         )
+
+
+NOTHING = {
+    "None": [None] * 3,
+    "NaN": [np.nan] * 3,
+    "string": pd.array([None] * 3, dtype="string"),
+    "Float64": pd.array([None] * 3, dtype="Float64"),
+    "boolean": pd.array([None] * 3, dtype="boolean"),
+    "category": pd.Categorical([None] * 3),
+    "NaT": pd.to_datetime([None] * 3),
+}
+
+
+@pytest.mark.parametrize("nothing", NOTHING.values(), ids=NOTHING)
+def test_a_column_without_a_value_is_not_known_whatever_its_type(nothing):
+    """As one row of JSON makes it."""
+    columns = frame_columns(people())
+    for name, size in zip(columns.names, columns.group_sizes, strict=True):
+        rows = columns.encode(people(**{name: nothing}))
+        of_it = [n.split("_")[0] == name for n in columns.visible_names]
+        assert sum(of_it) == size
+        assert np.isnan(rows[:, of_it]).all()
+    numbers = pd.DataFrame(
+        {"a": [1.0, 2.0, 4.0], "b": [3.0, 1.0, 2.0]}, index=[5, 6, 7]
+    )
+    model, given = rbm().fit(numbers), numbers.assign(a=nothing)
+    np.testing.assert_array_equal(
+        model.transform(given), model.transform(given.assign(a=np.nan))
+    )
+    drawn = model.sample(given=given[:1], steps=2, random_state=0)
+    assert np.isfinite(np.asarray(drawn)).all()
+
+
+def test_a_column_of_polars_without_a_value_is_not_known():
+    pl = pytest.importorskip("polars")
+    frame = pl.DataFrame({"age": [30.0, 40.0], "town": ["Rome", "Bern"]})
+    columns, model = frame_columns(frame), rbm().fit(frame[["age"]])
+    nothing = pl.Series([None] * 2)
+    for name in frame.columns:
+        rows = columns.encode(frame.with_columns(nothing.alias(name)))
+        assert np.isnan(rows).sum() == (2 if name == "age" else 4)
+    lost = model.transform(pl.DataFrame({"age": nothing}))
+    same = model.transform(pl.DataFrame({"age": [np.nan, np.nan]}))
+    np.testing.assert_array_equal(lost, same)
 
 
 @pytest.mark.parametrize("library", ["polars", "pyarrow"])
@@ -212,6 +266,16 @@ def test_what_is_no_column_is_refused_by_name(column, error, words):
         (people(floor=pd.Categorical(["3", "1", "3"])), "now holds Categorical"),
         (people(smokes=["True", "False", "True"]), "'smokes' held booleans"),
         (people(owns=pd.Categorical(["True", None, "no"])), "'owns' held booleans"),
+        (people(age=TIMES), "'age' held numbers .* now holds Datetime"),
+        (people(owns=TIMES), "'owns' held booleans .* now holds Datetime"),
+        (people(floor=TIMES), "'floor' held categories such as 1 .* now holds Date"),
+        (people(town=TIMES), "'town' held categories such as 'Bern' .* now holds Date"),
+        (people(age=TIMES - TIMES), "'age' held numbers .* now holds Duration"),
+        (people(age=[t.date() for t in TIMES]), "'age' holds objects of which some"),
+        (people(owns=[t.date() for t in TIMES]), "'owns' held booleans .* Object"),
+        (people(age=TIMES.to_period("M")), "'age' held numbers"),
+        (people(age=np.array([1j, 2.0, 3.0])), "'age' held numbers"),
+        (people(floor=[[1], [2], [3]]), "'floor' held categories .* such as .1.. Pass"),
     ],
 )
 def test_other_kinds_after_fit_are_refused(later, words):
@@ -219,11 +283,17 @@ def test_other_kinds_after_fit_are_refused(later, words):
         frame_columns(people()).encode(later)
 
 
-@pytest.mark.parametrize("n_values, warned", [(60, True), (31, True), (30, False)])
-def test_a_column_of_texts_without_end_is_named(n_values, warned):
-    """Names, dates and numbers of rows: a category each, which no other row has."""
-    dates = [f"day {i % n_values}" for i in range(60)]
-    frame = pd.DataFrame({"when": [*dates, None], "size": np.arange(61.0)})
+@pytest.mark.parametrize(
+    "n_values, n_rows, warned",
+    [(60, 60, True), (21, 60, True), (20, 60, False), (21, 210, False)],
+)
+def test_a_column_of_texts_without_end_is_named(n_values, n_rows, warned):
+    """Names, dates and numbers of people: a category each, which few other rows have.
+
+    By the number of a person with three rows a net knew all of them.
+    """
+    dates = [f"day {i % n_values}" for i in range(n_rows)]
+    frame = pd.DataFrame({"when": [*dates, None], "size": np.arange(n_rows + 1.0)})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         RBMTransformer(3, max_iter=1).fit(frame)
@@ -231,6 +301,17 @@ def test_a_column_of_texts_without_end_is_named(n_values, warned):
     assert len(told) == warned
     for words in told:
         assert f"Column 'when' has {n_values} different values in 60 rows" in words
+        assert "written like numbers" not in words
+
+
+@pytest.mark.parametrize("text", ["1 0{}", "${}", "{}%", "-{},500.5", "{} €"])
+def test_texts_that_are_numbers_are_told_as_such(text):
+    cells = [text.format(i) for i in range(10, 50)]
+    frame = pd.DataFrame({"pay": [*cells, "no"], "size": np.arange(41.0)})
+    words = f"Most are written like numbers, such as {cells[0]!r}."
+    with pytest.warns(UserWarning, match="different values") as caught:
+        frame_columns(frame[::-1])
+    assert words.split("'")[0] in str(caught[0].message)
 
 
 def test_nothing_warns():
@@ -356,7 +437,20 @@ def test_other_columns_are_refused_by_name(cls):
     text = message(output, model, FRAME[:0])
     assert "0 sample(s)" in text
     frame = pd.DataFrame({"one": ["a"] * 120, "two": ["b"] * 120})
-    assert "0 feature(s)" in message(small(cls).fit, frame, target(cls))
+    text = message(small(cls).fit, frame, target(cls))
+    assert "Each column of X has one value, 'one' for example 'a'" in text
+
+
+@EVERY
+def test_two_columns_of_one_name_are_named(cls):
+    model = fitted(cls)
+    for twice in (
+        pd.concat([FRAME, FRAME[["age"]]], axis=1),
+        pd.concat([FRAME[["age", "size"]]] * 2, axis=1),
+    ):
+        for method in (partial(small(cls).fit, y=target(cls)), partial(output, model)):
+            text = message(method, twice)
+            assert "X has several columns with one name: 'age'" in text
 
 
 @EVERY
@@ -506,10 +600,39 @@ def test_a_query_is_not_rows():
 def test_texts_for_a_model_of_numbers_are_named(cls):
     frame = pd.DataFrame(X, columns=[*"abcde"])
     model = small(cls).fit(frame, Y)
-    output(model, frame.astype(object))
+    objects = frame.astype(object)
+    np.testing.assert_array_equal(output(model, objects), output(model, frame))
+    objects.loc[0, "c"] = pd.NA
+    holes = frame.mask(objects.isna())
+    np.testing.assert_array_equal(output(model, objects), output(model, holes))
+    small(cls).fit(objects, Y)
     words = "'c' held numbers when the model was fitted"
-    for later in (frame.assign(c="x"), frame.assign(c=np.array(["x"] * 60, object))):
-        assert words in message(output, model, later, error=TypeError)
+    times = pd.date_range("2020", periods=60)
+    for later in ("x", np.array(["x"] * 60, object), times, times - times[0]):
+        assert words in message(output, model, frame.assign(c=later), error=TypeError)
+    dates = frame.assign(c=times.date)
+    assert "'c' holds objects" in message(output, model, dates, error=TypeError)
+    for array in (times.to_numpy(), (times - times[0]).to_numpy()):
+        rows = np.tile(array[:, None], 5)
+        assert "X holds" in message(small(cls).fit, rows, Y, error=TypeError)
+        assert "X holds" in message(output, model, rows, error=TypeError)
+
+
+@pytest.mark.parametrize("name", ["age", "flag", "town"])
+def test_times_of_polars_are_no_numbers(name):
+    """They were cast to numbers, and a net said what it liked."""
+    pl = pytest.importorskip("polars")
+    frame = pl.DataFrame(
+        {"age": [1.0, 2.0], "flag": [True, False], "town": ["Rome", "Bern"]}
+    )
+    model, numbers = rbm().fit(frame), rbm().fit(frame[["age"]])
+    day = datetime(2020, 1, 1)
+    for strange in (day.date(), day, day - day, day.time(), b"1", [1.0], {"x": 1}):
+        later = frame.with_columns(pl.Series(name, [strange] * 2))
+        assert f"Column '{name}' h" in message(model.transform, later, error=TypeError)
+        if name == "age":
+            text = message(numbers.transform, later[["age"]], error=TypeError)
+            assert "Column 'age' held numbers when" in text
 
 
 @pytest.mark.parametrize("cls", [RBMTransformer, DBNTransformer, DBNAutoencoder])

@@ -650,6 +650,32 @@ def test_a_time_that_is_none_is_a_mark(mark):
         assert len(clf.classes_) == 2
 
 
+@pytest.mark.parametrize("kind", ["M8[s]", "M8[ns]", "m8[s]", "m8[ns]"])
+@pytest.mark.parametrize("cls", [*PREDICTORS, *GENERATIVE])
+def test_a_time_that_is_none_is_no_target(cls, kind):
+    """As a number it is -9.2e18, which a regressor took for one."""
+    times = Y.astype(kind)
+    fitted, holes = small(cls).fit(X, times), times.copy()
+    holes[::5] = "NaT"
+    words = "Input y contains NaT, no target, 12 times. Leave those rows out, or"
+    for y in (holes, pd.Series(holes)):
+        assert words in message(small(cls).fit, X, y)
+        assert words in message(fitted.score, X, y)
+    marked = small(cls, unlabeled=np.nan).fit(X, holes)
+    same = small(cls, unlabeled=-1).fit(X, np.where(np.isnat(holes), -1, Y))
+    assert_array_equal(output(marked, X), output(same, X))
+
+
+@pytest.mark.parametrize("mark", [None, np.nan, -1])
+@pytest.mark.parametrize("cls", [*PREDICTORS, *GENERATIVE])
+def test_labels_of_several_types_are_refused(cls, mark):
+    """As an array all were texts, and 1 came back as '1'."""
+    labels = [1, "a", 2 if mark is None else mark] * 20
+    for y in (labels, np.array(labels, dtype=object)):
+        said = message(small(cls, unlabeled=mark).fit, X, y)
+        assert "y holds texts such as 'a' and other labels such as 1. Make" in said
+
+
 @pytest.mark.parametrize("cls", [DBNClassifier, *GENERATIVE])
 def test_what_a_masked_array_hides_is_no_label(cls):
     y = np.ma.array(Y, mask=np.arange(60) % 3 == 0)

@@ -253,11 +253,14 @@ def recomputed(content):
     return [number for lines, told, p in each for number in (*lines, *told, p)]
 
 
+_WORDS = r"^\S.*labels|median|^Warning|^  Fits|^Test|^Made|^Protocol|^Controls"
+
+
 def printed(table):
     """All numbers of a table's lines, without those of names and titles."""
     numbers = []
     for line in table.splitlines():
-        if re.search(r"^\S.*labels|median|^Warning|^  Fits|^Test|^Made", line) is None:
+        if re.search(_WORDS, line) is None:
             line = re.sub(r"^  (.*starts: |\S.*?(?=  ))", "", line)
             line = line.replace("+- ", " ").replace(" to ", " ")
             numbers += re.findall(r"[-+]?\d+(?:\.\d+)?", line)
@@ -499,12 +502,13 @@ def test_verdict_says_what_the_numbers_say(dbn, other, words):
         (
             BETTER,
             [WORSE, [0.31, 0.33, 0.34]],
-            "lowered the test error: -21.7 to -10.3 points against every other start.",
+            "lowered the test error: -21.67 to -10.33 points against every other "
+            "start.",
         ),
         (
             WORSE,
             [BETTER, [0.01, 0.02, 0.03]],
-            "raised the test error: +10.3 to +19.3 points against every other start.",
+            "raised the test error: +10.33 to +19.33 points against every other start.",
         ),
         (
             BETTER,

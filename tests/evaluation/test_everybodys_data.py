@@ -314,6 +314,81 @@ def test_frames_with_categories_and_holes(name, monkeypatch, tmp_path):
     ).records == (result.records)
 
 
+SPARSE = {
+    "texts": np.array(["s", None], dtype=object),
+    "categories": pd.Categorical(["s", None]),
+    "booleans": np.array([True, None], dtype=object),
+    "numbers": np.array([1.5, np.nan]),
+}
+
+
+@pytest.mark.parametrize(
+    "kind, n_values, rows",
+    [
+        ("texts", 1, "all"),
+        ("categories", 6, "all"),
+        ("booleans", 6, "labelled"),
+        ("numbers", 6, "all"),
+        ("numbers", 1, "labelled"),
+    ],
+)
+def test_a_column_that_hardly_any_row_fills(kind, n_values, rows):
+    """Of some seed no labelled row has a value, or no training row at all.
+
+    Trees of scikit-learn cannot learn of a column of holes alone.
+    """
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=100), "b": [*"xy"] * 50})
+    y = X["a"] if kind == "booleans" else X["a"] > 0
+    X["few"] = SPARSE[kind][np.where(np.arange(100) < n_values, 0, 1)]
+    few = FEW | {"label_budgets": [12], "pretraining_rows": rows}
+    few |= {"controls": "auto"}
+    result = compare_initializers(X, y, **few)
+    assert "gradient boosting" in [*result.errors()["1 x 8, 12 labels"]]
+    if kind == "numbers":
+        options = FEW | {"label_budgets": None, "n_updates": [10]}
+        compare_initializers(X, None, **options)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_only_x_needs_a_value_in_every_column(library):
+    library = pytest.importorskip(library)
+    X, y = table(library)
+    known = y != ""
+    every = library.DataFrame(
+        {"size": [None] * 9, "other": [1.0] * 9}
+        | dict.fromkeys(("colour", "big"), [None] * 9)
+    )
+    data = read_data(X, y, every, ["no"] * 9, "t", "", X_unlabeled=every)
+    assert data.X.shape == (249, 4) and data.X_test.shape == (9, 4)
+    numbers, nothing = X[["size", "other"]], every[["size", "other"]]
+    data = read_data(numbers, y, nothing, ["no"] * 9, "t", "", X_unlabeled=nothing)
+    assert data.X.shape == (249, 2) and np.isnan(data.X_test[:, 0]).all()
+    assert known.sum() == 120
+    wrong = library.DataFrame({"size": ["big"] * 9, "other": [1.0] * 9})
+    with pytest.raises(ValueError, match="X_test has 2 features in a DataFrame, X has"):
+        read_data(numbers, y, wrong, ["no"] * 9, "t", "")
+    wrong = library.DataFrame(
+        {
+            "size": ["big"] * 9,
+            "other": [1.0] * 9,
+            "colour": ["red"] * 9,
+            "big": [True] * 9,
+        }
+    )
+    with pytest.raises(TypeError, match="X_test: Column 'size' held numbers when"):
+        read_data(X, y, wrong, ["no"] * 9, "t", "")
+
+
+def test_a_value_that_only_rows_without_labels_have_is_known(recwarn):
+    X, y = pd.DataFrame({"a": [*"xyxy"]}), ["p", "q", "p", "q"]
+    more, test = pd.DataFrame({"a": ["z"]}), pd.DataFrame({"a": ["z", "w"]})
+    read_data(X, y, test[:1], ["p"], "t", X_unlabeled=more)
+    assert not recwarn
+    read_data(X, y, test, ["p", "q"], "t", X_unlabeled=more)
+    assert "not fitted on in 1 of 2 rows, such as 'w'" in str(recwarn.pop().message)
+
+
 def test_what_is_wrong_with_a_column_is_said_once(recwarn):
     """Every fit of every cell said it."""
     rng = np.random.default_rng(0)

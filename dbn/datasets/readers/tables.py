@@ -6,7 +6,7 @@ installed, and a row costs memory only while it is turned into numbers.
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,18 @@ _SAMPLE = 200  # lines
 _SHOWN = 5  # columns, or values, in a message
 
 
-def read_table(path: Path, label_column: str | int | None = None) -> dict[str, Any]:
+def read_table(
+    path: Path, label_column: str | int | None = None, known: Collection[str] = ()
+) -> dict[str, Any]:
     """Rows and their labels; rows without a label go to ``X_unlabeled``.
 
-    Rows are numbers, NaN where one is missing; with columns of texts they are a frame.
+    Columns whose names are `known` may have no value. Rows are numbers, NaN where one
+    is missing; with columns of texts they are a frame.
     """
     try:
         _check_lines(path)
         layout = find_layout(path, _sample(path), label_column)
-        survey = _look_through(path, layout)
+        survey = _look_through(path, layout, known)
         return _arrays(path, layout, survey)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(
@@ -113,7 +116,7 @@ def _any_cells(path: Path, lines: list[str], layout: Layout, number: int) -> lis
     return [*chain.from_iterable(row for row in rows if any(row))]
 
 
-def _look_through(path: Path, layout: Layout) -> Survey:
+def _look_through(path: Path, layout: Layout, known: Collection[str]) -> Survey:
     """Read all of a table, with texts twice; raise a ValueError about what is wrong."""
     survey = Survey(len(layout.feature_names()))
     for cells in _batches(path, layout):
@@ -128,11 +131,13 @@ def _look_through(path: Path, layout: Layout) -> Survey:
     if survey.features_of_texts():
         for cells in _batches(path, layout):
             survey.add_texts(layout, cells)
-    _check_features(path, layout, survey)
+    _check_features(path, layout, survey, known)
     return survey
 
 
-def _check_features(path: Path, layout: Layout, survey: Survey) -> None:
+def _check_features(
+    path: Path, layout: Layout, survey: Survey, known: Collection[str]
+) -> None:
     names, about_label = layout.feature_names(), ""
     if layout.label is not None:
         about_label = (
@@ -157,8 +162,8 @@ def _check_features(path: Path, layout: Layout, survey: Survey) -> None:
                 f"texts, {names[j]}, which are no categories. Leave that column out."
                 f"{about_label}"
             )
-    empty = [names[j] for j in np.flatnonzero(survey.missing == survey.n_rows)]
-    if empty:
+    plain, without = layout.plain_names(), survey.missing == survey.n_rows
+    if empty := [names[j] for j in np.flatnonzero(without) if plain[j] not in known]:
         raise ValueError(
             f"{path} has {len(empty)} features without any value: "
             f"{', '.join(empty[:_SHOWN])}. Leave these columns out."

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..study.records import cell_name, display_name
+from ..study.records import cell_name
 from .display import (
     WIDTH,
     LineEnd,
@@ -55,8 +55,9 @@ class LinesDisplay(ResultsDisplay):
             )
             widths = {"linewidth": 2.8 if first else 1.5, "markersize": 5}
             ax.plot(at, mean, **style | widths, zorder=3 if first else 2)
-            color = style["color"]
-            ends.append(LineEnd(at[-1], mean[-1], display_name(name), color, first))
+            # One that more labels have chosen for some of its points says so.
+            called = max((self._names[row["cell"]][name] for row in found), key=len)
+            ends.append(LineEnd(at[-1], mean[-1], called, style["color"], first))
         self._title(ax, words)
         ax.set_ylabel(self._error)
         if floor is not None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..study.records import display_name
+from ..study.table_and_verdict import interval
 from .display import WIDTH, logarithmic, new_axes, plain, tidy
 from .results_display import ResultsDisplay, lowest
 
@@ -37,7 +37,7 @@ class _RowsDisplay(ResultsDisplay):
             labels[y] = plain(cell)
             for name, value in its.items():
                 y += 1.0
-                labels[y] = plain(display_name(name))
+                labels[y] = plain(self._names[cell][name])
                 self._mark(ax, y, value, self._styles[name])
             y += _GAP
         ax.set_yticks([*labels], [*labels.values()])
@@ -107,6 +107,7 @@ class DifferencesDisplay(_RowsDisplay):
         cells = {
             row["cell"]: {
                 name: {k: self._factor * its["difference"][k] for k in _ENDS}
+                | {"text": interval(its["difference"], self._measure)}
                 for name, its in row["contenders"].items()
                 if its["difference"]
             }
@@ -140,7 +141,7 @@ class DifferencesDisplay(_RowsDisplay):
         ax.plot([low, high], [y, y], color=color, **bar)
         ax.plot(mean, y, **style | {"linestyle": "none", "markersize": 6.5})
         ax.annotate(
-            f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "\u2212"),
+            value["text"].replace("-", "\u2212"),
             (1.0, y),
             xytext=(8.0, 0.0),
             xycoords=("axes fraction", "data"),

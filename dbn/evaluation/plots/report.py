@@ -10,14 +10,16 @@ from typing import Any
 from ...storage.packing import printable
 from ..provenance import note_of_changes
 from ..study.comparison import Comparison
-from ..study.records import Measure, cell_name, display_name
+from ..study.records import Measure, cell_name
 from ..study.table_and_verdict import (
     comparisons,
     definitions,
     ends_of_grids,
     figures,
     measure_of,
+    notes,
     row_name,
+    value_title,
     verdict,
 )
 from .curves import DepthDisplay, LabelBudgetDisplay
@@ -106,6 +108,7 @@ def html_report(result: Comparison) -> str:
         "<h2>How to read the tables</h2>",
         _definitions(summary, settings),
         *(part for row in summary for part in _setting(result, row, errors)),
+        *(f"<p>{escape(line)}</p>" for line in notes(summary, settings)),
         *(f"<p>{escape(line)}</p>" for line in ends_of_grids(summary)),
         "<h2>Protocol</h2>",
         settings_table({k: settings[k] for k in settings if k not in _ORIGIN}),
@@ -200,7 +203,7 @@ def _setting(result: Comparison, row: dict[str, Any], errors: Measure) -> list[s
             )
         ]
     summary = "<details><summary>Test error of every seed</summary>"
-    return [*parts, summary, _seeds(result, cell, errors), "</details>"]
+    return [*parts, summary, _seeds(result, row, errors), "</details>"]
 
 
 def _table(row: dict[str, Any], errors: Measure) -> str:
@@ -212,7 +215,7 @@ def _table(row: dict[str, Any], errors: Measure) -> str:
         "95 % interval of the mean",
         "median",
         f"validation {title}",
-        "rate or C",
+        value_title([row]),
         f"DBN minus it{unit and f' ({unit.strip()})'} [95 %]",
         "p",
         f"could show{unit and f' ({unit.strip()})'}",
@@ -227,13 +230,13 @@ def _table(row: dict[str, Any], errors: Measure) -> str:
     return _grid(head, lines)
 
 
-def _seeds(result: Comparison, cell: str, measure: Measure) -> str:
+def _seeds(result: Comparison, row: dict[str, Any], measure: Measure) -> str:
     """The test error of every contender and seed of a setting."""
-    factor, n = measure.factor, measure.decimals
+    factor, n, cell = measure.factor, measure.decimals, row["cell"]
     tests = [r for r in result.records if r["stage"] == "test"]
     seeds = sorted({r["seed"] for r in tests if cell_name(r) == cell})
     lines = [
-        ("", [display_name(name), *(f"{factor * error:.{n}f}" for error in errors)])
+        ("", [row_name(name, row), *(f"{factor * error:.{n}f}" for error in errors)])
         for name, errors in result.errors()[cell].items()
     ]
     return _grid([f"test {measure.title}", *(f"seed {seed}" for seed in seeds)], lines)

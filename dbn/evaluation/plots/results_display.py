@@ -9,6 +9,7 @@ from ...backend.types import Array
 from ..study.comparison import Comparison
 from ..study.records import Measure, kind_of, measure
 from ..study.summary import tests
+from ..study.table_and_verdict import called
 from .contender_styles import contender_styles
 from .display import Display, plain
 
@@ -71,6 +72,17 @@ class ResultsDisplay(Display):
         cells = tests(self.result.records).values()
         first = {name: its[0] for cell in cells for name, its in cell.items()}
         return {name: kind_of(record) for name, record in first.items()}
+
+    @cached_property
+    def _names(self) -> dict[str, dict[str, str]]:
+        """How each contender of each setting is called, as in the tables."""
+        return {
+            cell: {
+                name: called(name, its[0].get("chosen_on"), its[0].get("n_labels"))
+                for name, its in contenders.items()
+            }
+            for cell, contenders in tests(self.result.records).items()
+        }
 
     @cached_property
     def _styles(self) -> dict[str, dict[str, Any]]:

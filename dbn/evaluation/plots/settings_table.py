@@ -30,6 +30,7 @@ _NAMES = {
     "target": "what is predicted",
     "is_grey": "values in [0, 1]",
     "n_test": "test rows",
+    "n_tested": "different test rows of all seeds",
     "n_features": "features",
     "n_classes": "classes",
     "scaled": "scaled to [0, 1] by the training rows",
@@ -40,6 +41,10 @@ _NAMES = {
     "script_sha256": "SHA-256 of the script",
     "blas_threads": "BLAS threads per net",
     "pretrained": "DBNs, each with its call, SHA-256 and command",
+}
+_NAMES_OF_SEARCH = {
+    "learning_rates": "learning rates, from a third of the least to three times the "
+    "largest of which those of candidates are drawn",
 }
 # What None says, where it does not say that something is not known.
 _NONE = {"tune_updates": "not fewer"}
@@ -63,9 +68,10 @@ def settings_table(settings: dict[str, Any]) -> str:
     >>> "test rows" in page
     True
     """
+    names = _NAMES | (_NAMES_OF_SEARCH if settings.get("search") else {})
     rows = "\n".join(
         f'<tr><th scope="row">'
-        f"{escape(_NAMES.get(key) or printable(key).replace('_', ' '))}"
+        f"{escape(names.get(key) or printable(key).replace('_', ' '))}"
         f"</th><td>{escape(printable(_words(_named(key, value)), _MAX_TEXT))}</td></tr>"
         for key, value in _with_columns(settings).items()
     )
@@ -88,6 +94,8 @@ def _named(key: str, value: Any) -> Any:
         return _NONE.get(key)
     if key == "pretrained" and isinstance(value, list):
         return [_of_rows(dbn) if isinstance(dbn, dict) else dbn for dbn in value]
+    if key == "search" and isinstance(value, list):
+        return {f"{i}:": _words(its).replace("_", " ") for i, its in enumerate(value)}
     if key == "inits" and isinstance(value, list):
         return [display_name(one) if isinstance(one, str) else one for one in value]
     if key == "controls" and isinstance(value, dict):

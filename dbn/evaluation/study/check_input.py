@@ -11,8 +11,10 @@ from ...backend.types import Array
 from ...boltzmann import CD, get_sampler
 from ...estimators import RBMTransformer
 from ...estimators.constraints import check_layer_sizes
+from .contenders import Start, tested_dbn
 from .protocol import N_FOLDS, Study
 from .read_data import Data
+from .records import display_name
 
 _CHOICES = {
     "tune": ("strict", "literature"),
@@ -279,6 +281,20 @@ def check_updates(
     return tuple(count(n, "n_updates") for n in given)
 
 
+def _check_names(names: list[str]) -> None:
+    """Raise a ValueError if two contenders have one name, or are shown by one."""
+    _check_once("inits", names)
+    shown: dict[str, str] = {}
+    for name in names:
+        other = shown.setdefault(display_name(name), name)
+        if other != name:
+            raise ValueError(
+                f"{other!r} and {name!r} in inits are both called "
+                f"{display_name(name)!r} in tables and pictures. Leave one of them out "
+                "if they are the same start, or give your Contender another name."
+            )
+
+
 def check_study(study: Study) -> None:
     """Raise a ValueError unless these settings make a comparison.
 
@@ -303,7 +319,15 @@ def check_study(study: Study) -> None:
             f"n_seeds is {len(study.seeds)}; an interval needs at least 2, and 5 or "
             "more to be of use."
         )
-    _check_once("inits", [*names, *(control.name for control in study.controls)])
+    tested = tested_dbn(study.contenders)
+    if study.equal == "multiply_adds" and not isinstance(tested, Start):
+        raise ValueError(
+            "equal='multiply_adds' gives other nets the cost of the DBN back, and that "
+            f"of the Contender {tested and tested.name!r}, whose epochs are its own, "
+            "is not known. Name the DBN in inits, such as ('dbn', 'logistic'), or use "
+            "equal='epochs'."
+        )
+    _check_names([*names, *(control.name for control in study.controls)])
     _check_once("hidden_layer_sizes", [*study.hidden_layer_sizes])
     if study.target == "rows":
         _check_without_labels(study)

@@ -147,12 +147,14 @@ optional
     tune : {"strict", "literature"}, default="strict"
         Where validation rows come from, for each seed. "strict": 5-fold cross-
         validation inside the label budget; above 1000 labels its first fold alone (of
-        10,000 rows at the most where rows are given back).
+        10,000 rows at the most where rows are given back). A score that needs every
+        class, such as "roc_auc", has as many folds as the rarest class has rows where
+        these are fewer.
         "literature": up to 10,000 other training rows with their labels, as most
         papers have them. Ties go to the smaller rate.
     equal : {"epochs", "multiply_adds"}, default="epochs"
         What is the same for all. With "multiply_adds", nets that need no pretraining
-        get its cost back as more epochs.
+        get its cost back as more epochs; the DBN is then one by name.
     pretraining_rows : {"all", "labelled"}, default="all"
         Whether DBNs (and principal components) are made from all training rows, or from
         the labelled ones only.
@@ -163,9 +165,10 @@ optional
     scaling : {"auto", None}, default="auto"
         "auto": grey values above 1 (bytes, say: all columns have one scale of few even
         steps from 0) are scaled to [0, 1] by the training rows, and without y all
-        columns are. Otherwise, and with None, contenders are given X as it is; a net
-        then standardises columns that are not grey values, the comparison's own
-        controls do as well, and others need a scaler of their own.
+        columns are. Otherwise, and with None, contenders are given X as it is. Columns
+        that are not grey values are then standardised, for all nets by name by the rows
+        that DBNs are pretrained on, and for controls; others need a scaler of their
+        own.
     scoring : str or None, default=None
         Name of a scikit-learn scorer. One of numbers, such as "r2", says that y holds
         numbers, whole ones too. One of a single class, such as "f1", needs that class
@@ -235,10 +238,10 @@ optional
         data.target, inits, hidden_layer_sizes, label_budgets, n_updates, scoring
     )
     budgets, rates = its.label_budgets, check_rates(learning_rates)
-    nets = _nets(data, rates, search, rbm)
     seeds = tuple(range(count(n_seeds, "n_seeds")))
     own_splits = read_splits(splits, data, len(seeds))
-    sizes = sizes_of(data, own_splits, test_size)
+    sizes = sizes_of(data, own_splits, test_size) | scale_of(data, scaling)
+    nets = _nets(data, rates, search, rbm)
     contenders, own_controls = contenders_and_controls(
         its.inits,
         controls,
@@ -269,7 +272,6 @@ optional
         batch_size=count(batch_size, "batch_size"),
         search=nets.search,
         n_columns=np.shape(X)[1],
-        **scale_of(data, scaling),
         **sizes,
     )
     _check(study, data)

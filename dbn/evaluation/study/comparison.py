@@ -151,7 +151,9 @@ class Comparison:
     def verdict(self) -> str:
         """One sentence: where pretraining helped, hurt, or made no difference.
 
-        It also names controls that beat the DBN.
+        It also names controls that beat the DBN. A difference from one start is shown
+        where its own p-value is below 0.05; from all of them together, or from a
+        control, where the one that is corrected is, see `summary`.
         """
         return verdict(self.summary(), self.settings)
 

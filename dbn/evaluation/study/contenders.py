@@ -21,7 +21,14 @@ from ...estimators.predictor import DBNPredictor
 from ...feedforward import get_activation, get_initializer
 from ...training import Adam, DenoisingStack, Pretrained, Schedule
 from ...training.pretraining import STRUCTURES, check_startable, matching_units
-from .records import DROPOUT, NOTHING, RECORD, contender_name, kind_of
+from .records import (
+    CANDIDATE,
+    DROPOUT,
+    NOTHING,
+    RECORD,
+    contender_name,
+    kind_of,
+)
 from .shared_dbn import copy_with, set_everywhere
 
 NETS: dict[str, Any] = {
@@ -277,9 +284,8 @@ class Nets:
     target : {"classes", "numbers", "rows"}
     search : tuple of dict
         In place of the grid, see `drawn_candidates`.
-    marked : bool
-        Whether they are given rows without labels too, for their columns: what values
-        these have, their scale, and what to expect where a value is not known.
+    incomplete : bool
+        Whether columns are no numbers, or values are not known.
 
     Examples
     --------
@@ -292,7 +298,7 @@ class Nets:
     rbm: RBMTransformer
     target: str = "classes"
     search: tuple[dict[str, Any], ...] = ()
-    marked: bool = False
+    incomplete: bool = False
 
     def contender(self, entry: Any) -> Contender:
         """The contender that an entry of `inits` names, or is.
@@ -346,9 +352,8 @@ class Nets:
         rate = f"optimizer__learning_rate{'__start' if gives_back else ''}"
         grid: dict[str, Any] = {rate: self.rates}
         if self.search:
-            grid = {"candidate": [*range(len(self.search))]}
-        marked = self.marked and not gives_back
-        names |= {"unlabeled": marked, "search": self.search}
+            grid = {CANDIDATE: [*range(len(self.search))]}
+        names["search"] = self.search
         return Start(contender_name(names), net, grid, **names)
 
     def _generative(self, name: str) -> Contender:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import narwhals.stable.v2 as nw
+import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -18,10 +19,11 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from ...backend.types import Array
+from ...estimators.frame_kinds import has_value, holds_numbers
 from ...estimators.frames import frame_columns
 from .contenders import Contender, Nets, Start, tested_dbn
 from .linear_autoencoder import LinearAutoencoder
-from .records import LOGISTIC, RIDGE, contender_name
+from .records import LOGISTIC, RIDGE, contender_name, display_name
 from .semi_supervised import SelfTraining, Spreading
 from .shared_dbn import copy_with, find_dbn
 
@@ -118,17 +120,59 @@ def as_categories(X: Array, is_grey: bool) -> Any:
     columns = frame_columns(X)
     if columns is not None and max(map(len, columns.categories)) > _MAX_CATEGORIES:
         return as_numbers(X, is_grey)
-    return FunctionTransformer(_with_categories).fit(X)
+    if columns is None:
+        return FunctionTransformer().fit(X)
+    kinds = dict(zip(columns.names, columns.kinds, strict=True))
+    return FunctionTransformer(_with_categories, kw_args={"kinds": kinds}).fit(X)
 
 
-def _with_categories(X: Array) -> Array:
-    columns, frame = frame_columns(X), nw.from_native(X, pass_through=True)
-    if columns is None or not isinstance(frame, nw.DataFrame):
-        return X
+def _with_categories(X: Array, kinds: dict[Any, str]) -> Array:
+    """Rows for trees, by what each column holds in all rows: a part may have none."""
     dtypes: dict[str, Any] = {"string": nw.Categorical, "boolean": nw.Float64}
-    named = zip(columns.names, columns.kinds, strict=True)
-    cast = [nw.col(n).cast(dtypes[kind]) for n, kind in named if kind in dtypes]
+    cast = [nw.col(n).cast(dtypes[kind]) for n, kind in kinds.items() if kind in dtypes]
+    frame: Any = nw.from_native(X, eager_only=True)
     return frame.with_columns(cast).to_native()
+
+
+class _WithoutHoles:
+    """Trees that take a column without a value, of which scikit-learn's cannot learn.
+
+    In fit it is 0 in all rows, by which no tree splits.
+    """
+
+    def fit(self, X: Array, y: Array) -> Any:
+        base: Any = super()
+        if isinstance(X, np.ndarray):
+            return base.fit(np.where(np.isnan(X).all(axis=0), 0.0, X), y)
+        frame: Any = nw.from_native(X, eager_only=True)
+        empty = [
+            nw.lit(0.0).alias(column.name)
+            for column in frame.iter_columns()
+            if holds_numbers(column) and not has_value(column)
+        ]
+        return base.fit(frame.with_columns(empty).to_native() if empty else X, y)
+
+
+class BoostedClassifier(_WithoutHoles, HistGradientBoostingClassifier):
+    """Gradient boosting for classes.
+
+    Examples
+    --------
+    >>> X = np.column_stack([np.arange(40.0), np.full(40, np.nan)])
+    >>> BoostedClassifier().fit(X, X[:, 0] > 19).predict(X[[0, -1]])
+    array([False,  True])
+    """
+
+
+class BoostedRegressor(_WithoutHoles, HistGradientBoostingRegressor):
+    """Gradient boosting for numbers.
+
+    Examples
+    --------
+    >>> X = np.column_stack([np.arange(40.0), np.full(40, np.nan)])
+    >>> bool(BoostedRegressor().fit(X, X[:, 0]).score(X, X[:, 0]) > 0.5)
+    True
+    """
 
 
 def contenders_and_controls(
@@ -177,7 +221,8 @@ def contenders_and_controls(
     if controls is None:
         return tuple(contenders), ()
     modern = nets.contender(MODERN[nets.target])
-    if modern.name not in [contender.name for contender in contenders]:
+    starts = [its.name for its in contenders if isinstance(its, Start)]
+    if display_name(modern.name) not in map(display_name, starts):
         contenders.append(modern)
     if nets.target == "rows":
         return tuple(contenders), (Control("PCA", LinearAutoencoder(), {}),)
@@ -204,8 +249,8 @@ def _on_rows(target: str, table: bool) -> list[Contender]:
         made.append(Control("RBF SVM", SVC(), {"C": SVM_CS}))
     if table:
         trees = {
-            "classes": HistGradientBoostingClassifier,
-            "numbers": HistGradientBoostingRegressor,
+            "classes": BoostedClassifier,
+            "numbers": BoostedRegressor,
         }[target](
             categorical_features="from_dtype",
             early_stopping=False,
@@ -222,7 +267,7 @@ def _semi_supervised(nets: Nets, n_unlabeled: int) -> list[Contender]:
     ending = f" ({MAX_UNLABELED:,} unlabelled rows)" if few else ""
     net = copy_with(
         nets.contender(("he_normal", "relu")).estimator,
-        unlabeled=-1 if nets.marked else None,
+        unlabeled=-1 if nets.incomplete else None,
     )
     middle = (len(nets.rates) - 1) // 2
     rates = [*nets.rates][middle : middle + 2]
@@ -252,7 +297,7 @@ def _on_features(nets: Nets, contenders: list[Contender]) -> list[Contender]:
     name, line, grid = LINEAR[nets.target]
     for init, features in (("dbn-features", find_dbn(dbn.estimator)), ("pca", PCA())):
         names: dict[str, Any] = {"init": init, "activation": name, "dropout": 0.0}
-        scaled = init == "dbn-features" and nets.marked
+        scaled = init == "dbn-features" and nets.incomplete
         steps = [features, *([StandardScaler()] if scaled else []), copy_with(line)]
         both = make_pipeline(*steps)
         last = both.steps[-1][0]

@@ -11,6 +11,7 @@ from ...backend.missing import extent_of_known
 from ...backend.types import Array
 from ...boltzmann import Bernoulli
 from ...estimators.visible import are_grey
+from .protocol import Study
 from .read_data import Data, known, of_images, told_columns
 
 
@@ -69,6 +70,24 @@ def sizes_of(
         "target": data.target,
         "fixed_test_split": fixed,
     }
+
+
+def rows_tested(study: Study, y: Array) -> dict[str, int]:
+    """How many different rows own splits test, where some do so for several seeds.
+
+    Nothing where they are the folds of a cross-validation: then a row is tested once.
+
+    Parameters
+    ----------
+    study : Study
+    y : ndarray
+        Of `Data`.
+    """
+    if study.splits is None:
+        return {}
+    tested = np.concatenate([study.split(y, seed)[1] for seed in study.seeds])
+    n_tested = len(np.unique(tested))
+    return {"n_tested": n_tested} if n_tested < len(tested) else {}
 
 
 def most_unlabeled(

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from ...backend.identity import identity
 from ...backend.types import Array
 from ...estimators import DBNTransformer, RBMTransformer
 from .cell import Cell
 from .contenders import Contender, Generative, Start, rates_beyond, tested_dbn
 from .controls import Control
+from .own_code import identity_with_code
 from .read_data import known
 from .records import DROPOUT, chosen, key_of
+from .row_losses import has_row_losses
 from .shared_dbn import (
     copy_with,
     find_dbn,
@@ -106,7 +107,7 @@ class Study:
         own = {name: fields.pop(name) for name in ("splits", "labelled_rows")}
         own["contenders"] = [c for c in contenders if not isinstance(c, Start)]
         about: dict[str, Any] = {
-            f"{k}_sha256": identity(its) for k, its in own.items() if its
+            f"{k}_sha256": identity_with_code(its) for k, its in own.items() if its
         }
         if self.target == "rows":
             del fields["label_budgets"]
@@ -122,9 +123,9 @@ class Study:
         lists = {k: [*v] for k, v in fields.items() if isinstance(v, tuple)}
         lists["hidden_layer_sizes"] = [[*sizes] for sizes in self.hidden_layer_sizes]
         return {"inits": [c.name for c in contenders], **fields, **lists, **about} | {
-            "tuning": _tuning(self.target)[self.tune],
+            "tuning": _tuning(self.target, self.scoring)[self.tune],
             "rbm": " ".join(repr(self.rbm).split()),  # which may be cut
-            "rbm_sha256": identity(self.rbm),
+            "rbm_sha256": identity_with_code(self.rbm),
             "pretraining": f"{rows[self.pretraining_rows]}, without labels",
             "dropout": DROPOUT,
         }
@@ -133,6 +134,7 @@ class Study:
         """What of the settings, beside its cell, tells how a DBN turns out."""
         told = [
             "pretraining_rows",
+            "scaled",
             "data_sha256",
             "fixed_test_split",
             "n_test",
@@ -320,12 +322,17 @@ class Study:
         return finetuning_cost(self.weights(cell), n_rows)
 
 
-def _tuning(target: str) -> dict[str, str]:
+def _tuning(target: str, scoring: str) -> dict[str, str]:
     """The protocols of tuning, in words."""
     first = (
         f"inside the label budget; above {FULL_CROSS_VALIDATION} labels the first fold "
         "alone"
     )
+    if target == "classes" and not has_row_losses(scoring):
+        first += (
+            "; where the rarest class has fewer rows, as many folds as it has rows, "
+            "since each must hold every class for this score"
+        )
     if target == "rows":
         first = (
             f"inside the training rows; above {FULL_CROSS_VALIDATION} of them the "

@@ -11,14 +11,14 @@ from ...backend.array import dense
 from ...backend.missing import unmasked
 from ...backend.precision import precision_of
 from ...backend.types import Array
-from ...estimators.frames import FrameColumns, frame_columns
-from ...estimators.preprocessing import without_value
+from ...estimators.frames import FrameColumns, frame_columns, of_numbers
+from ...estimators.preprocessing import said_of, without_value
 from .read_labels import read_labels, read_test_labels
 
 # What y has for a row without a label.
 MARKS = {"classes": -1, "numbers": np.nan, "rows": False}
 # What is said of the columns of a frame: once, when it is read, and not by each fit.
-_TOLD = r"Column .* (has \d+ different values|and no value at all)"
+_TOLD = r"Column .* (has \d+ different values|that the model was (not )?fitted on)"
 
 
 class Data(NamedTuple):
@@ -96,8 +96,8 @@ def read_data(
     Warns
     -----
     UserWarning
-        If a column of a frame has so many values that few come twice, or one of test
-        rows none that X has.
+        If a column of a frame has so many values that each is in few rows, or one of
+        test rows has values that no other row has.
 
     Examples
     --------
@@ -168,29 +168,54 @@ def _to_give_back(X: Array, X_test: Array, more: Array, name: str) -> Data:
 
 def _read_rows(name: str, X: Array, **more: Array) -> dict[str, Array]:
     """Rows as `Data` has them, of X and of what else is not None, of its columns."""
-    given = {"X": X} | {which: rows for which, rows in more.items() if rows is not None}
-    frame_columns(X)  # which warns
-    rows = {which: _as_numbers(part) for which, part in given.items()}
-    for which, part in rows.items():
-        _check_columns(part, rows["X"], which)
-    if isinstance(rows["X"], np.ndarray):
+    columns: Any = frame_columns(X)  # which warns
+    rows = {"X": _as_numbers(X, columns)}
+    for which, part in more.items():
+        if part is not None:
+            rows[which] = _as_numbers(_typed_as(X, part), columns)
+            _check_columns(rows[which], rows["X"], which)
+    if columns is None:
         return _in_one_precision(name, rows)
-    columns: Any = told_columns(rows["X"])
     for which, frame in rows.items():
-        _check_values(columns.encode(frame), which, name)
+        if which == "X_test":  # models know the values of all other rows
+            columns = told_columns(_with_unlabeled(rows))
+        with said_of(which), warnings.catch_warnings():
+            if which != "X_test":
+                ignore_told()
+            numbers = columns.encode(frame)
+        _check_values(numbers, which, name)
     return rows
 
 
-def _as_numbers(X: Array) -> Array:
+def _as_numbers(X: Array, columns: FrameColumns | None) -> Array:
     """An array of numbers; a frame whose columns are no numbers as it is."""
-    if told_columns(X) is not None:
+    is_frame = isinstance(nw.from_native(X, pass_through=True), nw.DataFrame)
+    if is_frame and (columns is not None or told_columns(X) is not None):
         return X
     # What single precision holds needs no copy in double.
     dtypes: Any = (np.float64, np.float32, np.float16)
     dtypes += (np.uint16, np.int16, np.uint8, np.int8, bool)
     return check_array(
-        dense(unmasked(X)), dtype=dtypes, ensure_all_finite=False, copy=False
+        dense(unmasked(of_numbers(X))),
+        dtype=dtypes,
+        ensure_all_finite=False,
+        copy=False,
     )
+
+
+def _typed_as(X: Array, more: Array) -> Array:
+    """More rows, whose columns without a value are of the type that those of X are."""
+    frames: Any = [nw.from_native(rows, pass_through=True) for rows in (more, X)]
+    if not all(isinstance(frame, nw.DataFrame) for frame in frames):
+        return more
+    frame, types = frames[0], frames[1].schema
+    casts = [
+        nw.col(column.name).cast(types[column.name])
+        for column in frame.iter_columns()
+        if types.get(column.name, nw.Object) not in (nw.Object, column.dtype)
+        and column.is_null().all()
+    ]
+    return frame.with_columns(casts).to_native() if casts else more
 
 
 def _in_one_precision(name: str, rows: dict[str, Array]) -> dict[str, Array]:

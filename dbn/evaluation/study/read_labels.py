@@ -8,7 +8,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from ...backend.types import Array
 from ...datasets.dataset import target_of
-from ...estimators.marks import as_labels, labelled_part
+from ...estimators.marks import as_labels, labelled_part, of_one_type
 from .scorers import is_of_numbers
 
 _ALL_MARKED = (
@@ -55,9 +55,7 @@ def read_labels(
     check_consistent_length(rows, labels)
     where = np.arange(len(labels))
     if unlabeled is not None:
-        where, labels = labelled_part(
-            y if isinstance(y, list) else labels, unlabeled, advice=_ALL_MARKED
-        )
+        where, labels = labelled_part(labels, unlabeled, advice=_ALL_MARKED)
         if len(where) == rows.shape[0]:
             raise ValueError(
                 f"unlabeled is {unlabeled!r:.80}, which is the label of none of the "
@@ -140,14 +138,13 @@ def if_numbers(classes: Array) -> str:
 
 
 def _unmasked(y: Array) -> Array:
-    """Labels, with None in place of each that a masked array hides."""
-    return as_labels(y) if isinstance(y, np.ma.MaskedArray) else y
+    """Labels, with None in place of each that a masked array hides; of a list too."""
+    return as_labels(y) if isinstance(y, np.ma.MaskedArray | list | tuple) else y
 
 
 def _finite(labels: Array, which: str, name: str) -> Array:
     """Labels as an array of a kind of their own, none of them infinite."""
-    if labels.dtype == object:
-        labels = np.asarray(labels.tolist())
+    labels = of_one_type(labels, f"{which} of data set {name!r}")
     if labels.dtype.kind == "f" and (n_bad := int(np.isinf(labels).sum())):
         raise ValueError(
             f"{which} of data set {name!r} has {n_bad} labels that are infinite. Leave "

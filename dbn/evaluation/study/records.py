@@ -1,6 +1,7 @@
 """What a record of a comparison is: its fields, and the names made of them."""
 
 import math
+import sys
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from statistics import median
@@ -17,6 +18,8 @@ _LEAST_POWER = -300
 LARGEST = 1e140
 # The parameter of a contender of which nothing is tuned.
 NOTHING = "nothing"
+# And of a net that chose one of those of `search`, by number.
+CANDIDATE = "candidate"
 # Probability that a hidden unit is dropped in a contender with "dropout": Srivastava et
 # al. (2014).
 DROPOUT = 0.5
@@ -56,6 +59,10 @@ _INITS = {
     "kaiming_uniform": "He uniform",
     "lecun_normal": "LeCun",
     "lecun_uniform": "LeCun uniform",
+    "xavier_truncated_normal": "Xavier truncated normal",
+    "glorot_truncated_normal": "Xavier truncated normal",
+    "he_truncated_normal": "He truncated normal",
+    "kaiming_truncated_normal": "He truncated normal",
     "standard": "standard",
     "orthogonal": "orthogonal",
     "lsuv": "LSUV",
@@ -283,6 +290,10 @@ def is_error(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) <= LARGEST
 
 
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+
+
 def _is_amount_or_none(value: Any) -> bool:
     return value is None or _is_amount(value)
 
@@ -297,7 +308,7 @@ def _is_curve(value: Any) -> bool:
         isinstance(value, list)
         and len(value) <= _MAX_POINTS
         and all(isinstance(point, list) and len(point) == 2 for point in value)
-        and all(_is_count(epoch) and _is_amount(loss) for epoch, loss in value)
+        and all(_is_count(epoch) and _is_finite(loss) for epoch, loss in value)
         and all(a < b for (a, _), (b, _) in pairwise(value))
     )
 
@@ -307,6 +318,7 @@ SETTINGS: dict[str, Callable[[Any], bool]] = {
     "scoring": _is_name,
     "fixed_test_split": lambda value: isinstance(value, bool),
     **dict.fromkeys(["n_train", "n_test"], _is_count),
+    "n_tested": lambda n: n is None or _is_count(n),
 }
 RECORD: dict[str, Callable[[Any], bool]] = {
     "stage": lambda value: value in ("tune", "test"),

@@ -11,17 +11,57 @@ from ...backend.types import Array
 from .records import RECONSTRUCTION
 
 
+def predicted(model: Any, X: Array) -> Array:
+    """What a fitted model says of each row; a column is as good as a list.
+
+    Parameters
+    ----------
+    model : estimator
+    X : array or frame of shape (n_rows, n_features)
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+
+    Raises
+    ------
+    ValueError
+        If its predictions have another shape.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> model = LinearRegression().fit([[0.0], [1.0]], [[0.0], [1.0]])
+    >>> predicted(model, [[2.0]]).round()
+    array([2.])
+    """
+    made, n_rows = np.asarray(model.predict(X)), len(X)
+    if made.shape != (n_rows, 1):
+        _check_shape(made, (n_rows,), f"predict of {model!r:.200}")
+    return made.ravel()
+
+
+def _check_shape(made: Array, shape: tuple[int, ...], what: str) -> None:
+    """Raise a ValueError rather than compare each row with all others."""
+    if made.shape != shape:
+        raise ValueError(
+            f"{what} returned an array of shape {made.shape} for {shape[0]} rows. It "
+            f"must have the shape {shape}: change the estimator, or wrap it in one "
+            "that does."
+        )
+
+
 def _wrong(model: Any, X: Array, y: Array) -> Array:
-    return np.asarray(model.predict(X) != y)
+    return np.asarray(predicted(model, X) != y)
 
 
 def _squared_error(model: Any, X: Array, y: Array) -> Array:
-    squares = (np.asarray(model.predict(X), dtype=float) - y) ** 2
-    return squares.reshape(len(squares), -1).mean(1)
+    return np.asarray((predicted(model, X).astype(float) - y) ** 2)
 
 
 def _log_loss(model: Any, X: Array, y: Array) -> Array:
     p = np.asarray(model.predict_proba(X), dtype=float)
+    _check_shape(p, (len(y), len(model.classes_)), f"predict_proba of {model!r:.200}")
     least = np.finfo(p.dtype).eps
     of_label = p[np.arange(len(y)), np.searchsorted(model.classes_, y)]
     return np.asarray(-np.log(np.clip(of_label, least, 1.0 - least)))
@@ -33,7 +73,9 @@ def _given_back(model: Any, X: Array, y: Array) -> Array:
         made = model.reconstruct(X)
     else:
         made = model.inverse_transform(model.transform(X))
-    error = np.asarray(made, dtype=float) - X
+    made = np.asarray(made, dtype=float)
+    _check_shape(made, np.shape(X), f"inverse_transform of {model!r:.200}")
+    error = made - X
     return np.asarray(np.where(np.isnan(X), 0.0, error**2).sum(axis=1))
 
 

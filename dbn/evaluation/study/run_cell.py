@@ -4,15 +4,17 @@ import math
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import get_scorer, r2_score
+from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from ...backend.threads import one_blas_thread
@@ -25,7 +27,7 @@ from .controls import MAX_UNLABELED, Control, as_categories, as_numbers
 from .protocol import Study
 from .read_data import MARKS, ignore_told, known
 from .records import LARGEST, is_error, is_share
-from .row_losses import MAX_ROWS, row_losses
+from .row_losses import MAX_ROWS, packed, predicted, row_losses
 from .seed_rows import SeedRows
 from .semi_supervised import SelfTraining
 from .shared_dbn import copy_with, pretraining_cost, set_everywhere, with_dbn
@@ -74,8 +76,20 @@ def run_cell(
         if cell.stage == "pretrain":
             result: Any = _pretrain(start, cell, rows.pretraining())
         else:
-            result = _finetune(cell, study, start, rows)
+            with _told_of(cell, study.contender(cell)):
+                result = _finetune(cell, study, start, rows)
     return cell, result, time.perf_counter() - began
+
+
+@contextmanager
+def _told_of(cell: Cell, contender: Contender) -> Iterator[None]:
+    """Say in every error which contender, value and seed it is of."""
+    try:
+        yield
+    except Exception as error:
+        its = f" with {contender.parameter}={cell.value:g}" if contender.grid else ""
+        error.add_note(f"The contender {cell.name!r}{its} failed for seed {cell.seed}.")
+        raise
 
 
 def _ignore_lengths() -> None:
@@ -137,8 +151,9 @@ def _finetune(cell: Cell, study: Study, start: Any, rows: SeedRows) -> dict[str,
     if cell.stage == "test":
         if study.target == "numbers":
             record |= _of_numbers(model, *rows.test())
+        record |= rows.trained()
         if losses is not None and len(losses) <= MAX_ROWS:
-            record |= rows.kept(losses)
+            record |= packed(losses, rows.test_rows)
         if curve is not None:
             record["loss_curve"] = _curve(curve)
     return record
@@ -162,7 +177,9 @@ def _parts(cell: Cell, study: Study, rows: SeedRows) -> Iterable[Any]:
     """Pairs of rows and labels to train on, and to validate or test on."""
     contender = study.contender(cell)
     given: Any = rows.among_unlabelled if contender.unlabeled else rows.pair
-    if isinstance(contender, Control) and contender.unlabeled:
+    if isinstance(contender, Start) and contender.is_net:
+        given = rows.for_net
+    elif isinstance(contender, Control) and contender.unlabeled:
         given = partial(rows.among_unlabelled, at_most=MAX_UNLABELED)
     if cell.stage == "tune":  # a fold at a time in memory
         return ((given(a), rows.pair(b)) for a, b in rows.folds(study.tune))
@@ -195,9 +212,9 @@ def _is_net_of_study(contender: Contender) -> bool:
 
 def _of_numbers(model: Any, X: Array, y: Array) -> dict[str, float]:
     """What people ask of a regression beside the error that is tested."""
-    predicted = model.predict(X)
-    rmse = float(np.sqrt(np.mean((predicted - y) ** 2)))
-    return {"r2": float(r2_score(y, predicted)), "rmse": rmse}
+    numbers = predicted(model, X)
+    rmse = float(np.sqrt(np.mean((numbers - y) ** 2)))
+    return {"r2": float(r2_score(y, numbers)), "rmse": rmse}
 
 
 def _error(
@@ -205,25 +222,28 @@ def _error(
 ) -> tuple[float, Array | None]:
     """The error of a model, and its loss on every row where it is their mean.
 
+    A candidate that says numbers which ran over has the largest error: it loses.
+
     Raises
     ------
     ValueError
         If there is none on these rows.
     """
     problem: Any = None
-    losses: Array | None = None
+    losses = row_losses(model, X, y, scoring)
     try:
-        losses = row_losses(model, X, y, scoring)
         if losses is not None:
             error = float(losses.mean())
-            if cell.stage == "tune" and not is_error(error):
-                error = LARGEST  # what a net says ran over: its rate loses
         else:
             error = float(is_share(scoring)) - float(get_scorer(scoring)(model, X, y))
     except ValueError as refused:
         error, problem = math.nan, refused
     if is_error(error):
         return error, losses
+    if cell.stage == "tune" and (
+        losses is not None or abs(error) > LARGEST or _ran_over(model, X)
+    ):
+        return LARGEST, losses
     rows = "test" if cell.stage == "test" else "validation"
     parts = "" if y.dtype.kind == "f" else "splits whose parts hold every class, "
     raise ValueError(
@@ -232,6 +252,16 @@ def _error(
         f"{parts}another scoring or, if what a net says is out of range, smaller "
         "learning_rates."
     ) from problem
+
+
+def _ran_over(model: Any, X: Array) -> bool:
+    """Whether a fitted model says numbers of rows that are none."""
+    for method in ("predict", "predict_proba", "decision_function"):
+        if hasattr(model, method):
+            said = np.asarray(getattr(model, method)(X))
+            if said.dtype.kind == "f" and not np.isfinite(said).all():
+                return True
+    return False
 
 
 def _rounded(error: float, scoring: str) -> float:
@@ -254,6 +284,8 @@ def _fit(model: Any, X: Array, y: Array) -> list[str]:
         try:
             model.fit(X, y)
         except FloatingPointError:
+            if not _is_fitted(model):
+                raise
             failures.append("diverged")
     for warning in caught:
         if issubclass(warning.category, ConvergenceWarning):
@@ -271,10 +303,20 @@ def _fit(model: Any, X: Array, y: Array) -> list[str]:
     return failures
 
 
+def _is_fitted(model: Any) -> bool:
+    """Whether there is a model to be scored, as nets of this package leave one."""
+    try:
+        check_is_fitted(model)
+    except NotFittedError:
+        return False
+    return True
+
+
 def _curve(losses: list[float]) -> list[list[float]]:
     """Some of the epochs, from 1 to the last, and their losses."""
     epochs = np.linspace(1, len(losses), min(len(losses), MAX_POINTS)).round()
-    return [[int(epoch), _short(losses[int(epoch) - 1])] for epoch in epochs]
+    points = [[int(epoch), _short(losses[int(epoch) - 1])] for epoch in epochs]
+    return [point for point in points if math.isfinite(point[1])]
 
 
 def _short(value: float) -> float:

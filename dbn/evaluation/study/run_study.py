@@ -13,6 +13,7 @@ from ...backend.identity import identity
 from ..provenance import about_model, provenance
 from .cell import Cell
 from .comparison import Comparison
+from .data_settings import rows_tested
 from .journal import Journal
 from .protocol import Study
 from .read_data import Data
@@ -47,7 +48,8 @@ def run_study(
     journals = _journals(study, settings, origin, folder, dbn_folder)
     work = _Work(study, data, *journals, n_jobs, verbose)
     records = work.records()
-    settings = {"dataset": name, **settings, **origin, "blas_threads": 1}
+    settings = {"dataset": name, **settings, **rows_tested(study, data.y), **origin}
+    settings["blas_threads"] = 1
     settings["seconds"] = round(perf_counter() - began, 1)
     settings["pretrained"] = work.pretrained(origin["command"])
     return Comparison(settings, records)

@@ -1,22 +1,47 @@
 """The rows of a seed: what is trained on, validated on and tested on."""
 
+import warnings
+from functools import cached_property
 from typing import Any
 
+import narwhals.stable.v2 as nw
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import MinMaxScaler
 
 from ...backend.identity import identity
 from ...backend.types import Array
+from ...boltzmann import Bernoulli, get_units
+from ...estimators._sklearn import safe_indexing
+from ...estimators.frame_kinds import has_value
+from ...estimators.preprocessing import has_missing
 from ...estimators.targets import rows_at
+from ...estimators.visible import choose_visible
 from .cell import Cell
 from .protocol import FULL_CROSS_VALIDATION, MAX_VALIDATION_ROWS, N_FOLDS, Study
 from .read_data import MARKS
-from .row_losses import packed
+from .row_losses import has_row_losses
+
+
+def _columns_with_values(X: Array, parts: list[Array]) -> Array | None:
+    """Numbers of the columns of which each part has a value; None for all."""
+    if isinstance(X, np.ndarray):
+        if not has_missing(X):
+            return None
+        known = [~np.isnan(X[rows]).all(axis=0) for rows in parts]
+    else:
+        frames: list[Any] = [
+            nw.from_native(rows_at(X, rows), eager_only=True) for rows in parts
+        ]
+        known = [np.array([*map(has_value, f.iter_columns())]) for f in frames]
+    every = np.all(known, axis=0)
+    return None if every.all() else np.flatnonzero(every)
 
 
 class SeedRows:
     """The rows of a cell's seed: copies only of those that are asked for.
+
+    Columns of which no row has a value that nets of the seed learn from are left out.
 
     Parameters
     ----------
@@ -36,6 +61,7 @@ class SeedRows:
     ) -> None:
         self.X, self.y, self.seed = X, y, cell.seed
         self.target, self.is_grey = study.target, study.is_grey
+        self.has_row_losses = has_row_losses(study.scoring)
         self.train, test = study.split(y, cell.seed)
         rest = study.unlabeled(y, cell.seed)
         if study.fixed_test_split:
@@ -53,7 +79,12 @@ class SeedRows:
         self._test: Any = (X_test, y_test) if test is None else test
         every = study.pretraining_rows == "all"
         self._pretraining = self._all if every else self.labelled
+        parts = [self._pretraining]
+        if self.target == "rows":  # nets are fitted on parts of these
+            parts = [train for train, _ in self.folds(study.tune)]
+        self._columns = _columns_with_values(X, parts)
         self._encoder: Any = None
+        self._visible = study.rbm.visible
 
     def encode(self, make: Any) -> None:
         """From now on rows are what `as_numbers` or `as_categories` make of them."""
@@ -80,12 +111,39 @@ class SeedRows:
         mark = MARKS[self.target]
         return self.inputs(every), np.where(np.isin(every, rows), self.y[every], mark)
 
+    def for_net(self, rows: Array) -> tuple[Array, Array]:
+        """The given rows for a net by name, with marked ones behind them if need be.
+
+        So that all starts see columns alike (what values these have, their scale, what
+        to expect where a value is not known): as a DBN does, from all its rows.
+        """
+        X, y = self.pair(rows)
+        if self.target == "rows" or (self._grey(X) and self._dbn_standardises_nothing):
+            return X, y
+        others = np.setdiff1d(self._pretraining, rows)
+        marks = np.full(len(others), MARKS[self.target], y.dtype)
+        return self.inputs(np.append(rows, others)), np.append(y, marks)
+
+    @cached_property
+    def _dbn_standardises_nothing(self) -> bool:
+        return self._grey(self.pretraining())
+
+    def _grey(self, X: Array) -> bool:
+        """Whether a model takes all columns for values in [0, 1], as they are."""
+        if not isinstance(X, np.ndarray) or has_missing(X):
+            return False
+        if self._visible == "auto":
+            return isinstance(choose_visible(X), Bernoulli)
+        return not get_units(self._visible).standardised
+
     def _take(self, rows: Array) -> Array:
         """Rows of X as they are; all of them, which may be many, without a copy."""
         return self.X if self.all_train and rows is self._all else rows_at(self.X, rows)
 
     def _scaled(self, X: Array) -> Array:
         X = X if self.scaler is None else self.scaler.transform(X)
+        if self._columns is not None:
+            X = safe_indexing(X, self._columns, axis=1)
         return X if self._encoder is None else self._encoder.transform(X)
 
     def inputs(self, rows: Array) -> Array:
@@ -103,10 +161,10 @@ class SeedRows:
             return self._scaled(X), y
         return self.pair(self._test)
 
-    def kept(self, losses: Array) -> dict[str, Any]:
-        """What a record has of the losses of a final net, and of its rows."""
-        trained = identity(self.labelled, self._pretraining)
-        return packed(losses, self.test_rows) | {"train_rows_sha256": trained}
+    def trained(self) -> dict[str, str]:
+        """What a record says of the rows that all was trained on, in any order."""
+        rows = np.sort(self.labelled), np.sort(self._pretraining)
+        return {"train_rows_sha256": identity(*rows)}
 
     def folds(self, tune: str) -> list[tuple[Array, Array]]:
         """Pairs of indices, to train on and to validate on."""
@@ -119,9 +177,13 @@ class SeedRows:
         if self.target != "classes":
             splitter: Any = KFold(N_FOLDS, **about)
         else:
-            n_splits = min(N_FOLDS, np.unique(y[rows], return_counts=True)[1].min())
-            splitter = StratifiedKFold(int(n_splits), **about)
-        folds = [(rows[a], rows[b]) for a, b in splitter.split(rows, y[rows])]
+            counts = np.unique(y[rows], return_counts=True)[1]
+            # Where each row has a loss, a part without a rare class has an error too.
+            most = counts.max() if self.has_row_losses else counts.min()
+            splitter = StratifiedKFold(int(min(N_FOLDS, most)), **about)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            folds = [(rows[a], rows[b]) for a, b in splitter.split(rows, y[rows])]
         if len(rows) <= FULL_CROSS_VALIDATION:
             return folds
         train, held = folds[0]

@@ -5,9 +5,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ...backend.identity import identity
 from ...estimators import DBNAutoencoder, DBNTransformer
 from .cell import Cell
+from .own_code import identity_with_code
 from .protocol import Study
 from .shared_dbn import find_dbn
 
@@ -40,4 +40,4 @@ def _start(study: Study, cell: Cell) -> Start | None:
         return None
     sizes = tuple(np.ravel(dbn.hidden_layer_sizes).tolist())
     n_labels = cell.n_labels if study.pretraining_rows == "labelled" else None
-    return Cell("pretrain", sizes, cell.seed, n_labels, identity(dbn)), dbn
+    return Cell("pretrain", sizes, cell.seed, n_labels, identity_with_code(dbn)), dbn

@@ -8,7 +8,15 @@ import numpy as np
 
 from ...backend.types import Array
 from ..statistics import holm, paired_difference, paired_losses
-from .records import cell_name, chosen, contender_name, is_share, key_of, kind_of
+from .records import (
+    CANDIDATE,
+    cell_name,
+    chosen,
+    contender_name,
+    is_share,
+    key_of,
+    kind_of,
+)
 from .row_losses import unpacked
 
 # A difference is shown where its p-value is below.
@@ -158,8 +166,10 @@ def _figures(
 def _is_at_end(record: dict[str, Any], grid: list[dict[str, Any]]) -> bool:
     """Whether the smallest or the largest of several values was chosen.
 
-    Of two there is nothing but ends.
+    Of two there is nothing but ends, and candidates of a search have no order.
     """
+    if record["parameter"] == CANDIDATE:
+        return False
     values = {tried["value"] for tried in grid}
     return len(values) > 2 and record["value"] in (min(values), max(values))
 
@@ -183,6 +193,8 @@ def _difference(
     Losses of a file are unpacked seed by seed: all of them would be far larger.
     """
     n_train, n_test = settings["n_train"], settings["n_test"]
+    # Of how many rows those of a test are: of own splits perhaps a few.
+    n_rows = settings.get("n_tested") or n_train + n_test
     if all(record.get("losses") for record in (*ours, *(theirs or ()))):
         fixed = len({record.get("test_rows") for record in ours}) == 1
         found = paired_losses(
@@ -191,7 +203,7 @@ def _difference(
             if theirs is None
             else _losses(theirs, settings),
             rows=(unpacked(record, settings)[1] for record in ours),
-            n_rows=None if fixed else n_train + n_test,
+            n_rows=None if fixed else n_rows,
         )
         return asdict(found)
     a = np.array([record["error"] for record in ours])

@@ -5,7 +5,7 @@ from typing import Any
 
 from ...storage.packing import printable
 from ..statistics import ROWS
-from .records import NOTHING, Measure, display_name, measure
+from .records import CANDIDATE, NOTHING, Measure, display_name, measure
 from .row_losses import has_row_losses
 from .summary import LEVEL
 
@@ -14,6 +14,22 @@ _LOWERED = "lowered the test error"
 _RAISED = "raised the test error"
 _IN_PART = "is shown to differ from single starts only"
 _UNDECIDED = "made no difference that these seeds can show"
+_MAX_DECIMALS = 9
+# What is in the column of what was chosen.
+_CHOSEN = {
+    "rate or C": "chosen most often",
+    "candidate": "its number in the protocol, from 0, chosen most often; of others "
+    "their value",
+}
+# What makes another question of a comparison.
+_UNUSUAL = {
+    ("tune", "literature"): "values were chosen on up to 10,000 other labelled rows, "
+    "which the label budgets do not count (tune='literature')",
+    ("equal", "multiply_adds"): "nets without pretraining have had its cost back as "
+    "more epochs (equal='multiply_adds')",
+    ("pretraining_rows", "labelled"): "DBNs and principal components are made from the "
+    "labelled rows only (pretraining_rows='labelled')",
+}
 
 
 def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
@@ -30,7 +46,7 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     -------
     str
     """
-    errors = measure_of(summary, settings)
+    errors, value = measure_of(summary, settings), value_title(summary)
     names = [row_name(name, row) for row in summary for name in row["contenders"]]
     width = max(map(len, names))
     lines = []
@@ -38,8 +54,8 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
         lines += [
             f"{row['cell']}",
             f"  {'start + activation':{width}}  {'test ' + errors.title:>15}  "
-            "median  validation  rate or C      DBN minus it [95 %]       p  could show"
-            "  seconds",
+            f"median  validation  {value:9}      DBN minus it [95 %]       p  could "
+            "show  seconds",
         ]
         for name, contender in row["contenders"].items():
             its, name = figures(contender, errors), row_name(name, row)
@@ -49,7 +65,25 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
                 f"{its['p_value']:>6}  {its['detectable']:>10}  {its['seconds']}"
             )
         lines += [*(f"  {words}" for words in comparisons(row, errors)), ""]
-    return "\n".join([*lines, *ends_of_grids(summary), legend(summary, settings)])
+    told = [*notes(summary, settings), *ends_of_grids(summary)]
+    return "\n".join([*lines, *told, legend(summary, settings)])
+
+
+def value_title(summary: list[dict[str, Any]]) -> str:
+    """What was chosen for a contender, as the title of a column.
+
+    Parameters
+    ----------
+    summary : list of dict
+
+    Examples
+    --------
+    >>> value_title([{"contenders": {"DBN": {"parameter": "candidate"}}}])
+    'candidate'
+    """
+    its = (contender for row in summary for contender in row["contenders"].values())
+    searched = any(contender["parameter"] == CANDIDATE for contender in its)
+    return "candidate" if searched else "rate or C"
 
 
 def measure_of(summary: list[dict[str, Any]], settings: dict[str, Any]) -> Measure:
@@ -79,8 +113,25 @@ def row_name(name: str, row: dict[str, Any]) -> str:
     >>> row_name("mine", {"n_labels": 100, "contenders": {"mine": {"chosen_on": 5000}}})
     'mine (chosen with 5000 labels)'
     """
-    chosen_on, n_labels = row["contenders"][name]["chosen_on"], row["n_labels"]
-    more = n_labels is not None and chosen_on > n_labels
+    return called(name, row["contenders"][name]["chosen_on"], row["n_labels"])
+
+
+def called(name: str, chosen_on: int | None, n_labels: int | None) -> str:
+    """A contender with the labels that chose its settings, if these are too many.
+
+    Parameters
+    ----------
+    name : str
+        From `contender_name`.
+    chosen_on, n_labels : int or None
+        Of a record.
+
+    Examples
+    --------
+    >>> called("he_normal + relu", 5000, 100), called("he_normal + relu", None, 100)
+    ('He + ReLU (chosen with 5000 labels)', 'He + ReLU')
+    """
+    more = n_labels is not None and (chosen_on or 0) > n_labels
     return display_name(name) + (f" (chosen with {chosen_on} labels)" if more else "")
 
 
@@ -120,8 +171,8 @@ def figures(contender: dict[str, Any], errors: Measure) -> dict[str, str]:
         "median": f"{median:.{n}f}",
         "validation": f"{held:.{n}f}",
         "value": f"{usual}{'*' if contender['at_end'] else ''}",
-        "difference": _interval(compared, errors) if compared else "",
-        "p_value": f"{compared['p_value']:.3f}" if compared else "",
+        "difference": interval(compared, errors) if compared else "",
+        "p_value": _p(compared["p_value"]) if compared else "",
         "detectable": f"{factor * compared['detectable']:.{n}f}" if compared else "",
         "seconds": " + ".join(f"{value:.2f}" for value in seconds),
         "multiply_adds": " + ".join(
@@ -130,10 +181,41 @@ def figures(contender: dict[str, Any], errors: Measure) -> dict[str, str]:
     }
 
 
-def _interval(difference: dict[str, Any], errors: Measure) -> str:
-    ends = (errors.factor * difference[key] for key in ("mean", "low", "high"))
-    mean, low, high = (f"{end:+.{errors.decimals}f}" for end in ends)
+def interval(difference: dict[str, Any], errors: Measure) -> str:
+    """A difference and the ends of its interval; one that is shown is not 0.
+
+    Parameters
+    ----------
+    difference : dict
+        Of a summary.
+    errors : Measure
+
+    Returns
+    -------
+    str
+    """
+    ends = [errors.factor * difference[key] for key in ("mean", "low", "high")]
+    n = errors.decimals
+    if difference["p_value"] < LEVEL:
+        n = _decimals(ends[:1], n)
+    mean, low, high = (f"{end:+.{n}f}" for end in ends)
     return f"{mean} [{low}, {high}]"
+
+
+def _decimals(values: list[float], least: int) -> int:
+    """How many are needed so that none of these values is shown as 0."""
+    n = least
+    while n < _MAX_DECIMALS and not all(float(f"{value:.{n}f}") for value in values):
+        n += 1
+    return n
+
+
+def _p(value: float) -> str:
+    """A p-value, with digits that tell on which side of the level it is."""
+    n = 3
+    while n < _MAX_DECIMALS and float(f"{value:.{n}f}") == LEVEL != value:
+        n += 1
+    return f"{value:.{n}f}"
 
 
 def comparisons(row: dict[str, Any], errors: Measure) -> list[str]:
@@ -153,7 +235,7 @@ def comparisons(row: dict[str, Any], errors: Measure) -> list[str]:
     low, high = (errors.factor * f(differences) for f in (min, max))
     among = f"DBN minus the other starts: {low:+.{n}f} to {high:+.{n}f}{errors.unit}"
     sentences = [
-        f"{among}; for all of them together Holm p = {row['p_holm']:.3f}"
+        f"{among}; for all of them together Holm p = {_p(row['p_holm'])}"
         + _given(row, "; ")
     ]
     for failure, words in (
@@ -218,6 +300,7 @@ def definitions(
         its["difference"] for row in summary for its in row["contenders"].values()
     ]
     methods = {its["method"] for its in differences if its}
+    value = value_title(summary)
     judged = " or ".join(sorted(methods))
     if methods != {ROWS}:
         judged += "; test rows are not counted"
@@ -226,13 +309,50 @@ def definitions(
     return {
         f"Test {measure_of(summary, settings).title}": "mean and standard deviation "
         "over seeds",
-        "Rate or C": "chosen most often",
+        value[0].upper() + value[1:]: _CHOSEN[value],
         "Interval and p": "of each difference by itself, Student's t, judged by "
         + judged,
         "Could show": "the true difference that these seeds show in 80 % of cases",
-        "Holm's correction": "over all settings",
+        "Shown": f"from one start where its own p is below {LEVEL}; from all other "
+        f"starts, and from a control, where Holm's p is",
+        "Holm's p": "of all other starts together, over the settings; of a control, "
+        "over all controls and settings",
         "Seconds": "of pretraining and of fine-tuning, mean per net, one core",
     }
+
+
+def notes(summary: list[dict[str, Any]], settings: dict[str, Any]) -> list[str]:
+    """Lines about a protocol that is not the usual one, and about controls.
+
+    Parameters
+    ----------
+    summary : list of dict
+        `Comparison.summary()`.
+    settings : dict
+        Of the comparison.
+
+    Returns
+    -------
+    list of str
+    """
+    told = [words for (key, its), words in _UNUSUAL.items() if settings.get(key) == its]
+    lines = [f"Protocol: {'; '.join(told)}."] if told else []
+    controls = [
+        f"{display_name(name)}{_where(row, summary)} {_p(its['difference']['p_holm'])}"
+        for row in summary
+        for name, its in row["contenders"].items()
+        if its["kind"] == "control"
+        and its["difference"]["p_value"] < LEVEL <= its["difference"]["p_holm"]
+    ]
+    if controls:
+        of = f"Controls with a p below {LEVEL} of which Holm's, here, is not"
+        lines.append(f"{of}: {_join(controls)}.")
+    return lines
+
+
+def _where(row: dict[str, Any], summary: list[dict[str, Any]]) -> str:
+    """Which of several settings it is, behind a name."""
+    return f" ({row['cell']})" if len(summary) > 1 else ""
 
 
 def ends_of_grids(summary: list[dict[str, Any]]) -> list[str]:
@@ -246,12 +366,17 @@ def ends_of_grids(summary: list[dict[str, Any]]) -> list[str]:
     -------
     list of str
     """
-    found: Counter[str] = Counter()
-    n_choices = 0
+    found, choices = Counter[str](), Counter[str]()
     for row in summary:
-        n_choices += len(row["contenders"][row["dbn"]]["values"])
+        choices.update({n: len(its["values"]) for n, its in row["contenders"].items()})
         found.update({name: its["at_end"] for name, its in row["contenders"].items()})
-    if not (told := _counted(found)):
+    n_choices = max(choices.values(), default=0)
+    told = [  # some take no part in all settings
+        text if choices[name] == n_choices else f"{text} of {choices[name]}"
+        for name, n in found.items()
+        for text in _counted({name: n})
+    ]
+    if not told:
         return []
     return [
         f"Warning: * was chosen at an end of its grid, in {n_choices} choices of each: "
@@ -262,7 +387,9 @@ def ends_of_grids(summary: list[dict[str, Any]]) -> list[str]:
 def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     """One sentence: where pretraining helped, hurt, or is not shown to do either.
 
-    It also names controls that beat the DBN.
+    It also names controls that beat the DBN. A difference from one start is shown where
+    its own p-value is below `LEVEL`; from all of them together, or from a control,
+    where Holm's is: over the settings, or over all controls and settings.
 
     Parameters
     ----------
@@ -287,8 +414,7 @@ def verdict(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
             if contender["kind"] == "control" and (
                 difference["mean"] > 0 and difference["p_holm"] < LEVEL
             ):
-                where = "" if one else f" ({row['cell']})"
-                beaten.append(f"{display_name(name)}{where}")
+                beaten.append(f"{display_name(name)}{_where(row, summary)}")
     told = {words: cells for words, cells in found.items() if cells}
     if one:
         of = f", {_place(summary[0])}: "
@@ -313,8 +439,9 @@ def _place(row: dict[str, Any]) -> str:
 
 def _told(row: dict[str, Any], errors: Measure) -> tuple[str, str]:
     """What pretraining did in a setting, and by how much or against which starts."""
-    n, unit = errors.decimals - 1, errors.unit
-    low, high = (f"{errors.factor * f(_starts(row)):+.{n}f}" for f in (min, max))
+    ends, unit = [errors.factor * f(_starts(row)) for f in (min, max)], errors.unit
+    n = _decimals(ends, errors.decimals)
+    low, high = (f"{end:+.{n}f}" for end in ends)
     by = f"{low}{unit}" if low == high else f"{low} to {high}{unit}"
     if row["p_holm"] < LEVEL:
         words = _LOWERED if max(_starts(row)) < 0.0 else _RAISED

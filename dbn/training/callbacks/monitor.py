@@ -12,7 +12,7 @@ from ...backend.types import Array
 class RBMMonitor:
     """Callback that adds what Hinton (2010) advises to watch to the history.
 
-    Each epoch's entry in `history_` gets, over at most 1000 of the rows, always the same:
+    Each epoch's entry in `history_` gets, over up to 1000 rows, always the same:
 
     - ``"free_energy_gap"``: mean free energy of the validation rows minus that of the
       training rows, in nats. It grows when the machine overfits (section 6). Only with
