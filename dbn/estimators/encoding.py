@@ -192,7 +192,7 @@ class EncodingEstimator(BaseEstimator):
             if self.columns_ is not None:
                 sizes = self.columns_.group_sizes
                 booleans = np.array(self.columns_.kinds) == "boolean"
-            self.visible_ = choose_visible(X, sizes, ends, booleans)
+            self.visible_ = choose_visible(X, sizes, ends, booleans, weight)
             if issparse(X):
                 warn_of_small(*ends)
             if sizes is None:  # with categories X is a table: of counts, or of ages

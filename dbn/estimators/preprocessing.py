@@ -326,9 +326,11 @@ def warn_of_range(X: Array, units: Units, name: str = "X") -> None:
     """
     if isinstance(X, LazyRows) or not X.shape[0]:
         return
-    ends = np.stack([units.per_column(end, X.shape[1]) for end in ("low", "high")])
-    for low, high in np.unique(ends[:, np.isfinite(ends).all(axis=0)], axis=1).T:
-        of_units = np.flatnonzero((ends[0] == low) & (ends[1] == high))
+    lows, highs = (units.per_column(end, X.shape[1]) for end in ("low", "high"))
+    bounded = np.isfinite(highs)
+    for low in np.unique(lows[bounded]):
+        of_units = np.flatnonzero(bounded & (lows == low))
+        high = highs[of_units[0]]
         least, most = _ends_of_far(_columns_of(X, of_units), low, high)
         if n := len(least):
             warnings.warn(

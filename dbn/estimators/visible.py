@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from ..backend.device import namespace, to_host
+from ..backend.device import converted_beside, namespace, to_host
 from ..backend.missing import extent_of_known
 from ..backend.rows import row_slices
 from ..backend.types import Array
@@ -17,8 +17,8 @@ from ..boltzmann import Bernoulli, Gaussian, Mixed, Softmax, Spin, Units
 # 2 and 2; divided by 4, 3 and 2.
 _GREY = 0.25
 # A grey column moves little if its variance is below this share of p (1 - p), the most
-# that a mean p allows, less what so few rows may show by chance. See docs/design.md.
-_LITTLE, _BY_CHANCE = 0.2, 2.0
+# that a mean p allows; of fewer rows it may be so by chance. See docs/design.md.
+_LITTLE, _ENOUGH_ROWS = 0.15, 30
 
 
 def _numbers() -> Units:
@@ -35,6 +35,7 @@ def choose_visible(
     group_sizes: list[int] | None = None,
     ends: tuple[float, float] | None = None,
     booleans: Array = False,
+    weight: Array = None,
 ) -> Units:
     """The units for the columns of X.
 
@@ -55,6 +56,8 @@ def choose_visible(
         Minimum and maximum of what is known in X, where the caller has them.
     booleans : bool or ndarray of bool of shape (n_groups,)
         Which groups are Bernoulli, whatever they hold: true and false may be missing.
+    weight : array of shape (n_rows,), optional
+        Of the rows.
 
     Returns
     -------
@@ -75,9 +78,10 @@ def choose_visible(
         low, high = ends or extent_of_known(X)
         if issparse(X):
             return Bernoulli() if Bernoulli().holds(low, high) else _numbers()
-        if are_grey(low, high) and not _move_little(X).any():
+        if are_grey(low, high) and not _move_little(X, weight).any():
             return Bernoulli()
-    kinds = _kinds(X, groups, np.broadcast_to(booleans, len(n_columns))[n_columns > 0])
+    booleans = np.broadcast_to(booleans, len(n_columns))[n_columns > 0]
+    kinds = _kinds(X, groups, booleans, weight)
     blocks: list[tuple[Units, int]] = []
     pairs = zip(kinds, groups, strict=True)
     for kind, run in groupby(pairs, key=lambda pair: pair[0]):
@@ -97,14 +101,14 @@ def are_grey(low: float, high: float) -> bool:
     return Bernoulli().holds(low, high) and (high == 0.0 or high >= _GREY)
 
 
-def _kinds(X: Array, groups: list[int], booleans: Array) -> list[Any]:
+def _kinds(X: Array, groups: list[int], booleans: Array, weight: Array) -> list[Any]:
     """What makes the units of each group of columns."""
     first = np.cumsum([0, *groups[:-1]])
     low, high, zero_one, signs = (found[first] for found in _columns(X))
     single = np.array(groups) == 1
     ends = low[single].min(initial=0.0), high[single].max(initial=0.0)
     if are_grey(*map(float, ends)):
-        zero_one |= ~_move_little(X)[first]
+        zero_one |= ~_move_little(X, weight)[first]
     kinds = np.full(len(groups), _numbers, dtype=object)
     # The density of a number that is always the same has no bound: its variance goes
     # to 0. With that of 1 it adds the same to each row.
@@ -135,24 +139,26 @@ def _columns(X: Array) -> tuple[Array, Array, Array, Array]:
     return low, high, both[0], both[1]
 
 
-def _move_little(X: Array) -> Array:
+def _move_little(X: Array, weight: Array) -> Array:
     """Which columns of numbers in [0, 1] are mostly between, and vary little."""
-    low, high, n_known, n_between, of_x, of_rest = np.zeros((6, X.shape[1]))
+    low, high, n_known, known, between, of_x, of_rest = np.zeros((7, X.shape[1]))
     low += 1.0
     for rows in row_slices(X):
         part = X[rows, ...]
         xp = namespace(part)
-        known = part == part
-        x = xp.where(known, part, 0.0)
-        low = np.minimum(low, to_host(xp.min(xp.where(known, part, 1.0), axis=0)))
+        is_known = part == part
+        x = xp.where(is_known, part, 0.0)
+        low = np.minimum(low, to_host(xp.min(xp.where(is_known, part, 1.0), axis=0)))
         high = np.maximum(high, to_host(xp.max(x, axis=0)))
-        n_known += to_host(xp.count_nonzero(known, axis=0))
-        n_between += to_host(xp.count_nonzero((x > 0.0) & (x < 1.0), axis=0))
-        of_x += to_host(xp.sum(x, axis=0))
-        of_rest += to_host(xp.sum(x * (1.0 - x), axis=0))
-    n_known = np.maximum(n_known, 1.0)
-    mean = of_x / n_known
+        w = 1.0 if weight is None else converted_beside(weight[rows], x)[:, None]
+        w = xp.where(is_known, w, xp.zeros_like(x))
+        n_known += to_host(xp.count_nonzero(is_known, axis=0))
+        known += to_host(xp.sum(w, axis=0))
+        between += to_host(xp.sum(xp.where((x > 0.0) & (x < 1.0), w, 0.0), axis=0))
+        of_x += to_host(xp.sum(w * x, axis=0))
+        of_rest += to_host(xp.sum(w * x * (1.0 - x), axis=0))
+    known = np.where(known > 0.0, known, 1.0)
+    most = of_x / known * (1.0 - of_x / known)
     # The variance is p (1 - p) less the mean of x (1 - x).
-    most = mean * (1.0 - mean)
-    least = (_LITTLE - _BY_CHANCE / n_known) * most
-    return (low < high) & (n_between > n_known / 2) & (most - of_rest / n_known < least)
+    little = most - of_rest / known < _LITTLE * most
+    return (low < high) & (between > known / 2) & little & (n_known >= _ENOUGH_ROWS)

@@ -21,6 +21,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from dbn import DBNClassifier, DBNRegressor, RBMTransformer
 from dbn.boltzmann import Bernoulli, Gaussian, Softmax
+from dbn.estimators.visible import choose_visible
 from dbn.training import SGD, Adam, Checkpoint, RBMMonitor
 
 from .toy import ALL, PREDICTORS, REAL, Y3, X, Y, message, output, rbm, small
@@ -81,7 +82,9 @@ def test_a_monitor_takes_every_container(cls, kind):
         estimator = small(cls).set_callbacks(RBMMonitor(rows))
         return estimator.fit(rows, Y).history_
 
-    assert history(KINDS[kind](SPARSE)) == history(plain(kind))
+    # Sums over rows round differently where columns lie one after the other.
+    pairs = zip(history(KINDS[kind](SPARSE)), history(plain(kind)), strict=True)
+    assert all(found == pytest.approx(told) for found, told in pairs)
 
 
 @each_kind
@@ -375,7 +378,7 @@ def test_a_column_of_labels_warns_at_every_fit():
 # The edge of a range
 
 ABOVE, BELOW = 1.0 + 2.0**-52, -(2.0**-60)
-SCALED = MinMaxScaler().fit_transform(load_breast_cancer().data[:, :5])[:60]
+SCALED = MinMaxScaler().fit_transform(X)
 SCALED[:3, 0], SCALED[3, 1] = ABOVE, BELOW  # as sums and quotients round
 CLIPPED = np.clip(SCALED, 0.0, 1.0)
 
@@ -391,7 +394,8 @@ def test_the_maximum_of_a_scaled_table_may_round_above_one():
     rows = MinMaxScaler().fit_transform(load_breast_cancer().data)
     assert rows.max() > 1.0
     for part, _ in KFold(5).split(rows):
-        assert isinstance(rbm(max_iter=1).fit(rows[part]).visible_, Bernoulli)
+        fitted = rbm(max_iter=1).fit(rows[part])
+        assert fitted.visible_ == choose_visible(np.minimum(rows[part], 1.0))
 
 
 @pytest.mark.parametrize("visible", ["auto", "bernoulli"])

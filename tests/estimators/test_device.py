@@ -107,7 +107,8 @@ def test_everything_agrees_with_numpy_given_its_noise(cls, options, device):
             small(cls, device=name, **options).fit(data, y, sample_weight=WEIGHT)
             for name in (device, None)
         ]
-    assert_same(*both, data)
+    # Line searches make rounding errors larger.
+    assert_same(*both, data, 1e-5 if options.get("optimizer") == "cg" else 1e-6)
     assert both[0].history_[-1].keys() == both[1].history_[-1].keys()
     for params in buffers(both[0]):
         assert type(params.flat) is np.ndarray
