@@ -21,7 +21,7 @@ from .rows import ScaledRows, sha256_of
 # Attributes of estimators that change nothing about a result: what is shown, where it
 # is computed, who is told, and what is computed when it is asked for.
 _BESIDE = {"verbose", "device", "_skl_callbacks", "_metadata_request"}
-_BESIDE |= {"log_z_", "_log_z_of"}
+_BESIDE |= {"log_z_", "_log_z_epochs"}
 # Of what has moved: the name that checkpoints know.
 _FORMERLY = {"dbn.training.sparsity.Sparsity": "dbn.training.contrastive.Sparsity"}
 _Pieces = tuple[str, str | bytes, Iterable[Any]]

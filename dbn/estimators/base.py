@@ -168,7 +168,7 @@ def _some(X: Array) -> Array:
 _IN_TRAINING = {"rbm_", "network_", "history_", "_state", "_rng"}
 # Learned, whatever the name.
 _BEHIND = {"_state", "_rng", "_streams", "_stack", "_kept", "_seed", "_base_bias"}
-_BEHIND |= {"_loss", "_one_output", "_log_z_of"}
+_BEHIND |= {"_loss", "_one_output", "_log_z_epochs"}
 
 
 def _is_learned(name: str) -> bool:

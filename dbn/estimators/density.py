@@ -116,14 +116,13 @@ class DensityEstimator(DBNEstimator):
         return xp.broadcast_to(row, (n_samples, n_visible)), known
 
     def _log_z(self, rbm: RBM, base_bias: Array) -> float:
-        """Log partition function of the machine, kept until its parameters change."""
-        theta = rbm.params.flat
-        length = float(namespace(theta).sum(theta * theta))
+        """Log partition function of the machine, kept until training goes on."""
+        n_epochs = len(self.history_)
         known = hasattr(self, "log_z_")
-        if not known or getattr(self, "_log_z_of", length) != length:
+        if not known or getattr(self, "_log_z_epochs", n_epochs) != n_epochs:
             with bars_of(self):
                 self.log_z_ = estimate_log_z(rbm, base_bias, self._seed)
-            self._log_z_of = length
+            self._log_z_epochs = n_epochs
         return self.log_z_
 
 

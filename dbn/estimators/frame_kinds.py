@@ -119,7 +119,8 @@ def find_categories(column: Any) -> list[Any]:
 def _warn_of_texts_without_end(column: Any, values: list[Any]) -> None:
     """Names, numbers of rows and dates are texts too, and say nothing of other rows."""
     known = len(column) - column.null_count()
-    if len(values) <= _MANY_VALUES or known >= _ROWS_PER_VALUE * len(values):
+    few = len(values) <= _MANY_VALUES or known >= _ROWS_PER_VALUE * len(values)
+    if few or column.dtype == nw.Enum:  # of which somebody wrote a list
         return
     like = [v for v in values if isinstance(v, str) and re.fullmatch(_LIKE_A_NUMBER, v)]
     hint = ""

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.preprocessing import StandardScaler
 
-from ..backend.array import count_not_finite, dense, extent
+from ..backend.array import count_not_finite, extent
 from ..backend.device import (
     asarray_like,
     beside,
@@ -357,8 +357,11 @@ def _ends_of_far(X: Array, low: float, high: float) -> tuple[Array, Array]:
         return np.array([]), np.array([])
     least, most = np.full(X.shape[1], math.inf), np.full(X.shape[1], -math.inf)
     whole = np.full(X.shape[1], True)
-    for rows in row_slices(X):
-        part = dense(X[rows, ...])
+    if issparse(X):
+        least, most = (end(axis=0).toarray().ravel() for end in (X.min, X.max))
+        whole[X.indices[X.data != np.round(X.data)]] = False
+    for rows in () if issparse(X) else row_slices(X):
+        part = X[rows, ...]
         xp, unknown = namespace(part), part != part
         whole &= to_host(xp.all((part == xp.round(part)) | unknown, axis=0))
         lowest = xp.min(xp.where(unknown, math.inf, part), axis=0)

@@ -34,6 +34,8 @@ from .preprocessing import indexable
 from .rbm import batched
 from .targets import Job
 
+# What the density counts with objectives for which `generative_weight` is nothing.
+_GENERATIVE = {"generative": 1.0, "discriminative": 0.0}
 # Parameters that `train_rbm` has as well.
 _OF_TRAINING = (
     *("sampler", "centering", "weight_decay", "l1", "sparsity"),
@@ -369,8 +371,7 @@ n_features)
         rows, targets, weight, _ = self._labelled_rows(job, unlabelled)
         rows = self._place.rows(rows)
         targets, weight = converted_beside((targets, weight), rows)
-        own = {"generative": 1.0, "discriminative": 0.0}
-        alpha = own.get(self.objective, self.generative_weight)
+        alpha = _GENERATIVE.get(self.objective, self.generative_weight)
         with bars_of(self), self._place.holding(self, rows, "rbm_", "_state"):
             watched = validation and self._watch(lambda: self._joint, *validation)
             stopping = watched is not None and self.early_stopping
@@ -391,6 +392,7 @@ n_features)
                 state=self._state,
                 **{name: getattr(self, name) for name in _OF_TRAINING},
             )
+        self._forget("log_z_")  # early stopping may have gone back to other weights
 
     @property
     def _joint(self) -> DBN:

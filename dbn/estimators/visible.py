@@ -16,9 +16,10 @@ from ..boltzmann import Bernoulli, Gaussian, Mixed, Softmax, Spin, Units
 # 50: 7 % of the test rows wrong with Bernoulli units and 2 standardised; as they are,
 # 2 and 2; divided by 4, 3 and 2.
 _GREY = 0.25
-# A grey column moves little if its variance is below this share of p (1 - p), the most
-# that a mean p allows; of fewer rows it may be so by chance. See docs/design.md.
-_LITTLE, _ENOUGH_ROWS = 0.15, 30
+# The most that values in [0, 1] with the mean p may vary is p (1 - p). Shares of that
+# below which the columns of a table, and one column by itself, are no grey values; of
+# fewer rows they may be so by chance. See docs/design.md.
+_OF_A_TABLE, _OF_A_COLUMN, _ENOUGH_ROWS = 0.2, 0.02, 30
 
 
 def _numbers() -> Units:
@@ -41,11 +42,12 @@ def choose_visible(
 
     Columns of 0 and 1 are Bernoulli, columns of -1 and 1 Spin, groups of several
     columns Softmax and all others Gaussian; but where all numbers lie in [0, 1], as
-    grey values do, columns are Bernoulli, unless they would hardly move such a unit: if
-    all numbers are below 0.25, all; otherwise those that mostly lie between 0 and 1 and
-    vary little, as shares and rates do. The variance of a Gaussian column is learned,
-    unless it holds one number alone. NaN counts for nothing. A sparse X is taken as a
-    whole: Bernoulli in [0, 1], else Gaussian.
+    grey values do, columns are Bernoulli, unless they would hardly move such a unit:
+    all, if all numbers are below 0.25, or most of the columns that mostly lie between 0
+    and 1 vary little, as shares and rates do; else one that hardly varies at all. The
+    variance of a Gaussian column is learned, unless it holds one number alone. NaN
+    counts for nothing. A sparse X is taken as a whole: Bernoulli in [0, 1], else
+    Gaussian.
 
     Parameters
     ----------
@@ -78,7 +80,7 @@ def choose_visible(
         low, high = ends or extent_of_known(X)
         if issparse(X):
             return Bernoulli() if Bernoulli().holds(low, high) else _numbers()
-        if are_grey(low, high) and not _move_little(X, weight).any():
+        if are_grey(low, high) and not _no_greys(X, weight).any():
             return Bernoulli()
     booleans = np.broadcast_to(booleans, len(n_columns))[n_columns > 0]
     kinds = _kinds(X, groups, booleans, weight)
@@ -108,7 +110,7 @@ def _kinds(X: Array, groups: list[int], booleans: Array, weight: Array) -> list[
     single = np.array(groups) == 1
     ends = low[single].min(initial=0.0), high[single].max(initial=0.0)
     if are_grey(*map(float, ends)):
-        zero_one |= ~_move_little(X, weight)[first]
+        zero_one |= ~_no_greys(X, weight)[first]
     kinds = np.full(len(groups), _numbers, dtype=object)
     # The density of a number that is always the same has no bound: its variance goes
     # to 0. With that of 1 it adds the same to each row.
@@ -139,8 +141,11 @@ def _columns(X: Array) -> tuple[Array, Array, Array, Array]:
     return low, high, both[0], both[1]
 
 
-def _move_little(X: Array, weight: Array) -> Array:
-    """Which columns of numbers in [0, 1] are mostly between, and vary little."""
+def _no_greys(X: Array, weight: Array) -> Array:
+    """Which columns of numbers in [0, 1] do not vary as grey values do.
+
+    All, if so do most of those that mostly lie between 0 and 1: pixels are alike.
+    """
     low, high, n_known, known, between, of_x, of_rest = np.zeros((7, X.shape[1]))
     low += 1.0
     for rows in row_slices(X):
@@ -159,6 +164,8 @@ def _move_little(X: Array, weight: Array) -> Array:
         of_rest += to_host(xp.sum(w * x * (1.0 - x), axis=0))
     known = np.where(known > 0.0, known, 1.0)
     most = of_x / known * (1.0 - of_x / known)
-    # The variance is p (1 - p) less the mean of x (1 - x).
-    little = most - of_rest / known < _LITTLE * most
-    return (low < high) & (between > known / 2) & little & (n_known >= _ENOUGH_ROWS)
+    variance = most - of_rest / known
+    between = (low < high) & (between > known / 2) & (n_known >= _ENOUGH_ROWS)
+    if 2 * np.sum(between & (variance < _OF_A_TABLE * most)) > between.sum():
+        return np.full(X.shape[1], True)
+    return between & (variance < _OF_A_COLUMN * most)

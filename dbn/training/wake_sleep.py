@@ -114,9 +114,9 @@ def up_down(
     machine follows its sampler: Hinton, Osindero and Teh (2006), "A fast learning
     algorithm for deep belief nets", appendix B, where the steps start at the data.
     Where the paper draws the top hidden units for the statistics, here are their means,
-    the expectation of the same. In the sleep phase Bernoulli units of the data have
-    their means, as there, and others are drawn. Extra parameters of units, such as
-    variances, stay, but those of the top machine.
+    the expectation of the same. In the sleep phase pixels, that is data of Bernoulli
+    units alone, have their means, as there, and other data are drawn. Extra parameters
+    of units, such as variances, stay, but those of the top machine.
 
     Parameters
     ----------

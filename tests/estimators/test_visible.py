@@ -61,6 +61,7 @@ def columns(*columns):
         (columns(BIT / 5, BIT), Bernoulli()),
         # nor do numbers of which the most are between, and which vary little.
         (columns(GREY, SHARE, BIT), SHARES),
+        (columns(SHARE, GREY / 4, GREY, BIT), Mixed(((NUMBERS, 3), (Bernoulli(), 1)))),
         (columns(GREY / 4, BIT), Mixed(((NUMBERS, 1), (Bernoulli(), 1)))),
         (columns(GREY, 0.5 + 0 * BIT), Bernoulli()),
         (columns(GREY / 5, SIGN), Mixed(((NUMBERS, 1), (Spin(), 1)))),

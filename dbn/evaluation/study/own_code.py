@@ -2,12 +2,13 @@
 
 import types
 from collections.abc import Iterator
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any
 
 from ...backend.identity import identity
 
+_PLAIN = bool | int | float | complex | str | bytes
 # Packages whose versions a record has.
 _KNOWN = ("builtins", "dbn", "joblib", "numpy", "scipy", "sklearn")
 
@@ -16,7 +17,8 @@ def identity_with_code(*things: Any) -> str:
     """`identity`, of which the code of functions and classes of the user is a part.
 
     Of functions and classes in what `get_params` gives, and of functions of their
-    module that they call. A thing without any has the identity that it has otherwise.
+    module that they call, with the numbers and texts that they use from outside. A
+    thing without any has the identity that it has otherwise.
 
     Parameters
     ----------
@@ -47,11 +49,12 @@ def _codes(thing: Any, seen: set[int]) -> Iterator[Any]:
         if (thing.__module__ or "").partition(".")[0] not in _KNOWN:
             inside = _parts(thing)
             if isinstance(thing, types.FunctionType):
-                yield _plain(thing.__code__)
+                plain = [v for v in _reached(thing) if isinstance(v, _PLAIN)]
+                yield _plain(thing.__code__), plain
     elif isinstance(thing, partial):
         inside = [thing.func, *thing.args, *thing.keywords.values()]
     elif is_dataclass(thing):  # a contender
-        inside = vars(thing).values()
+        inside = [getattr(thing, its.name) for its in fields(thing)]
     elif hasattr(thing, "get_params"):
         seen.add(id(thing))
         inside = [type(thing), *thing.get_params(deep=False).values()]
@@ -70,8 +73,23 @@ def _parts(thing: Any) -> list[Any]:
             *thing.__bases__,
             *(v for v in its if isinstance(v, types.FunctionType)),
         ]
-    called = [thing.__globals__.get(name) for name in thing.__code__.co_names]
-    return [v for v in called if getattr(v, "__module__", 0) == thing.__module__]
+    return [
+        value
+        for value in _reached(thing)
+        if getattr(value, "__module__", None) == thing.__module__
+    ]
+
+
+def _reached(function: Any) -> list[Any]:
+    """Globals that a function uses, variables around it, and defaults."""
+    empty = types.CellType()  # of a variable that has no value yet
+    around = [cell for cell in function.__closure__ or () if cell != empty]
+    return [
+        *(function.__globals__.get(name) for name in function.__code__.co_names),
+        *(cell.cell_contents for cell in around),
+        *(function.__defaults__ or ()),
+        *(function.__kwdefaults__ or {}).values(),
+    ]
 
 
 def _plain(code: Any) -> Any:

@@ -12,7 +12,6 @@ from sklearn.preprocessing import MinMaxScaler
 from ...backend.identity import identity
 from ...backend.types import Array
 from ...boltzmann import Bernoulli, get_units
-from ...estimators._sklearn import safe_indexing
 from ...estimators.frame_kinds import has_value
 from ...estimators.preprocessing import has_missing
 from ...estimators.targets import rows_at
@@ -23,25 +22,35 @@ from .read_data import MARKS
 from .row_losses import has_row_losses
 
 
-def _columns_with_values(X: Array, parts: list[Array]) -> Array | None:
-    """Numbers of the columns of which each part has a value; None for all."""
+def _empty_columns(X: Array, parts: list[Array]) -> Array:
+    """Numbers of the columns of which a part has no value."""
     if isinstance(X, np.ndarray):
         if not has_missing(X):
-            return None
+            return np.array([], int)
         known = [~np.isnan(X[rows]).all(axis=0) for rows in parts]
     else:
         frames: list[Any] = [
             nw.from_native(rows_at(X, rows), eager_only=True) for rows in parts
         ]
         known = [np.array([*map(has_value, f.iter_columns())]) for f in frames]
-    every = np.all(known, axis=0)
-    return None if every.all() else np.flatnonzero(every)
+    return np.flatnonzero(~np.all(known, axis=0))
+
+
+def _with_zeros(X: Array, columns: Array) -> Array:
+    """Rows of which these columns, all of them, are 0."""
+    if isinstance(X, np.ndarray):
+        X = X.copy()
+        X[:, columns] = 0.0
+        return X
+    frame: Any = nw.from_native(X, eager_only=True)
+    zeros = [nw.lit(0.0).alias(frame.columns[i]) for i in columns]
+    return frame.with_columns(zeros).to_native()
 
 
 class SeedRows:
     """The rows of a cell's seed: copies only of those that are asked for.
 
-    Columns of which no row has a value that nets of the seed learn from are left out.
+    Columns of which no row has a value that nets of the seed learn from are 0 in all.
 
     Parameters
     ----------
@@ -82,7 +91,7 @@ class SeedRows:
         parts = [self._pretraining]
         if self.target == "rows":  # nets are fitted on parts of these
             parts = [train for train, _ in self.folds(study.tune)]
-        self._columns = _columns_with_values(X, parts)
+        self._empty = _empty_columns(X, parts)
         self._encoder: Any = None
         self._visible = study.rbm.visible
 
@@ -142,8 +151,8 @@ class SeedRows:
 
     def _scaled(self, X: Array) -> Array:
         X = X if self.scaler is None else self.scaler.transform(X)
-        if self._columns is not None:
-            X = safe_indexing(X, self._columns, axis=1)
+        if len(self._empty):
+            X = _with_zeros(X, self._empty)
         return X if self._encoder is None else self._encoder.transform(X)
 
     def inputs(self, rows: Array) -> Array:
