@@ -314,6 +314,15 @@ def test_texts_that_are_numbers_are_told_as_such(text):
     assert words.split("'")[0] in str(caught[0].message)
 
 
+def test_a_list_of_categories_has_an_end():
+    pl = pytest.importorskip("polars")
+    towns = [f"town {i}" for i in range(40)]
+    frame = pl.DataFrame({"town": pl.Series(towns, dtype=pl.Enum(towns))})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        frame_columns(frame)
+
+
 def test_nothing_warns():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

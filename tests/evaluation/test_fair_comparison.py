@@ -3,10 +3,12 @@
 import pickle
 import re
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -495,6 +497,65 @@ def test_a_function_that_was_changed_is_another_study():
         for f in (first, same, changed, *helped)
     ]
     assert ids[0] == ids[1] and len({*ids}) == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "K = {}\ndef half(X): return X * K",
+        "def half(X, k={}): return X * k",
+        "def half(X, *, k={}): return X * k",
+        "from functools import wraps\ndef around(f):\n @wraps(f)\n def g(X): return f(X)\n"
+        " return g\n@around\ndef half(X): return X * {}",
+    ],
+    ids=["global", "default", "keyword", "wrapped"],
+)
+def test_what_a_function_has_from_outside_is_part_of_it(text):
+    ids = [
+        own_code.identity_with_code(FunctionTransformer(of_notebook(text.format(k))))
+        for k in (1, 1, 2)
+    ]
+    assert ids[0] == ids[1] != ids[2]
+
+
+@dataclass(slots=True)
+class Slots:
+    a: int = 1
+
+
+def recursive(X):
+    return recursive(X[1:]) if len(X) else X
+
+
+def test_a_function_may_know_itself_and_a_parameter_have_slots():
+    for part in (recursive, Slots()):
+        transformer = FunctionTransformer(np.abs, kw_args={"out": part})
+        assert own_code.identity_with_code(transformer)
+
+
+def test_a_contender_has_all_columns_where_they_are():
+    """One without a value in the rows of a seed is 0 there, and moves no other."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 4)), rng.integers(0, 2, 200)
+    X[:, 3] += 4.0 * y
+    X[6:, 0] = np.nan
+    noise = make_column_transformer((FunctionTransformer(), [2]))
+    guess = make_pipeline(noise, LogisticRegression())
+    result = compare_initializers(
+        X,
+        y,
+        inits=[*FEW["inits"][:2], Contender("noise", guess, {})],
+        controls=None,
+        hidden_layer_sizes=[(4,)],
+        label_budgets=[40],
+        n_seeds=4,
+        n_updates=5,
+        learning_rates=(0.01,),
+        pretraining_rows="labelled",
+        pretrain_updates=5,
+    )
+    (errors,) = result.errors().values()
+    assert min(errors["noise"]) > 0.3
 
 
 def test_a_class_that_was_changed_is_another_study():
