@@ -506,7 +506,8 @@ def test_a_function_that_was_changed_is_another_study():
         "def half(X, k={}): return X * k",
         "def half(X, *, k={}): return X * k",
         "from functools import wraps\ndef around(f):\n"
-        " @wraps(f)\n def g(X): return f(X)\n return g\n@around\ndef half(X): return X * {}",
+        " @wraps(f)\n def g(X): return f(X)\n return g\n"
+        "@around\ndef half(X): return X * {}",
     ],
     ids=["global", "default", "keyword", "wrapped"],
 )
