@@ -158,9 +158,11 @@ class GenerativeClassifier(ClassifierMixin, DensityEstimator):
         return self._place.apply(DBN.log_p_labels, self._joint, rows)
 
     def predict_proba(self, X: Array) -> Array:
-        """Class probabilities, in the order of `classes_`: exact, from free energies.
+        """Class probabilities, in the order of `classes_`, from free energies.
 
-        Values that are not known count as the mean of the training rows.
+        Those of the machine that has the labels, exact given its features: of a stack
+        these are the means of the layer below. Values that are not known count as the
+        mean of the training rows.
 
         Parameters
         ----------

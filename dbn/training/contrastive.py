@@ -169,7 +169,8 @@ def train_rbm(
         None is what `default_optimizer` chooses for the units and the sampler.
     centering : bool, default=False
         Whether to follow the centered gradient, see `RBM.gradient`. Offsets are the
-        mean activities on the data, moving by 1 % of each batch.
+        mean activities on the data, moving by 1 % of each batch; with `sparsity` by as
+        much as its average forgets (5 %).
     weight_decay, l1 : float, default=2e-4 and 0
         lambda of lambda / 2 ||W||^2 and of ``lambda sum |W|``, added to the mean loss;
         biases are free.
