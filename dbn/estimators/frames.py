@@ -103,6 +103,14 @@ def of_numbers(X: Any) -> Any:
     return frame.with_columns(made).to_native() if made else X
 
 
+def _refuse_times(X: Any) -> None:
+    if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
+        raise TypeError(
+            f"X holds {X.dtype}, times. Turn them into numbers (of a date, days since "
+            "a day), with NaN for NaT."
+        )
+
+
 def _frame(X: Any) -> Any:
     """A frame as narwhals has it; None for anything else.
 
@@ -113,11 +121,7 @@ def _frame(X: Any) -> Any:
     ValueError
         If two columns have one name.
     """
-    if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
-        raise TypeError(
-            f"X holds {X.dtype}, times. Turn them into numbers (of a date, days since "
-            "a day), with NaN for NaT."
-        )
+    _refuse_times(X)
     try:
         frame = nw.from_native(X, pass_through=True)
     except DuplicateError:

@@ -140,17 +140,19 @@ class _WithoutHoles:
     In fit it is 0 in all rows, by which no tree splits.
     """
 
-    def fit(self, X: Array, y: Array) -> Any:
+    def fit(self, X: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
         base: Any = super()
         if isinstance(X, np.ndarray):
-            return base.fit(np.where(np.isnan(X).all(axis=0), 0.0, X), y)
+            X = np.where(np.isnan(X).all(axis=0), 0.0, X)
+            return base.fit(X, y, *args, **kwargs)
         frame: Any = nw.from_native(X, eager_only=True)
         empty = [
             nw.lit(0.0).alias(column.name)
             for column in frame.iter_columns()
             if holds_numbers(column) and not has_value(column)
         ]
-        return base.fit(frame.with_columns(empty).to_native() if empty else X, y)
+        X = frame.with_columns(empty).to_native() if empty else X
+        return base.fit(X, y, *args, **kwargs)
 
 
 class BoostedClassifier(_WithoutHoles, HistGradientBoostingClassifier):
