@@ -30,7 +30,7 @@ from dbn.training.contrastive import classifying_top
 from tests.helpers import MeanField
 from tests.libraries import needs_torch
 
-from .toy import GENERATIVE, REAL, Y3, X, Y, message, rbm, small
+from .toy import GENERATIVE, REAL, Y3, StopAfter, X, Y, message, rbm, small
 
 BINARY = (X > 0.5) * 1.0
 
@@ -447,26 +447,6 @@ def test_the_stacks_history_has_rows_that_are_not_trained_on():
     ]
     last = model.history_[-1]
     assert last["validation_score"] == model.score(X[50:], Y3[50:])
-
-
-class StopAfter:
-    """Raises in an epoch, counted over the whole fit."""
-
-    def __init__(self, n):
-        self.n = n
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
-
-    def on_fit_task_end(self, estimator, context):
-        if context.task_name == "epoch" and len(estimator.history_) == self.n:
-            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 7])

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from dbn import DBNClassifier, RBMClassifier, RBMTransformer
 from dbn.boltzmann import CD, FPCD, PCD, Bernoulli, ParallelTempering
 from dbn.training import SGD, Adam, Schedule
-from tests.estimators.toy import REAL, X, Y, message, rbm, small
+from tests.estimators.toy import REAL, StopAfter, X, Y, message, rbm, small
 
 pytestmark = pytest.mark.usefixtures("on_each_device")
 STEADY = SGD(0.1, momentum=0.0)
@@ -131,26 +131,6 @@ def test_a_copy_is_not_touched_by_what_goes_on():
     assert np.abs(theta(estimator) - before).max() > 0
 
 
-class Stop:
-    """Ends a fit after so many epochs."""
-
-    def __init__(self, n_epochs):
-        self.n_epochs = n_epochs
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context, **kwargs):
-        pass
-
-    def on_fit_task_end(self, estimator, context, **kwargs):
-        if len(estimator.history_) == self.n_epochs:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("cls", [RBMTransformer, RBMClassifier, DBNClassifier])
 def test_a_chunk_after_an_interrupted_fit_begins_at_the_start_of_the_schedule(cls):
     """It took the chunk for the last epoch of the fit, of which one was left."""
@@ -159,7 +139,7 @@ def test_a_chunk_after_an_interrupted_fit_begins_at_the_start_of_the_schedule(cl
     net = small(cls, **{"optimizer": falling, "max_iter": 4} | options)
     y = () if cls is RBMTransformer else (Y,)
     with pytest.raises(KeyboardInterrupt):
-        net.set_callbacks(Stop(3)).fit(X, *y)
+        net.set_callbacks(StopAfter(3)).fit(X, *y)
     net.set_callbacks()
     expected = copy.deepcopy(net).set_params(optimizer=STEADY).partial_fit(X, *y)
     net.partial_fit(X, *y)
@@ -186,8 +166,8 @@ def test_log_z_is_that_of_the_best_epoch_after_early_stopping():
     rows = np.array(list(product([0.0, 1.0], repeat=6)))
     y = (rows.sum(axis=1) > 2.0).astype(int)
 
-    class Watch(Stop):
-        def on_fit_task_end(self, estimator, context, **kwargs):
+    class Watch(StopAfter):
+        def on_fit_task_end(self, estimator, context):
             if context.task_name == "epoch":
                 estimator.score_samples(rows)
 

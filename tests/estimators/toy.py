@@ -43,6 +43,26 @@ def small(cls, **params):
     return cls(**params)
 
 
+class StopAfter:
+    """Raises in an epoch, counted over the whole fit."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        if context.task_name == "epoch" and len(estimator.history_) == self.n:
+            raise KeyboardInterrupt
+
+
 TRANSFORMERS = [RBMTransformer, DBNTransformer]
 PREDICTORS = [DBNClassifier, DBNRegressor]
 GENERATIVE = [RBMClassifier, GenerativeDBNClassifier]
