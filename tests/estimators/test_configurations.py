@@ -23,7 +23,7 @@ from dbn import (
     RBMTransformer,
 )
 from dbn.boltzmann import CD, Bernoulli, Gaussian, ReLU, Softmax
-from dbn.estimators import rbm_classifier
+from dbn.estimators import rbm_classifier, top_machine
 from dbn.feedforward import LeakyReLU, VarianceScaling
 from dbn.training import SGD, Adam, RMSProp, budget
 from dbn.training.budget import Budget
@@ -189,7 +189,7 @@ AUTOENCODERS = {
 
 def generative(**params):
     """As short a training as the accuracy that the checks ask for allows."""
-    defaults = {"batch_size": 20, "max_iter": 40, "optimizer": Adam(0.02)}
+    defaults = {"batch_size": 20, "max_iter": 20, "optimizer": Adam(0.04)}
     return RBMClassifier(8, **defaults | params)
 
 
@@ -327,8 +327,10 @@ def brief(monkeypatch):
     machine = Budget(updates=150, epochs=4, most_epochs=20)
     monkeypatch.setattr(budget, "MACHINE", machine)
     monkeypatch.setattr(budget, "NET", Budget(updates=600, epochs=20, most_epochs=30))
-    classifying = Budget(updates=600, epochs=15, most_epochs=40)
+    classifying = Budget(updates=300, epochs=15, most_epochs=20)
     monkeypatch.setattr(rbm_classifier, "CLASSIFYING_MACHINE", classifying)
+    for name in ("TOP_MACHINE", "TOP_MACHINE_OF_FEW_LABELS"):
+        monkeypatch.setattr(top_machine, name, classifying)
 
 
 @pytest.mark.usefixtures("brief")

@@ -37,17 +37,17 @@ def predicted(model: Any, X: Array) -> Array:
     """
     made, n_rows = np.asarray(model.predict(X)), len(X)
     if made.shape != (n_rows, 1):
-        _check_shape(made, (n_rows,), f"predict of {model!r:.200}")
+        _check_shape(made, (n_rows,), "predict", model)
     return made.ravel()
 
 
-def _check_shape(made: Array, shape: tuple[int, ...], what: str) -> None:
+def _check_shape(made: Array, shape: tuple[int, ...], method: str, model: Any) -> None:
     """Raise a ValueError rather than compare each row with all others."""
     if made.shape != shape:
         raise ValueError(
-            f"{what} returned an array of shape {made.shape} for {shape[0]} rows. It "
-            f"must have the shape {shape}: change the estimator, or wrap it in one "
-            "that does."
+            f"{method} of {model!r:.200} returned an array of shape {made.shape} for "
+            f"{shape[0]} rows. It must have the shape {shape}: change the estimator, "
+            "or wrap it in one that does."
         )
 
 
@@ -61,7 +61,7 @@ def _squared_error(model: Any, X: Array, y: Array) -> Array:
 
 def _log_loss(model: Any, X: Array, y: Array) -> Array:
     p = np.asarray(model.predict_proba(X), dtype=float)
-    _check_shape(p, (len(y), len(model.classes_)), f"predict_proba of {model!r:.200}")
+    _check_shape(p, (len(y), len(model.classes_)), "predict_proba", model)
     least = np.finfo(p.dtype).eps
     of_label = p[np.arange(len(y)), np.searchsorted(model.classes_, y)]
     return np.asarray(-np.log(np.clip(of_label, least, 1.0 - least)))
@@ -74,7 +74,7 @@ def _given_back(model: Any, X: Array, y: Array) -> Array:
     else:
         made = model.inverse_transform(model.transform(X))
     made = np.asarray(made, dtype=float)
-    _check_shape(made, np.shape(X), f"inverse_transform of {model!r:.200}")
+    _check_shape(made, np.shape(X), "inverse_transform", model)
     error = made - X
     return np.asarray(np.where(np.isnan(X), 0.0, error**2).sum(axis=1))
 
