@@ -739,6 +739,10 @@ def mnist_full() -> Iterable[str]:
         f"dropout from the DBN {dropout} %, the control {control} %; without dropout, "
         f"from the DBN, {plain} % (five seeds)"
     )
+    (errors,) = study("mnist-full-xavier").errors().values()
+    (its,) = summary("mnist-full-xavier")
+    told = "; ".join(f"{spread(errors[name], 2)} %" for name in ("plain", "xavier"))
+    yield f"| {told}; {interval(minus_best(its)).replace(' ', ' points ', 1)} |"
     error = spread(of_recipe("mnist-1024-full", "multipliers"), 2)
     yield f"(multiplier 0.3, 30 epochs, {error} % of the test rows)"
     job = record("mnist-job")["runs"]

@@ -221,7 +221,7 @@ def recomputed(content):
         # The net from a DBN, or a contender that counts as one.
         ours = (
             ("dbn", "logistic", 0.0),
-            *((its, "dbn", "dbn") for its in ("DBN", "dbn")),
+            *((its, "dbn", "dbn") for its in ("DBN", "dbn", "plain")),
         )
         (dbn,) = (records for name, records in contenders.items() if name in ours)
         lines, starts = [], []

@@ -56,15 +56,21 @@ def test_rows_without_labels_are_pretrained_on_in_every_seed(digits, monkeypatch
 
 def test_marked_rows_and_rows_beside_are_the_same(digits):
     X, y = digits
-    beside = compare_initializers(X[:400], y[:400], X_unlabeled=X[400:], **TOY)
-    for mark in (-1, "", np.nan, None):
+
+    def beside(options):
+        found = compare_initializers(X[:400], y[:400], X_unlabeled=X[400:], **options)
+        return untimed(found)
+
+    controls_too, nets = (TOY, beside(TOY)), (FEW, beside(FEW))
+    of_marks = {-1: controls_too, "": nets, np.nan: nets, None: nets}
+    for mark, (options, expected) in of_marks.items():
         marks = y.astype(object)
         if mark == "":
             marks = np.array([f"class {label}" for label in y], dtype=object)
         marks[400:] = mark
         unlabeled = np.nan if mark is None else mark
-        found = compare_initializers(X, marks, unlabeled=unlabeled, **TOY)
-        assert untimed(found) == untimed(beside)
+        found = compare_initializers(X, marks, unlabeled=unlabeled, **options)
+        assert untimed(found) == expected
 
 
 def test_a_fixed_test_split_beside_rows_without_labels(digits, monkeypatch):
