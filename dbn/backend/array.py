@@ -36,6 +36,26 @@ def dense(X: Array) -> Array:
     return X.toarray() if issparse(X) else X
 
 
+def in_order(X: Array) -> Array:
+    """Rows as they are, or sparse ones as a copy in the order that scipy needs.
+
+    When scipy is asked for a minimum it sorts the columns of each row, and adds up what
+    lies twice at a place, in the matrix itself: that of the user, which may be
+    read-only, or be read by other threads.
+
+    Examples
+    --------
+    >>> from scipy.sparse import csr_array
+    >>> X = csr_array(([1.0, 2.0], [1, 0], [0, 2]))
+    >>> in_order(X).indices.tolist(), X.indices.tolist()
+    ([0, 1], [1, 0])
+    """
+    if issparse(X) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
 def extent(X: Array) -> tuple[float, float]:
     """Minimum and maximum of `X`.
 
@@ -48,6 +68,7 @@ def extent(X: Array) -> tuple[float, float]:
     if isinstance(X, ScaledRows):
         return X.extent()
     if issparse(X):
+        X = in_order(X)
         return float(X.min()), float(X.max())
     xp = namespace(X)
     return float(xp.min(X)), float(xp.max(X))

@@ -1,5 +1,6 @@
 """The classes that a classifier knows."""
 
+from collections.abc import Set
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ from sklearn.utils import column_or_1d
 
 from ..backend.device import beside, to_host
 from ..backend.types import Array
-from .marks import as_labels, marked, of_one_type
+from .marks import as_labels, check_labels, marked, of_one_type
 from .targets import Job
 
 
@@ -20,6 +21,11 @@ def find_classes(job: Job, classes: Array) -> Array:
         If there is only one.
     """
     trained_on = np.unique(column_or_1d(job.y if classes is None else classes))
+    if len(trained_on) < 2 and classes is not None:
+        raise ValueError(
+            f"classes holds {trained_on.tolist()}; a classifier needs at least 2. Give "
+            "all that any chunk may have."
+        )
     if len(trained_on) < 2:
         raise ValueError(
             f"y has 1 class ({trained_on.tolist()[0]!r}); a classifier needs at "
@@ -32,18 +38,26 @@ def find_classes(job: Job, classes: Array) -> Array:
     return classes
 
 
-def given_classes(classes: Array, mark: Any) -> Array:
+def given_classes(classes: Any, mark: Any) -> Array:
     """Classes that a user gives, without the mark of rows that have none.
+
+    Raises
+    ------
+    ValueError
+        If one is missing (NaN, None), or some are texts and some are not.
 
     Examples
     --------
-    >>> given_classes([-1, 0, 1], mark=-1)
+    >>> given_classes({-1, 0, 1}, mark=-1)
     array([0, 1])
     """
-    if classes is None or mark is None:
-        return to_host(classes)
-    classes = as_labels(classes)
-    return of_one_type(classes[~marked(classes, mark)], "classes")
+    if classes is None:
+        return None
+    classes = as_labels([*classes] if isinstance(classes, Set) else classes)
+    if mark is not None:
+        classes = classes[~marked(classes, mark)]
+    check_labels(classes, "classes")
+    return of_one_type(classes, "classes")
 
 
 def check_same_classes(name: str, classes: Any, known: Array) -> None:

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..backend.array import choose_rows, clipped
+from ..backend.array import choose_rows, clipped, in_order
 from ..backend.device import (
     asarray_like,
     beside,
@@ -149,13 +149,14 @@ class EncodingEstimator(BaseEstimator):
                 f"{type(X).__name__}, which says itself where to compute. Leave "
                 "device at None."
             )
-        return X, y
+        return in_order(X), y
 
     def _numbers(self, X: Array, **options: Any) -> Array:
         """What a user gives as rows of numbers, of which some may be NaN."""
         of_fit = self.columns_
         X = of_numbers(unmasked(X)) if of_fit is None else of_fit.encode(X)
-        return check_array(X, ensure_all_finite=False, **self._accepted(X), **options)
+        options |= self._accepted(X)
+        return in_order(check_array(X, ensure_all_finite=False, **options))
 
     def _find_columns(self, X: Array) -> FrameColumns | None:
         """How the columns of a frame become numbers, where some hold none."""

@@ -185,7 +185,7 @@ def test_other_classes_than_before_are_refused():
 
 def test_one_announced_class_is_one_class():
     text = message(plain().partial_fit, X, Y3, classes=["low"])
-    assert text.startswith("y has 1 class ('low')")
+    assert text.startswith("classes holds ['low']; a classifier needs at least 2")
 
 
 def test_a_fit_forgets_the_classes_of_a_partial_fit():

@@ -16,9 +16,10 @@ from dbn.boltzmann import (
     ParallelTempering,
     ReLU,
     Softmax,
+    pseudo_log_likelihood,
 )
 from dbn.training import train_rbm
-from tests.estimators.toy import message, rbm
+from tests.estimators.toy import EVERY, message, rbm, small
 from tests.helpers import MeanField, randomize
 
 RNG = np.random.default_rng(0)
@@ -158,3 +159,43 @@ def test_no_dense_copy_is_made():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.5 * 4 * 20_000 * 2000
+
+
+def unsorted(duplicates=True):
+    """Read-only rows whose columns are out of order; some entries lie there twice."""
+    rows = sparse.csr_array(ROWS)[:, ::-1]
+    if duplicates:
+        halves = np.repeat(rows.data / 2, 2)
+        twice = halves, np.repeat(rows.indices, 2), 2 * rows.indptr
+        rows = sparse.csr_array(twice, shape=rows.shape)
+    for part in (rows.data, rows.indices, rows.indptr):
+        part.setflags(write=False)
+    return rows
+
+
+@pytest.mark.parametrize("cls", EVERY)
+@pytest.mark.parametrize("duplicates", [False, True])
+def test_rows_of_any_order_are_read_and_never_written(cls, duplicates):
+    """Others may read them in threads at that moment, or share them between processes.
+
+    scipy sorts a matrix in place when it is asked for its minimum.
+    """
+    y = np.arange(70) % 2
+    given = unsorted(duplicates)
+    found, expected = (small(cls).fit(X, y) for X in (given, ROWS[:, ::-1]))
+    for method in ("transform", "predict_proba", "predict", "score_samples"):
+        if hasattr(found, method):
+            its = getattr(found, method)(given)
+            assert_allclose(its, getattr(expected, method)(ROWS[:, ::-1]), atol=1e-6)
+    if hasattr(found, "partial_fit"):
+        found.partial_fit(given, y)
+    assert not given.has_sorted_indices
+
+
+def test_a_machine_reads_rows_of_any_order_and_never_writes():
+    machine, given = RBM(6, 3), unsorted()
+    randomize(machine.params)
+    expected = pseudo_log_likelihood(machine, ROWS[:, ::-1])
+    assert_allclose(pseudo_log_likelihood(machine, given), expected)
+    train_rbm(machine, given, max_iter=1, rng=RNG)
+    assert not given.has_sorted_indices

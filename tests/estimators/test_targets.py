@@ -598,6 +598,28 @@ def test_the_mark_is_no_class(cls, mark, words):
     model.partial_fit(X, chunk, classes=classes)
 
 
+@pytest.mark.parametrize("cls", [DBNClassifier, RBMClassifier])
+@pytest.mark.parametrize(
+    ("classes", "words"),
+    [
+        ([0, 1, np.nan], "classes contains NaN, no target, 1 times"),
+        ([0, 1, None], "classes contains None, no target, 1 times"),
+        (["0", "1", 2], "classes holds texts such as '0' and other labels such as 2"),
+        ({1}, "classes holds [1]; a classifier needs at least 2"),
+    ],
+)
+def test_classes_that_a_user_gives_are_checked_as_labels_are(cls, classes, words):
+    """A class that is missing was one more column of probabilities."""
+    y = Y.astype(str) if "0" in classes else Y
+    assert words in message(small(cls).partial_fit, X, y, classes=classes)
+
+
+@pytest.mark.parametrize("cls", [DBNClassifier, RBMClassifier])
+def test_classes_may_be_a_set(cls):
+    model = small(cls).partial_fit(X, Y, classes={0, 1, 2})
+    assert_array_equal(model.partial_fit(X, Y, classes={2, 1, 0}).classes_, [0, 1, 2])
+
+
 @pytest.mark.parametrize("cls", [*PREDICTORS, RBMClassifier])
 @pytest.mark.parametrize("mark", [[1], [0, 1], (0,), {1}, np.array([1, 2]), []])
 def test_a_mark_is_one_value(cls, mark):
