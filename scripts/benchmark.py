@@ -5,7 +5,8 @@ and prints a table and a verdict. With --task reconstruct the nets are autoencod
 compared by the squared error of the rows that they give back, without labels.
 report.html (everything on one page), results.json, differences.png and comparison.png
 go to the output folder. Finished nets are kept in the folder study beside them:
---resume goes on after a stop.
+--resume goes on after a stop, or with more seeds; without it a finished study is moved
+to the folder study-before.
 """
 
 import shutil
@@ -174,7 +175,10 @@ def study_folder(output, resume):
             "another --output, or delete it."
         )
     if finished:
-        shutil.rmtree(folder)
+        before = folder.with_name("study-before")
+        shutil.rmtree(before, ignore_errors=True)
+        folder.rename(before)
+        print(f"The study that was finished here is now in {before}.", flush=True)
     return folder
 
 
@@ -195,9 +199,9 @@ def study(args):
     updates = args.updates
     if updates and len(updates) == 1:
         (updates,) = updates
+    data = load(args)
     folder = study_folder(args.output, args.resume)
     resumed = folder.exists()
-    data = load(args)
     print(understood(data, args.scoring), flush=True)
     y, y_test = data.y, data.y_test
     if args.task == "reconstruct":
@@ -245,9 +249,10 @@ def main():
             "trains nothing. Leave it away."
         )
     require_matplotlib()
+    result = args.finished and Comparison.from_json(args.finished)
     prepare_folder(args.output)
     try:
-        result = Comparison.from_json(args.finished) if args.finished else study(args)
+        result = result or study(args)
     except KeyboardInterrupt:
         sys.exit("\nbenchmark: stopped. The same command with --resume goes on.")
     print(f"\n{result.table()}\n\n{result.verdict()}\n")

@@ -248,3 +248,8 @@ def run(main):
     except MENDABLE as error:
         notes = getattr(error, "__notes__", [])
         sys.exit(" ".join([f"{Path(sys.argv[0]).stem}: {error}", *notes]))
+    except KeyboardInterrupt:
+        words = "stopped"
+        if any(option.startswith("--checkpoint") for option in sys.argv):
+            words += ". The same command with --resume goes on"
+        sys.exit(f"\n{Path(sys.argv[0]).stem}: {words}.")

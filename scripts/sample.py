@@ -44,6 +44,8 @@ OPTIONS = {
     "--output": {"type": path, "default": Path("samples"), "help": "without suffix"},
 }
 
+ENDS = (".npz", ".png", ".csv")
+
 
 def class_named(model, text):
     """The class that is written so, or the text itself."""
@@ -77,9 +79,9 @@ def main():
     if not hasattr(model, "sample"):
         raise ValueError(f"{type(model).__name__} in {args.model} has no samples.")
     check_image_shape(args.image_shape, model.n_features_in_)
-    rows, picture, table = (
-        args.output.with_suffix(end) for end in (".npz", ".png", ".csv")
-    )
+    name = args.output  # in which a dot may be part of the name
+    name = name.with_suffix("") if name.suffix in ENDS else name
+    rows, picture, table = (name.with_name(name.name + end) for end in ENDS)
     for file in [table] if is_table else [rows, picture]:
         prepare_file(file)
     label = class_named(model, args.label)

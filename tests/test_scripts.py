@@ -132,9 +132,10 @@ def test_sample_finds_before_the_work_that_it_cannot_write(tmp_path):
     assert done.returncode == 1 and done.stderr == (
         f"sample: {tmp_path}/rows.npz is a folder. Give a file for --output.\n"
     )
-    made = tmp_path / "new" / "rows"
-    assert run("sample.py", *options, str(made)).returncode == 0
-    assert made.with_suffix(".npz").exists()
+    assert run("sample.py", *options, str(tmp_path / "new" / "T0.5")).returncode == 0
+    assert run("sample.py", *options, str(tmp_path / "new" / "T1.npz")).returncode == 0
+    made = sorted(path.name for path in (tmp_path / "new").iterdir())
+    assert made == ["T0.5.npz", "T0.5.png", "T1.npz", "T1.png"]
 
 
 def test_records_are_json_whatever_the_figures(tmp_path):
@@ -406,10 +407,19 @@ def test_scripts_that_need_labels(tmp_path, script, name, message):
 def test_benchmark_goes_on_where_it_was_stopped(tmp_path):
     """And neither mixes nor loses what is unfinished."""
     assert toy(tmp_path, "--pretraining-rows", "labelled").returncode == 0
-    again = toy(tmp_path, "--tune", "literature")  # a finished study is replaced
+    study, cells = tmp_path / "out" / "study", "cells/*.json"
+    n_cells = len([*study.glob(cells)])
+    assert toy(tmp_path, "--dataset", "nothing.csv").returncode == 1
+    assert len([*study.glob(cells)]) == n_cells
+    assert toy(tmp_path, "--learning-rates", "-1").returncode == 1
+    before = study.with_name("study-before")  # where a finished study goes
+    assert not study.exists() and len([*before.glob(cells)]) == n_cells
+    # Where nothing was trained there is nothing to go on with.
+    wrong = toy(tmp_path, "--visible", "gausian")
+    assert wrong.returncode == 1 and "'gausian'" in wrong.stderr
+    again = toy(tmp_path, "--tune", "literature")
     assert again.returncode == 0, again.stderr
     assert " s left" in again.stderr
-    study = tmp_path / "out" / "study"
     about = json.loads((study / "study.json").read_text())
     assert about["settings"]["tune"] == "literature" and about["finished"]
     first = json.loads((tmp_path / "out" / "results.json").read_text())

@@ -194,8 +194,7 @@ def warn_of_losses(
     if complaint := convergence.of_losses(losses, constant, n_labels):
         warnings.warn(
             f"{what} ended at max_iter={len(losses)} ({n_updates} updates), and "
-            f"{complaint}. Raise max_iter or the learning rate of the optimizer, or "
-            "lower batch_size.",
+            f"{complaint}",
             ConvergenceWarning,
             stacklevel=stacklevel,
         )

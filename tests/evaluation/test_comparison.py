@@ -246,7 +246,7 @@ def recomputed(content):
         means = [mean for mean, _ in starts]
         one_sign = max(means) < 0 or min(means) > 0
         settings_p.append(max(p for _, p in starts) if one_sign else 1.0)
-        settings_told.append([min(means), max(means)])
+        settings_told.append([*dict.fromkeys([min(means), max(means)])])
         numbers.append(lines)
     p_holm = corrected(settings_p)
     each = zip(numbers, settings_told, p_holm, strict=True)
@@ -673,6 +673,32 @@ def test_losses_have_the_mean_of_the_scorer(digits, scoring):
     assert losses.mean() == pytest.approx(-get_scorer(scoring)(model, X, y))
 
 
+@pytest.mark.parametrize("unit", [0.01, 1.0, 1e5])
+def test_figures_stand_below_their_headings(unit):
+    its = by_hand([0.1 * unit, 0.2 * unit], [0.1 * unit, 0.3 * unit])
+    settings = its.settings | {"scoring": "neg_mean_squared_error", "n_classes": 0}
+    _, head, _, line, *_ = Comparison(settings, its.records).table().splitlines()
+    titles = re.findall(r"\S+(?: \S+)*", head)
+    figures = re.findall(r"\S+(?: \S+)*", line)
+    assert len(titles) == len(figures) == 9
+    for title, figure in zip(titles[1:-1], figures[1:-1], strict=True):
+        end = head.index(f"  {title}") + 2 + len(title)
+        assert line[:end].endswith(f" {figure}"), (title, head, line)
+
+
+def test_records_of_no_whole_comparison_have_no_figures(tmp_path):
+    """Seeds that count twice make intervals too short."""
+    good = by_hand([0.1, 0.2], [0.1, 0.3])
+    starts = [r for r in good.records if r["init"] != "dbn"]
+    for records in ([], starts, good.records * 2, good.records[1:]):
+        cut = Comparison(good.settings, records)
+        for call in (cut.summary, cut.table, cut.verdict):
+            with pytest.raises(ValueError, match="not a whole comparison: "):
+                call()
+        with pytest.raises(ValueError, match="not a whole comparison: "):
+            cut.to_json(tmp_path / "results.json")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -751,8 +777,9 @@ def test_what_stands_in_a_table_is_short_and_printable(tmp_path, change, message
         (good.settings | {"scoring": "\x1b"}, good.records),
     ):
         path = tmp_path / "results.json"
-        Comparison(settings, good.records).to_json(path)
+        good.to_json(path)
         content = json.loads(path.read_text()) | {"format": 2, "records": its}
+        content["settings"] = settings
         path.write_text(json.dumps(content))
         expected = message if its is records else r"scoring is '\\x1b'"
         with pytest.raises(ValueError, match=expected):
@@ -770,7 +797,7 @@ def test_the_name_of_the_data_is_escaped_where_it_is_printed(tmp_path):
     assert found.table().replace("\n", "").isprintable()
 
 
-def test_a_table_of_thousands_of_contenders_is_refused(tmp_path):
+def test_a_table_of_thousands_of_contenders_is_refused(tmp_path, monkeypatch):
     good, path = by_hand([0.1, 0.2], [0.1, 0.3]), tmp_path / "results.json"
     good.records += [
         record | {"init": f"start{i}"}
@@ -778,7 +805,9 @@ def test_a_table_of_thousands_of_contenders_is_refused(tmp_path):
         if record.get("init") != "dbn"
         for i in range(1000)
     ]
-    good.to_json(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Comparison, "summary", lambda self: [])
+        good.to_json(path)
     with pytest.raises(ValueError, match="it has 1002 contenders in 1 settings, more"):
         Comparison.from_json(path)
 
@@ -988,6 +1017,7 @@ def test_a_rate_at_which_training_diverges_loses_and_stops_nothing(digits):
         ({"n_updates": [5]}, r"n_updates is \[5\] for 2 label budgets"),
         ({"batch_size": 2.5}, "batch_size must be a positive integer"),
         ({"rbm": "cd"}, "rbm is 'cd'; give an RBMTransformer"),
+        ({"rbm": RBMTransformer(visible="gausian")}, "'gausian'"),
         ({"rbm": RBMTransformer(sampler=PCD())}, r"trains by PCD\(\); the cost of"),
         ({"rbm": RBMTransformer(sampler=CD(((0, 1), (5, 3))))}, "CD with one k"),
         ({"tune": "test"}, r"tune='test' is not known; use one of \('strict'"),
@@ -1028,8 +1058,13 @@ def damaged(X, y, **change):
         (lambda X, y: (X, np.where(y == 3, "", y.astype(str))), {}, "missing labels"),
         (lambda X, y: (X, np.where(y == 1, np.inf, y)), {}, "labels that are infinite"),
         (lambda X, y: (X[:-1], y), {}, "inconsistent numbers of samples"),
-        (lambda X, y: (X, np.zeros(len(y))), {}, "y has 1 classes"),
-        (lambda X, y: (X, np.append(y[:-1], 9)), {}, "the smallest of 1 rows"),
+        (lambda X, y: (X, np.zeros(len(y))), {}, "y has 1 class, "),
+        (lambda X, y: (X, np.append(y[:-1], 9)), {}, "the smallest of 1 row "),
+        (
+            lambda X, y: (X, [f"1,{i:03}.0" for i in range(len(y))]),
+            {"scoring": "r2"},
+            "no numbers, which scoring='r2' is for",
+        ),
         (lambda X, y: (X, y), {"X_test": np.eye(64)}, "go together"),
         (
             lambda X, y: (X, y),

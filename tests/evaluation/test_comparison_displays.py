@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from itertools import combinations
+from itertools import combinations, product
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -485,6 +485,30 @@ def test_names_of_data_are_no_formulas(name):
         figure.canvas.draw()
         assert figure.get_tightbbox().x1 < 1.5 * figure.bbox_inches.x1
         plt.close(figure)
+
+
+def test_long_names_keep_their_ends():
+    """Where they differ, and where the labels stand that chose their settings."""
+    result = made(n_seeds=2)
+    names = [f"settings that come from another study, of {n}" for n in (2019, 2020)]
+    for name, record in product(names, [*result.records]):
+        if (record["init"], record["activation"]) == CONTENDERS[1][:2]:
+            more = {"contender": name, "chosen_on": 5000, "kind": "start"}
+            result.records.append(record | more)
+    _, *rows = rows_of(DifferencesDisplay.from_results(result))
+    assert len({*rows}) == len(rows)
+
+
+def test_large_differences_have_their_digits_at_the_axis():
+    result = made(n_seeds=2)
+    result.settings |= {"scoring": "neg_mean_squared_error", "n_classes": 0}
+    for record in result.records:
+        record["error"] *= 3e6
+    display = DifferencesDisplay.from_results(result)
+    display.figure_.canvas.draw()
+    axis = display.ax_.xaxis
+    ticks = {tick.get_text() for tick in axis.get_ticklabels()}
+    assert axis.get_offset_text().get_text() == "" and len(ticks) > 2, ticks
 
 
 DRAW = [

@@ -435,7 +435,9 @@ def test_records_of_a_file_are_checked(digits, tmp_path, change, monkeypatch):
     for record in result.records:
         if record.get("contender") == "tree":
             record |= change
-    result.to_json(tmp_path / "results.json")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(result), "summary", lambda self: [])
+        result.to_json(tmp_path / "results.json")
     with pytest.raises(ValueError, match=f"{next(iter(change))} is "):
         Comparison.from_json(tmp_path / "results.json")
     assert np.isfinite(result.errors()[CELL]["dbn + logistic"]).all()

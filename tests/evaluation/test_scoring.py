@@ -145,7 +145,7 @@ def test_a_scorer_of_numbers_says_that_y_holds_numbers(scoring):
     ("change", "words"),
     [
         (lambda y: y, "31 classes need 2.*If y is a number.*'neg_mean_squared_error'"),
-        (lambda y: np.append(y[:-1], 99), r"of 1 rows \(99\).*If y is a number to p"),
+        (lambda y: np.append(y[:-1], 99), r"of 1 row \(99\).*If y is a number to p"),
         (lambda y: y.astype(str), r"31 classes need.*These are texts.*y\.astype\(flo"),
         (lambda y: np.append(y[:-1], 99).astype(str), r"\('99'\).*These are texts"),
     ],

@@ -136,8 +136,13 @@ def test_the_folder_of_another_study_is_refused(digits, tmp_path, change, words)
 def begun(digits, folder, **options):
     """A study that stops after its first cell."""
 
+    made = []
+
     def stop(*args):
-        raise KeyboardInterrupt
+        if made:
+            raise KeyboardInterrupt
+        made.append(args)
+        return run_cell(*args)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_study, "run_cell", stop)
@@ -145,6 +150,21 @@ def begun(digits, folder, **options):
             compare_initializers(*digits, **TOY | options, folder=folder)
     assert "the same folder goes on from it" in error.value.__notes__[0]
     assert is_finished(folder) is False
+
+
+def test_what_stopped_before_anything_was_trained_is_no_study(digits, tmp_path):
+    """A value that the first machine refuses was in the way of the right one."""
+
+    def stop(*args):
+        raise ValueError("no such value")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_study, "run_cell", stop)
+        with pytest.raises(ValueError, match="no such value"):
+            compare_initializers(*digits, **TOY | {"n_updates": 9}, folder=tmp_path)
+    assert is_finished(tmp_path) is None
+    compare_initializers(*digits, **TOY, folder=tmp_path)
+    assert is_finished(tmp_path)
 
 
 def test_a_study_of_other_data_or_another_version_is_refused(
@@ -385,6 +405,8 @@ def test_large_data_is_not_copied_to_every_cell(monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_a_pipe_in_the_place_of_a_file_does_not_hang(tmp_path):
     os.mkfifo(tmp_path / "study.json")
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "cells" / "test-0.json").touch()
     assert is_finished(tmp_path) is False
     with pytest.raises(ValueError, match="a folder, pipe or device, and no file"):
         Comparison.from_json(tmp_path / "study.json")

@@ -92,7 +92,9 @@ def test_single_epochs_have_no_end():
         ([0.69, 0.3, 0.2, 0.199], None),
         ([0.69], "hardly below the 0.69"),
         ([0.5], None),
-        ([0.69, 0.69, 0.685], "hardly below"),
+        ([0.69, 0.69, 0.685], "hardly below the 0.69 of a constant prediction. Raise"),
+        ([0.7, 0.71], "0.71, not below the 0.69 of a constant prediction. Raise max"),
+        ([900.0, 4e9], "4e+09, above the 0.69 of a constant prediction. Where loss"),
         ([0.6, 0.5, 0.4], "fell from 0.5 to 0.4 in the last 1 of 3 epochs"),
         ([0.6] * 18 + [0.5, 0.45], "from 0.6 to 0.45 in the last 2 of 20 epochs"),
         ([0.001, 0.0008, 0.0005], None),  # small beside that of a constant

@@ -115,6 +115,7 @@ class DifferencesDisplay(_RowsDisplay):
         }
         of, unit = plain(self._measure.words), self._measure.unit
         ax = self._draw_rows(ax, cells, "the DBN minus each contender", 22.0)
+        ax.xaxis.set_major_formatter("{x:g}")
         ax.axvline(0.0, color="0.2", linewidth=1.2, zorder=1)
         of = f"test {of} of the DBN minus that of the contender"
         ax.set_xlabel(f"{of}{unit and f' ({unit.strip()})'}, 95 % interval")

@@ -353,6 +353,7 @@ def check_rbm(rbm: Any) -> RBMTransformer:
             f"rbm is {rbm!r}; give an RBMTransformer, such as RBMTransformer("
             "sparsity=0.1), or None."
         )
+    rbm._validate_params()
     sampler = get_sampler(rbm.sampler)
     if not isinstance(sampler, CD) or not isinstance(sampler.k, Integral):
         raise ValueError(

@@ -140,7 +140,15 @@ class Comparison:
         method. `p_value` of a setting is the largest of the other starts where the DBN
         is below all or above all, and `p_holm` is corrected over all settings; `below`,
         `above` and `not_shown` name the starts by their own p-values.
+
+        Raises
+        ------
+        ValueError
+            If the records are not those of whole settings, each contender with the same
+            seeds, once each.
         """
+        if problem := self._problem():
+            raise ValueError(f"The records are not a whole comparison: {problem}.")
         return summarize(self.records, self.settings)
 
     def table(self) -> str:

@@ -171,11 +171,14 @@ def _codes(labels: Array, scoring: Any) -> tuple[Array, Array]:
     classes, codes = np.unique(labels, return_inverse=True)
     counts = np.bincount(codes)
     if len(classes) < 2 or counts.min() < 2:
-        rare = classes.tolist()[counts.argmin()]
+        rare, n_rare = classes.tolist()[counts.argmin()], counts.min()
+        advice = if_numbers(classes)
+        if not advice and is_of_numbers(scoring):
+            advice = f" They are no numbers, which scoring={scoring!r} is for."
         raise ValueError(
-            f"y has {len(classes)} classes, the smallest of {counts.min()} rows "
-            f"({rare!r:.80}); the comparison needs 2 classes or more, of 2 rows or "
-            f"more each.{if_numbers(classes)}"
+            f"y has {len(classes)} class{'es' if len(classes) != 1 else ''}, the "
+            f"smallest of {n_rare} row{'s' if n_rare != 1 else ''} ({rare!r:.80}); the "
+            f"comparison needs 2 classes or more, of 2 rows or more each.{advice}"
         )
     _warn_of_marks(classes)
     return codes, classes

@@ -47,26 +47,31 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     str
     """
     errors, value = measure_of(summary, settings), value_title(summary)
-    names = [row_name(name, row) for row in summary for name in row["contenders"]]
-    width = max(map(len, names))
+    titles = {"error": f"test {errors.title}", "median": "median"}
+    titles |= {"validation": "validation", "value": value}
+    titles |= {"difference": "DBN minus it [95 %]", "p_value": "p"}
+    titles |= {"detectable": "could show", "seconds": "seconds"}
+    rows = {}
+    for row in summary:
+        for name, contender in row["contenders"].items():
+            its = figures(contender, errors)
+            cells = [row_name(name, row), *(its[key] for key in titles)]
+            rows[row["cell"], name] = cells
+    head = ["start + activation", *titles.values()]
+    widths = [max(map(len, cells)) for cells in zip(head, *rows.values(), strict=True)]
     lines = []
     for row in summary:
-        lines += [
-            f"{row['cell']}",
-            f"  {'start + activation':{width}}  {'test ' + errors.title:>15}  "
-            f"median  validation  {value:9}      DBN minus it [95 %]       p  could "
-            "show  seconds",
-        ]
-        for name, contender in row["contenders"].items():
-            its, name = figures(contender, errors), row_name(name, row)
-            lines.append(
-                f"  {name:{width}}  {its['error']:>15}  {its['median']:>6}  "
-                f"{its['validation']:>10}  {its['value']:>9}  {its['difference']:>24}  "
-                f"{its['p_value']:>6}  {its['detectable']:>10}  {its['seconds']}"
-            )
+        its = [rows[row["cell"], name] for name in row["contenders"]]
+        lines += [row["cell"], *(_line(cells, widths) for cells in (head, *its))]
         lines += [*(f"  {words}" for words in comparisons(row, errors)), ""]
     told = [*notes(summary, settings), *ends_of_grids(summary)]
     return "\n".join([*lines, *told, legend(summary, settings)])
+
+
+def _line(cells: list[str], widths: list[int]) -> str:
+    """A line of the table: texts at its ends, and numbers between them."""
+    numbers = map(str.rjust, cells[1:-1], widths[1:-1])
+    return "  ".join(["", cells[0].ljust(widths[0]), *numbers, cells[-1]])
 
 
 def value_title(summary: list[dict[str, Any]]) -> str:
@@ -233,10 +238,13 @@ def comparisons(row: dict[str, Any], errors: Measure) -> list[str]:
     """
     differences, n = _starts(row), errors.decimals
     low, high = (errors.factor * f(differences) for f in (min, max))
-    among = f"DBN minus the other starts: {low:+.{n}f} to {high:+.{n}f}{errors.unit}"
+    if len(differences) > 1:
+        about = f"DBN minus the other starts: {low:+.{n}f} to {high:+.{n}f}"
+        of = "; for all of them together"
+    else:
+        about, of = f"DBN minus the other start: {low:+.{n}f}", ";"
     sentences = [
-        f"{among}; for all of them together Holm p = {_p(row['p_holm'])}"
-        + _given(row, "; ")
+        f"{about}{errors.unit}{of} Holm p = {_p(row['p_holm'])}" + _given(row, "; ")
     ]
     for failure, words in (
         ("diverged", "Fits that diverged"),
