@@ -271,13 +271,20 @@ def mnist_depth() -> Iterable[str]:
         HE_DROPOUT,
     ):
         yield row(NAMES[name], *(spread(errors[name], 2) for errors in cells))
-    one, two, three, _, five = (
-        figure(100 * abs(minus_best(its)["mean"])) for its in summary("mnist-depth")
+    settings = summary("mnist-depth")
+    one, two, _, four, five = (
+        figure(100 * abs(minus_best(its)["mean"])) for its in settings
     )
     yield (
-        f"worse with one layer (by {one} points) and three ({three}), better with two "
-        f"({two}) and five ({five}), and not shown to differ with four"
+        f"worse with one layer (by {one} points), not shown to differ with three, and "
+        f"better with two (by {two} points), four ({four}) and five ({five})"
     )
+    best = [best_other(its) for its in settings]
+    below = [name in its["below"] for name, its in zip(best, settings, strict=True)]
+    assert below == [False, True, False, True, True]
+    assert best[0] in settings[0]["above"] and best[2] in settings[2]["not_shown"]
+    together = [its["p_holm"] < 0.05 for its in settings]
+    assert together == [False, True, False, False, True]
     cells = study("mnist-depth-ten-seeds").errors().values()
     *below, five = (average(errors[DBN], 2) for errors in cells)
     three = summary("mnist-depth-ten-seeds")[2]
