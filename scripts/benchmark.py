@@ -182,6 +182,17 @@ def study_folder(output, resume):
     return folder
 
 
+def read_finished(args):
+    """A comparison in a file, to be shown where no other one is."""
+    there = args.output / "results.json"
+    if there.exists() and not there.samefile(args.finished):
+        raise ValueError(
+            f"{there} is another study, whose report and pictures would be replaced. "
+            "Give another --output."
+        )
+    return Comparison.from_json(args.finished)
+
+
 def understood(data, scoring):
     """The data in one line; labels are numbers where the scorer says so."""
     line = data.summary()
@@ -200,9 +211,9 @@ def study(args):
     if updates and len(updates) == 1:
         (updates,) = updates
     data = load(args)
+    print(understood(data, args.scoring), flush=True)
     folder = study_folder(args.output, args.resume)
     resumed = folder.exists()
-    print(understood(data, args.scoring), flush=True)
     y, y_test = data.y, data.y_test
     if args.task == "reconstruct":
         y = y_test = None
@@ -249,7 +260,7 @@ def main():
             "trains nothing. Leave it away."
         )
     require_matplotlib()
-    result = args.finished and Comparison.from_json(args.finished)
+    result = args.finished and read_finished(args)
     prepare_folder(args.output)
     try:
         result = result or study(args)

@@ -207,6 +207,9 @@ def test_benchmark_shows_a_finished_study_again(study, tmp_path):
     assert idle.returncode == 1 and idle.stderr.startswith(
         "benchmark: --seeds does nothing: --from shows"
     )
+    record = str(ROOT / "results" / "digits.json")
+    other = run("benchmark.py", "--from", record, "--output", str(file.parent))
+    assert other.returncode == 1 and f"{file} is another study" in other.stderr
     file.write_text("{")
     broken = run("benchmark.py", "--from", str(file), "--output", str(tmp_path / "b"))
     assert broken.returncode == 1 and "is not a JSON file" in broken.stderr

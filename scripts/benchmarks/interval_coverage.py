@@ -174,11 +174,12 @@ def made_study(number, n_starts, better, n_settings):
                     **{"hidden_layer_sizes": [128, 128], "n_labels": n_labels},
                     **{"init": name, "activation": "logistic", "dropout": 0.0},
                     **{"parameter": "learning_rate", "value": 0.01, "seed": seed},
+                    **{"pretrain_seconds": 0.0, "finetune_seconds": 0.0},
                     "error": float(losses.mean()),
                 }
                 records.append(base | {"stage": "tune"})
                 records.append(base | {"stage": "test"} | packed(losses, rows))
-    settings = {"scoring": "accuracy", "fixed_test_split": False}
+    settings = {"dataset": "ties", "scoring": "accuracy", "fixed_test_split": False}
     sizes = {"n_train": N_ROWS - N_TEST, "n_test": N_TEST}
     return [effect(row) for row in Comparison(settings | sizes, records).summary()]
 

@@ -1,6 +1,7 @@
 """A comparison in words: its table and its verdict, from the figures of a summary."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from ...storage.packing import printable
@@ -54,21 +55,21 @@ def table(summary: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     rows = {}
     for row in summary:
         for name, contender in row["contenders"].items():
-            its = figures(contender, errors)
-            cells = [row_name(name, row), *(its[key] for key in titles)]
+            texts = figures(contender, errors)
+            cells = [row_name(name, row), *(texts[key] for key in titles)]
             rows[row["cell"], name] = cells
     head = ["start + activation", *titles.values()]
     widths = [max(map(len, cells)) for cells in zip(head, *rows.values(), strict=True)]
     lines = []
     for row in summary:
-        its = [rows[row["cell"], name] for name in row["contenders"]]
-        lines += [row["cell"], *(_line(cells, widths) for cells in (head, *its))]
+        body = [rows[row["cell"], name] for name in row["contenders"]]
+        lines += [row["cell"], *(_line(cells, widths) for cells in (head, *body))]
         lines += [*(f"  {words}" for words in comparisons(row, errors)), ""]
     told = [*notes(summary, settings), *ends_of_grids(summary)]
     return "\n".join([*lines, *told, legend(summary, settings)])
 
 
-def _line(cells: list[str], widths: list[int]) -> str:
+def _line(cells: Sequence[str], widths: list[int]) -> str:
     """A line of the table: texts at its ends, and numbers between them."""
     numbers = map(str.rjust, cells[1:-1], widths[1:-1])
     return "  ".join(["", cells[0].ljust(widths[0]), *numbers, cells[-1]])
