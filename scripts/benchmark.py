@@ -5,11 +5,10 @@ and prints a table and a verdict. With --task reconstruct the nets are autoencod
 compared by the squared error of the rows that they give back, without labels.
 report.html (everything on one page), results.json, differences.png and comparison.png
 go to the output folder. Finished nets are kept in the folder study beside them:
---resume goes on after a stop, or with more seeds; without it a finished study is moved
-to the folder study-before.
+--resume goes on after a stop, or with more seeds; without it a finished study is kept
+under the name study and its time.
 """
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -27,10 +26,10 @@ from data_options import (
     run,
     sizes,
 )
+from studies import read_finished, study_folder
 
 from dbn import RBMTransformer
 from dbn.evaluation import (
-    Comparison,
     ComparisonDisplay,
     DifferencesDisplay,
     compare_initializers,
@@ -39,7 +38,6 @@ from dbn.evaluation import (
 from dbn.evaluation.plots.display import require_matplotlib
 from dbn.evaluation.study.contenders import GENERATIVE
 from dbn.evaluation.study.defaults import DEEP_INITS, INITS
-from dbn.evaluation.study.journal import is_finished
 from dbn.evaluation.study.scorers import is_of_numbers
 
 
@@ -165,34 +163,6 @@ OPTIONS = DATA_OPTIONS | {
 PICTURES = {"differences": DifferencesDisplay, "comparison": ComparisonDisplay}
 
 
-def study_folder(output, resume):
-    """Where finished nets are kept: no unfinished study is lost or mixed with this."""
-    folder = output / "study"
-    finished = None if resume else is_finished(folder)
-    if finished is False:
-        raise ValueError(
-            f"{folder} holds a study that was stopped. Go on with --resume, choose "
-            "another --output, or delete it."
-        )
-    if finished:
-        before = folder.with_name("study-before")
-        shutil.rmtree(before, ignore_errors=True)
-        folder.rename(before)
-        print(f"The study that was finished here is now in {before}.", flush=True)
-    return folder
-
-
-def read_finished(args):
-    """A comparison in a file, to be shown where no other one is."""
-    there = args.output / "results.json"
-    if there.exists() and not there.samefile(args.finished):
-        raise ValueError(
-            f"{there} is another study, whose report and pictures would be replaced. "
-            "Give another --output."
-        )
-    return Comparison.from_json(args.finished)
-
-
 def understood(data, scoring):
     """The data in one line; labels are numbers where the scorer says so."""
     line = data.summary()
@@ -212,40 +182,40 @@ def study(args):
         (updates,) = updates
     data = load(args)
     print(understood(data, args.scoring), flush=True)
-    folder = study_folder(args.output, args.resume)
-    resumed = folder.exists()
     y, y_test = data.y, data.y_test
     if args.task == "reconstruct":
         y = y_test = None
     else:
         require_labels(data)
-    result = compare_initializers(
-        data.X,
-        y,
-        X_test=data.X_test,
-        y_test=y_test,
-        X_unlabeled=data.X_unlabeled,
-        inits=args.inits,
-        controls=None if args.controls == "none" else args.controls,
-        hidden_layer_sizes=args.hidden_layer_sizes,
-        label_budgets=args.labels,
-        n_seeds=args.seeds,
-        learning_rates=args.learning_rates,
-        search=args.search,
-        tune=args.tune,
-        equal=args.equal,
-        pretraining_rows=args.pretraining_rows,
-        rbm=RBMTransformer(visible=args.visible, sparsity=args.sparsity),
-        scoring=args.scoring,
-        n_updates=updates,
-        tune_updates=args.tune_updates,
-        pretrain_updates=args.pretrain_updates,
-        batch_size=args.batch_size,
-        n_jobs=args.jobs,
-        folder=folder,
-        verbose=1,
-        name=data.name,
-    )
+    with study_folder(args.output, args.resume) as folder:
+        resumed = folder.exists()
+        result = compare_initializers(
+            data.X,
+            y,
+            X_test=data.X_test,
+            y_test=y_test,
+            X_unlabeled=data.X_unlabeled,
+            inits=args.inits,
+            controls=None if args.controls == "none" else args.controls,
+            hidden_layer_sizes=args.hidden_layer_sizes,
+            label_budgets=args.labels,
+            n_seeds=args.seeds,
+            learning_rates=args.learning_rates,
+            search=args.search,
+            tune=args.tune,
+            equal=args.equal,
+            pretraining_rows=args.pretraining_rows,
+            rbm=RBMTransformer(visible=args.visible, sparsity=args.sparsity),
+            scoring=args.scoring,
+            n_updates=updates,
+            tune_updates=args.tune_updates,
+            pretrain_updates=args.pretrain_updates,
+            batch_size=args.batch_size,
+            n_jobs=args.jobs,
+            folder=folder,
+            verbose=1,
+            name=data.name,
+        )
     result.settings["resumed"] = resumed
     result.to_json(args.output / "results.json")
     return result
@@ -260,7 +230,7 @@ def main():
             "trains nothing. Leave it away."
         )
     require_matplotlib()
-    result = args.finished and read_finished(args)
+    result = args.finished and read_finished(args.finished, args.output)
     prepare_folder(args.output)
     try:
         result = result or study(args)

@@ -414,14 +414,13 @@ def test_benchmark_goes_on_where_it_was_stopped(tmp_path):
     n_cells = len([*study.glob(cells)])
     assert toy(tmp_path, "--dataset", "nothing.csv").returncode == 1
     assert len([*study.glob(cells)]) == n_cells
-    assert toy(tmp_path, "--learning-rates", "-1").returncode == 1
-    before = study.with_name("study-before")  # where a finished study goes
-    assert not study.exists() and len([*before.glob(cells)]) == n_cells
-    # Where nothing was trained there is nothing to go on with.
     wrong = toy(tmp_path, "--visible", "gausian")
     assert wrong.returncode == 1 and "'gausian'" in wrong.stderr
+    assert len([*study.glob(cells)]) == n_cells  # nothing was made in its place
     again = toy(tmp_path, "--tune", "literature")
     assert again.returncode == 0, again.stderr
+    (before,) = tmp_path.glob("out/study-*")
+    assert len([*before.glob(cells)]) == n_cells and f"in {before}" in again.stdout
     assert " s left" in again.stderr
     about = json.loads((study / "study.json").read_text())
     assert about["settings"]["tune"] == "literature" and about["finished"]

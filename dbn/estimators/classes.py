@@ -8,7 +8,7 @@ from sklearn.utils import column_or_1d
 
 from ..backend.device import beside, to_host
 from ..backend.types import Array
-from .marks import as_labels, check_labels, marked, of_one_type
+from .marks import as_labels, marked, of_one_type
 from .targets import Job
 
 
@@ -56,7 +56,11 @@ def given_classes(classes: Any, mark: Any) -> Array:
     classes = as_labels([*classes] if isinstance(classes, Set) else classes)
     if mark is not None:
         classes = classes[~marked(classes, mark)]
-    check_labels(classes, "classes")
+    if marked(classes, np.nan).any():
+        raise ValueError(
+            f"classes holds {classes.tolist()!r:.200}, of which one is missing. Leave "
+            "it out: rows without a label are marked by unlabeled."
+        )
     return of_one_type(classes, "classes")
 
 

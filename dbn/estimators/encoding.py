@@ -155,8 +155,7 @@ class EncodingEstimator(BaseEstimator):
         """What a user gives as rows of numbers, of which some may be NaN."""
         of_fit = self.columns_
         X = of_numbers(unmasked(X)) if of_fit is None else of_fit.encode(X)
-        options |= self._accepted(X)
-        return in_order(check_array(X, ensure_all_finite=False, **options))
+        return check_array(X, ensure_all_finite=False, **self._accepted(X), **options)
 
     def _find_columns(self, X: Array) -> FrameColumns | None:
         """How the columns of a frame become numbers, where some hold none."""

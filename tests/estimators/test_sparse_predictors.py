@@ -73,6 +73,17 @@ def test_input_dropout_drops_entries():
     assert np.abs(a - b).max() > 1e-5
 
 
+def test_input_dropout_drops_what_lies_at_a_place_as_one():
+    rows = sparse.csr_array(ROWS)
+    halves = np.repeat(rows.data / 2, 2), np.repeat(rows.indices, 2), 2 * rows.indptr
+    twice = sparse.csr_array(halves, shape=rows.shape)
+    one, other = (
+        small(DBNClassifier, init="he_normal", dropout=[0.5, 0.0, 0.0]).fit(its, Y)
+        for its in (rows, twice)
+    )
+    assert_allclose(other.loss_curve_, one.loss_curve_)
+
+
 @pytest.mark.parametrize("unlabeled", [None, -1])
 @pytest.mark.parametrize("init", ["dbn", "he_normal"])
 def test_labels_weights_and_held_out_rows_select_sparse_rows(init, unlabeled):

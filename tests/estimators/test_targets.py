@@ -602,8 +602,8 @@ def test_the_mark_is_no_class(cls, mark, words):
 @pytest.mark.parametrize(
     ("classes", "words"),
     [
-        ([0, 1, np.nan], "classes contains NaN, no target, 1 times"),
-        ([0, 1, None], "classes contains None, no target, 1 times"),
+        ([0, 1, np.nan], "classes holds [0, 1, nan], of which one is missing"),
+        ([0, 1, None], "classes holds [0, 1, None], of which one is missing"),
         (["0", "1", 2], "classes holds texts such as '0' and other labels such as 2"),
         ({1}, "classes holds [1]; a classifier needs at least 2"),
     ],

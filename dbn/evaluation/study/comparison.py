@@ -1,6 +1,7 @@
 """The result of a comparison of initializers: records, table, verdict, file."""
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -218,14 +219,14 @@ class Comparison:
         if found == FORMAT:
             records = _as_dicts(content.get("fields"), records)
         result = cls(content.get("settings"), records)
-        if problem := result._problem():
+        if problem := result._problem(_MAX_CONTENDERS):
             raise ValueError(
                 f"{path} is not a whole comparison: {problem}. Write it again with "
                 "Comparison.to_json."
             )
         return result
 
-    def _problem(self) -> str | None:
+    def _problem(self, most: float = math.inf) -> str | None:
         """Why these settings and records have no summary, in words; None if they do."""
         try:
             check_fields(self.settings, SETTINGS)
@@ -236,12 +237,8 @@ class Comparison:
         except ValueError as error:
             return str(error)
         cells, tuned = tests(self.records), chosen(of_stage(self.records, "tune"))
-        n_contenders = sum(map(len, cells.values()))
-        if n_contenders > _MAX_CONTENDERS:
-            return (
-                f"it has {n_contenders} contenders in {len(cells)} settings, more than "
-                f"{_MAX_CONTENDERS}"
-            )
+        if (n := sum(map(len, cells.values()))) > most:
+            return f"it has {n} contenders in {len(cells)} settings, more than {most}"
         for cell, contenders in cells.items():
             if problem := _problem_of_setting(contenders, {*tuned}, self.settings):
                 return f"{printable(cell)} has {problem}"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ class Journal:
             ) from error
 
     def _refuse_another(self, found: dict[str, Any] | None) -> None:
-        if not _has_cells(self.folder):  # stopped before anything was trained
+        if found is None and not any((self.folder / "cells").glob("*.json")):
             return
         found = found or {}
         theirs = {k: found.get(k) for k in ("format", "version", "dbn")}
@@ -163,10 +164,6 @@ class Journal:
             file.write(json.dumps(content).encode("ascii"))
 
 
-def _has_cells(folder: Path) -> bool:
-    return any((folder / "cells").glob("*.json"))
-
-
 def _read(path: Path) -> dict[str, Any] | None:
     """The dict in a JSON file; None if there is none, or it is damaged."""
     try:
@@ -189,7 +186,7 @@ def _code(maker: dict[str, Any], key: str) -> str:
 
 
 def is_finished(folder: str | Path) -> bool | None:
-    """Whether a folder holds a study that is complete; None if nothing of one.
+    """Whether a folder holds a study that is complete; None if it holds no study.
 
     Parameters
     ----------
@@ -200,7 +197,7 @@ def is_finished(folder: str | Path) -> bool | None:
     >>> is_finished("no such folder") is None
     True
     """
-    if not _has_cells(Path(folder)):
+    if not os.path.exists(folder):
         return None
     content = _read(Path(folder) / "study.json")
     return bool(content and content.get("finished") is True)
