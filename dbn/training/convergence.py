@@ -11,7 +11,7 @@ from ..boltzmann import RBM
 # defaults nets end below 0.81 on 13 tables, and above 0.91 on circles that they do not
 # tell apart.
 _HARDLY, _HARDLY_OF_FEW, _STILL_FALLS = 0.98, 0.9, 0.01
-# The mean over an epoch, with noise and dropout, of a net that stays at the constant.
+# Noise and dropout may lift the loss of a net that has learned nothing so far above it.
 _ABOVE = 1.1
 _FEW_LABELS = 1000
 _LONGER = "Raise max_iter or the learning rate of the optimizer, or lower batch_size."
