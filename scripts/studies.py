@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from dbn.evaluation import Comparison
-from dbn.evaluation.study.journal import is_finished
+from dbn.evaluation.study.journal import has_cells, is_finished
 
 
 @contextmanager
@@ -28,8 +28,7 @@ def study_folder(output, resume):
     try:
         yield folder
     finally:
-        made = any((folder / "cells").glob("*.json"))
-        if before and made:
+        if before and has_cells(folder):
             print(f"The study that was finished here before is in {before}.")
         elif before:
             shutil.rmtree(folder, ignore_errors=True)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.special import logsumexp
 
 from dbn.boltzmann import Sampler
@@ -134,3 +135,25 @@ class MeanField(Sampler):
     def negative(self, rbm, v_pos, x_pos, h_pos, state, rng):
         v = rbm.mean_visible(h_pos)
         return v, rbm.mean_hidden(v), state
+
+
+class Callback:
+    """Does nothing at any moment of a fit; tests say what happens at theirs."""
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        pass
+
+
+def in_halves(rows):
+    """The same sparse rows with every entry in two halves at its place."""
+    parts = np.repeat(rows.data / 2, 2), np.repeat(rows.indices, 2), 2 * rows.indptr
+    return sparse.csr_array(parts, shape=rows.shape)

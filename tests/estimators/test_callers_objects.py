@@ -23,6 +23,7 @@ from dbn import DBNClassifier, DBNRegressor, RBMTransformer
 from dbn.boltzmann import Bernoulli, Gaussian, Softmax
 from dbn.estimators.visible import choose_visible
 from dbn.training import SGD, Adam, Checkpoint, RBMMonitor
+from tests.helpers import Callback
 
 from .toy import ALL, PREDICTORS, REAL, Y3, X, Y, message, output, rbm, small
 
@@ -106,23 +107,14 @@ def test_a_checkpoint_takes_one_weight_for_all(cls, tmp_path):
     assert_array_equal(output(fitted, X), output(told, X))
 
 
-class Indexing:
+class Indexing(Callback):
     """Takes rows out of the X and y that callbacks are called with."""
 
     def __init__(self):
         self.seen = {}
 
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
     def on_fit_task_begin(self, estimator, context, *, X, y):
         self.seen[context.task_name] = X, y
-
-    def on_fit_task_end(self, estimator, context):
-        pass
 
 
 @each_kind

@@ -7,6 +7,7 @@ from sklearn.exceptions import NotFittedError
 
 from dbn import DBNAutoencoder, DBNClassifier
 from dbn.training import SGD, DenoisingStack, RBMMonitor
+from tests.helpers import Callback
 
 from .test_streaming import WHOLE, Watch, files_without_name
 from .toy import REAL, X, Y, message, small
@@ -20,20 +21,11 @@ def auto(init=SHORT, **params):
     )
 
 
-class Tasks:
+class Tasks(Callback):
     """Writes down every task that ends, and acts after one epoch of layer 1."""
 
     def __init__(self, act=lambda: False):
         self.act, self.seen = act, []
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
 
     def on_fit_task_end(self, estimator, context):
         self.seen.append((context.task_name, context.max_subtasks))

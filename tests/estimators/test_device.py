@@ -28,6 +28,7 @@ from dbn.backend.random import host_noise
 from dbn.boltzmann import FPCD, PCD, Gaussian, ParallelTempering, ReLU
 from dbn.estimators import to_sklearn
 from dbn.training import SGD, Adam, RBMMonitor, loop
+from tests.helpers import Callback
 from tests.libraries import DEVICES, ON_TORCH, has_cuda, needs_torch
 
 from .toy import ALL, PREDICTORS, REAL, Y3, X, Y, buffers, message, output, small
@@ -184,15 +185,9 @@ def test_copies_and_files_keep_the_device_and_the_numbers(cls, device, tmp_path)
 
 @each_device
 def test_callbacks_see_what_they_see_with_numpy(device):
-    class Look:
+    class Look(Callback):
         def setup(self, estimator, context):
             self.seen = []
-
-        def teardown(self, estimator, context):
-            pass
-
-        def on_fit_task_begin(self, estimator, context):
-            pass
 
         def on_fit_task_end(self, estimator, context, *, fitted_estimator):
             if context.task_name == "epoch":

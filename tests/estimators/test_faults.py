@@ -8,12 +8,13 @@ from sklearn.base import clone
 from dbn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
 from dbn.training import LBFGS, SGD
 from tests.estimators.toy import REAL, X, Y, buffers, message, output, rbm, small
+from tests.helpers import Callback
 
 pytestmark = pytest.mark.usefixtures("on_each_device")
 WILD = {"visible": "gaussian", "hidden": "gaussian", "random_state": 0}
 
 
-class Interrupt:
+class Interrupt(Callback):
     """Raises KeyboardInterrupt when the n-th epoch begins, as Ctrl-C might."""
 
     def __init__(self, at):
@@ -22,17 +23,11 @@ class Interrupt:
     def setup(self, estimator, context):
         self.n_epochs = 0
 
-    def teardown(self, estimator, context):
-        pass
-
     def on_fit_task_begin(self, estimator, context):
         if context.task_name == "epoch":
             self.n_epochs += 1
             if self.n_epochs == self.at:
                 raise KeyboardInterrupt
-
-    def on_fit_task_end(self, estimator, context):
-        pass
 
 
 def interrupted(estimator, at, *data):

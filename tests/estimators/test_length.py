@@ -20,6 +20,7 @@ from dbn import (
     RBMTransformer,
 )
 from dbn.training import SGD, Adam, Schedule
+from tests.helpers import Callback
 
 from .toy import PREDICTORS, X, Y, message, rbm, small
 
@@ -321,13 +322,8 @@ def test_chunks_say_nothing(cls):
         assert said(small(cls), X, Y, fit="partial_fit") == []
 
 
-class Stop:
+class Stop(Callback):
     """A callback that asks to stop after the first epoch of every level."""
-
-    def setup(self, estimator, context):
-        pass
-
-    teardown = on_fit_task_begin = setup
 
     def on_fit_task_end(self, estimator, context):
         return context.task_name == "epoch"

@@ -20,7 +20,7 @@ from dbn.boltzmann import (
 )
 from dbn.training import train_rbm
 from tests.estimators.toy import EVERY, message, rbm, small
-from tests.helpers import MeanField, randomize
+from tests.helpers import MeanField, in_halves, randomize
 
 RNG = np.random.default_rng(0)
 ROWS = (RNG.random((70, 6)) < 0.3) * RNG.random((70, 6))
@@ -165,9 +165,7 @@ def unsorted(duplicates=True):
     """Read-only rows whose columns are out of order; some entries lie there twice."""
     rows = sparse.csr_array(ROWS)[:, ::-1]
     if duplicates:
-        halves = np.repeat(rows.data / 2, 2)
-        twice = halves, np.repeat(rows.indices, 2), 2 * rows.indptr
-        rows = sparse.csr_array(twice, shape=rows.shape)
+        rows = in_halves(rows)
     for part in (rows.data, rows.indices, rows.indptr):
         part.setflags(write=False)
     return rows

@@ -24,6 +24,7 @@ from dbn import (
 from dbn.backend import rows as module
 from dbn.boltzmann import PCD
 from dbn.training import SGD, Checkpoint, RBMMonitor, pretrain, train_rbm
+from tests.helpers import Callback
 
 from .toy import ALL, Y, message, output, rbm, small
 
@@ -291,26 +292,17 @@ class Seen(Exception):
     """Raised by a callback."""
 
 
-class Watch:
+class Watch(Callback):
     """Callback that writes down in which memory each layer's rows are."""
 
     def __init__(self, error=None):
         self.error, self.maps = error, []
-
-    def setup(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
 
     def on_fit_task_end(self, estimator, context):
         if context.task_name == "epoch":
             self.maps.append(files_without_name())
             if self.error and context.parent.task_id == 1:
                 raise self.error
-
-    def teardown(self, estimator, context):
-        pass
 
 
 def files_without_name():

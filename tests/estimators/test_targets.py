@@ -27,7 +27,7 @@ from dbn import (
 )
 from dbn.estimators import to_sklearn
 from dbn.training import SGD, Adam
-from tests.helpers import read_only
+from tests.helpers import Callback, read_only
 
 from .toy import GENERATIVE, PREDICTORS, REAL, Y3, X, Y, message, output, rbm, small
 
@@ -486,19 +486,11 @@ def test_marked_input_is_read_only(cls):
     assert np.isfinite(output(fitted, rows)).all()
 
 
-class Seen:
+class Seen(Callback):
     """A callback that keeps what its hooks are given at the end of each task."""
 
     def __init__(self):
         self.data = {}
-
-    def setup(self, estimator, context):
-        pass
-
-    teardown = setup
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
 
     def on_fit_task_end(self, estimator, context, *, X, y, metadata):
         self.data[context.task_name] = X, y, metadata

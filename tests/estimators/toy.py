@@ -12,6 +12,7 @@ from dbn import (
     RBMClassifier,
     RBMTransformer,
 )
+from tests.helpers import Callback
 
 _rng = np.random.default_rng(0)
 X = _rng.random((60, 5))  # in [0, 1]: Bernoulli units
@@ -43,20 +44,11 @@ def small(cls, **params):
     return cls(**params)
 
 
-class StopAfter:
+class StopAfter(Callback):
     """Raises in an epoch, counted over the whole fit."""
 
     def __init__(self, n):
         self.n = n
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
 
     def on_fit_task_end(self, estimator, context):
         if context.task_name == "epoch" and len(estimator.history_) == self.n:

@@ -34,6 +34,7 @@ from dbn.backend import rows as rows_of_files
 from dbn.boltzmann import CD, FPCD, PCD, ParallelTempering
 from dbn.training import SGD, Adam, Checkpoint, DenoisingStack, RMSProp, Schedule
 from tests.estimators.toy import REAL, X, Y, buffers, message, rbm
+from tests.helpers import Callback
 
 pytestmark = pytest.mark.usefixtures("on_each_device")
 
@@ -42,7 +43,7 @@ class Stopped(Exception):
     pass
 
 
-class Break:
+class Break(Callback):
     """Calls a function at the end of the n-th epoch, before the checkpoint."""
 
     def __init__(self, after, function):
@@ -50,12 +51,6 @@ class Break:
 
     def setup(self, estimator, context):
         self.n_epochs = 0
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
 
     def on_fit_task_end(self, estimator, context):
         if context.task_name == "epoch":

@@ -92,7 +92,7 @@ class Journal:
             ) from error
 
     def _refuse_another(self, found: dict[str, Any] | None) -> None:
-        if found is None and not any((self.folder / "cells").glob("*.json")):
+        if found is None and not has_cells(self.folder):
             return
         found = found or {}
         theirs = {k: found.get(k) for k in ("format", "version", "dbn")}
@@ -183,6 +183,21 @@ def _code(maker: dict[str, Any], key: str) -> str:
     changed = "with changes on top of" if maker.get("dirty") else "of"
     digest, commit = printable(maker.get(key), 15)[:12], printable(maker.get("commit"))
     return f"SHA-256 {digest} {changed} commit {commit}"
+
+
+def has_cells(folder: str | Path) -> bool:
+    """Whether anything of a study is finished in a folder.
+
+    Parameters
+    ----------
+    folder : path
+
+    Examples
+    --------
+    >>> has_cells("no such folder")
+    False
+    """
+    return any((Path(folder) / "cells").glob("*.json"))
 
 
 def is_finished(folder: str | Path) -> bool | None:
